@@ -1,0 +1,65 @@
+//! ClawSec Monitor: a thread-per-core forward proxy that shows what AI agents really send and receive.
+//!
+//! # The path of a byte
+//!
+//! ```text
+//! client ─TCP─▶ worker      one pinned glommio executor a core, own SO_REUSEPORT listener; permit, then accept
+//!                  ▼
+//!               conn        one client connection, readable top to bottom: the only place that joins stages
+//!                  ├─ http      bytes ▶ head, target, framing, body ranges      (decides; no IO)
+//!                  ├─ tls       CONNECT? answer 200, accept with a minted leaf, then the same loop on the clear stream
+//!                  ├─ forward   resolve off-core, connect, pool, relay: read ▶ step ▶ write all
+//!                  └─ scan      every body byte through one Hyperscan stream ▶ Match ▶ Finding
+//!                                        │ try_send: never waits
+//!    ═════════ the one border between threads: bounded crossbeam channels ═════════
+//!                                        ▼
+//!               report      one plain thread: dedup ▶ JSON line ▶ threats.jsonl, clawsec.log
+//! ```
+//!
+//! Three kinds of code; each file is of one kind. **Deciding** (`http`, `scan`, `report::dedup`): bytes or
+//! values and `now` in, values out; no `async`, socket, clock or log. **Moving** (`tls::stream`, `forward`,
+//! `report::logger`): bytes from here to there; knows no HTTP meaning and no rule. **Joining** (`main`,
+//! `worker`, `conn`): builds the parts, chooses the branch, owns the lifetimes.
+//!
+//! # Invariants, each an absence
+//!
+//! 1. No byte of a client's is changed, dropped or reordered, but hop-by-hop headers and our own answers.
+//! 2. Traffic never waits for the report. A full queue is counted, and the count reaches log and status.
+//! 3. Nothing is buffered that could have been sent: an SSE event leaves on the read that brought it.
+//! 4. Nothing blocks a core: no file, no name lookup, no sleep, no lock shared between cores.
+//! 5. Every buffer, cache, queue, header count, window, snippet and time has a bound in [`limits`].
+//! 6. No input can panic the process; one connection's error ends that connection only.
+//! 7. Neither a whole secret nor a private key is ever written, logged or put in an error.
+//! 8. A message with ambiguous framing is refused, never guessed.
+//! 9. A byte that could not be scanned is counted and reported, never silently passed.
+
+#![deny(unsafe_code)]
+
+/// One file a command: `start`, `stop`, `status`, `threats`.
+pub mod cli;
+/// File, environment and flags ▶ one checked, immutable `Config`, a sub-struct a stage.
+pub mod config;
+/// The life of one connection; every branch between stages; every timeout.
+pub mod conn;
+/// What each core counts, readable from any thread.
+pub mod counters;
+/// Whose fault a failure was, at which stage, and which answer it earns.
+pub mod error;
+/// `Finding` and its parts: plain, owned, bounded data.
+pub mod finding;
+/// Names to addresses, connections to origins, and the pool of idle ones.
+pub mod forward;
+/// HTTP/1.1 as values: head, target, framing, body, our own replies.
+pub mod http;
+/// Every bound, with its unit in the name.
+pub mod limits;
+/// The queue, the dedup, the JSON line, and the thread that writes.
+pub mod report;
+/// The ring set-up flag that glommio has no option for: the one file with `unsafe`.
+mod ring;
+/// Rules, the compiled database, the scanner, masking.
+pub mod scan;
+/// The local CA, its leaves, and rustls driven over a socket.
+pub mod tls;
+/// One core: pin, executor, listeners, accept loop, permits, drain.
+pub mod worker;

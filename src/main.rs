@@ -1,0 +1,4 @@
+//! The `clawsec` command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+fn main() {}

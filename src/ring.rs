@@ -1,0 +1,49 @@
+//! The ring set-up flag that glommio has no option for.
+//!
+//! glommio 0.9 sets its rings up with no flags, so that each completed poll interrupts the executor's core.
+//! With `IORING_SETUP_COOP_TASKRUN` (kernel 5.19) completions wait for the next entry into the kernel, which
+//! costs a third of the CPU. The linker sends `io_uring_queue_init_params` here (`build.rs`, `--wrap`).
+//!
+//! Invariant: `params` is what liburing's callers pass, a valid `struct io_uring_params` of which only the
+//! third `u32` (`flags`) is touched, and the arguments are otherwise handed on as they came.
+
+#![allow(unsafe_code, reason = "a C function is wrapped at link time; nothing safe reaches it")]
+
+use std::ffi::{c_int, c_uint, c_void};
+
+/// linux/io_uring.h: completions are run when the task enters the kernel, without an interrupt.
+const IORING_SETUP_COOP_TASKRUN: u32 = 1 << 8;
+
+/// Where `flags` stands in `struct io_uring_params`, counted in `u32`s.
+const FLAGS_INDEX: usize = 2;
+
+/// -EINVAL: the kernel is older than the flag.
+const NEGATIVE_EINVAL: c_int = -22;
+
+unsafe extern "C" {
+    fn __real_io_uring_queue_init_params(
+        entries: c_uint,
+        ring: *mut c_void,
+        params: *mut u32,
+    ) -> c_int;
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn __wrap_io_uring_queue_init_params(
+    entries: c_uint,
+    ring: *mut c_void,
+    params: *mut u32,
+) -> c_int {
+    // SAFETY: see the invariant above; `flags` lies inside the struct that the caller owns.
+    unsafe {
+        let flags = params.add(FLAGS_INDEX);
+        let asked = *flags;
+        *flags = asked | IORING_SETUP_COOP_TASKRUN;
+        let result = __real_io_uring_queue_init_params(entries, ring, params);
+        if result != NEGATIVE_EINVAL {
+            return result;
+        }
+        *flags = asked;
+        __real_io_uring_queue_init_params(entries, ring, params)
+    }
+}
