@@ -204,7 +204,14 @@ impl Drop for Origin {
     }
 }
 
-/// An address of the loopback where nobody listens.
+/// An address of the loopback where nobody listens, outside of the range that port 0 is served from.
 pub fn unused_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static TAKEN: AtomicUsize = AtomicUsize::new(0);
+    loop {
+        let offset = std::process::id() as usize * 61 + TAKEN.fetch_add(1, Ordering::SeqCst);
+        let port = u16::try_from(10_000 + offset % 20_000).unwrap();
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            return listener.local_addr().unwrap();
+        }
+    }
 }
