@@ -10,6 +10,27 @@ pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Idle read buffers that a core keeps.
 pub const READ_BUFFERS_KEPT: usize = 64;
 
+/// The largest buffer for written heads that a core keeps for the next one.
+pub const SCRATCH_KEPT_BYTES: usize = 128 * 1024;
+
+/// What of a body goes out in one write with its head.
+pub const FIRST_WRITE_BYTES: usize = 16 * 1024;
+
+/// After a client's FIN: how long a silent upstream may still answer a client that only half-closed, before
+/// the client counts as gone.
+pub const HALF_CLOSE_GRACE_MS: u64 = 1000;
+
+/// After an answer that did not wait for the request's end: how long, and how much, the rest of the request
+/// is read away, so that the answer is not lost to a reset.
+pub const LINGER_MS: u64 = 1000;
+pub const LINGER_BYTES: usize = 1024 * 1024;
+
+/// How long a client may take to read an answer of our own.
+pub const ANSWER_WAIT_MS: u64 = 5000;
+
+/// Origins of which a core remembers that their clients refused our leaf.
+pub const REJECTED_LEAVES_REMEMBERED: usize = 1024;
+
 /// The largest message head (RFC 9112 §3 asks for 8000 bytes of request line at least).
 pub const HEAD_MAX_BYTES: usize = 64 * 1024;
 
@@ -66,11 +87,32 @@ pub const HAPPY_EYEBALLS_DELAY_MS: u64 = 250;
 pub const POOL_IDLE_MAX: usize = 1024;
 pub const POOL_IDLE_PER_ORIGIN_MAX: usize = 64;
 
-/// How often a core looks for connections past their deadline.
+/// How often a core looks for connections past their deadline, and how often when it has none.
 pub const DEADLINE_TICK_MS: u64 = 50;
+pub const IDLE_TICK_MS: u64 = 250;
+
+/// How often a core closes pooled connections that waited too long.
+pub const SWEEP_INTERVAL_MS: u64 = 1000;
+
+/// The pause after a failed accept (EMFILE, ENFILE).
+pub const ACCEPT_BACKOFF_MS: u64 = 100;
+
+/// What of the shutdown's time is kept for the logger.
+pub const DRAIN_RESERVE_MS: u64 = 500;
+
+/// How long a core waits for its connections to end once they are cut.
+pub const CUT_GRACE_MS: u64 = 200;
+
+/// Memory that each ring registers with the kernel (glommio's least; we read and write through sockets).
+pub const RING_MEMORY_BYTES: usize = 64 * 1024;
+
+/// Threads of a core that look names up.
+pub const RESOLVER_THREADS: usize = 4;
 
 const _: () = assert!(SCAN_CARRY_BYTES > 8 * (SNIPPET_CHARS + SNIPPET_CONTEXT_CHARS));
 const _: () = assert!(CHUNK_LINE_MAX_BYTES < READ_BUFFER_BYTES);
 const _: () = assert!(TRAILERS_MAX_BYTES <= HEAD_MAX_BYTES);
 const _: () = assert!(HEAD_MAX_BYTES <= READ_BUFFER_BYTES);
 const _: () = assert!(POOL_IDLE_PER_ORIGIN_MAX <= POOL_IDLE_MAX);
+const _: () = assert!(FIRST_WRITE_BYTES + HEAD_MAX_BYTES <= SCRATCH_KEPT_BYTES);
+const _: () = assert!(CUT_GRACE_MS < DRAIN_RESERVE_MS);

@@ -1,1 +1,3 @@
-//! (module documentation follows)
+//! The local CA, its leaves, and rustls driven over a socket.
+
+pub mod stream;
