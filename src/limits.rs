@@ -109,6 +109,39 @@ pub const RING_MEMORY_BYTES: usize = 64 * 1024;
 /// Threads of a core that look names up.
 pub const RESOLVER_THREADS: usize = 4;
 
+/// The longest name that a leaf is made for, and one of its labels: what DNS can carry (RFC 1035 §2.3.4:
+/// 255 bytes on the wire are 253 in text).
+pub const LEAF_NAME_MAX_BYTES: usize = 253;
+pub const LEAF_LABEL_MAX_BYTES: usize = 63;
+
+/// The longest common name (RFC 5280 appendix A.1, `ub-common-name`).
+pub const LEAF_COMMON_NAME_MAX_BYTES: usize = 64;
+
+/// A leaf's whole life, of which this many days lie before its making (clients' clocks differ), and how
+/// long before its end it is made anew. Browsers and Apple's stack refuse lives of 200 days and more.
+pub const LEAF_VALIDITY_DAYS: u64 = 199;
+pub const LEAF_BACKDATE_DAYS: u64 = 2;
+pub const LEAF_RENEWAL_DAYS: u64 = 7;
+
+/// How long the CA that we make is valid, and how long before its end its owner is warned.
+pub const CA_VALIDITY_DAYS: u64 = 3652;
+pub const CA_EXPIRY_WARNING_DAYS: u64 = 30;
+
+/// The largest `ca.crt` or `ca.key` that is read.
+pub const CA_FILE_MAX_BYTES: u64 = 64 * 1024;
+
+/// The largest `upstream_ca_file` that is read (a full system bundle is some 250 KiB).
+pub const UPSTREAM_CA_FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// TLS sessions to origins that a core remembers, of up to 8 to one origin.
+pub const UPSTREAM_SESSIONS_MAX: usize = 1024;
+
+/// Details kept of unreadable root certificates, the words of a failed upstream handshake, and how many
+/// of the certificate's own names they repeat.
+pub const ROOT_PROBLEMS_MAX: usize = 8;
+pub const TLS_FAILURE_TEXT_CHARS: usize = 400;
+pub const TLS_FAILURE_NAMES_MAX: usize = 5;
+
 const _: () = assert!(SCAN_CARRY_BYTES > 8 * (SNIPPET_CHARS + SNIPPET_CONTEXT_CHARS));
 const _: () = assert!(CHUNK_LINE_MAX_BYTES < READ_BUFFER_BYTES);
 const _: () = assert!(TRAILERS_MAX_BYTES <= HEAD_MAX_BYTES);
@@ -167,3 +200,6 @@ const _: () = assert!((LOG_LINE_MAX_BYTES as u64) < LOG_ROTATE_BYTES);
 const _: () = assert!(THREATS_RETRY_MIN_MS <= THREATS_RETRY_MAX_MS);
 const _: () = assert!(TORN_LINE_MAX_BYTES <= TAIL_LINE_MAX_BYTES);
 const _: () = assert!(REPORT_TICK_MS >= 500, "monitor.json is rewritten at most twice a second");
+const _: () = assert!(LEAF_VALIDITY_DAYS < 200);
+const _: () = assert!(LEAF_BACKDATE_DAYS + LEAF_RENEWAL_DAYS < LEAF_VALIDITY_DAYS);
+const _: () = assert!(LEAF_COMMON_NAME_MAX_BYTES < LEAF_NAME_MAX_BYTES);
