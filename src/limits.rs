@@ -203,3 +203,30 @@ const _: () = assert!(REPORT_TICK_MS >= 500, "monitor.json is rewritten at most 
 const _: () = assert!(LEAF_VALIDITY_DAYS < 200);
 const _: () = assert!(LEAF_BACKDATE_DAYS + LEAF_RENEWAL_DAYS < LEAF_VALIDITY_DAYS);
 const _: () = assert!(LEAF_COMMON_NAME_MAX_BYTES < LEAF_NAME_MAX_BYTES);
+
+/// Empty lines that may stand before a request line (RFC 9112 §2.2 asks for at least one).
+pub const LEADING_EMPTY_LINES_MAX: usize = 4;
+
+/// The longest method name; the longest that is registered has 17 characters.
+pub const METHOD_MAX_BYTES: usize = 64;
+
+/// The longest host in a target or a Host field (RFC 1035 §2.3.4).
+pub const HOST_MAX_BYTES: usize = 255;
+
+/// The most options in all Connection fields of a head, so that removing what they nominate stays cheap.
+pub const CONNECTION_OPTIONS_MAX: usize = 64;
+
+/// Hexadecimal digits of a chunk size: what a u64 holds.
+pub const CHUNK_SIZE_MAX_DIGITS: usize = 16;
+
+/// By how many bytes the chunk extensions of a body may outweigh its data.
+pub const CHUNK_EXTENSIONS_SURPLUS_MAX_BYTES: usize = 64 * 1024;
+
+/// How much of a tunnel's first bytes is looked at before they are told to be HTTP or not.
+pub const DETECT_MAX_BYTES: usize = 4096;
+
+/// The longest detail in a reply of our own.
+pub const REPLY_DETAIL_MAX_CHARS: usize = 256;
+
+const _: () = assert!(METHOD_MAX_BYTES < DETECT_MAX_BYTES);
+const _: () = assert!(CHUNK_SIZE_MAX_DIGITS + 2 < CHUNK_LINE_MAX_BYTES);
