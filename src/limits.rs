@@ -150,6 +150,57 @@ const _: () = assert!(POOL_IDLE_PER_ORIGIN_MAX <= POOL_IDLE_MAX);
 const _: () = assert!(FIRST_WRITE_BYTES + HEAD_MAX_BYTES <= SCRATCH_KEPT_BYTES);
 const _: () = assert!(CUT_GRACE_MS < DRAIN_RESERVE_MS);
 
+/// The largest configuration file that is read.
+pub const CONFIG_FILE_MAX_BYTES: u64 = 1024 * 1024;
+
+/// How much of a wrong value a message repeats.
+pub const MESSAGE_VALUE_MAX_CHARS: usize = 120;
+
+/// Host patterns in one list, and the length of one (RFC 1035 §2.3.4: 253 visible characters).
+pub const HOST_PATTERNS_MAX: usize = 4096;
+pub const HOST_PATTERN_MAX_CHARS: usize = 253;
+
+/// The most workers and the most connections a worker that may be asked for.
+pub const WORKERS_MAX: u64 = 1024;
+pub const CONNECTIONS_MAX: u64 = 10_000_000;
+
+/// The range of every configurable time in seconds; the least is one tick of the deadline wheel.
+pub const TIMEOUT_MIN_SECS: f64 = 0.05;
+pub const TIMEOUT_MAX_SECS: f64 = 86_400.0;
+pub const DETECT_TIMEOUT_MAX_MS: u64 = 60_000;
+
+/// The least `max_head_bytes` that can be asked for.
+pub const HEAD_MIN_BYTES: usize = 1024;
+
+/// How much of a PID file is read: ten digits of a PID and a line end are less.
+pub const PID_FILE_READ_BYTES: u64 = 64;
+
+/// How long `start` insists on the PID file's lock: another command's look at it lasts microseconds.
+pub const PID_LOCK_ATTEMPTS: u32 = 20;
+pub const PID_LOCK_RETRY_MS: u64 = 10;
+
+/// How long `stop` waits for the lock at least before it escalates, the grace on top of a longer
+/// `shutdown_timeout_secs`, how long it waits after the escalation, and how often it looks.
+pub const STOP_WAIT_MIN_MS: u64 = 5_000;
+pub const STOP_GRACE_MS: u64 = 500;
+pub const STOP_KILL_WAIT_MS: u64 = 2_000;
+pub const STOP_POLL_MS: u64 = 20;
+
+/// The threats that `status` shows, and those that `threats` shows without `--limit` and at most.
+pub const STATUS_THREATS: usize = 5;
+pub const THREATS_DEFAULT: usize = 10;
+pub const THREATS_MAX: usize = 1_000_000;
+
+/// What glommio asks of RLIMIT_MEMLOCK before it makes an executor.
+pub const MEMLOCK_MIN_BYTES: u64 = 512 * 1024;
+
+/// Open files below which a start warns: each proxied connection takes two.
+pub const NOFILE_MIN: u64 = 1024;
+
+const _: () = assert!(HEAD_MIN_BYTES < HEAD_MAX_BYTES);
+const _: () = assert!(SCAN_WINDOW_MIN_BYTES < SCAN_WINDOW_MAX_BYTES);
+const _: () = assert!(TIMEOUT_MIN_SECS * 1000.0 >= DEADLINE_TICK_MS as f64);
+const _: () = assert!(STATUS_THREATS <= THREATS_MAX && THREATS_DEFAULT <= THREATS_MAX);
 /// The longest window of a core's own dedup; it is also at most a quarter of `dedup_window_secs`.
 pub const CORE_DEDUP_WINDOW_MAX_MS: u64 = 1000;
 
