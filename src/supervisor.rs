@@ -21,11 +21,9 @@ use crate::report::log_record::{self, LogReceiver};
 use crate::report::logger::{self, LoggerConfig, LoggerHandle};
 use crate::report::queue;
 use crate::report::state::{Listeners, State};
-use crate::scan::database::Database;
-use crate::scan::rules::RULES;
-use crate::tls::authority::Authority;
-use crate::tls::leaf_cache::shared_ticketer;
-use crate::tls::upstream_roots;
+use crate::report::timestamp;
+use crate::scan::{Database, RULES};
+use crate::tls::{self, Authority, Origin};
 use crate::worker::{self, Interception, Shared};
 
 /// What to do about the end of a run that went well but lost something.
@@ -86,8 +84,8 @@ fn hold_doors(config: &Config) -> Result<Vec<(Held, Door)>, String> {
 struct Prepared {
     database: Database,
     interception: Option<Interception>,
-    verified: crate::tls::ClientTls,
-    insecure: crate::tls::ClientTls,
+    verified: tls::ClientTls,
+    insecure: tls::ClientTls,
 }
 
 fn prepare(config: &Config) -> Result<Prepared, String> {
@@ -96,14 +94,13 @@ fn prepare(config: &Config) -> Result<Prepared, String> {
         true => Some(prepare_interception(config)?),
         false => None,
     };
-    let own = interception.as_ref().map(|with| with.authority.certificate_der());
+    let own = interception.as_ref().map(|with| with.authority.certificate());
     let extra = config.tls.upstream_ca_file.as_deref();
-    let (verified, report) =
-        upstream_roots::client_config(extra, own).map_err(|error| error.to_string())?;
+    let (verified, report) = tls::client_config(extra, own).map_err(|error| error.to_string())?;
     for warning in &report.warnings {
         log::warn!("{warning}");
     }
-    let insecure = upstream_roots::insecure_client_config();
+    let insecure = tls::insecure_client_config().map_err(|error| error.to_string())?;
     Ok(Prepared { database, interception, verified, insecure })
 }
 
@@ -111,11 +108,16 @@ fn prepare_interception(config: &Config) -> Result<Interception, String> {
     let now = SystemTime::now();
     let (authority, origin) = Authority::load_or_create(&config.report.log_dir, now)
         .map_err(|error| error.to_string())?;
+    let origin = match origin {
+        Origin::Created => "generated",
+        Origin::CertificateRemade => "made again for the key that was there",
+        Origin::Loaded => "loaded",
+    };
     log::info!("MITM CA {origin}: {}", authority.certificate_path().display());
     for warning in authority.warnings() {
         log::warn!("{warning}");
     }
-    let ticketer = shared_ticketer().map_err(|error| error.to_string())?;
+    let ticketer = tls::shared_ticketer().map_err(|error| error.to_string())?;
     Ok(Interception { authority: Arc::new(authority), ticketer })
 }
 
@@ -190,14 +192,16 @@ fn announce(config: &Config, doors: &[(Held, Door)], workers: usize, logger: &Lo
         std::process::id(),
         if config.tls.mitm { "ON" } else { "OFF" }
     );
-    logger.publish(State::new(
-        std::process::id(),
-        SystemTime::now(),
-        config.tls.mitm,
+    logger.publish(State {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: timestamp::iso8601(SystemTime::now()),
+        mitm: config.tls.mitm,
         listeners,
         workers,
-        &config.report.log_dir,
-    ));
+        log_dir: config.report.log_dir.display().to_string(),
+        ..State::default()
+    });
 }
 
 /// SIGINT, SIGTERM and SIGHUP, as they come.

@@ -31,11 +31,8 @@ use crate::limits::{
 };
 use crate::report::core::CoreReporter;
 use crate::report::queue::FindingSender;
-use crate::scan::database::Database;
-use crate::scan::scanner::Scanner;
-use crate::tls::ClientTls;
-use crate::tls::authority::Authority;
-use crate::tls::leaf_cache::{LeafCache, Ticketer};
+use crate::scan::{Database, Scanner};
+use crate::tls::{Authority, ClientTls, LeafCache, Ticketer, with_own_sessions};
 
 /// What all workers share: read-only, or a queue's end.
 #[derive(Clone)]
@@ -115,8 +112,8 @@ impl Worker {
             counters,
             scanner,
             leaves,
-            verified: shared.verified,
-            insecure: shared.insecure,
+            verified: with_own_sessions(&shared.verified),
+            insecure: with_own_sessions(&shared.insecure),
             own: shared.doors.iter().map(|(address, _)| *address).collect(),
         });
         Ok(Worker { core, listeners, permits, open: Cell::new(0), phase: shared.phase })

@@ -15,9 +15,8 @@ use crate::forward::dial::Dialer;
 use crate::forward::pool::Pool;
 use crate::limits::REJECTED_LEAVES_REMEMBERED;
 use crate::report::core::CoreReporter;
-use crate::scan::scanner::Scanner;
-use crate::tls::leaf_cache::LeafCache;
-use crate::tls::{ClientTls, ServerTls};
+use crate::scan::Scanner;
+use crate::tls::{ClientTls, LeafCache, ServerTls};
 
 /// One core's state.
 pub struct Core {

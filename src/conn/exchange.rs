@@ -143,7 +143,7 @@ impl Exchange<'_> {
         upstream: &Stream,
         progress: &Progress,
     ) -> Result<(), Error> {
-        let mut body = Body::new(self.request.plan.body.clone());
+        let mut body = Body::new(self.request.plan.body);
         if body.is_done() {
             upstream.write_all(self.request.head).await.map_err(upstream_write)?;
         } else {
@@ -291,7 +291,7 @@ impl Exchange<'_> {
         scan_head(self.core, self.sight, Direction::Inbound, chunk, head.len);
         let side = self.client_side(&plan);
         let via = http.add_via.then_some(super::VIA);
-        write_response(&head, &plan, &side, via, out);
+        write_response(&head, &plan, side, via, out);
         let len = head.len;
         let received = Received {
             kind: plan.kind,

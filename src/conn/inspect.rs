@@ -9,9 +9,7 @@ use std::time::{Instant, SystemTime};
 use super::core::Core;
 use crate::finding::{Direction, Finding, Protocol};
 use crate::forward::buffer::Chunk;
-use crate::scan::padded::Padded;
-use crate::scan::rules::Rule;
-use crate::scan::scanner::{MatchSink, Stream};
+use crate::scan::{Gap, MatchSink, Padded, Rule, Stream};
 
 /// What a connection knows of its bytes.
 #[derive(Clone, Debug)]
@@ -47,6 +45,19 @@ impl MatchSink for Reporting<'_> {
             seen_at_mono: Instant::now(),
             suppressed: 0,
         });
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        match gap {
+            Gap::UnscannedBytes(len) => {
+                self.core.counters.bytes_unscanned.add(len as u64);
+                log::error!("{}: {len} bytes could not be scanned", self.sight.dest);
+            }
+            Gap::UnconfirmedHits(count) => {
+                self.core.counters.hits_unconfirmed.add(count as u64);
+                log::warn!("{}: {count} matches of one read not looked at", self.sight.dest);
+            }
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::finding::{Direction, Protocol};
 use crate::forward::leg::Leg;
 use crate::forward::origin::Origin;
 use crate::forward::tcp::Tcp;
-use crate::http::framing::{RequestPlan, plan_request};
+use crate::http::framing::{BodyKind, RequestPlan, plan_request};
 use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, parse_request};
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, write_request};
@@ -247,12 +247,14 @@ impl<'a> Requests<'a> {
         }
         if plan.max_forwards == Some(0) {
             match head.method {
-                Method::Trace => return Destination::Reply(reply::trace(head)),
-                Method::Options => return Destination::Reply(reply::options()),
+                Method::Trace => return Destination::Reply(reply::trace(head, true)),
+                Method::Options => return Destination::Reply(reply::options(true)),
                 _ => {}
             }
         }
-        let forwarding = Forwarding { via };
+        let default_port = if origin.server_name.is_some() { 443 } else { 80 };
+        let host = Authority { host: origin.host.clone(), port: origin.port };
+        let forwarding = Forwarding { host: &host, default_port, via };
         write_request(head, &target, plan, &forwarding, out);
         Destination::Origin(origin)
     }
@@ -361,7 +363,8 @@ enum Answered {
 /// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of
 /// its body has been read, since that cannot be had twice.
 fn may_repeat(admitted: &Admitted) -> bool {
-    admitted.method.is_idempotent() && admitted.plan.body.is_none()
+    admitted.method.is_idempotent()
+        && matches!(admitted.plan.body, BodyKind::None | BodyKind::Length(0))
 }
 
 fn refusal(error: &HeadError) -> Error {

@@ -12,7 +12,7 @@ use crate::forward::origin::Origin;
 use crate::forward::tcp::{Idle, Tcp};
 use crate::http::reply::Cause;
 use crate::tls::stream::{self, HandshakeError, Stream};
-use crate::tls::upstream_roots::{FailureKind, explain};
+use crate::tls::{FailureKind, explain};
 
 /// Dials an origin.
 pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<Tcp, Error> {

@@ -17,6 +17,15 @@ pub enum Piece {
     Trailer(Range<usize>),
 }
 
+impl Piece {
+    /// Where it lies, whatever it is.
+    pub fn range(&self) -> Range<usize> {
+        match self {
+            Piece::Data(range) | Piece::Trailer(range) => range.clone(),
+        }
+    }
+}
+
 /// Why a body is not, or not wholly, what its head promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyError {

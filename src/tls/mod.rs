@@ -14,10 +14,10 @@ pub mod insecure;
 pub mod leaf;
 /// A core's ready server configurations, one a name.
 pub mod leaf_cache;
-/// What a failed upstream handshake means, in words for an agent.
-pub mod upstream_failure;
 /// One connection's bytes, clear or through rustls driven by hand.
 pub mod stream;
+/// What a failed upstream handshake means, in words for an agent.
+pub mod upstream_failure;
 /// The roots that origins are verified against.
 pub mod upstream_roots;
 
