@@ -281,3 +281,34 @@ pub const REPLY_DETAIL_MAX_CHARS: usize = 256;
 
 const _: () = assert!(METHOD_MAX_BYTES < DETECT_MAX_BYTES);
 const _: () = assert!(CHUNK_SIZE_MAX_DIGITS + 2 < CHUNK_LINE_MAX_BYTES);
+
+/// How far behind a filter hit the exact span of its match is looked for.
+pub const SCAN_MATCH_BEFORE_BYTES: usize = 2560;
+/// How far past a filter hit a match may still grow (the rest of a key).
+pub const SCAN_MATCH_AHEAD_BYTES: usize = 1024;
+
+/// What is searched for other secrets before and after a match.
+pub const SCAN_REDACTION_BEFORE_BYTES: usize = 1536;
+pub const SCAN_REDACTION_AFTER_BYTES: usize = 1024;
+/// The furthest that search reaches ahead when matches follow each other closely.
+pub const SCAN_REDACTION_STRETCH_MAX_BYTES: usize = 16 * 1024;
+
+/// Filter hits looked at in one window, and those that each rule may have beyond that.
+pub const SCAN_HITS_PER_WINDOW: usize = 4096;
+pub const SCAN_HITS_PER_RULE_SURE: usize = 64;
+
+/// Idle engine streams, and idle carry buffers, that a core keeps.
+pub const SCAN_STREAMS_KEPT: usize = 256;
+
+/// What a snippet shows of the match itself; the middle of a longer one is left out.
+pub const SNIPPET_MATCH_CHARS: usize = 150;
+
+/// What a snippet shows of a secret's head (never more than a third of the secret).
+pub const SECRET_HEAD_BYTES: usize = 16;
+
+const _: () = assert!(SCAN_MATCH_BEFORE_BYTES + SCAN_REDACTION_BEFORE_BYTES <= SCAN_CARRY_BYTES);
+const _: () = assert!(SCAN_REDACTION_BEFORE_BYTES >= 4 * SNIPPET_CONTEXT_CHARS);
+const _: () = assert!(SCAN_REDACTION_AFTER_BYTES >= 4 * SNIPPET_CONTEXT_CHARS);
+const _: () = assert!(SCAN_REDACTION_STRETCH_MAX_BYTES >= SCAN_REDACTION_AFTER_BYTES);
+const _: () = assert!(SNIPPET_MATCH_CHARS < SNIPPET_CHARS);
+const _: () = assert!(SCAN_WINDOW_MAX_BYTES <= u32::MAX as usize);
