@@ -201,6 +201,7 @@ const _: () = assert!(HEAD_MIN_BYTES < HEAD_MAX_BYTES);
 const _: () = assert!(SCAN_WINDOW_MIN_BYTES < SCAN_WINDOW_MAX_BYTES);
 const _: () = assert!(TIMEOUT_MIN_SECS * 1000.0 >= DEADLINE_TICK_MS as f64);
 const _: () = assert!(STATUS_THREATS <= THREATS_MAX && THREATS_DEFAULT <= THREATS_MAX);
+
 /// The longest window of a core's own dedup; it is also at most a quarter of `dedup_window_secs`.
 pub const CORE_DEDUP_WINDOW_MAX_MS: u64 = 1000;
 

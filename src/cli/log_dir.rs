@@ -95,6 +95,17 @@ pub fn prepare(path: &Path) -> Result<(), LogDirError> {
     Ok(())
 }
 
+/// Why a command that only looks cannot look, with what to do about it.
+pub fn unreadable(path: &Path, cause: &io::Error) -> String {
+    let hint = match cause.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; the monitor's files belong to the user that runs it: use that user, or sudo"
+        }
+        _ => "",
+    };
+    format!("cannot look into {}: {cause}{hint}", path.display())
+}
+
 /// Whether a folder of this owner and mode may be used by this user; the mode, if so.
 fn check(path: &Path, owner: u32, user: u32, mode: u32) -> Result<u32, LogDirError> {
     if owner != user {

@@ -7,7 +7,9 @@ pub mod pid_file;
 mod process;
 pub mod requirements;
 pub mod start;
+pub mod status;
 pub mod stop;
+pub mod threats;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,7 +29,8 @@ pub fn run(serve: impl FnOnce(Config, &PidFile) -> Result<(), String>) -> ExitCo
     match Arguments::parse().command {
         Command::Start(arguments) => start::run(&arguments, serve),
         Command::Stop(arguments) => stop::run(&arguments),
-        _ => ExitCode::FAILURE,
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Threats(arguments) => threats::run(&arguments),
     }
 }
 

@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::arguments::CommonArguments;
 use super::pid_file::{self, Identity, Instance, PidFile};
-use super::{load_common, output, process};
+use super::{load_common, log_dir, output, process};
 use crate::limits::{STOP_GRACE_MS, STOP_KILL_WAIT_MS, STOP_POLL_MS, STOP_WAIT_MIN_MS};
 
 /// Runs the command.
@@ -51,8 +51,8 @@ impl Patience {
 type Say<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
 
 fn stop(log_dir: &Path, patience: Patience, say: Say<'_>) -> Result<(), String> {
-    let inspected = pid_file::inspect(log_dir)
-        .map_err(|error| format!("cannot look into {}: {error}", log_dir.display()))?;
+    let inspected =
+        pid_file::inspect(log_dir).map_err(|error| log_dir::unreadable(log_dir, &error))?;
     match inspected {
         Instance::Stopped => say("Not running.\n").map_err(in_words),
         Instance::Stale => {
@@ -178,7 +178,7 @@ mod tests {
     /// A shell that holds the lock by util-linux's `flock` and writes its own PID, as a monitor would.
     fn monitor(log_dir: &Path, on_term: &str) -> Child {
         let script = format!(
-            "exec 9<>monitor.pid; flock -n 9 || exit 1; trap '{on_term}' TERM; echo $$ > monitor.pid; \
+            "exec 9<>monitor.pid; flock -w 20 9 || exit 1; trap '{on_term}' TERM; echo $$ > monitor.pid; \
              while :; do sleep 0.02 9>&-; done"
         );
         let child = Command::new("bash")
