@@ -1,1 +1,40 @@
-//! (module documentation follows)
+//! From findings to files: the queue between the cores and one plain thread, and what that thread writes.
+//!
+//! ```text
+//! CoreReporter ─try_send─▶ queue ─▶ logger ─▶ journal ─▶ dedup ─▶ jsonl ─▶ threats_file   threats.jsonl
+//! log::warn!   ─try_send─▶ log_record ─▶ ┘       ├─▶ log_file ─▶ console                  clawsec.log, stderr
+//!                                                └─▶ state                                monitor.json
+//!                                                    tail ◀── the commands read back      threats.jsonl
+//! ```
+//!
+//! No core ever waits here: both queues are bounded, what they lose is counted, and the count is written.
+//! Nothing of the traffic is known here but a `Finding`, whose snippet is masked before it arrives.
+
+mod append_file;
+mod console;
+/// One core's end: its small dedup, and the hand-over.
+pub mod core;
+/// Whether a finding becomes a line.
+pub mod dedup;
+mod journal;
+/// A finding as a line of `threats.jsonl`.
+pub mod jsonl;
+mod log_file;
+/// The `log` facade: records become lines on the caller's thread and wait in a queue of their own.
+pub mod log_record;
+/// The thread that writes, and the handle to it.
+pub mod logger;
+/// The queue of findings.
+pub mod queue;
+/// `monitor.json`: what `status` shows of a running monitor.
+pub mod state;
+/// The end of `threats.jsonl`, read backwards.
+pub mod tail;
+mod threats_file;
+/// Times as the files spell them.
+pub mod timestamp;
+
+/// The files in `log_dir` that this module writes.
+pub const THREATS_FILE_NAME: &str = "threats.jsonl";
+pub const LOG_FILE_NAME: &str = "clawsec.log";
+pub const STATE_FILE_NAME: &str = "monitor.json";

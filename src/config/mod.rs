@@ -1,8 +1,68 @@
 //! File, environment and flags ▶ one checked, immutable [`Config`], a sub-struct a stage.
+//!
+//! Nothing else in the crate reads a configuration file or a `CLAWSEC_` variable; nothing here starts anything.
+
+mod build;
+mod error;
+mod file;
+mod keys;
+mod layers;
+mod nearest;
+mod patterns;
+#[cfg(test)]
+mod tests;
+mod value;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use error::{ConfigError, Warning};
+pub use layers::process_environment;
+pub use patterns::HostPatterns;
+
+/// Where settings come from, the weakest first. Defaults are weaker still.
+#[derive(Debug)]
+pub struct Sources<'a, E> {
+    /// `--config`.
+    pub file: Option<&'a Path>,
+    /// Variables by name and value; those that do not begin with `CLAWSEC_` are not looked at.
+    pub environment: E,
+    /// The command line.
+    pub flags: Overrides,
+}
+
+/// What the command line sets, in its order.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides(Vec<Override>);
+
+/// One flag with its value as typed.
+#[derive(Clone, Debug)]
+struct Override {
+    key: &'static str,
+    flag: &'static str,
+    text: String,
+}
+
+impl Overrides {
+    /// Adds a flag's value, if it was given; `flag` is for messages.
+    pub fn set(&mut self, key: &'static str, flag: &'static str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.0.push(Override { key, flag, text: text.to_string() });
+        }
+    }
+}
+
+/// Reads and checks every source. The warnings are for the user to see, in order.
+pub fn load<E>(sources: Sources<'_, E>) -> Result<(Config, Vec<Warning>), ConfigError>
+where
+    E: IntoIterator<Item = (String, String)>,
+{
+    let mut warnings = Vec::new();
+    let settings = layers::merge(sources, &mut warnings)?;
+    let config = build::build(&settings, &mut warnings)?;
+    Ok((config, warnings))
+}
 
 /// Everything that can be set, checked.
 #[derive(Clone, Debug)]
@@ -95,17 +155,6 @@ pub struct ReportConfig {
     pub log_level: log::LevelFilter,
     /// `dedup_window_secs`; zero: off.
     pub dedup_window: Duration,
-}
-
-/// Host names with `*` for any run of characters, compared without case.
-#[derive(Clone, Debug, Default)]
-pub struct HostPatterns(pub Vec<String>);
-
-impl HostPatterns {
-    /// Whether a host (no port, no brackets) is named by a pattern.
-    pub fn matches(&self, _host: &str) -> bool {
-        false
-    }
 }
 
 /// The address that is only a default: the agent's own machine.

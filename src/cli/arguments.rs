@@ -1,0 +1,193 @@
+//! The command line as clap sees it. Values stay text here: `config` checks them like those of any other source.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Overrides;
+use crate::limits::{THREATS_DEFAULT, THREATS_MAX};
+
+const AFTER_HELP: &str = "\
+Every setting is a key of the config file (JSON), a CLAWSEC_<KEY> environment variable, or a flag; the later \
+beats the earlier. The keys and their defaults are in README.md.
+
+Exit codes: 0 done, 1 failed or already running, 2 wrong arguments or configuration, 3 (status) stopped.";
+
+/// Inspects what AI agents send and receive: an HTTP and HTTPS proxy that logs leaks and injections.
+#[derive(Debug, Parser)]
+#[command(name = "clawsec", version, about, long_about = None, after_help = AFTER_HELP)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the proxy in the foreground (Ctrl-C or SIGTERM ends it)
+    Start(Box<StartArguments>),
+    /// End the running proxy: SIGTERM, then SIGKILL if it does not follow
+    Stop(CommonArguments),
+    /// Show whether it runs, its counters and the last threats
+    Status(StatusArguments),
+    /// Print the last threats as a JSON array, newest first
+    Threats(ThreatsArguments),
+}
+
+/// What every command takes: where the settings and the logs are.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CommonArguments {
+    /// Read settings from this JSON file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of the logs, the CA and the PID file [default: /tmp/clawsec]
+    #[arg(long, value_name = "DIR")]
+    pub log_dir: Option<String>,
+}
+
+/// `clawsec start`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct StartArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// Do not decrypt HTTPS: tunnel it unread
+    #[arg(long)]
+    pub no_mitm: bool,
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "IP")]
+    pub proxy_host: Option<String>,
+    /// Port of the proxy; 0 picks a free one [default: 8888]
+    #[arg(long, visible_alias = "port", value_name = "PORT", allow_hyphen_values = true)]
+    pub proxy_port: Option<String>,
+    /// Port of the gateway listener; 0 picks a free one [default: 18790]
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    pub gateway_local_port: Option<String>,
+    /// Port on 127.0.0.1 that the gateway listener forwards to [default: 18789]
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true)]
+    pub gateway_target_port: Option<String>,
+    /// DEBUG, INFO, WARNING, ERROR or CRITICAL [default: INFO]
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// Worker threads, one a core [default: all cores this process may use]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub workers: Option<String>,
+    /// Client connections per worker [default: 10000]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub max_connections: Option<String>,
+    /// More root certificates for origins, PEM
+    #[arg(long, value_name = "FILE")]
+    pub upstream_ca_file: Option<String>,
+    /// Seconds for which a repeated finding is held back; 0: never [default: 60]
+    #[arg(long, value_name = "SECS", allow_hyphen_values = true)]
+    pub dedup_window_secs: Option<String>,
+    /// Largest piece scanned at once; all pieces are scanned [default: 65536]
+    #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
+    pub max_scan_bytes: Option<String>,
+}
+
+/// `clawsec status`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct StatusArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `clawsec threats`.
+#[derive(Clone, Debug, Args)]
+pub struct ThreatsArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// How many
+    #[arg(long, short = 'n', value_name = "N", default_value_t = THREATS_DEFAULT as u64,
+          value_parser = clap::value_parser!(u64).range(0..=THREATS_MAX as u64))]
+    pub limit: u64,
+}
+
+impl CommonArguments {
+    /// What these flags set.
+    pub fn overrides(&self) -> Overrides {
+        let mut overrides = Overrides::default();
+        overrides.set("log_dir", "--log-dir", self.log_dir.as_deref());
+        overrides
+    }
+}
+
+impl StartArguments {
+    /// What these flags set.
+    pub fn overrides(&self) -> Overrides {
+        let mut overrides = self.common.overrides();
+        for (key, flag, text) in [
+            ("proxy_host", "--proxy-host", &self.proxy_host),
+            ("proxy_port", "--proxy-port", &self.proxy_port),
+            ("gateway_local_port", "--gateway-local-port", &self.gateway_local_port),
+            ("gateway_target_port", "--gateway-target-port", &self.gateway_target_port),
+            ("log_level", "--log-level", &self.log_level),
+            ("workers", "--workers", &self.workers),
+            ("max_connections", "--max-connections", &self.max_connections),
+            ("upstream_ca_file", "--upstream-ca-file", &self.upstream_ca_file),
+            ("dedup_window_secs", "--dedup-window-secs", &self.dedup_window_secs),
+            ("max_scan_bytes", "--max-scan-bytes", &self.max_scan_bytes),
+        ] {
+            overrides.set(key, flag, text.as_deref());
+        }
+        overrides.set("enable_mitm", "--no-mitm", self.no_mitm.then_some("false"));
+        overrides
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_start_flag_reaches_the_configuration() {
+        let words = "clawsec start --no-mitm --proxy-host ::1 --port 1001 --gateway-local-port 1002 \
+                     --gateway-target-port 1003 --log-dir /x/logs --log-level error --workers 2 \
+                     --max-connections 9 --upstream-ca-file /x/ca.pem --dedup-window-secs 0.5 \
+                     --max-scan-bytes 2048";
+        let arguments = Arguments::try_parse_from(words.split_whitespace()).unwrap();
+        let Command::Start(start) = arguments.command else { panic!("start") };
+        let sources = crate::config::Sources {
+            file: start.common.config.as_deref(),
+            environment: Vec::new(),
+            flags: start.overrides(),
+        };
+        let (config, warnings) = crate::config::load(sources).unwrap();
+        assert_eq!(warnings, []);
+        assert!(!config.tls.mitm);
+        assert_eq!(config.listen.proxy.unwrap().to_string(), "[::1]:1001");
+        assert_eq!(config.listen.gateway.unwrap().port(), 1002);
+        assert_eq!(config.listen.gateway_target.port(), 1003);
+        assert_eq!(config.report.log_dir.to_str(), Some("/x/logs"));
+        assert_eq!(config.report.log_level, log::LevelFilter::Error);
+        assert_eq!(config.runtime.workers, Some(2));
+        assert_eq!(config.runtime.max_connections, 9);
+        assert_eq!(config.tls.upstream_ca_file.unwrap().to_str(), Some("/x/ca.pem"));
+        assert_eq!(config.report.dedup_window.as_millis(), 500);
+        assert_eq!(config.scan.max_window_bytes, 2048);
+    }
+
+    #[test]
+    fn the_limit_holds_at_its_bound_and_breaks_past_it() {
+        let parse =
+            |limit: &str| Arguments::try_parse_from(["clawsec", "threats", "--limit", limit]);
+        assert!(parse(&THREATS_MAX.to_string()).is_ok());
+        assert!(parse("0").is_ok());
+        for wrong in [(THREATS_MAX + 1).to_string().as_str(), "-1", "ten"] {
+            assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+        }
+        let default = Arguments::try_parse_from(["clawsec", "threats"]).unwrap();
+        let Command::Threats(threats) = default.command else { panic!("threats") };
+        assert_eq!(threats.limit, THREATS_DEFAULT as u64);
+    }
+}

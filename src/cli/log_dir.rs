@@ -1,0 +1,222 @@
+//! The folder of logs, keys and the PID file: made, or refused when others could have put something into it.
+//! Touches the folder only, none of the files in it.
+
+use std::fmt;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+/// Of a mode, what group and others may do.
+const OTHERS_ACCESS: u32 = 0o077;
+/// Of a mode, what lets group and others put files in.
+const OTHERS_WRITE: u32 = 0o022;
+/// Of a mode, the permissions.
+const PERMISSIONS: u32 = 0o7777;
+const PRIVATE: u32 = 0o700;
+
+/// Why a folder is not used.
+#[derive(Debug)]
+pub enum LogDirError {
+    Symlink { path: PathBuf },
+    NotADirectory { path: PathBuf },
+    NotOurs { path: PathBuf, owner: u32, user: u32 },
+    WritableByOthers { path: PathBuf, mode: u32 },
+    Io { path: PathBuf, action: &'static str, cause: io::Error },
+}
+
+impl fmt::Display for LogDirError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WHY: &str =
+            "whoever can write there could read or replace the CA key and the findings";
+        match self {
+            LogDirError::Symlink { path } => write!(
+                formatter,
+                "log_dir {0} is a symbolic link, and {WHY} (folders such as /tmp are shared). \
+                 Remove the link, or set log_dir to the folder it should name",
+                path.display()
+            ),
+            LogDirError::NotADirectory { path } => {
+                write!(formatter, "log_dir {} is not a folder", path.display())
+            }
+            LogDirError::NotOurs { path, owner, user } => write!(
+                formatter,
+                "log_dir {} belongs to user {owner}, this process runs as user {user}, and {WHY} \
+                 (folders such as /tmp are shared). Run as that user, or set log_dir (--log-dir, \
+                 CLAWSEC_LOG_DIR) to a folder of your own",
+                path.display()
+            ),
+            LogDirError::WritableByOthers { path, mode } => write!(
+                formatter,
+                "log_dir {0} is writable by other users (mode {mode:04o}), and {WHY}. Look at what \
+                 is in it, then: chmod 700 {0}",
+                path.display()
+            ),
+            LogDirError::Io { path, action, cause } => {
+                write!(formatter, "cannot {action} log_dir {}: {cause}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for LogDirError {}
+
+/// Makes the folder (and its parents) private to this user, or checks the one that is there.
+///
+/// All checks are of the opened folder, not of its name, so nothing can be swapped between check and use.
+/// One that only others' reading makes unsafe is closed to them, as the original did.
+pub fn prepare(path: &Path) -> Result<(), LogDirError> {
+    let path: PathBuf = path.components().collect();
+    let made = DirBuilder::new().recursive(true).mode(PRIVATE).create(&path);
+    let folder = match open(&path) {
+        Ok(folder) => folder,
+        // Opening tells more than making does, unless there is nothing to open.
+        Err(error) => match made {
+            Err(cause) if is_not_found(&error) => {
+                return Err(LogDirError::Io { path, action: "create", cause });
+            }
+            _ => return Err(error),
+        },
+    };
+    let io = |action| {
+        let path = path.clone();
+        move |errno: Errno| LogDirError::Io { path, action, cause: errno.into() }
+    };
+    let stat = rustix::fs::fstat(&folder).map_err(io("examine"))?;
+    let user = rustix::process::geteuid().as_raw();
+    let mode = check(&path, stat.st_uid, user, stat.st_mode & PERMISSIONS)?;
+    if mode & OTHERS_ACCESS != 0 || mode & PRIVATE != PRIVATE {
+        rustix::fs::fchmod(&folder, Mode::from_raw_mode(PRIVATE)).map_err(io("chmod 700"))?;
+    }
+    Ok(())
+}
+
+/// Why a command that only looks cannot look, with what to do about it.
+pub fn unreadable(path: &Path, cause: &io::Error) -> String {
+    let hint = match cause.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; the monitor's files belong to the user that runs it: use that user, or sudo"
+        }
+        _ => "",
+    };
+    format!("cannot look into {}: {cause}{hint}", path.display())
+}
+
+/// Whether a folder of this owner and mode may be used by this user; the mode, if so.
+fn check(path: &Path, owner: u32, user: u32, mode: u32) -> Result<u32, LogDirError> {
+    if owner != user {
+        return Err(LogDirError::NotOurs { path: path.to_path_buf(), owner, user });
+    }
+    if mode & OTHERS_WRITE != 0 {
+        return Err(LogDirError::WritableByOthers { path: path.to_path_buf(), mode });
+    }
+    Ok(mode)
+}
+
+/// Opens the folder itself, never what a link in its place points to.
+fn open(path: &Path) -> Result<OwnedFd, LogDirError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| {
+        let path = path.to_path_buf();
+        let is_link = std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
+        match errno {
+            // With O_DIRECTORY and O_NOFOLLOW a link is ENOTDIR on Linux; the look is for the words only.
+            Errno::NOTDIR | Errno::LOOP if is_link => LogDirError::Symlink { path },
+            Errno::NOTDIR => LogDirError::NotADirectory { path },
+            _ => LogDirError::Io { path, action: "open", cause: errno.into() },
+        }
+    })
+}
+
+fn is_not_found(error: &LogDirError) -> bool {
+    matches!(error, LogDirError::Io { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & PERMISSIONS
+    }
+
+    fn folder_of_mode(parent: &Path, mode: u32) -> PathBuf {
+        let path = parent.join(format!("{mode:o}"));
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_missing_folder_is_made_private_with_its_parents() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        prepare(&path).unwrap();
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(mode(&parent.path().join("a")), 0o700);
+        prepare(&path).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_others_can_only_read_is_closed_to_them() {
+        let parent = tempfile::tempdir().unwrap();
+        for readable in [0o755, 0o750, 0o711, 0o500] {
+            let path = folder_of_mode(parent.path(), readable);
+            prepare(&path).unwrap();
+            assert_eq!(mode(&path), 0o700, "{readable:o}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_is_refused_and_left_as_it_is() {
+        let parent = tempfile::tempdir().unwrap();
+        for writable in [0o720, 0o702, 0o777, 0o1777] {
+            let path = folder_of_mode(parent.path(), writable);
+            let message = prepare(&path).unwrap_err().to_string();
+            assert!(message.contains("writable by other users"), "{message}");
+            assert!(message.contains(&format!("chmod 700 {}", path.display())), "{message}");
+            assert_eq!(mode(&path), writable);
+        }
+    }
+
+    #[test]
+    fn a_link_is_refused_even_to_a_good_folder_and_with_a_slash_behind() {
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("target");
+        prepare(&target).unwrap();
+        let link = parent.path().join("link");
+        symlink(&target, &link).unwrap();
+        for path in [link.clone(), PathBuf::from(format!("{}/", link.display()))] {
+            let error = prepare(&path).unwrap_err();
+            assert!(matches!(error, LogDirError::Symlink { .. }), "{error}");
+        }
+        let dangling = parent.path().join("dangling");
+        symlink(parent.path().join("nowhere"), &dangling).unwrap();
+        assert!(matches!(prepare(&dangling), Err(LogDirError::Symlink { .. })));
+        assert!(!parent.path().join("nowhere").exists());
+    }
+
+    #[test]
+    fn a_file_in_the_place_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("file");
+        fs::write(&path, "").unwrap();
+        assert!(matches!(prepare(&path), Err(LogDirError::NotADirectory { .. })));
+        let below = prepare(&path.join("below")).unwrap_err().to_string();
+        assert!(below.contains("Not a directory") || below.contains("not a folder"), "{below}");
+    }
+
+    #[test]
+    fn anothers_folder_is_refused_with_both_users_named() {
+        let message = check(Path::new("/tmp/x"), 1000, 0, 0o700).unwrap_err().to_string();
+        assert!(message.contains("user 1000") && message.contains("user 0"), "{message}");
+        assert!(message.contains("--log-dir"), "{message}");
+        assert!(check(Path::new("/tmp/x"), 1000, 1000, 0o700).is_ok());
+    }
+}

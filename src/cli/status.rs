@@ -1,0 +1,364 @@
+//! `clawsec status`: whether it runs, as what, what it counted and what it found last. Changes nothing.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::arguments::StatusArguments;
+use super::pid_file::{self, Instance};
+use super::{load_common, log_dir, output};
+use crate::limits::STATUS_THREATS;
+use crate::report::state::{self, State};
+use crate::report::tail::{self, Tail};
+use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
+
+/// The exit code that says stopped (as `systemctl status` has it).
+pub const EXIT_STOPPED: u8 = 3;
+
+/// Runs the command.
+pub fn run(arguments: &StatusArguments) -> ExitCode {
+    let config = match load_common(&arguments.common) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let path = &config.report.log_dir;
+    let printed = Status::of(path, Timestamp::now()).and_then(|status| {
+        let text = if arguments.json { status.json() } else { status.text() };
+        output::result(&text).map_err(|error| format!("cannot print: {error}"))?;
+        Ok(status.is_running())
+    });
+    match printed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_STOPPED),
+        Err(message) => {
+            output::error(message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// All that is shown.
+#[derive(Debug)]
+struct Status<'a> {
+    log_dir: &'a Path,
+    instance: Instance,
+    /// What the running monitor wrote about itself; none of a stopped one, or of the original.
+    state: Option<State>,
+    /// Why there is no state although it runs.
+    without_state: Option<String>,
+    uptime_secs: Option<u64>,
+    tail: Tail,
+}
+
+impl<'a> Status<'a> {
+    fn of(log_dir: &'a Path, now: Timestamp) -> Result<Status<'a>, String> {
+        let instance =
+            pid_file::inspect(log_dir).map_err(|error| log_dir::unreadable(log_dir, &error))?;
+        let (state, without_state) = match &instance {
+            Instance::Running { pid, .. } => match state::read(log_dir) {
+                // A file that an earlier, killed monitor left says nothing about this one.
+                Ok(state) if Some(state.pid) == *pid => (Some(state), None),
+                Ok(_) => (None, Some("it is just starting".to_string())),
+                Err(error) => (None, Some(format!("{STATE_FILE_NAME}: {error}"))),
+            },
+            _ => (None, None),
+        };
+        let uptime_secs = state.as_ref().and_then(|state| uptime_secs(&state.started_at, now));
+        let tail = tail::last(&log_dir.join(THREATS_FILE_NAME), STATUS_THREATS)
+            .map_err(|error| format!("cannot read {THREATS_FILE_NAME}: {error}"))?;
+        Ok(Status { log_dir, instance, state, without_state, uptime_secs, tail })
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(self.instance, Instance::Running { .. } | Instance::Original { .. })
+    }
+
+    fn pid(&self) -> Option<u32> {
+        match self.instance {
+            Instance::Running { pid, .. } => pid,
+            Instance::Original { pid } => Some(pid),
+            Instance::Stopped | Instance::Stale => None,
+        }
+    }
+
+    fn json(&self) -> String {
+        // What the monitor says about itself first, then what is known from outside, which decides.
+        let mut object = match self.state.as_ref().map(serde_json::to_value) {
+            Some(Ok(Value::Object(object))) => object,
+            _ => serde_json::Map::new(),
+        };
+        for (name, value) in [
+            ("running", json!(self.is_running())),
+            ("pid", json!(self.pid())),
+            ("uptime_secs", json!(self.uptime_secs)),
+            ("stale_pid_file", json!(matches!(self.instance, Instance::Stale))),
+            ("log_dir", json!(self.log_dir.display().to_string())),
+            ("threats", Value::Array(self.tail.threats.clone())),
+            ("threats_skipped", json!(self.tail.skipped)),
+        ] {
+            object.insert(name.to_string(), value);
+        }
+        format!("{:#}\n", Value::Object(object))
+    }
+
+    fn text(&self) -> String {
+        let mut text = match &self.instance {
+            Instance::Running { pid: Some(pid), .. } => {
+                format!("ClawSec Monitor: RUNNING (PID {pid})\n")
+            }
+            Instance::Running { pid: None, .. } => "ClawSec Monitor: RUNNING (starting)\n".into(),
+            Instance::Original { pid } => {
+                format!("ClawSec Monitor: RUNNING (PID {pid}, the original in Python)\n")
+            }
+            Instance::Stopped => "ClawSec Monitor: STOPPED\n".into(),
+            Instance::Stale => {
+                "ClawSec Monitor: STOPPED\n  It ended without cleaning up: the PID file is stale.\n"
+                    .into()
+            }
+        };
+        if let Some(why) = &self.without_state {
+            line(&mut text, "Details", &format!("none ({why})"));
+        }
+        if let Some(state) = &self.state {
+            self.describe(state, &mut text);
+        }
+        line(&mut text, "Log folder", &self.log_dir.display().to_string());
+        self.describe_threats(&mut text);
+        text
+    }
+
+    fn describe(&self, state: &State, text: &mut String) {
+        let or_off = |address: &Option<String>| address.clone().unwrap_or_else(|| "off".into());
+        line(text, "Version", &state.version);
+        if let Some(seconds) = self.uptime_secs {
+            line(text, "Uptime", &format!("{} (since {})", duration(seconds), state.started_at));
+        }
+        line(text, "Proxy", &or_off(&state.listeners.proxy));
+        line(text, "Gateway", &or_off(&state.listeners.gateway));
+        line(text, "MITM", if state.mitm { "ON" } else { "OFF" });
+        line(text, "Workers", &state.workers.to_string());
+        let (written, suppressed, dropped) =
+            (state.threats_written, state.suppressed, state.dropped);
+        line(
+            text,
+            "Threats",
+            &format!("{written} written, {suppressed} repeats held back, {dropped} lost"),
+        );
+        if let Some(error) = &state.last_error {
+            line(text, "Problem", error);
+        }
+        if !state.counters.is_empty() {
+            text.push_str("  Counters:\n");
+        }
+        for (name, value) in &state.counters {
+            let _ = writeln!(text, "    {:<22} {value}", visible(name).replace('_', " "));
+        }
+    }
+
+    fn describe_threats(&self, text: &mut String) {
+        let count = self.tail.threats.len();
+        let _ = match count {
+            0 => writeln!(text, "\nNo threats recorded."),
+            _ => writeln!(text, "\nLast {count} threat{}:", if count == 1 { "" } else { "s" }),
+        };
+        for threat in &self.tail.threats {
+            let field =
+                |name: &str| visible(threat.get(name).and_then(Value::as_str).unwrap_or("?"));
+            let _ = writeln!(
+                text,
+                "  {} {}/{} {} {} {}\n      {}",
+                field("timestamp"),
+                field("protocol"),
+                field("direction"),
+                field("threat_type"),
+                field("pattern"),
+                field("dest"),
+                field("snippet"),
+            );
+        }
+        if self.tail.skipped > 0 {
+            let _ = writeln!(text, "  ({} unreadable lines skipped)", self.tail.skipped);
+        }
+    }
+}
+
+/// One indented line of a name and a value.
+fn line(text: &mut String, name: &str, value: &str) {
+    // Writing into a String cannot fail.
+    let _ = writeln!(text, "  {:<11} {}", format!("{name}:"), visible(value));
+}
+
+/// The text without power over a terminal: what is in the files came from the network once.
+fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            visible.extend(character.escape_default());
+        } else {
+            visible.push(character);
+        }
+    }
+    visible
+}
+
+fn uptime_secs(started_at: &str, now: Timestamp) -> Option<u64> {
+    let started: Timestamp = started_at.parse().ok()?;
+    u64::try_from(now.as_second().saturating_sub(started.as_second())).ok()
+}
+
+/// The two largest units of a time.
+fn duration(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) => format!("{minutes} min {rest} s"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::pid_file::PidFile;
+    use std::fs;
+
+    fn now() -> Timestamp {
+        "2026-02-19T14:42:02+00:00".parse().unwrap()
+    }
+
+    fn write_state(log_dir: &Path, pid: u32) {
+        let state = json!({
+            "pid": pid, "version": "9.8.7", "started_at": "2026-02-19T13:41:59.587248+00:00",
+            "mitm": true, "listeners": {"proxy": "127.0.0.1:8888"}, "workers": 2,
+            "log_dir": "/elsewhere", "counters": {"requests": 12, "bytes_inbound": 345},
+            "threats_written": 7, "suppressed": 8, "dropped": 9, "last_error": "No space left",
+        });
+        fs::write(log_dir.join(STATE_FILE_NAME), state.to_string()).unwrap();
+    }
+
+    fn write_threats(log_dir: &Path, count: usize) {
+        let line = |n: usize| {
+            json!({"direction": "outbound", "protocol": "https", "threat_type": "EXFIL",
+                   "pattern": format!("rule_{n}"), "snippet": "\u{1b}[2J evil", "source": "127.0.0.1",
+                   "dest": "api.example:443", "timestamp": "2026-02-19T13:41:59.587248+00:00"})
+        };
+        let lines: String = (1..=count).map(|n| format!("{}\n", line(n))).collect();
+        fs::write(log_dir.join(THREATS_FILE_NAME), lines).unwrap();
+    }
+
+    #[test]
+    fn stopped_is_told_from_an_empty_and_from_a_missing_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        for path in [folder.path(), &missing] {
+            let status = Status::of(path, now()).unwrap();
+            assert!(!status.is_running());
+            assert!(status.text().starts_with("ClawSec Monitor: STOPPED\n"), "{}", status.text());
+            assert!(status.text().ends_with("No threats recorded.\n"));
+            let json: Value = serde_json::from_str(&status.json()).unwrap();
+            assert_eq!(json["running"], false);
+            assert_eq!(json["pid"], Value::Null);
+            assert_eq!(json["threats"], json!([]));
+        }
+        assert!(!missing.exists());
+    }
+
+    #[test]
+    fn a_running_monitor_is_shown_with_what_it_wrote_about_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid = std::process::id();
+        let _held = PidFile::acquire(folder.path()).unwrap();
+        write_state(folder.path(), pid);
+        write_threats(folder.path(), STATUS_THREATS + 1);
+        let status = Status::of(folder.path(), now()).unwrap();
+        let text = status.text();
+        assert!(text.starts_with(&format!("ClawSec Monitor: RUNNING (PID {pid})\n")), "{text}");
+        for part in [
+            "9.8.7",
+            "1 h 0 min",
+            "Proxy:      127.0.0.1:8888",
+            "Gateway:    off",
+            "MITM:       ON",
+            "Workers:    2",
+            "7 written, 8 repeats held back, 9 lost",
+            "Problem:    No space left",
+            "requests               12",
+            "bytes inbound          345",
+            "Last 5 threats:",
+            "https/outbound EXFIL rule_6 api.example:443",
+            "\\u{1b}[2J evil",
+        ] {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
+        assert!(text.find("rule_6") < text.find("rule_2"), "newest first: {text}");
+        assert!(!text.contains("rule_1 ") && !text.contains('\u{1b}'), "{text}");
+
+        let json: Value = serde_json::from_str(&status.json()).unwrap();
+        assert_eq!(json["running"], true);
+        assert_eq!(json["pid"], pid);
+        assert_eq!(json["uptime_secs"], 3603);
+        assert_eq!(json["listeners"]["proxy"], "127.0.0.1:8888");
+        assert_eq!(json["counters"]["requests"], 12);
+        assert_eq!(json["log_dir"], folder.path().to_str().unwrap());
+        assert_eq!(json["threats"].as_array().unwrap().len(), STATUS_THREATS);
+        assert_eq!(json["threats"][0]["pattern"], "rule_6");
+    }
+
+    #[test]
+    fn the_state_of_an_earlier_monitor_is_not_shown_as_this_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        write_state(folder.path(), 1);
+        assert!(!Status::of(folder.path(), now()).unwrap().text().contains("9.8.7"));
+        let _held = PidFile::acquire(folder.path()).unwrap();
+        let text = Status::of(folder.path(), now()).unwrap().text();
+        assert!(text.contains("RUNNING") && text.contains("just starting"), "{text}");
+        assert!(!text.contains("9.8.7"), "{text}");
+        fs::write(folder.path().join(STATE_FILE_NAME), "{").unwrap();
+        let text = Status::of(folder.path(), now()).unwrap().text();
+        assert!(text.contains("RUNNING") && text.contains("monitor.json"), "{text}");
+    }
+
+    #[test]
+    fn a_stale_file_is_stopped_and_said() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("monitor.pid"), "1\n").unwrap();
+        let status = Status::of(folder.path(), now()).unwrap();
+        assert!(!status.is_running());
+        assert!(status.text().contains("STOPPED") && status.text().contains("stale"));
+        let json: Value = serde_json::from_str(&status.json()).unwrap();
+        assert_eq!(json["stale_pid_file"], true);
+        assert!(folder.path().join("monitor.pid").exists(), "looking changes nothing");
+    }
+
+    #[test]
+    fn unreadable_lines_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(THREATS_FILE_NAME), "rubbish\n{\"pattern\":\"x\"}\n").unwrap();
+        let text = Status::of(folder.path(), now()).unwrap().text();
+        assert!(text.contains("Last 1 threat:") && text.contains("1 unreadable lines"), "{text}");
+        assert!(text.contains("? ?/? ? x ?"), "{text}");
+    }
+
+    #[test]
+    fn times_are_shown_in_their_two_largest_units() {
+        for (seconds, shown) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min 0 s"),
+            (3599, "59 min 59 s"),
+            (3600, "1 h 0 min"),
+            (86_399, "23 h 59 min"),
+            (86_400, "1 d 0 h"),
+            (200_000, "2 d 7 h"),
+        ] {
+            assert_eq!(duration(seconds), shown);
+        }
+        assert_eq!(uptime_secs("rubbish", now()), None);
+        assert_eq!(uptime_secs("2026-02-19T14:42:03+00:00", now()), None, "a clock set back");
+    }
+}

@@ -1,0 +1,227 @@
+//! Settings ▶ [`Config`]: the defaults, and the checks that concern more than one value's type and range.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use super::error::{ConfigError, Warning};
+use super::layers::{Setting, Settings};
+use super::value::{self, Value};
+use super::{
+    Config, DEFAULT_PROXY_HOST, HostPatterns, HttpConfig, ListenConfig, ReportConfig,
+    RuntimeConfig, ScanConfig, TlsConfig,
+};
+
+/// Builds the configuration; what is not set has its default.
+pub fn build(settings: &Settings, warnings: &mut Vec<Warning>) -> Result<Config, ConfigError> {
+    let settings = Reader(settings);
+    warn_of_the_ignored(&settings, warnings);
+    Ok(Config {
+        listen: listen(&settings, warnings)?,
+        runtime: RuntimeConfig {
+            workers: settings.optional_count("workers"),
+            max_connections: settings.count("max_connections", 10_000),
+            shutdown_timeout: settings.seconds("shutdown_timeout_secs", 5.0),
+        },
+        tls: tls(&settings, warnings),
+        http: http(&settings),
+        scan: ScanConfig { max_window_bytes: settings.count("max_scan_bytes", 65_536) },
+        report: ReportConfig {
+            log_dir: settings.path("log_dir").unwrap_or_else(|| "/tmp/clawsec".into()),
+            log_level: log_level(&settings)?,
+            dedup_window: settings.seconds("dedup_window_secs", 60.0),
+        },
+    })
+}
+
+fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenConfig, ConfigError> {
+    let host = proxy_host(settings)?;
+    let proxy_port = settings.port("proxy_port", 8888);
+    let gateway_port = settings.port("gateway_local_port", 18_790);
+    let target_port = settings.port("gateway_target_port", 18_789);
+    let proxy =
+        settings.boolean("enable_http_proxy", true).then_some(SocketAddr::new(host, proxy_port));
+    let gateway = settings
+        .boolean("enable_gateway_proxy", true)
+        .then_some(SocketAddr::new(host, gateway_port));
+    if proxy.is_none() && gateway.is_none() {
+        return Err(conflict(
+            "enable_http_proxy and enable_gateway_proxy are both false: nothing is left to run",
+        ));
+    }
+    if proxy.is_some() && proxy == gateway && proxy_port != 0 {
+        return Err(conflict(&format!(
+            "proxy_port and gateway_local_port are both {proxy_port}: each listener needs its own port"
+        )));
+    }
+    let reaches_itself = |listener: &SocketAddr| {
+        let ip = listener.ip();
+        listener.port() == target_port
+            && (ip == IpAddr::V4(Ipv4Addr::LOCALHOST)
+                || ip == IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+                || ip == IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+    };
+    if gateway.is_some() && [proxy, gateway].iter().flatten().any(reaches_itself) {
+        return Err(conflict(&format!(
+            "gateway_target_port {target_port} is a port that ClawSec itself listens on: \
+             the gateway would connect to itself"
+        )));
+    }
+    if !host.is_loopback() {
+        warnings.push(Warning(format!(
+            "proxy_host {host} is not a loopback address: whoever reaches it can use this proxy"
+        )));
+    }
+    let gateway_target = SocketAddr::new(DEFAULT_PROXY_HOST, target_port);
+    Ok(ListenConfig { proxy, gateway, gateway_target })
+}
+
+fn proxy_host(settings: &Reader<'_>) -> Result<IpAddr, ConfigError> {
+    let Some((text, setting)) = settings.text("proxy_host") else {
+        return Ok(DEFAULT_PROXY_HOST);
+    };
+    if text.eq_ignore_ascii_case("localhost") {
+        return Ok(DEFAULT_PROXY_HOST);
+    }
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse().map_err(|_| {
+        invalid("proxy_host", text, setting, "an IP address of this machine, or \"localhost\"")
+    })
+}
+
+fn tls(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> TlsConfig {
+    let insecure_hosts = settings.hosts("insecure_hosts");
+    if insecure_hosts.0.iter().any(|pattern| pattern.bytes().all(|byte| byte == b'*')) {
+        warnings.push(Warning(
+            "insecure_hosts names every host: no origin's certificate is verified".into(),
+        ));
+    }
+    TlsConfig {
+        mitm: settings.boolean("enable_mitm", true),
+        upstream_ca_file: settings.path("upstream_ca_file"),
+        insecure_hosts,
+        passthrough_hosts: settings.hosts("passthrough_hosts"),
+        handshake_timeout: settings.seconds("tls_handshake_timeout_secs", 10.0),
+    }
+}
+
+fn http(settings: &Reader<'_>) -> HttpConfig {
+    HttpConfig {
+        max_head_bytes: settings.count("max_head_bytes", 65_536),
+        max_headers: settings.count("max_headers", 256),
+        max_requests_per_connection: settings.integer("max_requests_per_connection", 0),
+        connect_timeout: settings.seconds("connect_timeout_secs", 10.0),
+        head_timeout: settings.seconds("head_timeout_secs", 30.0),
+        response_timeout: settings.seconds("response_timeout_secs", 600.0),
+        client_idle_timeout: settings.seconds("client_idle_timeout_secs", 300.0),
+        body_idle_timeout: settings.seconds("body_idle_timeout_secs", 600.0),
+        upstream_idle_timeout: settings.seconds("upstream_idle_timeout_secs", 60.0),
+        tunnel_idle_timeout: settings.seconds("tunnel_idle_timeout_secs", 3600.0),
+        detect_timeout: Duration::from_millis(settings.integer("detect_timeout_ms", 250)),
+        add_via: settings.boolean("add_via", false),
+    }
+}
+
+fn log_level(settings: &Reader<'_>) -> Result<LevelFilter, ConfigError> {
+    let Some((text, setting)) = settings.text("log_level") else { return Ok(LevelFilter::Info) };
+    match text.to_ascii_uppercase().as_str() {
+        "DEBUG" => Ok(LevelFilter::Debug),
+        "INFO" => Ok(LevelFilter::Info),
+        "WARNING" | "WARN" => Ok(LevelFilter::Warn),
+        // Python's CRITICAL has no counterpart; nothing here is worse than an error.
+        "ERROR" | "CRITICAL" => Ok(LevelFilter::Error),
+        _ => {
+            let allowed = "DEBUG, INFO, WARNING, ERROR or CRITICAL";
+            Err(invalid("log_level", text, setting, allowed))
+        }
+    }
+}
+
+/// The original watched SSH sessions too; whoever asks for that must learn that nobody does.
+fn warn_of_the_ignored(settings: &Reader<'_>, warnings: &mut Vec<Warning>) {
+    if settings.boolean("enable_ssh_watcher", false) {
+        warnings.push(Warning(
+            "enable_ssh_watcher is ignored: ClawSec inspects proxied traffic and watches no SSH sessions"
+                .into(),
+        ));
+    }
+}
+
+fn conflict(message: &str) -> ConfigError {
+    ConfigError::Conflict(message.to_string())
+}
+
+fn invalid(key: &str, text: &str, setting: &Setting, allowed: &str) -> ConfigError {
+    ConfigError::Invalid {
+        key: key.to_string(),
+        value: format!("\"{}\"", value::shown(text)),
+        allowed: allowed.to_string(),
+        origin: setting.origin.clone(),
+    }
+}
+
+/// Settings by type. A value's type is its key's kind, so a mismatch cannot be; it reads as not set.
+struct Reader<'a>(&'a Settings);
+
+impl Reader<'_> {
+    fn text(&self, key: &str) -> Option<(&str, &Setting)> {
+        let setting = self.0.get(key)?;
+        match &setting.value {
+            Value::Text(text) => Some((text, setting)),
+            _ => None,
+        }
+    }
+
+    fn path(&self, key: &str) -> Option<PathBuf> {
+        match &self.0.get(key)?.value {
+            Value::Path(path) => Some(path.clone()),
+            _ => None,
+        }
+    }
+
+    fn boolean(&self, key: &str, default: bool) -> bool {
+        match self.0.get(key).map(|setting| &setting.value) {
+            Some(Value::Boolean(boolean)) => *boolean,
+            _ => default,
+        }
+    }
+
+    fn integer(&self, key: &str, default: u64) -> u64 {
+        self.optional_integer(key).unwrap_or(default)
+    }
+
+    fn optional_integer(&self, key: &str) -> Option<u64> {
+        match self.0.get(key).map(|setting| &setting.value) {
+            Some(Value::Integer(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn count(&self, key: &str, default: usize) -> usize {
+        self.optional_count(key).unwrap_or(default)
+    }
+
+    fn optional_count(&self, key: &str) -> Option<usize> {
+        self.optional_integer(key).and_then(|number| usize::try_from(number).ok())
+    }
+
+    fn port(&self, key: &str, default: u16) -> u16 {
+        self.optional_integer(key).and_then(|number| u16::try_from(number).ok()).unwrap_or(default)
+    }
+
+    fn seconds(&self, key: &str, default: f64) -> Duration {
+        match self.0.get(key).map(|setting| &setting.value) {
+            Some(Value::Seconds(seconds)) => Duration::from_secs_f64(*seconds),
+            _ => Duration::from_secs_f64(default),
+        }
+    }
+
+    fn hosts(&self, key: &str) -> HostPatterns {
+        match self.0.get(key).map(|setting| &setting.value) {
+            Some(Value::Hosts(hosts)) => hosts.clone(),
+            _ => HostPatterns::default(),
+        }
+    }
+}

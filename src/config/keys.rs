@@ -1,0 +1,119 @@
+//! The table of keys: name, kind and range of everything that can be set. Reads no source and builds nothing.
+
+use crate::limits::{
+    CONNECTIONS_MAX, DETECT_TIMEOUT_MAX_MS, HEAD_MAX_BYTES, HEAD_MIN_BYTES, HEADERS_MAX,
+    SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS, WORKERS_MAX,
+};
+
+/// What a key's value may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Any text that is not empty; the key's own check follows when the configuration is built.
+    Text,
+    /// A path, made absolute against the current directory.
+    Path,
+    /// As [`Kind::Path`], and may be empty or null: not set.
+    OptionalPath,
+    Boolean,
+    /// A whole number, both bounds included.
+    Integer {
+        min: u64,
+        max: u64,
+    },
+    /// As [`Kind::Integer`], and may be null: not set.
+    OptionalInteger {
+        min: u64,
+        max: u64,
+    },
+    /// Seconds, fractions allowed, both bounds included.
+    Seconds {
+        min: f64,
+        max: f64,
+    },
+    /// A list of host patterns; in the environment separated by commas.
+    Hosts,
+    /// Of the original, without meaning here: any value is taken.
+    Ignored,
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    pub name: &'static str,
+    pub kind: Kind,
+}
+
+const ANY_PORT: Kind = Kind::Integer { min: 0, max: 65_535 };
+const REAL_PORT: Kind = Kind::Integer { min: 1, max: 65_535 };
+const TIMEOUT: Kind = Kind::Seconds { min: TIMEOUT_MIN_SECS, max: TIMEOUT_MAX_SECS };
+const FROM_ZERO: Kind = Kind::Seconds { min: 0.0, max: TIMEOUT_MAX_SECS };
+
+const fn key(name: &'static str, kind: Kind) -> Key {
+    Key { name, kind }
+}
+
+/// Every key, in the order of the reference in README.md.
+pub const KEYS: &[Key] = &[
+    key("proxy_host", Kind::Text),
+    key("proxy_port", ANY_PORT),
+    key("gateway_local_port", ANY_PORT),
+    key("gateway_target_port", REAL_PORT),
+    key("log_dir", Kind::Path),
+    key("log_level", Kind::Text),
+    key(
+        "max_scan_bytes",
+        Kind::Integer { min: SCAN_WINDOW_MIN_BYTES as u64, max: SCAN_WINDOW_MAX_BYTES as u64 },
+    ),
+    key("enable_mitm", Kind::Boolean),
+    key("dedup_window_secs", FROM_ZERO),
+    key("enable_http_proxy", Kind::Boolean),
+    key("enable_gateway_proxy", Kind::Boolean),
+    key("workers", Kind::OptionalInteger { min: 1, max: WORKERS_MAX }),
+    key("max_connections", Kind::Integer { min: 1, max: CONNECTIONS_MAX }),
+    key("shutdown_timeout_secs", FROM_ZERO),
+    key("upstream_ca_file", Kind::OptionalPath),
+    key("insecure_hosts", Kind::Hosts),
+    key("passthrough_hosts", Kind::Hosts),
+    key("connect_timeout_secs", TIMEOUT),
+    key("tls_handshake_timeout_secs", TIMEOUT),
+    key("head_timeout_secs", TIMEOUT),
+    key("response_timeout_secs", TIMEOUT),
+    key("client_idle_timeout_secs", TIMEOUT),
+    key("body_idle_timeout_secs", TIMEOUT),
+    key("upstream_idle_timeout_secs", TIMEOUT),
+    key("tunnel_idle_timeout_secs", TIMEOUT),
+    key("detect_timeout_ms", Kind::Integer { min: 0, max: DETECT_TIMEOUT_MAX_MS }),
+    key("max_head_bytes", Kind::Integer { min: HEAD_MIN_BYTES as u64, max: HEAD_MAX_BYTES as u64 }),
+    key("max_headers", Kind::Integer { min: 1, max: HEADERS_MAX as u64 }),
+    key("max_requests_per_connection", Kind::Integer { min: 0, max: u64::MAX }),
+    key("add_via", Kind::Boolean),
+    key("http_proxy_port", ANY_PORT),
+    key("enable_ssh_watcher", Kind::Ignored),
+    key("ssh_poll_interval", Kind::Ignored),
+];
+
+/// The key of this name, compared exactly.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+impl Kind {
+    /// What is allowed, in words that complete "must be …".
+    pub fn allowed(self) -> String {
+        match self {
+            Kind::Text => "text that is not empty".into(),
+            Kind::Path | Kind::OptionalPath => {
+                "a path (\"~\" is not expanded: write it out)".into()
+            }
+            Kind::Boolean => "true or false".into(),
+            Kind::Integer { min, max: u64::MAX } => format!("a whole number of at least {min}"),
+            Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Kind::OptionalInteger { min, max } => {
+                format!("a whole number from {min} to {max}, or left out")
+            }
+            Kind::Seconds { min, max } => format!("a number of seconds from {min} to {max}"),
+            Kind::Hosts => format!("a list of hosts, each {}", super::patterns::PATTERN_ALLOWED),
+            Kind::Ignored => "anything".into(),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Sources ▶ one setting a key: file, then environment, then flags, the later over the earlier.
+//! Knows names and kinds of keys; what a configuration is built of them is `build`'s.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::error::{ConfigError, Origin, Warning};
+use super::keys::{self, KEYS, Key};
+use super::nearest::nearest;
+use super::value::{self, Value};
+use super::{Overrides, Sources, file};
+
+const PREFIX: &str = "CLAWSEC_";
+
+/// The original's name of `proxy_port`.
+const PORT_ALIAS: &str = "http_proxy_port";
+
+/// A checked value and who said it.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    pub value: Value,
+    pub origin: Origin,
+}
+
+/// What was set, by key.
+pub type Settings = BTreeMap<&'static str, Setting>;
+
+/// The process's `CLAWSEC_` variables; a value that is no UTF-8 is an error, others are not looked at.
+pub fn process_environment() -> Result<Vec<(String, String)>, ConfigError> {
+    let mut variables = Vec::new();
+    for (name, text) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        let text = text.into_string().map_err(|raw| ConfigError::Invalid {
+            key: name.trim_start_matches(PREFIX).to_ascii_lowercase(),
+            value: value::shown(&raw.to_string_lossy()),
+            allowed: "UTF-8".into(),
+            origin: Origin::Environment(name.to_string()),
+        })?;
+        variables.push((name.to_string(), text));
+    }
+    // The order of the environment is arbitrary; that of messages is not.
+    variables.sort();
+    Ok(variables)
+}
+
+/// Lays the sources over each other.
+pub fn merge<E>(
+    sources: Sources<'_, E>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Settings, ConfigError>
+where
+    E: IntoIterator<Item = (String, String)>,
+{
+    let mut settings = match sources.file {
+        Some(path) => file_layer(path, file::read(path)?, warnings)?,
+        None => Settings::new(),
+    };
+    settings.extend(environment_layer(sources.environment, warnings)?);
+    settings.extend(flag_layer(sources.flags)?);
+    Ok(settings)
+}
+
+fn file_layer(
+    path: &Path,
+    members: file::Members,
+    warnings: &mut Vec<Warning>,
+) -> Result<Settings, ConfigError> {
+    let origin = Origin::File(path.to_path_buf());
+    let mut layer = Settings::new();
+    for (name, json) in members {
+        let Some(key) = keys::find(&name) else {
+            warnings.push(unknown("key", &name, &origin.to_string(), suggested(&name)));
+            continue;
+        };
+        let checked = value::from_json(key.kind, &json);
+        let setting = setting(key, checked, &origin, || value::shown_json(&json))?;
+        if layer.insert(key.name, setting).is_some() {
+            let message = format!("{name} occurs more than once in {origin}: the last one counts");
+            warnings.push(Warning(message));
+        }
+    }
+    Ok(without_alias(layer, warnings))
+}
+
+fn environment_layer(
+    environment: impl IntoIterator<Item = (String, String)>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Settings, ConfigError> {
+    let mut layer = Settings::new();
+    for (name, text) in environment {
+        let Some(suffix) = name.strip_prefix(PREFIX) else { continue };
+        // Variables are upper case by custom; CLAWSEC_proxy_port is a misspelling, not a second name.
+        let known = KEYS.iter().find(|key| key.name.to_ascii_uppercase() == suffix);
+        let Some(key) = known else {
+            let meant =
+                suggested(suffix).map(|key| format!("{PREFIX}{}", key.to_ascii_uppercase()));
+            warnings.push(unknown("variable", &name, "the environment", meant));
+            continue;
+        };
+        let origin = Origin::Environment(name.clone());
+        let checked = value::from_text(key.kind, &text);
+        let setting = setting(key, checked, &origin, || format!("\"{}\"", value::shown(&text)))?;
+        layer.insert(key.name, setting);
+    }
+    Ok(without_alias(layer, warnings))
+}
+
+fn flag_layer(flags: Overrides) -> Result<Settings, ConfigError> {
+    let mut layer = Settings::new();
+    for flag in flags.0 {
+        let Some(key) = keys::find(flag.key) else { continue };
+        let checked = value::from_text(key.kind, &flag.text);
+        let shown = || format!("\"{}\"", value::shown(&flag.text));
+        layer.insert(key.name, setting(key, checked, &Origin::Flag(flag.flag), shown)?);
+    }
+    Ok(layer)
+}
+
+fn setting(
+    key: &Key,
+    checked: Option<Value>,
+    origin: &Origin,
+    shown: impl FnOnce() -> String,
+) -> Result<Setting, ConfigError> {
+    match checked {
+        Some(value) => Ok(Setting { value, origin: origin.clone() }),
+        None => Err(ConfigError::Invalid {
+            key: key.name.into(),
+            value: shown(),
+            allowed: key.kind.allowed(),
+            origin: origin.clone(),
+        }),
+    }
+}
+
+/// Within one source the original's name counts only where `proxy_port` is not set.
+fn without_alias(mut layer: Settings, warnings: &mut Vec<Warning>) -> Settings {
+    let Some(alias) = layer.remove(PORT_ALIAS) else { return layer };
+    match layer.get("proxy_port") {
+        None => {
+            layer.insert("proxy_port", alias);
+        }
+        Some(port) if port.value != alias.value => {
+            let message =
+                format!("proxy_port and {PORT_ALIAS} differ in {}: proxy_port counts", port.origin);
+            warnings.push(Warning(message));
+        }
+        Some(_) => {}
+    }
+    layer
+}
+
+fn suggested(name: &str) -> Option<String> {
+    nearest(name, KEYS.iter().map(|key| key.name)).map(str::to_string)
+}
+
+fn unknown(what: &str, name: &str, place: &str, meant: Option<String>) -> Warning {
+    let name = value::shown(name);
+    let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+    Warning(format!("unknown {what} {name} in {place} is ignored{meant}"))
+}

@@ -1,0 +1,298 @@
+//! The configuration as a whole: defaults, precedence, and every error and warning by its words.
+
+use super::*;
+use log::LevelFilter;
+use std::io::Write;
+
+/// Loads from a file's text (none: no file), variables and flags.
+fn load_from(
+    file: Option<&str>,
+    environment: &[(&str, &str)],
+    flags: &[(&'static str, &'static str, &str)],
+) -> Result<(Config, Vec<String>), String> {
+    let mut written = tempfile::Builder::new().suffix("config.json").tempfile().unwrap();
+    written.write_all(file.unwrap_or_default().as_bytes()).unwrap();
+    let mut overrides = Overrides::default();
+    for (key, flag, text) in flags {
+        overrides.set(key, flag, Some(text));
+    }
+    load(Sources {
+        file: file.map(|_| written.path()),
+        environment: environment.iter().map(|(name, text)| (name.to_string(), text.to_string())),
+        flags: overrides,
+    })
+    .map(|(config, warnings)| (config, warnings.into_iter().map(|warning| warning.0).collect()))
+    .map_err(|error| error.to_string())
+}
+
+fn file(text: &str) -> Result<(Config, Vec<String>), String> {
+    load_from(Some(text), &[], &[])
+}
+
+fn config(text: &str) -> Config {
+    let (config, warnings) = file(text).unwrap();
+    assert_eq!(warnings, [""; 0], "{text}");
+    config
+}
+
+fn assert_error(result: Result<(Config, Vec<String>), String>, parts: &[&str]) {
+    let message = result.expect_err("an error");
+    for part in parts {
+        assert!(message.contains(part), "{message:?} lacks {part:?}");
+    }
+}
+
+fn assert_warning(result: Result<(Config, Vec<String>), String>, parts: &[&str]) -> Config {
+    let (config, warnings) = result.unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    for part in parts {
+        assert!(warnings[0].contains(part), "{:?} lacks {part:?}", warnings[0]);
+    }
+    config
+}
+
+#[test]
+fn without_any_source_the_defaults_are_the_originals() {
+    let (config, warnings) = load_from(None, &[], &[]).unwrap();
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(config.listen.proxy, Some("127.0.0.1:8888".parse().unwrap()));
+    assert_eq!(config.listen.gateway, Some("127.0.0.1:18790".parse().unwrap()));
+    assert_eq!(config.listen.gateway_target, "127.0.0.1:18789".parse().unwrap());
+    assert_eq!(config.report.log_dir, Path::new("/tmp/clawsec"));
+    assert_eq!(config.report.log_level, LevelFilter::Info);
+    assert_eq!(config.report.dedup_window, Duration::from_secs(60));
+    assert_eq!(config.scan.max_window_bytes, 65_536);
+    assert!(config.tls.mitm);
+    assert!(config.tls.insecure_hosts.is_empty() && config.tls.passthrough_hosts.is_empty());
+    assert_eq!(config.tls.upstream_ca_file, None);
+    assert_eq!(config.runtime.workers, None);
+    assert_eq!(config.runtime.max_connections, 10_000);
+    assert_eq!(config.runtime.shutdown_timeout, Duration::from_secs(5));
+    assert_eq!(config.http.response_timeout, Duration::from_secs(600));
+    assert_eq!(config.http.detect_timeout, Duration::from_millis(250));
+    assert_eq!(config.http.max_requests_per_connection, 0);
+    assert!(!config.http.add_via);
+    assert_eq!(format!("{:?}", file("{}").unwrap().0), format!("{config:?}"));
+}
+
+#[test]
+fn the_originals_own_config_file_loads() {
+    let config = config(
+        r#"{"proxy_host": "127.0.0.1", "proxy_port": 9999, "gateway_local_port": 19000,
+            "gateway_target_port": 19001, "log_dir": "/tmp/other", "log_level": "DEBUG",
+            "max_scan_bytes": 1024, "enable_mitm": false, "dedup_window_secs": 0}"#,
+    );
+    assert_eq!(config.listen.proxy, Some("127.0.0.1:9999".parse().unwrap()));
+    assert_eq!(config.listen.gateway, Some("127.0.0.1:19000".parse().unwrap()));
+    assert_eq!(config.listen.gateway_target, "127.0.0.1:19001".parse().unwrap());
+    assert_eq!(config.report.log_dir, Path::new("/tmp/other"));
+    assert_eq!(config.report.log_level, LevelFilter::Debug);
+    assert_eq!(config.report.dedup_window, Duration::ZERO);
+    assert_eq!(config.scan.max_window_bytes, 1024);
+    assert!(!config.tls.mitm);
+}
+
+#[test]
+fn every_key_reaches_its_field() {
+    let config = config(
+        r#"{"workers": 3, "max_connections": 7, "shutdown_timeout_secs": 1.5,
+            "upstream_ca_file": "/etc/extra.pem", "insecure_hosts": ["*.Lab.example"],
+            "passthrough_hosts": ["pinned.example"], "connect_timeout_secs": 1,
+            "tls_handshake_timeout_secs": 2, "head_timeout_secs": 3, "response_timeout_secs": 4,
+            "client_idle_timeout_secs": 5, "body_idle_timeout_secs": 6,
+            "upstream_idle_timeout_secs": 7, "tunnel_idle_timeout_secs": 8,
+            "detect_timeout_ms": 9, "max_head_bytes": 2048, "max_headers": 10,
+            "max_requests_per_connection": 11, "add_via": true, "dedup_window_secs": 0.25,
+            "enable_ssh_watcher": false, "ssh_poll_interval": 5, "proxy_host": "::1"}"#,
+    );
+    assert_eq!(config.runtime.workers, Some(3));
+    assert_eq!(config.runtime.max_connections, 7);
+    assert_eq!(config.runtime.shutdown_timeout, Duration::from_millis(1500));
+    assert_eq!(config.tls.upstream_ca_file.as_deref(), Some(Path::new("/etc/extra.pem")));
+    assert!(config.tls.insecure_hosts.matches("a.lab.example"));
+    assert!(config.tls.passthrough_hosts.matches("pinned.example"));
+    let http = &config.http;
+    let seconds = [
+        http.connect_timeout,
+        config.tls.handshake_timeout,
+        http.head_timeout,
+        http.response_timeout,
+        http.client_idle_timeout,
+        http.body_idle_timeout,
+        http.upstream_idle_timeout,
+        http.tunnel_idle_timeout,
+    ];
+    assert_eq!(seconds, [1, 2, 3, 4, 5, 6, 7, 8].map(Duration::from_secs));
+    assert_eq!(http.detect_timeout, Duration::from_millis(9));
+    assert_eq!((http.max_head_bytes, http.max_headers), (2048, 10));
+    assert_eq!(http.max_requests_per_connection, 11);
+    assert!(http.add_via);
+    assert_eq!(config.report.dedup_window, Duration::from_millis(250));
+    assert_eq!(config.listen.proxy, Some("[::1]:8888".parse().unwrap()));
+}
+
+#[test]
+fn flags_beat_the_environment_beats_the_file() {
+    let text = r#"{"proxy_port": 1001, "log_level": "ERROR", "max_scan_bytes": 2048}"#;
+    let environment = [("CLAWSEC_PROXY_PORT", "1002"), ("CLAWSEC_LOG_LEVEL", "warning")];
+    let flags = [("proxy_port", "--proxy-port", "1003")];
+    let port = |config: Config| config.listen.proxy.unwrap().port();
+
+    assert_eq!(port(config(text)), 1001);
+    let (from_environment, warnings) = load_from(Some(text), &environment, &[]).unwrap();
+    assert_eq!(from_environment.report.log_level, LevelFilter::Warn);
+    assert_eq!(from_environment.scan.max_window_bytes, 2048);
+    assert_eq!(port(from_environment), 1002);
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(port(load_from(Some(text), &environment, &flags).unwrap().0), 1003);
+    assert_eq!(port(load_from(None, &environment, &[]).unwrap().0), 1002);
+    assert_eq!(port(load_from(None, &[], &flags).unwrap().0), 1003);
+}
+
+#[test]
+fn the_environment_sets_lists_booleans_and_paths() {
+    let environment = [
+        ("CLAWSEC_INSECURE_HOSTS", "a.example, *.b.example"),
+        ("CLAWSEC_ENABLE_MITM", "0"),
+        ("CLAWSEC_LOG_DIR", "relative/logs"),
+        ("CLAWSEC_UPSTREAM_CA_FILE", ""),
+        ("PATH", "/bin"),
+    ];
+    let (config, warnings) =
+        load_from(Some(r#"{"upstream_ca_file": "/x.pem"}"#), &environment, &[]).unwrap();
+    assert_eq!(warnings, [""; 0]);
+    assert!(config.tls.insecure_hosts.matches("x.b.example"));
+    assert!(!config.tls.mitm);
+    assert_eq!(config.report.log_dir, std::env::current_dir().unwrap().join("relative/logs"));
+    assert_eq!(config.tls.upstream_ca_file, None);
+}
+
+#[test]
+fn an_error_names_key_value_what_is_allowed_and_the_source() {
+    assert_error(
+        file(r#"{"proxy_port": 65536}"#),
+        &["proxy_port: 65536 is not allowed", "config.json", "a whole number from 0 to 65535"],
+    );
+    assert_error(file(r#"{"proxy_port": "8888"}"#), &["proxy_port: \"8888\" is not allowed"]);
+    assert_error(
+        load_from(None, &[("CLAWSEC_GATEWAY_TARGET_PORT", "0")], &[]),
+        &[
+            "gateway_target_port: \"0\"",
+            "environment variable CLAWSEC_GATEWAY_TARGET_PORT",
+            "from 1",
+        ],
+    );
+    assert_error(
+        load_from(None, &[], &[("proxy_port", "--port", "http")]),
+        &["proxy_port: \"http\"", "(from --port)"],
+    );
+    assert_error(file(r#"{"enable_mitm": "yes"}"#), &["enable_mitm: \"yes\"", "true or false"]);
+    assert_error(file(r#"{"workers": 0}"#), &["workers: 0", "from 1 to 1024"]);
+    assert_error(file(r#"{"log_dir": ""}"#), &["log_dir: \"\"", "a path"]);
+    assert_error(file(r#"{"log_dir": "~/logs"}"#), &["log_dir: \"~/logs\"", "not expanded"]);
+    assert_error(file(r#"{"log_level": "LOUD"}"#), &["log_level: \"LOUD\"", "DEBUG, INFO"]);
+    assert_error(
+        file(r#"{"insecure_hosts": ["a.example:443"]}"#),
+        &["insecure_hosts: [\"a.example:443\"]", "without scheme, port or path"],
+    );
+    assert_error(file("[1]"), &["config.json", "one JSON object"]);
+}
+
+#[test]
+fn a_wrong_value_is_an_error_even_where_a_stronger_source_would_hide_it() {
+    let flags = [("proxy_port", "--proxy-port", "1003")];
+    assert_error(load_from(Some(r#"{"proxy_port": -1}"#), &[], &flags), &["proxy_port: -1"]);
+}
+
+#[test]
+fn the_proxy_host_is_an_ip_or_localhost() {
+    let host = |text: &str| file(&format!("{{\"proxy_host\": \"{text}\"}}"));
+    for (text, expected) in
+        [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("[::1]", "::1")]
+    {
+        let (config, _) = host(text).unwrap();
+        assert_eq!(config.listen.proxy.unwrap().ip().to_string(), expected);
+    }
+    for wrong in ["", "  ", "example.com", "127.0.0.1:8888", "256.0.0.1"] {
+        assert_error(host(wrong), &["proxy_host: "]);
+    }
+    assert_warning(host("0.0.0.0"), &["proxy_host 0.0.0.0", "whoever reaches it"]);
+}
+
+#[test]
+fn listeners_that_cannot_be_together_are_refused() {
+    assert_error(
+        file(r#"{"enable_http_proxy": false, "enable_gateway_proxy": false}"#),
+        &["enable_http_proxy", "enable_gateway_proxy", "nothing is left"],
+    );
+    assert_error(file(r#"{"proxy_port": 18790}"#), &["proxy_port", "gateway_local_port", "18790"]);
+    assert_error(file(r#"{"gateway_target_port": 18790}"#), &["connect to itself"]);
+    assert_error(file(r#"{"proxy_port": 18789}"#), &["connect to itself"]);
+    let without = config(r#"{"proxy_port": 18790, "enable_gateway_proxy": false}"#);
+    assert_eq!(without.listen.gateway, None);
+    let gateway_only = config(r#"{"enable_http_proxy": false}"#);
+    assert_eq!(gateway_only.listen.proxy, None);
+    let free = config(r#"{"proxy_port": 0, "gateway_local_port": 0}"#);
+    assert_eq!(free.listen.proxy.unwrap().port(), 0);
+}
+
+#[test]
+fn the_originals_port_name_counts_unless_proxy_port_is_there() {
+    let port = |config: Config| config.listen.proxy.unwrap().port();
+    assert_eq!(port(config(r#"{"http_proxy_port": 9000}"#)), 9000);
+    assert_eq!(port(config(r#"{"http_proxy_port": 9000, "proxy_port": 9000}"#)), 9000);
+    let both = file(r#"{"http_proxy_port": 9000, "proxy_port": 9001}"#);
+    assert_eq!(port(assert_warning(both, &["http_proxy_port", "proxy_port counts"])), 9001);
+    // A stronger source overrides under either name, without a word.
+    let environment = [("CLAWSEC_HTTP_PROXY_PORT", "9002")];
+    let (config, warnings) = load_from(Some(r#"{"proxy_port": 9001}"#), &environment, &[]).unwrap();
+    assert_eq!((port(config), warnings.len()), (9002, 0));
+    assert_error(file(r#"{"http_proxy_port": 70000}"#), &["http_proxy_port: 70000"]);
+}
+
+#[test]
+fn the_ssh_watcher_is_ignored_with_a_word_only_if_asked_for() {
+    assert_warning(file(r#"{"enable_ssh_watcher": true}"#), &["enable_ssh_watcher is ignored"]);
+    config(r#"{"enable_ssh_watcher": false, "ssh_poll_interval": 10}"#);
+}
+
+#[test]
+fn an_unknown_key_is_a_warning_that_names_the_nearest() {
+    assert_warning(
+        file(r#"{"proxy_prot": 1}"#),
+        &["unknown key proxy_prot", "config.json", "did you mean proxy_port?"],
+    );
+    assert_warning(
+        load_from(None, &[("CLAWSEC_LOGDIR", "/x")], &[]),
+        &["CLAWSEC_LOGDIR", "did you mean CLAWSEC_LOG_DIR?"],
+    );
+    let (_, warnings) = file(r#"{"quite_something_else": 1}"#).unwrap();
+    assert!(warnings[0].ends_with("is ignored"), "{warnings:?}");
+}
+
+#[test]
+fn a_repeated_key_counts_last_and_is_said() {
+    let repeated = file(r#"{"proxy_port": 1, "proxy_port": 2}"#);
+    let config = assert_warning(repeated, &["proxy_port occurs more than once"]);
+    assert_eq!(config.listen.proxy.unwrap().port(), 2);
+}
+
+#[test]
+fn verification_switched_off_for_every_host_is_said() {
+    assert_warning(file(r#"{"insecure_hosts": ["*"]}"#), &["no origin's certificate is verified"]);
+}
+
+#[test]
+fn log_levels_are_the_originals_in_any_case() {
+    for (text, level) in [
+        ("debug", LevelFilter::Debug),
+        ("Info", LevelFilter::Info),
+        ("WARNING", LevelFilter::Warn),
+        ("WARN", LevelFilter::Warn),
+        ("ERROR", LevelFilter::Error),
+        ("critical", LevelFilter::Error),
+    ] {
+        let config = config(&format!("{{\"log_level\": \"{text}\"}}"));
+        assert_eq!(config.report.log_level, level, "{text}");
+    }
+}

@@ -1,0 +1,237 @@
+//! One value: from JSON or text to the type that its key asks for, or why not. Decides; reads no source.
+
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+use super::keys::Kind;
+use super::patterns::HostPatterns;
+use crate::limits::MESSAGE_VALUE_MAX_CHARS;
+
+/// A value of the kind that its key asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Null, where the kind allows it.
+    Unset,
+    Text(String),
+    Path(PathBuf),
+    Boolean(bool),
+    Integer(u64),
+    Seconds(f64),
+    Hosts(HostPatterns),
+}
+
+/// Checks a value of the configuration file; none if it is not of this kind.
+pub fn from_json(kind: Kind, json: &Json) -> Option<Value> {
+    match (kind, json) {
+        (Kind::Text, Json::String(text)) => text_value(text),
+        (Kind::OptionalPath | Kind::OptionalInteger { .. }, Json::Null) => Some(Value::Unset),
+        (Kind::Path | Kind::OptionalPath, Json::String(text)) => path_value(kind, text),
+        (Kind::Boolean, Json::Bool(boolean)) => Some(Value::Boolean(*boolean)),
+        (Kind::Integer { min, max } | Kind::OptionalInteger { min, max }, Json::Number(number)) => {
+            integer_value(min, max, number.as_u64()?)
+        }
+        (Kind::Seconds { min, max }, Json::Number(number)) => {
+            seconds_value(min, max, number.as_f64()?)
+        }
+        (Kind::Hosts, Json::Array(items)) => {
+            let hosts: Option<Vec<String>> =
+                items.iter().map(|item| item.as_str().map(str::to_string)).collect();
+            hosts_value(&hosts?)
+        }
+        (Kind::Ignored, Json::Bool(boolean)) => Some(Value::Boolean(*boolean)),
+        (Kind::Ignored, _) => Some(Value::Unset),
+        _ => None,
+    }
+}
+
+/// Checks a value of the environment or of a flag; none if it is not of this kind.
+pub fn from_text(kind: Kind, text: &str) -> Option<Value> {
+    let trimmed = text.trim();
+    match kind {
+        Kind::Text => text_value(trimmed),
+        Kind::Path | Kind::OptionalPath => path_value(kind, text),
+        Kind::Boolean => boolean_value(trimmed),
+        Kind::Integer { min, max } | Kind::OptionalInteger { min, max } => {
+            integer_value(min, max, trimmed.parse().ok()?)
+        }
+        Kind::Seconds { min, max } => seconds_value(min, max, trimmed.parse().ok()?),
+        Kind::Hosts => {
+            let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
+            hosts_value(&items.map(str::to_string).collect::<Vec<_>>())
+        }
+        Kind::Ignored => Some(boolean_value(trimmed).unwrap_or(Value::Unset)),
+    }
+}
+
+/// A value as a message shows it: on one line, and not endlessly long.
+pub fn shown(raw: &str) -> String {
+    let mut shown: String = raw.escape_debug().take(MESSAGE_VALUE_MAX_CHARS).collect();
+    if raw.escape_debug().nth(MESSAGE_VALUE_MAX_CHARS).is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// A value of the file as a message shows it: strings in quotes, so that `"8888"` is not taken for `8888`.
+pub fn shown_json(json: &Json) -> String {
+    match json {
+        Json::String(text) => format!("\"{}\"", shown(text)),
+        other => {
+            let mut text = other.to_string();
+            if let Some((cut, _)) = text.char_indices().nth(MESSAGE_VALUE_MAX_CHARS) {
+                text.truncate(cut);
+                text.push_str("...");
+            }
+            text
+        }
+    }
+}
+
+fn text_value(text: &str) -> Option<Value> {
+    (!text.trim().is_empty()).then(|| Value::Text(text.trim().to_string()))
+}
+
+fn path_value(kind: Kind, text: &str) -> Option<Value> {
+    if text.is_empty() {
+        return (kind == Kind::OptionalPath).then_some(Value::Unset);
+    }
+    // A file has no shell that would expand it, and a folder named "~" is never what was meant.
+    if text.starts_with('~') || text.contains('\0') {
+        return None;
+    }
+    std::path::absolute(text).ok().map(|path| Value::Path(path.components().collect()))
+}
+
+fn boolean_value(text: &str) -> Option<Value> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(Value::Boolean(true)),
+        "false" | "0" | "no" | "off" => Some(Value::Boolean(false)),
+        _ => None,
+    }
+}
+
+fn integer_value(min: u64, max: u64, number: u64) -> Option<Value> {
+    (min..=max).contains(&number).then_some(Value::Integer(number))
+}
+
+fn seconds_value(min: f64, max: f64, number: f64) -> Option<Value> {
+    // NaN is in no range.
+    (min..=max).contains(&number).then_some(Value::Seconds(number))
+}
+
+fn hosts_value(hosts: &[String]) -> Option<Value> {
+    HostPatterns::parse(hosts).ok().map(Value::Hosts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::KEYS;
+    use super::*;
+    use serde_json::json;
+
+    const PORT: Kind = Kind::Integer { min: 1, max: 65_535 };
+    const WINDOW: Kind = Kind::Seconds { min: 0.0, max: 10.0 };
+
+    #[test]
+    fn integers_hold_at_their_bounds_and_break_past_them() {
+        for (number, expected) in [(0, None), (1, Some(1)), (65_535, Some(65_535)), (65_536, None)]
+        {
+            let expected = expected.map(Value::Integer);
+            assert_eq!(from_json(PORT, &json!(number)), expected, "{number}");
+            assert_eq!(from_text(PORT, &number.to_string()), expected, "{number}");
+        }
+        for wrong in [json!(-1), json!(80.0), json!(80.5), json!("80"), json!(true), json!(null)] {
+            assert_eq!(from_json(PORT, &wrong), None, "{wrong}");
+        }
+        for wrong in ["", "-1", "80.0", "0x50", "eighty", "99999999999999999999999"] {
+            assert_eq!(from_text(PORT, wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_key_with_a_range_takes_its_bounds_and_nothing_beyond() {
+        for key in KEYS {
+            match key.kind {
+                Kind::Integer { min, max } | Kind::OptionalInteger { min, max } => {
+                    assert!(from_json(key.kind, &json!(min)).is_some(), "{}", key.name);
+                    assert!(from_json(key.kind, &json!(max)).is_some(), "{}", key.name);
+                    if let Some(below) = min.checked_sub(1) {
+                        assert!(from_json(key.kind, &json!(below)).is_none(), "{}", key.name);
+                    }
+                    if let Some(above) = max.checked_add(1) {
+                        assert!(from_json(key.kind, &json!(above)).is_none(), "{}", key.name);
+                    }
+                }
+                Kind::Seconds { min, max } => {
+                    for inside in [min, max] {
+                        assert!(from_json(key.kind, &json!(inside)).is_some(), "{}", key.name);
+                    }
+                    for outside in [min - 0.001, max + 0.001] {
+                        assert!(from_json(key.kind, &json!(outside)).is_none(), "{}", key.name);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn seconds_may_be_fractions_but_not_outside_or_not_a_number() {
+        assert_eq!(from_json(WINDOW, &json!(0.25)), Some(Value::Seconds(0.25)));
+        assert_eq!(from_json(WINDOW, &json!(10)), Some(Value::Seconds(10.0)));
+        assert_eq!(from_text(WINDOW, " 2.5 "), Some(Value::Seconds(2.5)));
+        for wrong in ["NaN", "inf", "-0.1", "10.001", "", "1s"] {
+            assert_eq!(from_text(WINDOW, wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn booleans_are_strict_in_json_and_lenient_in_text() {
+        assert_eq!(from_json(Kind::Boolean, &json!(true)), Some(Value::Boolean(true)));
+        assert_eq!(from_json(Kind::Boolean, &json!("true")), None);
+        assert_eq!(from_json(Kind::Boolean, &json!(1)), None);
+        for (text, expected) in [("TRUE", true), ("1", true), ("on", true), ("No", false)] {
+            assert_eq!(from_text(Kind::Boolean, text), Some(Value::Boolean(expected)), "{text}");
+        }
+        assert_eq!(from_text(Kind::Boolean, "maybe"), None);
+        assert_eq!(from_text(Kind::Boolean, ""), None);
+    }
+
+    #[test]
+    fn paths_become_absolute_and_lose_dots_and_trailing_slashes() {
+        let here = std::env::current_dir().unwrap();
+        let path = |text| from_text(Kind::Path, text);
+        assert_eq!(path("logs/./deep/"), Some(Value::Path(here.join("logs/deep"))));
+        assert_eq!(path("/tmp/clawsec/"), Some(Value::Path("/tmp/clawsec".into())));
+        for wrong in ["", "~/logs", "~root", "/tmp/a\0b"] {
+            assert_eq!(path(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(from_text(Kind::OptionalPath, ""), Some(Value::Unset));
+        assert_eq!(from_json(Kind::OptionalPath, &json!(null)), Some(Value::Unset));
+        assert_eq!(from_json(Kind::Path, &json!(null)), None);
+        assert_eq!(from_json(Kind::Path, &json!(7)), None);
+    }
+
+    #[test]
+    fn hosts_come_as_an_array_or_separated_by_commas() {
+        let expected = Value::Hosts(HostPatterns(vec!["a.example".into(), "*.b.example".into()]));
+        assert_eq!(from_json(Kind::Hosts, &json!(["a.example", "*.B.example"])), Some(expected));
+        let spaced = from_text(Kind::Hosts, " a.example , *.b.example,,");
+        assert_eq!(spaced, from_json(Kind::Hosts, &json!(["a.example", "*.b.example"])));
+        assert_eq!(from_text(Kind::Hosts, ""), Some(Value::Hosts(HostPatterns::default())));
+        for wrong in [json!("a.example"), json!(["a.example", 1]), json!(["a.example:443"])] {
+            assert_eq!(from_json(Kind::Hosts, &wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_shown_value_is_one_line_and_bounded() {
+        assert_eq!(shown("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
+        let longest = "x".repeat(MESSAGE_VALUE_MAX_CHARS);
+        assert_eq!(shown(&longest), longest);
+        assert_eq!(shown(&format!("{longest}x")), format!("{longest}..."));
+        assert_eq!(shown_json(&json!("8888")), "\"8888\"");
+        assert!(shown_json(&json!(vec![1; 500])).ends_with("..."));
+    }
+}

@@ -1,0 +1,314 @@
+//! What the logger thread does with what it takes: findings become lines, records are kept, failures are
+//! told once, counters are shown. Owns the files and the counts; waits for nothing, reads no clock.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use log::{Level, LevelFilter};
+
+use super::dedup::{Dedup, Verdict};
+use super::log_file::LogFile;
+use super::log_record::LogLine;
+use super::state::State;
+use super::threats_file::{Opened, Repair, ThreatsFile};
+use super::{STATE_FILE_NAME, THREATS_FILE_NAME};
+use crate::counters::{self, Counters};
+use crate::finding::{Finding, Protocol};
+use crate::limits::{LOG_SNIPPET_CHARS, THREATS_RETRY_MAX_MS, THREATS_RETRY_MIN_MS};
+
+/// Why, and since when, `threats.jsonl` cannot be written.
+#[derive(Debug)]
+struct Failure {
+    error: String,
+    since: Instant,
+    next_try_at: Instant,
+    delay: Duration,
+}
+
+/// The files and the counts of a running monitor.
+#[derive(Debug)]
+pub(super) struct Journal {
+    log_dir: PathBuf,
+    level: LevelFilter,
+    cores: Vec<Arc<Counters>>,
+    dedup: Dedup,
+    threats: ThreatsFile,
+    log: LogFile,
+    failure: Option<Failure>,
+    log_is_failing: bool,
+    /// Findings that the logger's own dedup suppressed.
+    suppressed: u64,
+    /// Of the findings that full queues lost, those that the log has told of.
+    dropped_told: u64,
+    /// Records that were lost in all.
+    log_lines_lost: u64,
+    /// What the monitor said of itself, and what was written of it last.
+    state: Option<State>,
+    state_written: Option<State>,
+    state_is_failing: bool,
+}
+
+impl Journal {
+    pub fn new(
+        log_dir: PathBuf,
+        level: LevelFilter,
+        cores: Vec<Arc<Counters>>,
+        dedup: Dedup,
+        threats: ThreatsFile,
+        log: LogFile,
+    ) -> Self {
+        Journal {
+            log_dir,
+            level,
+            cores,
+            dedup,
+            threats,
+            log,
+            failure: None,
+            log_is_failing: false,
+            suppressed: 0,
+            dropped_told: 0,
+            log_lines_lost: 0,
+            state: None,
+            state_written: None,
+            state_is_failing: false,
+        }
+    }
+
+    /// Whether another finding may be taken from the queue: not when a batch is full, and not while the file
+    /// cannot be written, because in the queue they wait counted and bounded.
+    pub fn takes_findings(&self) -> bool {
+        self.failure.is_none() && !self.threats.is_full()
+    }
+
+    /// When a failed write is tried again.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.failure.as_ref().map(|failure| failure.next_try_at)
+    }
+
+    /// Lines that are not in `threats.jsonl` yet.
+    pub fn lines_waiting(&self) -> u64 {
+        self.threats.lines_waiting()
+    }
+
+    /// Records that were lost, or are in no file.
+    pub fn log_lines_unwritten(&self) -> u64 {
+        self.log_lines_lost + self.log.lines_unwritten()
+    }
+
+    /// Turns a finding into a line that waits for the next flush, unless it repeats one.
+    pub fn take_finding(&mut self, finding: &Finding) {
+        let now = finding.seen_at_mono;
+        let held_back = finding.suppressed;
+        let (pattern, dest) = (finding.pattern, finding.dest.as_ref());
+        match self.dedup.admit(pattern, dest, finding.direction, now, held_back) {
+            Verdict::Suppress => self.suppressed += 1,
+            Verdict::Write { suppressed } => match self.threats.push(finding, suppressed) {
+                Ok(()) => self.mirror(finding),
+                Err(error) => {
+                    self.tell(Level::Error, format_args!("a finding has no JSON: {error}"));
+                }
+            },
+        }
+    }
+
+    /// Keeps a record.
+    pub fn take_line(&mut self, line: &LogLine) {
+        self.log.push(line.as_bytes());
+    }
+
+    /// Writes what waits. After an error the lines wait on, and the next try comes a while later.
+    pub fn flush(&mut self, now: Instant) {
+        if self.failure.as_ref().is_none_or(|failure| failure.next_try_at <= now) {
+            self.flush_threats(now);
+        }
+        // A log that cannot be written is tried again at the tick.
+        if !self.log_is_failing {
+            self.flush_log();
+        }
+    }
+
+    /// Writes what waits, however short ago it failed.
+    pub fn flush_at_once(&mut self, now: Instant) {
+        self.flush_threats(now);
+        self.flush_log();
+    }
+
+    /// Tells what was lost since the last tick, and shows the counters. `log_lines_lost` are the records that
+    /// did not get into their queue since then.
+    pub fn tick(&mut self, log_lines_lost: u64) {
+        self.tell_dropped();
+        self.tell_lost_lines(log_lines_lost);
+        self.show_state();
+        self.flush_log();
+    }
+
+    /// From now on `monitor.json` shows this monitor.
+    pub fn publish(&mut self, state: State) {
+        self.state = Some(state);
+        self.show_state();
+    }
+
+    /// Says something in `clawsec.log`.
+    pub fn tell(&mut self, level: Level, message: fmt::Arguments<'_>) {
+        if level <= self.level {
+            let line = LogLine::new(level, SystemTime::now(), message);
+            self.log.push(line.as_bytes());
+        }
+    }
+
+    /// Says that the file was found torn.
+    pub fn tell_repair(&mut self, repair: Repair) {
+        match repair {
+            Repair::Ended => self.tell(
+                Level::Warn,
+                format_args!("{THREATS_FILE_NAME}: the last line had no line end; added it"),
+            ),
+            Repair::Cut(count) => self.tell(
+                Level::Warn,
+                format_args!("{THREATS_FILE_NAME}: the last line was torn; cut off {count} bytes"),
+            ),
+        }
+    }
+
+    /// The original's line in `clawsec.log`, with pattern and dest.
+    fn mirror(&mut self, finding: &Finding) {
+        if self.level < LevelFilter::Warn {
+            return;
+        }
+        let snippet = &finding.snippet;
+        let cut = snippet.char_indices().nth(LOG_SNIPPET_CHARS).map_or(snippet.len(), |(at, _)| at);
+        let shown = snippet.get(..cut).unwrap_or_default();
+        let protocol = match finding.protocol {
+            Protocol::Http => "HTTP",
+            Protocol::Https => "HTTPS",
+            Protocol::Gateway => "GATEWAY",
+        };
+        let direction = finding.direction.as_str();
+        let threat_type = finding.threat_type.as_str();
+        let (pattern, dest) = (finding.pattern, &finding.dest);
+        let message =
+            format_args!("[{protocol}/{direction}] {threat_type} {pattern} {dest} | {shown}");
+        self.log.push(LogLine::new(Level::Warn, finding.seen_at, message).as_bytes());
+    }
+
+    fn flush_threats(&mut self, now: Instant) {
+        match self.threats.flush() {
+            Ok(opened) => self.recovered(now, opened),
+            Err(error) => self.failed(now, &error),
+        }
+    }
+
+    fn recovered(&mut self, now: Instant, opened: Option<Opened>) {
+        if let Some(Opened { was_moved, repair }) = opened {
+            if was_moved {
+                let message = format_args!("{THREATS_FILE_NAME} was moved or removed; opened anew");
+                self.tell(Level::Info, message);
+            }
+            if let Some(repair) = repair {
+                self.tell_repair(repair);
+            }
+        }
+        if let Some(failure) = self.failure.take() {
+            let secs = now.saturating_duration_since(failure.since).as_secs_f64();
+            let message = format_args!("{THREATS_FILE_NAME} is written again, after {secs:.1} s");
+            self.tell(Level::Warn, message);
+        }
+    }
+
+    fn failed(&mut self, now: Instant, error: &io::Error) {
+        let error = error.to_string();
+        if let Some(failure) = &mut self.failure {
+            failure.delay = (failure.delay * 2).min(Duration::from_millis(THREATS_RETRY_MAX_MS));
+            failure.next_try_at = now + failure.delay;
+            failure.error = error;
+            return;
+        }
+        self.tell(
+            Level::Error,
+            format_args!("{THREATS_FILE_NAME} cannot be written: {error}; findings wait"),
+        );
+        let delay = Duration::from_millis(THREATS_RETRY_MIN_MS);
+        self.failure = Some(Failure { error, since: now, next_try_at: now + delay, delay });
+    }
+
+    fn flush_log(&mut self) {
+        let outcome = self.log.flush();
+        let was_failing = std::mem::replace(&mut self.log_is_failing, outcome.is_err());
+        match outcome {
+            Ok(()) if was_failing => {
+                let lost = self.log.take_lost();
+                self.log_lines_lost += lost;
+                self.tell(
+                    Level::Warn,
+                    format_args!("the log is written again; {lost} records were lost"),
+                );
+            }
+            Err(error) if !was_failing => {
+                let message = format_args!("the log cannot be written: {error}");
+                let line = LogLine::new(Level::Error, SystemTime::now(), message);
+                self.log.show(line.as_bytes());
+            }
+            _ => {}
+        }
+    }
+
+    fn dropped(&self) -> u64 {
+        self.cores.iter().map(|core| core.findings_dropped.get()).sum()
+    }
+
+    fn tell_dropped(&mut self) {
+        let dropped = self.dropped();
+        let new = dropped.saturating_sub(self.dropped_told);
+        if new > 0 {
+            self.dropped_told = dropped;
+            let message = format_args!(
+                "{new} findings were lost, because the queue to the log was full; {dropped} since the start"
+            );
+            self.tell(Level::Warn, message);
+        }
+    }
+
+    fn tell_lost_lines(&mut self, lost: u64) {
+        if lost > 0 {
+            self.log_lines_lost += lost;
+            let message =
+                format_args!("{lost} log records were lost, because their queue was full");
+            self.tell(Level::Warn, message);
+        }
+    }
+
+    /// Rewrites `monitor.json` when it would show something new.
+    fn show_state(&mut self) {
+        let Some(state) = &self.state else { return };
+        let mut state = state.clone();
+        state.counters = counters::totals(&self.cores)
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        let held_back: u64 = self.cores.iter().map(|core| core.findings_suppressed.get()).sum();
+        state.threats_written = self.threats.lines_written();
+        state.suppressed = self.suppressed + held_back;
+        state.dropped = self.dropped();
+        state.last_error = self.failure.as_ref().map(|failure| failure.error.clone());
+        if self.state_written.as_ref() == Some(&state) {
+            return;
+        }
+        let outcome = state.write(&self.log_dir);
+        let was_failing = std::mem::replace(&mut self.state_is_failing, outcome.is_err());
+        match outcome {
+            Ok(()) => self.state_written = Some(state),
+            Err(error) if !was_failing => {
+                let message = format_args!("{STATE_FILE_NAME} cannot be written: {error}");
+                self.tell(Level::Warn, message);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! The one thread that writes, and the handle to it: waits, takes, hands to the journal. Knows no HTTP
+//! meaning and no rule; nothing of it runs on a core's executor.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use core_affinity::CoreId;
+use crossbeam_channel::{Receiver, Sender, at, never, select, tick};
+use log::{Level, LevelFilter};
+
+use super::console::Console;
+use super::dedup::Dedup;
+use super::journal::Journal;
+use super::log_file::LogFile;
+use super::log_record::{LogLine, LogReceiver};
+use super::queue::FindingReceiver;
+use super::state::{self, State};
+use super::threats_file::ThreatsFile;
+use super::{LOG_FILE_NAME, THREATS_FILE_NAME};
+use crate::counters::Counters;
+use crate::finding::Finding;
+use crate::limits::{
+    DEDUP_KEYS_MAX, LOG_BACKUPS, LOG_ROTATE_BYTES, LOGGER_GRACE_MS, LOGGER_ROUND_LEN,
+    REPORT_TICK_MS,
+};
+
+const THREAD_NAME: &str = "clawsec-report";
+
+/// What the thread is to know.
+#[derive(Clone, Debug)]
+pub struct LoggerConfig {
+    /// An existing directory that is ours alone.
+    pub log_dir: PathBuf,
+    /// Zero: every finding is written.
+    pub dedup_window: Duration,
+    pub log_level: LevelFilter,
+    /// Where the thread is pinned; none: where the system puts it.
+    pub cpu: Option<CoreId>,
+}
+
+/// How the end went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Whether the thread ended before the deadline.
+    pub ended: bool,
+    /// Findings that are in no file.
+    pub findings_unwritten: u64,
+    /// Log records that are in no file, or were lost on the way in the whole run.
+    pub log_lines_unwritten: u64,
+}
+
+impl Drained {
+    /// Whether every finding that got into the queue is in the file.
+    pub fn all_written(&self) -> bool {
+        self.ended && self.findings_unwritten == 0
+    }
+}
+
+/// What the handle says to the thread.
+#[derive(Debug)]
+enum Command {
+    Publish(Box<State>),
+    Stop { deadline: Instant },
+}
+
+/// The running thread. When it is dropped without `shutdown`, the thread writes what waits and ends.
+#[derive(Debug)]
+pub struct LoggerHandle {
+    commands: Sender<Command>,
+    ended: Receiver<Drained>,
+    thread: JoinHandle<()>,
+    /// Only to count what a stuck thread left.
+    findings: FindingReceiver,
+    log_dir: PathBuf,
+}
+
+/// Opens the files and starts the thread. Its counters are the sums over `cores`.
+/// A file that cannot be opened is an error that names it.
+pub fn spawn(
+    config: LoggerConfig,
+    findings: FindingReceiver,
+    log: LogReceiver,
+    cores: Vec<Arc<Counters>>,
+) -> io::Result<LoggerHandle> {
+    spawn_with(config, findings, log, cores, Console::stderr())
+}
+
+fn spawn_with(
+    config: LoggerConfig,
+    findings: FindingReceiver,
+    log: LogReceiver,
+    cores: Vec<Arc<Counters>>,
+    console: Console,
+) -> io::Result<LoggerHandle> {
+    let LoggerConfig { log_dir, dedup_window, log_level, cpu } = config;
+    let log_path = log_dir.join(LOG_FILE_NAME);
+    let log_file = LogFile::open(log_path.clone(), LOG_ROTATE_BYTES, LOG_BACKUPS, console)
+        .map_err(|error| naming(&log_path, &error))?;
+    let threats_path = log_dir.join(THREATS_FILE_NAME);
+    let (threats, repair) =
+        ThreatsFile::open(threats_path.clone()).map_err(|error| naming(&threats_path, &error))?;
+    let dedup = Dedup::new(dedup_window, DEDUP_KEYS_MAX);
+    let mut journal = Journal::new(log_dir.clone(), log_level, cores, dedup, threats, log_file);
+    if let Some(repair) = repair {
+        journal.tell_repair(repair);
+    }
+    let (commands, received_commands) = crossbeam_channel::bounded(4);
+    let (ending, ended) = crossbeam_channel::bounded(1);
+    let logger = Logger { findings: findings.clone(), log, commands: received_commands, journal };
+    let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
+        let drained = logger.run(cpu);
+        // Nobody listens any more when the handle was dropped.
+        let _ = ending.send(drained);
+    })?;
+    Ok(LoggerHandle { commands, ended, thread, findings, log_dir })
+}
+
+fn naming(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+impl LoggerHandle {
+    /// From now on `monitor.json` shows this monitor; the thread fills in the counters.
+    pub fn publish(&self, state: State) {
+        // A thread that has ended shows nothing any more.
+        let _ = self.commands.send(Command::Publish(Box::new(state)));
+    }
+
+    /// Writes all that waits in both queues, stops the thread, and removes `monitor.json`. The senders should
+    /// have come to rest. Returns at the deadline, whether or not all is written.
+    pub fn shutdown(self, deadline: Instant) -> Drained {
+        let asked = self.commands.send_deadline(Command::Stop { deadline }, deadline);
+        let patience = deadline + Duration::from_millis(REPORT_TICK_MS);
+        let drained = match asked {
+            Ok(()) => self.ended.recv_deadline(patience).ok(),
+            Err(_) => None,
+        };
+        if drained.is_some() {
+            // It has said its last word, so that this does not wait; a panic has nothing more to say.
+            let _ = self.thread.join();
+        }
+        // What is left of it is recognised by the PID file.
+        let _ = state::remove(&self.log_dir);
+        drained.unwrap_or_else(|| Drained {
+            ended: false,
+            findings_unwritten: self.findings.len() as u64,
+            log_lines_unwritten: 0,
+        })
+    }
+}
+
+/// The thread's own.
+struct Logger {
+    findings: FindingReceiver,
+    log: LogReceiver,
+    commands: Receiver<Command>,
+    journal: Journal,
+}
+
+impl fmt::Debug for Logger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logger").finish_non_exhaustive()
+    }
+}
+
+/// What woke the thread.
+enum Event {
+    Finding(Finding),
+    Line(LogLine),
+    Command(Command),
+    /// All senders of findings, or of records, are gone.
+    NoMoreFindings,
+    NoMoreLines,
+    /// The handle is gone.
+    Abandoned,
+    Retry,
+    Tick,
+}
+
+impl Logger {
+    fn run(mut self, cpu: Option<CoreId>) -> Drained {
+        self.log.attach();
+        if let Some(cpu) = cpu
+            && !core_affinity::set_for_current(cpu)
+        {
+            let message = format_args!("the log's thread could not be pinned to CPU {}", cpu.id);
+            self.journal.tell(Level::Warn, message);
+        }
+        let ticks = tick(Duration::from_millis(REPORT_TICK_MS));
+        let (no_findings, no_lines) = (never(), never());
+        let (mut findings_end, mut lines_end) = (false, false);
+        loop {
+            let waits = !findings_end && self.journal.takes_findings();
+            let findings = if waits { self.findings.channel() } else { &no_findings };
+            let lines = if lines_end { &no_lines } else { self.log.channel() };
+            let retry = self.journal.retry_at().map_or_else(never, at);
+            let event = select! {
+                recv(findings) -> taken => taken.map_or(Event::NoMoreFindings, Event::Finding),
+                recv(lines) -> taken => taken.map_or(Event::NoMoreLines, Event::Line),
+                recv(self.commands) -> taken => taken.map_or(Event::Abandoned, Event::Command),
+                recv(retry) -> _ => Event::Retry,
+                recv(ticks) -> _ => Event::Tick,
+            };
+            match event {
+                Event::Finding(finding) => self.take_findings(&finding),
+                Event::Line(line) => self.take_lines(&line),
+                Event::Command(Command::Publish(state)) => self.journal.publish(*state),
+                Event::Command(Command::Stop { deadline }) => return self.finish(deadline),
+                Event::Abandoned => {
+                    return self.finish(Instant::now() + Duration::from_millis(LOGGER_GRACE_MS));
+                }
+                Event::NoMoreFindings => findings_end = true,
+                Event::NoMoreLines => lines_end = true,
+                Event::Tick => self.journal.tick(self.log.take_lost()),
+                Event::Retry => {}
+            }
+            self.journal.flush(Instant::now());
+        }
+    }
+
+    /// Takes a finding and those that wait behind it, as far as one batch and one round go.
+    fn take_findings(&mut self, first: &Finding) {
+        self.journal.take_finding(first);
+        self.take_waiting_findings();
+    }
+
+    fn take_waiting_findings(&mut self) {
+        for _ in 0..LOGGER_ROUND_LEN {
+            if !self.journal.takes_findings() {
+                return;
+            }
+            let Some(finding) = self.findings.take() else { return };
+            self.journal.take_finding(&finding);
+        }
+    }
+
+    fn take_lines(&mut self, first: &LogLine) {
+        self.journal.take_line(first);
+        self.take_waiting_lines();
+    }
+
+    fn take_waiting_lines(&mut self) {
+        for _ in 0..LOGGER_ROUND_LEN {
+            let Some(line) = self.log.take() else { return };
+            self.journal.take_line(&line);
+        }
+    }
+
+    /// Writes what waits, trying a failing file until the deadline, and says what is left.
+    fn finish(mut self, deadline: Instant) -> Drained {
+        self.journal.flush_at_once(Instant::now());
+        loop {
+            self.take_waiting_findings();
+            self.take_waiting_lines();
+            let now = Instant::now();
+            self.journal.flush(now);
+            if (self.findings.is_empty() && self.journal.lines_waiting() == 0) || now >= deadline {
+                break;
+            }
+            if let Some(retry_at) = self.journal.retry_at() {
+                thread::sleep(retry_at.min(deadline).saturating_duration_since(now));
+            }
+        }
+        let findings_unwritten = self.findings.len() as u64 + self.journal.lines_waiting();
+        if findings_unwritten > 0 {
+            let message = format_args!("{findings_unwritten} findings could not be written");
+            self.journal.tell(Level::Error, message);
+        }
+        self.log.detach();
+        self.take_waiting_lines();
+        self.journal.tick(self.log.take_lost());
+        self.journal.flush_at_once(Instant::now());
+        let log_lines_unwritten = self.journal.log_lines_unwritten();
+        Drained { ended: true, findings_unwritten, log_lines_unwritten }
+    }
+}
+
+#[cfg(test)]
+mod tests;

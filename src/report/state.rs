@@ -1,0 +1,164 @@
+//! `monitor.json`: what `status` shows of a running monitor. Written whole or not at all.
+//! Whether the monitor still runs is not told here, but by its PID file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::STATE_FILE_NAME;
+use crate::limits::STATE_MAX_BYTES;
+
+/// What is written before it takes the name.
+const TEMPORARY_FILE_NAME: &str = "monitor.json.tmp";
+
+/// A running monitor, as it was at the last tick.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub pid: u32,
+    pub version: String,
+    /// ISO 8601, UTC.
+    pub started_at: String,
+    pub mitm: bool,
+    pub listeners: Listeners,
+    pub workers: usize,
+    pub log_dir: String,
+    /// The sums over all cores, by name. This and what follows is filled in by the logger thread.
+    #[serde(default)]
+    pub counters: Map<String, Value>,
+    /// Lines written to `threats.jsonl` since the start.
+    #[serde(default)]
+    pub threats_written: u64,
+    /// Findings that became no line, because they repeated one.
+    #[serde(default)]
+    pub suppressed: u64,
+    /// Findings that a full queue lost.
+    #[serde(default)]
+    pub dropped: u64,
+    /// Why findings cannot be written, while they cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+/// Where clients come in: `host:port`, with the port that was really bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listeners {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
+}
+
+impl State {
+    /// Puts it in place of what `log_dir` holds, mode 0600.
+    pub(super) fn write(&self, log_dir: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        let temporary = log_dir.join(TEMPORARY_FILE_NAME);
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .custom_flags(flags.cast_signed())
+            .open(&temporary)?;
+        file.write_all(&text)?;
+        drop(file);
+        std::fs::rename(&temporary, log_dir.join(STATE_FILE_NAME))
+    }
+}
+
+/// Reads what a monitor wrote. `NotFound` when none did; `InvalidData` when it is not readable as a state.
+pub fn read(log_dir: &Path) -> io::Result<State> {
+    let file = File::open(log_dir.join(STATE_FILE_NAME))?;
+    let mut text = Vec::new();
+    file.take(STATE_MAX_BYTES + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > STATE_MAX_BYTES {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "monitor.json is too large"));
+    }
+    serde_json::from_slice(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Removes it, so that nobody takes a stopped monitor for a running one.
+pub fn remove(log_dir: &Path) -> io::Result<()> {
+    match std::fs::remove_file(log_dir.join(STATE_FILE_NAME)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    pub fn state() -> State {
+        State {
+            pid: 4711,
+            version: "0.1.0".into(),
+            started_at: "2026-02-19T13:41:59.587248+00:00".into(),
+            mitm: true,
+            listeners: Listeners { proxy: Some("127.0.0.1:8888".into()), gateway: None },
+            workers: 2,
+            log_dir: "/tmp/clawsec".into(),
+            ..State::default()
+        }
+    }
+
+    #[test]
+    fn it_comes_back_as_it_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = state();
+        state.counters.insert("requests".into(), 12.into());
+        state.last_error = Some("No space left on device".into());
+        state.write(dir.path()).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), state);
+        let path = dir.path().join(STATE_FILE_NAME);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        state.last_error = None;
+        state.write(dir.path()).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), state);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+        remove(dir.path()).unwrap();
+        assert_eq!(read(dir.path()).unwrap_err().kind(), io::ErrorKind::NotFound);
+        remove(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_state_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(STATE_FILE_NAME);
+        for text in ["", "{", "[]", "{\"pid\":\"x\"}"] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(read(dir.path()).unwrap_err().kind(), io::ErrorKind::InvalidData, "{text}");
+        }
+    }
+
+    #[test]
+    fn it_is_read_at_the_bound_and_refused_one_past_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(STATE_FILE_NAME);
+        let mut text = serde_json::to_vec(&state()).unwrap();
+        text.resize(STATE_MAX_BYTES as usize, b' ');
+        std::fs::write(&path, &text).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), state());
+        text.push(b' ');
+        std::fs::write(&path, &text).unwrap();
+        assert_eq!(read(dir.path()).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_link_in_the_way_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        symlink(&elsewhere, dir.path().join(TEMPORARY_FILE_NAME)).unwrap();
+        assert!(state().write(dir.path()).is_err());
+        assert!(!elsewhere.exists());
+    }
+}

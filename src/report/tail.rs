@@ -1,0 +1,224 @@
+//! The end of `threats.jsonl`, read backwards, so that a large file answers at once. Only reads; a line that
+//! is no finding is skipped and counted.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use memchr::memrchr;
+use serde_json::Value;
+
+use crate::limits::{TAIL_BLOCK_BYTES, TAIL_LINE_MAX_BYTES};
+
+/// The youngest findings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tail {
+    /// Newest first, each a JSON object with its fields in the order of the file.
+    pub threats: Vec<Value>,
+    /// Lines among them that are no JSON object, or too long.
+    pub skipped: usize,
+}
+
+/// The last `limit` findings of the file; none, when there is no file.
+pub fn last(path: &Path, limit: usize) -> io::Result<Tail> {
+    match File::open(path) {
+        Ok(mut file) => last_of(&mut file, limit, TAIL_BLOCK_BYTES, TAIL_LINE_MAX_BYTES),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tail::default()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads from the end in blocks of `block_bytes`; takes lines of up to `line_max_bytes`.
+fn last_of(
+    file: &mut (impl Read + Seek),
+    limit: usize,
+    block_bytes: usize,
+    line_max_bytes: usize,
+) -> io::Result<Tail> {
+    let mut tail = Tail::default();
+    let mut line = LineBackwards { end: Vec::new(), is_too_long: false, line_max_bytes };
+    let mut block = vec![0; block_bytes];
+    let mut position = file.seek(SeekFrom::End(0))?;
+    while position > 0 && tail.threats.len() < limit {
+        let count = usize::try_from(position).unwrap_or(usize::MAX).min(block_bytes);
+        position -= count as u64;
+        file.seek(SeekFrom::Start(position))?;
+        let Some(read) = block.get_mut(..count) else { break };
+        file.read_exact(read)?;
+        let mut unread: &[u8] = read;
+        while let Some(line_end) = memrchr(b'\n', unread) {
+            let (before, after) = unread.split_at_checked(line_end + 1).unwrap_or_default();
+            line.prepend(after);
+            line.finish(&mut tail);
+            if tail.threats.len() == limit {
+                return Ok(tail);
+            }
+            unread = before.strip_suffix(b"\n").unwrap_or(before);
+        }
+        line.prepend(unread);
+    }
+    if tail.threats.len() < limit {
+        line.finish(&mut tail);
+    }
+    Ok(tail)
+}
+
+/// A line of which only the end is known so far.
+struct LineBackwards {
+    end: Vec<u8>,
+    is_too_long: bool,
+    line_max_bytes: usize,
+}
+
+impl LineBackwards {
+    fn prepend(&mut self, piece: &[u8]) {
+        if self.is_too_long || self.end.len() + piece.len() > self.line_max_bytes {
+            self.is_too_long = true;
+            self.end.clear();
+        } else {
+            self.end.splice(..0, piece.iter().copied());
+        }
+    }
+
+    /// The line's start was reached: adds it to the tail. An empty line is nothing.
+    fn finish(&mut self, tail: &mut Tail) {
+        let is_too_long = std::mem::take(&mut self.is_too_long);
+        let line = std::mem::take(&mut self.end);
+        if !is_too_long && line.trim_ascii().is_empty() {
+            return;
+        }
+        match serde_json::from_slice(&line) {
+            Ok(threat @ Value::Object(_)) => tail.threats.push(threat),
+            _ => tail.skipped += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tail_of(text: &str, limit: usize, block_bytes: usize) -> Tail {
+        last_of(&mut Cursor::new(text.as_bytes()), limit, block_bytes, TAIL_LINE_MAX_BYTES).unwrap()
+    }
+
+    fn numbers(tail: &Tail) -> Vec<u64> {
+        tail.threats.iter().map(|threat| threat["n"].as_u64().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_missing_file_has_no_threats() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(last(&dir.path().join("none"), 10).unwrap(), Tail::default());
+        assert!(last(dir.path(), 10).is_err(), "a directory is an error");
+    }
+
+    #[test]
+    fn newest_first_at_most_the_limit_in_the_order_of_fields() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        std::fs::write(&path, "{\"n\":1}\n{\"n\":2}\n{\"z\":0,\"n\":3,\"a\":0}\n").unwrap();
+        let tail = last(&path, 2).unwrap();
+        assert_eq!(numbers(&tail), [3, 2]);
+        assert_eq!(tail.threats[0].to_string(), "{\"z\":0,\"n\":3,\"a\":0}");
+        assert_eq!(numbers(&last(&path, 3).unwrap()), [3, 2, 1]);
+        assert_eq!(numbers(&last(&path, usize::MAX).unwrap()), [3, 2, 1]);
+        assert_eq!(last(&path, 0).unwrap(), Tail::default());
+    }
+
+    #[test]
+    fn bad_lines_are_skipped_and_counted() {
+        let text = "{\"n\":1}\nnot json\n\n[2]\n{\"n\":3}\r\n\u{0}\n{\"n\":4}\n{\"n\":";
+        let tail = tail_of(text, 10, 7);
+        assert_eq!(numbers(&tail), [4, 3, 1]);
+        assert_eq!(tail.skipped, 4);
+        assert_eq!(tail_of(text, 1, 7).skipped, 1, "older lines are not looked at");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_skipped() {
+        let bytes = b"{\"n\":1}\n\xff\xfe\n{\"n\":\"\xff\"}\n".to_vec();
+        let tail = last_of(&mut Cursor::new(bytes), 10, 4, 100).unwrap();
+        assert_eq!((numbers(&tail), tail.skipped), (vec![1], 2));
+    }
+
+    #[test]
+    fn a_last_line_without_an_end_counts_when_it_is_whole() {
+        assert_eq!(numbers(&tail_of("{\"n\":1}\n{\"n\":2}", 10, 3)), [2, 1]);
+    }
+
+    #[test]
+    fn a_line_is_read_at_the_bound_and_skipped_one_past_it() {
+        for block_bytes in [1, 7, 32, 33, 34, 1000] {
+            let longest = format!("{{\"n\":2,\"x\":\"{}\"}}", "y".repeat(32 - 14));
+            assert_eq!(longest.len(), 32);
+            let at = format!("{{\"n\":1}}\n{longest}\n{{\"n\":3}}\n");
+            let past = format!("{{\"n\":1}}\n {longest}\n{{\"n\":3}}\n");
+            let read = |text: &str| {
+                last_of(&mut Cursor::new(text.as_bytes()), 10, block_bytes, 32).unwrap()
+            };
+            assert_eq!(numbers(&read(&at)), [3, 2, 1]);
+            assert_eq!(numbers(&read(&past)), [3, 1]);
+            assert_eq!(read(&past).skipped, 1);
+        }
+    }
+
+    #[test]
+    fn a_large_file_is_read_only_at_its_end() {
+        /// Fails when anything but the last two blocks is read.
+        struct OnlyTheEnd(Cursor<Vec<u8>>);
+        impl Read for OnlyTheEnd {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let border = (self.0.get_ref().len() - 2 * TAIL_BLOCK_BYTES) as u64;
+                assert!(self.0.position() >= border);
+                self.0.read(buffer)
+            }
+        }
+        impl Seek for OnlyTheEnd {
+            fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+                self.0.seek(to)
+            }
+        }
+        let text = "{\"n\":7}\n".repeat(100_000).into_bytes();
+        let mut file = OnlyTheEnd(Cursor::new(text));
+        let tail = last_of(&mut file, 10, TAIL_BLOCK_BYTES, TAIL_LINE_MAX_BYTES).unwrap();
+        assert_eq!(numbers(&tail), [7; 10]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Borders of blocks fall on every offset of every line.
+        #[test]
+        fn blocks_make_no_difference(
+            lines in proptest::collection::vec(prop_oneof![
+                (0..1_000_000_000u64).prop_map(|n| format!("{{\"n\":{n}}}")),
+                "[a-z{}\"é]{0,12}",
+            ], 0..12),
+            limit in 0..14usize,
+            ends in any::<bool>(),
+        ) {
+            let mut text = lines.join("\n");
+            if ends {
+                text.push('\n');
+            }
+            let mut expected = Tail::default();
+            for line in lines.iter().rev() {
+                if expected.threats.len() == limit {
+                    break;
+                }
+                match serde_json::from_str::<Value>(line) {
+                    _ if line.is_empty() => {}
+                    Ok(value) if value.is_object() => expected.threats.push(value),
+                    _ => expected.skipped += 1,
+                }
+            }
+            for block_bytes in 1..=text.len() + 1 {
+                prop_assert_eq!(&tail_of(&text, limit, block_bytes), &expected);
+            }
+        }
+    }
+}
