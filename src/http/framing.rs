@@ -112,19 +112,24 @@ impl<'b> FramingFields<'b> {
         for (name, value) in fields.pairs() {
             match FieldName::of(name) {
                 FieldName::ContentLength => {
-                    if framing.content_length.replace(value).is_some() {
-                        framing.repeated = Some("more than one Content-Length");
-                    }
+                    let earlier = framing.content_length.replace(value);
+                    framing.note(earlier, "more than one Content-Length");
                 }
                 FieldName::TransferEncoding => {
-                    if framing.transfer_encoding.replace(value).is_some() {
-                        framing.repeated = Some("more than one Transfer-Encoding");
-                    }
+                    let earlier = framing.transfer_encoding.replace(value);
+                    framing.note(earlier, "more than one Transfer-Encoding");
                 }
                 _ => {}
             }
         }
         framing
+    }
+
+    /// Even equal repetitions are refused: somebody behind us may join them into a list.
+    fn note(&mut self, earlier: Option<&[u8]>, reason: &'static str) {
+        if earlier.is_some() {
+            self.repeated = Some(reason);
+        }
     }
 
     /// RFC 9112 §6.1 and §6.3, without what a method or status adds.

@@ -265,6 +265,7 @@ fn names_other_version(head: &[u8]) -> bool {
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let version = line.rsplit(|byte| *byte == b' ').next().and_then(|v| v.strip_prefix(b"HTTP/"));
     match version {
+        Some([b'1', b'.', b'0' | b'1']) => false,
         Some([major, b'.', minor]) => major.is_ascii_digit() && minor.is_ascii_digit(),
         Some([major]) => major.is_ascii_digit(),
         _ => false,

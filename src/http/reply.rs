@@ -254,7 +254,7 @@ fn push_json_string(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            '\0'..=' ' | '\u{7f}' if character != ' ' => {
+            '\0'..='\u{1f}' | '\u{7f}' => {
                 out.push_str(&format!("\\u{:04x}", u32::from(character)));
             }
             _ => out.push(character),

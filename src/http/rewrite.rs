@@ -65,12 +65,14 @@ pub fn write_request(
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let nominations = Nominations::read(&head.fields);
     let mut connection = request_connection(plan);
+    let mut transfer_codings: Option<&[u8]> = plan.te_trailers.then_some(b"trailers");
     if head.get("host").is_none() {
         write_host("Host", target, forwarding, out);
     }
     for field in head.fields.iter() {
         match FieldName::of(field.name) {
-            FieldName::Connection => write_connection(field.name, &mut connection, out),
+            FieldName::Connection => write_once(field.name, &mut connection, out),
+            FieldName::Te => write_once(field.name, &mut transfer_codings, out),
             FieldName::Host if keeps_host(field.value, target) => out.extend_from_slice(field.line),
             FieldName::Host => write_host(field.name, target, forwarding, out),
             FieldName::ContentLength | FieldName::TransferEncoding => {
@@ -83,10 +85,7 @@ pub fn write_request(
             _ => out.extend_from_slice(field.line),
         }
     }
-    if plan.te_trailers {
-        out.extend_from_slice(b"TE: trailers\r\n");
-    }
-    write_connection("Connection", &mut connection, out);
+    write_once("Connection", &mut connection, out);
     write_via(head.version, forwarding.via, out);
     out.extend_from_slice(b"\r\n");
 }
@@ -106,9 +105,11 @@ pub fn write_response(
     out.extend_from_slice(head.reason);
     out.extend_from_slice(b"\r\n");
     let nominations = Nominations::read(&head.fields);
+    let mut connection = response_connection(head, plan, client);
     let keeps_upgrade = matches!(head.status, 101 | 426);
     for field in head.fields.iter() {
         match FieldName::of(field.name) {
+            FieldName::Connection => write_once(field.name, &mut connection, out),
             FieldName::ContentLength => {
                 if let Some(length) = plan.content_length {
                     write_framing(field.name, BodyKind::Length(length), out);
@@ -125,8 +126,7 @@ pub fn write_response(
             _ => out.extend_from_slice(field.line),
         }
     }
-    let mut connection = response_connection(head, plan, client);
-    write_connection("Connection", &mut connection, out);
+    write_once("Connection", &mut connection, out);
     write_via(head.version, via, out);
     out.extend_from_slice(b"\r\n");
 }
@@ -221,10 +221,10 @@ fn response_connection(
     }
 }
 
-/// Writes the options once; a second call writes nothing.
-fn write_connection(name: &str, options: &mut Option<&'static [u8]>, out: &mut Vec<u8>) {
-    if let Some(options) = options.take() {
-        write_field(name, options, out);
+/// Writes a field of our own once, where the first of its name stood; a second call writes nothing.
+fn write_once(name: &str, value: &mut Option<&[u8]>, out: &mut Vec<u8>) {
+    if let Some(value) = value.take() {
+        write_field(name, value, out);
     }
 }
 
