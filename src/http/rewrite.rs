@@ -1,6 +1,6 @@
-//! Heads as they are sent on: hop-by-hop fields removed (RFC 9110 §7.6.1), everything else in the order,
-//! case and number it came in, byte for byte. Only Content-Length and Transfer-Encoding are spelled anew,
-//! since their odd spellings are where two readers part.
+//! Heads as they are sent on: hop-by-hop fields removed (RFC 9110 §7.6.1), everything else in the
+//! order, case and number it came in, byte for byte. Only Content-Length and Transfer-Encoding are
+//! spelled anew, since their odd spellings are where two readers part.
 
 use std::io::Write as _;
 
@@ -27,13 +27,14 @@ pub struct ClientSide {
     pub version: Version,
     /// Whether its connection stays open after this response.
     pub persistent: bool,
-    /// Whether the chunked coding is taken off on the way, as an HTTP/1.0 client needs it: send it only the
-    /// data pieces, and close.
+    /// Whether the chunked coding is taken off on the way, as an HTTP/1.0 client needs it: send it
+    /// only the data pieces, and close.
     pub dechunk: bool,
 }
 
 impl ClientSide {
-    /// What follows from both plans. `may_stay` is the caller's own say, as when it is shutting down.
+    /// What follows from both plans. `may_stay` is the caller's own say, as when it is shutting
+    /// down.
     pub fn new(
         version: Version,
         request: &RequestPlan,
@@ -50,8 +51,8 @@ impl ClientSide {
     }
 }
 
-/// Appends the request head to send upstream: origin-form (or `*`), HTTP/1.1, Host kept byte for byte
-/// unless the target was absolute and names someone else.
+/// Appends the request head to send upstream: origin-form (or `*`), HTTP/1.1, Host kept byte for
+/// byte unless the target was absolute and names someone else.
 pub fn write_request(
     head: &RequestHead<'_>,
     target: &Target<'_>,
@@ -90,8 +91,8 @@ pub fn write_request(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends the response head to send to the client. Whether an interim one is sent at all is the caller's
-/// to say: not to HTTP/1.0.
+/// Appends the response head to send to the client. Whether an interim one is sent at all is the
+/// caller's to say: not to HTTP/1.0.
 pub fn write_response(
     head: &ResponseHead<'_>,
     plan: &ResponsePlan,
@@ -145,8 +146,8 @@ fn write_target(target: &Target<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether the Host that came is the one to send: always, unless an absolute target overrules it with
-/// another authority (RFC 9112 §3.2.2). The same one keeps its spelling.
+/// Whether the Host that came is the one to send: always, unless an absolute target overrules it
+/// with another authority (RFC 9112 §3.2.2). The same one keeps its spelling.
 fn keeps_host(value: &[u8], target: &Target<'_>) -> bool {
     match target {
         Target::Absolute { scheme, authority, .. } => {
@@ -300,9 +301,9 @@ impl<'a, 'b> Nominations<'a, 'b> {
     }
 }
 
-/// Fields meant for every recipient of the content, which nobody can nominate away (RFC 9110 §7.6.1):
-/// otherwise a client could make a proxy strip what an origin decides by. Host, Content-Length and
-/// Transfer-Encoding never get so far.
+/// Fields meant for every recipient of the content, which nobody can nominate away (RFC 9110
+/// §7.6.1): otherwise a client could make a proxy strip what an origin decides by. Host,
+/// Content-Length and Transfer-Encoding never get so far.
 const END_TO_END: [&str; 20] = [
     "authorization",
     "cache-control",

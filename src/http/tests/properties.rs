@@ -201,8 +201,8 @@ proptest! {
         bytes.extend_from_slice(&reason);
         bytes.extend_from_slice(b"\r\nKeep-Alive: 5\r\n");
         write_fields(&fields, &mut bytes);
-        bytes.extend_from_slice(if chunked { b"Transfer-Encoding: chunked" } else { b"Content-Length: 5" });
-        bytes.extend_from_slice(b"\r\n\r\n");
+        let framing = if chunked { "Transfer-Encoding: chunked" } else { "Content-Length: 5" };
+        bytes.extend_from_slice(format!("{framing}\r\n\r\n").as_bytes());
         let (head, plan) = planned_response(&bytes, Method::Get).unwrap().unwrap();
         let client = ClientSide { version: Version::Http11, persistent: true, dechunk: false };
         let mut out = Vec::new();
@@ -223,7 +223,8 @@ proptest! {
         places in places(),
     ) {
         let head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let next_head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", second.len());
+        let length = second.len();
+        let next_head = format!("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
         let stream = [&head[..], &first.2, next_head.as_bytes(), &second].concat();
         let (parsed, _, plan) = planned_request(&stream).unwrap().unwrap();
         let rest = &stream[parsed.len..];

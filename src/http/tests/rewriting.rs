@@ -171,7 +171,8 @@ fn via_names_the_version_that_came() {
 #[test]
 fn hop_by_hop_fields_of_responses_end_here() {
     let hops = "Connection: close, X-Mine\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\n\
-                Proxy-Authenticate: x\r\nProxy-Authentication-Info: x\r\nUpgrade: h2c\r\nX-Mine: 1\r\n";
+                Proxy-Authenticate: x\r\nProxy-Authentication-Info: x\r\n\
+                Upgrade: h2c\r\nX-Mine: 1\r\n";
     let out = answered(&format!("HTTP/1.1 200 OK\r\n{hops}Content-Length: 1\r\n\r\n"), CLIENT);
     assert_eq!(out, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n");
 }
@@ -231,7 +232,8 @@ fn bodyless_responses_keep_what_describes_them() {
 #[test]
 fn switching_protocols_names_them() {
     let out = answered(
-        "HTTP/1.1 101 SP\r\nupgrade: websocket\r\nconnection: upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n",
+        "HTTP/1.1 101 SP\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+         Sec-WebSocket-Accept: x\r\n\r\n",
         CLIENT,
     );
     let expected = "HTTP/1.1 101 SP\r\nupgrade: websocket\r\nConnection: Upgrade\r\n\
