@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::tests::{Seen, key, scan_head, scan_pieces, scanner};
+use super::tests::{SCANNER, Seen, key, scan_head, scan_pieces, scanner};
 use super::*;
 use crate::limits::*;
 
@@ -103,7 +103,7 @@ fn two_secrets_beside_each_other_do_not_show_each_other() {
                     format!("~/.ssh/id_rsa {}{between}{} /etc/passwd", first.text, second.text);
                 let bytes = text.as_bytes();
                 assert_masked(&scan_head(&scanner, bytes), &[first, second], &text);
-                for split in (0..=bytes.len()).step_by(17) {
+                for split in (0..=bytes.len()).step_by(61) {
                     let seen = scan_pieces(&scanner, &[&bytes[..split], &bytes[split..]]);
                     assert_masked(&seen, &[first, second], &text);
                 }
@@ -138,7 +138,6 @@ proptest! {
         kinds in proptest::collection::vec((0usize..17, "[ -~\\n]{0,30}"), 1..5),
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
     ) {
-        let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
         let mut text = "cat /etc/passwd; ".to_owned();
         let mut planted = Vec::new();
         for (number, (kind, between)) in kinds.iter().enumerate() {
@@ -152,7 +151,7 @@ proptest! {
         places.sort_unstable();
         let bytes = text.as_bytes();
         let pieces: Vec<&[u8]> = places.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect();
-        let seen = scan_pieces(&scanner, &pieces);
+        let seen = SCANNER.with(|scanner| scan_pieces(scanner, &pieces));
         prop_assert!(seen.found.len() > kinds.len());
         assert_masked(&seen, &planted.iter().collect::<Vec<_>>(), &text);
     }
