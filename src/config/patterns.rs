@@ -1,4 +1,5 @@
-//! Host patterns: the globs of `insecure_hosts` and `passthrough_hosts`. Decides; no IO, no name lookup.
+//! Host patterns: the globs of `insecure_hosts` and `passthrough_hosts`. Decides; no IO, no name
+//! lookup.
 
 use crate::limits::{HOST_PATTERN_MAX_CHARS, HOST_PATTERNS_MAX};
 
