@@ -75,6 +75,8 @@ counters! {
     findings,
     /// Findings that a core held back as repeats.
     findings_suppressed,
+    /// Matches beyond what one read may hold, not looked at.
+    hits_unconfirmed,
     /// Findings that a full queue lost.
     findings_dropped,
 }

@@ -53,12 +53,16 @@ pub mod forward;
 pub mod http;
 /// Every bound, with its unit in the name.
 pub mod limits;
+/// The addresses to listen on, probed and held before any worker starts.
+pub mod listen;
 /// The queue, the dedup, the JSON line, and the thread that writes.
 pub mod report;
 /// The ring set-up flag that glommio has no option for: the one file with `unsafe`.
 mod ring;
 /// Rules, the compiled database, the scanner, masking.
 pub mod scan;
+/// One run, from a checked configuration to the exit: logger, workers, signals, drain.
+pub mod supervisor;
 /// The local CA, its leaves, and rustls driven over a socket.
 pub mod tls;
 /// One core: pin, executor, listeners, accept loop, permits, drain.

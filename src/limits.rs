@@ -10,6 +10,27 @@ pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Idle read buffers that a core keeps.
 pub const READ_BUFFERS_KEPT: usize = 64;
 
+/// The largest buffer for written heads that a core keeps for the next one.
+pub const SCRATCH_KEPT_BYTES: usize = 128 * 1024;
+
+/// What of a body goes out in one write with its head.
+pub const FIRST_WRITE_BYTES: usize = 16 * 1024;
+
+/// After a client's FIN: how long a silent upstream may still answer a client that only half-closed, before
+/// the client counts as gone.
+pub const HALF_CLOSE_GRACE_MS: u64 = 1000;
+
+/// After an answer that did not wait for the request's end: how long, and how much, the rest of the request
+/// is read away, so that the answer is not lost to a reset.
+pub const LINGER_MS: u64 = 1000;
+pub const LINGER_BYTES: usize = 1024 * 1024;
+
+/// How long a client may take to read an answer of our own.
+pub const ANSWER_WAIT_MS: u64 = 5000;
+
+/// Origins of which a core remembers that their clients refused our leaf.
+pub const REJECTED_LEAVES_REMEMBERED: usize = 1024;
+
 /// The largest message head (RFC 9112 §3 asks for 8000 bytes of request line at least).
 pub const HEAD_MAX_BYTES: usize = 64 * 1024;
 
@@ -66,14 +87,68 @@ pub const HAPPY_EYEBALLS_DELAY_MS: u64 = 250;
 pub const POOL_IDLE_MAX: usize = 1024;
 pub const POOL_IDLE_PER_ORIGIN_MAX: usize = 64;
 
-/// How often a core looks for connections past their deadline.
+/// How often a core looks for connections past their deadline, and how often when it has none.
 pub const DEADLINE_TICK_MS: u64 = 50;
+pub const IDLE_TICK_MS: u64 = 250;
+
+/// How often a core closes pooled connections that waited too long.
+pub const SWEEP_INTERVAL_MS: u64 = 1000;
+
+/// The pause after a failed accept (EMFILE, ENFILE).
+pub const ACCEPT_BACKOFF_MS: u64 = 100;
+
+/// What of the shutdown's time is kept for the logger.
+pub const DRAIN_RESERVE_MS: u64 = 500;
+
+/// How long a core waits for its connections to end once they are cut.
+pub const CUT_GRACE_MS: u64 = 200;
+
+/// Memory that each ring registers with the kernel (glommio's least; we read and write through sockets).
+pub const RING_MEMORY_BYTES: usize = 64 * 1024;
+
+/// Threads of a core that look names up.
+pub const RESOLVER_THREADS: usize = 4;
+
+/// The longest name that a leaf is made for, and one of its labels: what DNS can carry (RFC 1035 §2.3.4:
+/// 255 bytes on the wire are 253 in text).
+pub const LEAF_NAME_MAX_BYTES: usize = 253;
+pub const LEAF_LABEL_MAX_BYTES: usize = 63;
+
+/// The longest common name (RFC 5280 appendix A.1, `ub-common-name`).
+pub const LEAF_COMMON_NAME_MAX_BYTES: usize = 64;
+
+/// A leaf's whole life, of which this many days lie before its making (clients' clocks differ), and how
+/// long before its end it is made anew. Browsers and Apple's stack refuse lives of 200 days and more.
+pub const LEAF_VALIDITY_DAYS: u64 = 199;
+pub const LEAF_BACKDATE_DAYS: u64 = 2;
+pub const LEAF_RENEWAL_DAYS: u64 = 7;
+
+/// How long the CA that we make is valid, and how long before its end its owner is warned.
+pub const CA_VALIDITY_DAYS: u64 = 3652;
+pub const CA_EXPIRY_WARNING_DAYS: u64 = 30;
+
+/// The largest `ca.crt` or `ca.key` that is read.
+pub const CA_FILE_MAX_BYTES: u64 = 64 * 1024;
+
+/// The largest `upstream_ca_file` that is read (a full system bundle is some 250 KiB).
+pub const UPSTREAM_CA_FILE_MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// TLS sessions to origins that a core remembers, of up to 8 to one origin.
+pub const UPSTREAM_SESSIONS_MAX: usize = 1024;
+
+/// Details kept of unreadable root certificates, the words of a failed upstream handshake, and how many
+/// of the certificate's own names they repeat.
+pub const ROOT_PROBLEMS_MAX: usize = 8;
+pub const TLS_FAILURE_TEXT_CHARS: usize = 400;
+pub const TLS_FAILURE_NAMES_MAX: usize = 5;
 
 const _: () = assert!(SCAN_CARRY_BYTES > 8 * (SNIPPET_CHARS + SNIPPET_CONTEXT_CHARS));
 const _: () = assert!(CHUNK_LINE_MAX_BYTES < READ_BUFFER_BYTES);
 const _: () = assert!(TRAILERS_MAX_BYTES <= HEAD_MAX_BYTES);
 const _: () = assert!(HEAD_MAX_BYTES <= READ_BUFFER_BYTES);
 const _: () = assert!(POOL_IDLE_PER_ORIGIN_MAX <= POOL_IDLE_MAX);
+const _: () = assert!(FIRST_WRITE_BYTES + HEAD_MAX_BYTES <= SCRATCH_KEPT_BYTES);
+const _: () = assert!(CUT_GRACE_MS < DRAIN_RESERVE_MS);
 
 /// The largest configuration file that is read.
 pub const CONFIG_FILE_MAX_BYTES: u64 = 1024 * 1024;
@@ -177,3 +252,64 @@ const _: () = assert!((LOG_LINE_MAX_BYTES as u64) < LOG_ROTATE_BYTES);
 const _: () = assert!(THREATS_RETRY_MIN_MS <= THREATS_RETRY_MAX_MS);
 const _: () = assert!(TORN_LINE_MAX_BYTES <= TAIL_LINE_MAX_BYTES);
 const _: () = assert!(REPORT_TICK_MS >= 500, "monitor.json is rewritten at most twice a second");
+const _: () = assert!(LEAF_VALIDITY_DAYS < 200);
+const _: () = assert!(LEAF_BACKDATE_DAYS + LEAF_RENEWAL_DAYS < LEAF_VALIDITY_DAYS);
+const _: () = assert!(LEAF_COMMON_NAME_MAX_BYTES < LEAF_NAME_MAX_BYTES);
+
+/// Empty lines that may stand before a request line (RFC 9112 §2.2 asks for at least one).
+pub const LEADING_EMPTY_LINES_MAX: usize = 4;
+
+/// The longest method name; the longest that is registered has 17 characters.
+pub const METHOD_MAX_BYTES: usize = 64;
+
+/// The longest host in a target or a Host field (RFC 1035 §2.3.4).
+pub const HOST_MAX_BYTES: usize = 255;
+
+/// The most options in all Connection fields of a head, so that removing what they nominate stays cheap.
+pub const CONNECTION_OPTIONS_MAX: usize = 64;
+
+/// Hexadecimal digits of a chunk size: what a u64 holds.
+pub const CHUNK_SIZE_MAX_DIGITS: usize = 16;
+
+/// By how many bytes the chunk extensions of a body may outweigh its data.
+pub const CHUNK_EXTENSIONS_SURPLUS_MAX_BYTES: usize = 64 * 1024;
+
+/// How much of a tunnel's first bytes is looked at before they are told to be HTTP or not.
+pub const DETECT_MAX_BYTES: usize = 4096;
+
+/// The longest detail in a reply of our own.
+pub const REPLY_DETAIL_MAX_CHARS: usize = 256;
+
+const _: () = assert!(METHOD_MAX_BYTES < DETECT_MAX_BYTES);
+const _: () = assert!(CHUNK_SIZE_MAX_DIGITS + 2 < CHUNK_LINE_MAX_BYTES);
+
+/// How far behind a filter hit the exact span of its match is looked for.
+pub const SCAN_MATCH_BEFORE_BYTES: usize = 2560;
+/// How far past a filter hit a match may still grow (the rest of a key).
+pub const SCAN_MATCH_AHEAD_BYTES: usize = 1024;
+
+/// What is searched for other secrets before and after a match.
+pub const SCAN_REDACTION_BEFORE_BYTES: usize = 1536;
+pub const SCAN_REDACTION_AFTER_BYTES: usize = 1024;
+/// The furthest that search reaches ahead when matches follow each other closely.
+pub const SCAN_REDACTION_STRETCH_MAX_BYTES: usize = 16 * 1024;
+
+/// Filter hits looked at in one window, and those that each rule may have beyond that.
+pub const SCAN_HITS_PER_WINDOW: usize = 4096;
+pub const SCAN_HITS_PER_RULE_SURE: usize = 64;
+
+/// Idle engine streams, and idle carry buffers, that a core keeps.
+pub const SCAN_STREAMS_KEPT: usize = 256;
+
+/// What a snippet shows of the match itself; the middle of a longer one is left out.
+pub const SNIPPET_MATCH_CHARS: usize = 150;
+
+/// What a snippet shows of a secret's head (never more than a third of the secret).
+pub const SECRET_HEAD_BYTES: usize = 16;
+
+const _: () = assert!(SCAN_MATCH_BEFORE_BYTES + SCAN_REDACTION_BEFORE_BYTES <= SCAN_CARRY_BYTES);
+const _: () = assert!(SCAN_REDACTION_BEFORE_BYTES >= 4 * SNIPPET_CONTEXT_CHARS);
+const _: () = assert!(SCAN_REDACTION_AFTER_BYTES >= 4 * SNIPPET_CONTEXT_CHARS);
+const _: () = assert!(SCAN_REDACTION_STRETCH_MAX_BYTES >= SCAN_REDACTION_AFTER_BYTES);
+const _: () = assert!(SNIPPET_MATCH_CHARS < SNIPPET_CHARS);
+const _: () = assert!(SCAN_WINDOW_MAX_BYTES <= u32::MAX as usize);

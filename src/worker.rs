@@ -1,1 +1,211 @@
-//! One core.
+//! One core: a pinned glommio executor with its own SO_REUSEPORT listeners. Accepts, hands each connection to
+//! `conn`, and ends in order. Touches no byte of traffic.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+use glommio::net::{TcpListener, TcpStream};
+use glommio::sync::Semaphore;
+use glommio::timer::sleep;
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, PoolPlacement};
+
+use crate::config::Config;
+use crate::conn::core::{Core, CoreParts};
+use crate::conn::deadline::Phase;
+use crate::conn::{self, Door};
+use crate::counters::Counters;
+use crate::forward::tcp::Tcp;
+use crate::limits::{
+    ACCEPT_BACKOFF_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, IDLE_TICK_MS, LEAF_CACHE_ENTRIES,
+    RESOLVER_THREADS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS,
+};
+use crate::report::core::CoreReporter;
+use crate::report::queue::FindingSender;
+use crate::scan::{Database, Scanner};
+use crate::tls::{Authority, ClientTls, LeafCache, Ticketer, with_own_sessions};
+
+/// What all workers share: read-only, or a queue's end.
+#[derive(Clone)]
+pub struct Shared {
+    pub config: Arc<Config>,
+    pub database: Arc<Database>,
+    pub findings: FindingSender,
+    /// None without interception.
+    pub interception: Option<Interception>,
+    pub verified: ClientTls,
+    pub insecure: ClientTls,
+    /// The addresses that every worker listens on.
+    pub doors: Vec<(SocketAddr, Door)>,
+    /// A [`Phase`] as a number: the way from the signal to the cores.
+    pub phase: Arc<AtomicU8>,
+}
+
+/// What leaves are minted with.
+#[derive(Clone)]
+pub struct Interception {
+    pub authority: Arc<Authority>,
+    pub ticketer: Ticketer,
+}
+
+/// Starts a worker on a CPU. It reports on `ready` once it accepts, or why it cannot.
+pub fn start(
+    index: usize,
+    cpu: usize,
+    shared: Shared,
+    counters: Arc<Counters>,
+    ready: Sender<Result<(), String>>,
+) -> Result<ExecutorJoinHandle<()>, String> {
+    LocalExecutorBuilder::new(Placement::Fixed(cpu))
+        .name(&format!("clawsec-{index}"))
+        .io_memory(RING_MEMORY_BYTES)
+        .blocking_thread_pool_placement(PoolPlacement::Unbound(RESOLVER_THREADS))
+        .spawn(move || async move {
+            match Worker::new(shared, counters) {
+                Ok(worker) => {
+                    // Nobody listens any more when the start was given up.
+                    let _ = ready.send(Ok(()));
+                    Rc::new(worker).run().await;
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        })
+        .map_err(|error| format!("the executor on CPU {cpu} could not be started: {error}"))
+}
+
+struct Worker {
+    core: Rc<Core>,
+    listeners: Vec<(TcpListener, Door)>,
+    permits: Rc<Semaphore>,
+    open: Cell<u64>,
+    phase: Arc<AtomicU8>,
+}
+
+impl Worker {
+    fn new(shared: Shared, counters: Arc<Counters>) -> Result<Worker, String> {
+        let config = shared.config;
+        let scanner = Scanner::new(&shared.database, config.scan.max_window_bytes)
+            .map_err(|error| format!("the scanner could not be made: {error}"))?;
+        let leaves = shared
+            .interception
+            .map(|with| LeafCache::new(with.authority, with.ticketer, LEAF_CACHE_ENTRIES));
+        let window = config.report.dedup_window;
+        let mut listeners = Vec::new();
+        for (address, door) in &shared.doors {
+            let listener = TcpListener::bind(*address)
+                .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+            listeners.push((listener, *door));
+        }
+        let permits = Rc::new(Semaphore::new(config.runtime.max_connections as u64));
+        let core = Core::new(CoreParts {
+            reporter: CoreReporter::new(shared.findings, Arc::clone(&counters), window),
+            config,
+            counters,
+            scanner,
+            leaves,
+            verified: with_own_sessions(&shared.verified),
+            insecure: with_own_sessions(&shared.insecure),
+            own: shared.doors.iter().map(|(address, _)| *address).collect(),
+        });
+        Ok(Worker { core, listeners, permits, open: Cell::new(0), phase: shared.phase })
+    }
+
+    /// Accepts until the process begins to stop, and returns when the last connection has ended, or was cut.
+    async fn run(mut self: Rc<Self>) {
+        let listeners = match Rc::get_mut(&mut self) {
+            Some(worker) => std::mem::take(&mut worker.listeners),
+            None => Vec::new(),
+        };
+        for (listener, door) in listeners {
+            glommio::spawn_local(Rc::clone(&self).accept(listener, door)).detach();
+        }
+        let mut swept_at = Instant::now();
+        let mut cut_at = None;
+        loop {
+            let phase = Phase::from_number(self.phase.load(Ordering::Relaxed));
+            self.core.deadlines.tick(phase);
+            if phase != Phase::Running && self.open.get() == 0 {
+                return;
+            }
+            if phase == Phase::Cut {
+                let since: &mut Instant = cut_at.get_or_insert_with(Instant::now);
+                if since.elapsed() >= Duration::from_millis(CUT_GRACE_MS) {
+                    return;
+                }
+            }
+            if swept_at.elapsed() >= Duration::from_millis(SWEEP_INTERVAL_MS) {
+                self.core.sweep();
+                swept_at = Instant::now();
+            }
+            let is_quiet = self.open.get() == 0 && phase == Phase::Running;
+            let tick_ms = if is_quiet { IDLE_TICK_MS } else { DEADLINE_TICK_MS };
+            sleep(Duration::from_millis(tick_ms)).await;
+        }
+    }
+
+    /// One listener's loop: a permit, then a connection.
+    async fn accept(self: Rc<Self>, listener: TcpListener, door: Door) {
+        let deadline = self.core.deadlines.register();
+        let mut has_failed = false;
+        loop {
+            let next = async {
+                let permit = self.permits.acquire_static_permit(1).await;
+                (permit, listener.accept().await)
+            };
+            let Ok((permit, accepted)) = deadline.while_idle(Duration::MAX, next).await else {
+                return;
+            };
+            match accepted.map_err(io::Error::from).and_then(tcp) {
+                Ok(tcp) => {
+                    has_failed = false;
+                    let serving = Rc::clone(&self).serve(tcp, door, permit.ok());
+                    glommio::spawn_local(serving).detach();
+                }
+                Err(error) => {
+                    if !has_failed {
+                        log::error!("accepting failed, trying on: {error}");
+                    }
+                    has_failed = true;
+                    sleep(Duration::from_millis(ACCEPT_BACKOFF_MS)).await;
+                }
+            }
+        }
+    }
+
+    async fn serve<P>(self: Rc<Self>, tcp: Tcp, door: Door, permit: P) {
+        let counters = &self.core.counters;
+        counters.connections.add(1);
+        counters.connections_open.add(1);
+        self.open.set(self.open.get() + 1);
+        contained(conn::serve(Rc::clone(&self.core), tcp, door)).await;
+        self.open.set(self.open.get() - 1);
+        counters.connections_open.sub(1);
+        drop(permit);
+    }
+}
+
+fn tcp(stream: TcpStream) -> io::Result<Tcp> {
+    Tcp::new(stream)
+}
+
+/// Keeps a defect in the code of one connection from ending the others.
+async fn contained(connection: impl Future<Output = ()>) {
+    let mut connection = pin!(connection);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| connection.as_mut().poll(context))) {
+        Ok(poll) => poll,
+        Err(_) => {
+            log::error!("a connection was ended by a defect in this program; please report it");
+            Poll::Ready(())
+        }
+    })
+    .await;
+}

@@ -1,1 +1,10 @@
-//! (module documentation follows)
+//! Names to addresses, connections to origins, the pool of idle ones, and the buffers that bytes travel in.
+//! Moves bytes; knows no HTTP meaning and no rule.
+
+pub mod buffer;
+pub mod dial;
+pub mod leg;
+pub mod origin;
+pub mod pool;
+pub mod resolve;
+pub mod tcp;

@@ -309,3 +309,6 @@ impl Journal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

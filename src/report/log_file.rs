@@ -258,6 +258,7 @@ mod tests {
         assert_eq!(log.take_lost(), 1, "one past the bound");
         std::fs::remove_file(&here).unwrap();
         symlink(&real, &here).unwrap();
+        log.flush().unwrap();
         log.push(b"after\n");
         log.flush().unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len() as usize, LOG_PENDING_MAX_BYTES + 6);

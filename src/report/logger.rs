@@ -278,3 +278,6 @@ impl Logger {
         Drained { ended: true, findings_unwritten, log_lines_unwritten }
     }
 }
+
+#[cfg(test)]
+mod tests;

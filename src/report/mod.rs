@@ -31,7 +31,8 @@ pub mod state;
 /// The end of `threats.jsonl`, read backwards.
 pub mod tail;
 mod threats_file;
-mod timestamp;
+/// Times as the files spell them.
+pub mod timestamp;
 
 /// The files in `log_dir` that this module writes.
 pub const THREATS_FILE_NAME: &str = "threats.jsonl";

@@ -190,6 +190,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         /// Borders of blocks fall on every offset of every line.
         #[test]
         fn blocks_make_no_difference(

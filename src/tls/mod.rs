@@ -1,1 +1,44 @@
-//! (module documentation follows)
+//! TLS: the local CA and its leaves for clients, the roots that origins are verified against, and rustls over a socket.
+//!
+//! Owns every certificate, key and rustls configuration. Knows nothing of HTTP, rules or findings.
+
+/// The local CA: made or loaded, signs leaves.
+pub mod authority;
+/// Why the CA could not be had, in words that name the file and the remedy.
+mod authority_error;
+/// `ca.crt` and `ca.key` on disk: read without following links, published whole or not at all.
+mod authority_files;
+/// The configuration for `insecure_hosts`: origins whose certificate is not verified.
+pub mod insecure;
+/// A leaf's name, life and contents.
+pub mod leaf;
+/// A core's ready server configurations, one a name.
+pub mod leaf_cache;
+/// One connection's bytes, clear or through rustls driven by hand.
+pub mod stream;
+/// What a failed upstream handshake means, in words for an agent.
+pub mod upstream_failure;
+/// The roots that origins are verified against.
+pub mod upstream_roots;
+
+#[cfg(test)]
+mod clients_tests;
+
+pub use authority::{Authority, AuthorityError, AuthorityWarning, Origin};
+pub use insecure::insecure_client_config;
+pub use leaf::{Leaf, LeafName};
+pub use leaf_cache::{LeafCache, shared_ticketer};
+pub use upstream_failure::{FailureKind, UpstreamTlsFailure, explain};
+pub use upstream_roots::{RootsError, RootsReport, RootsWarning, client_config, with_own_sessions};
+
+/// How TLS is spoken to origins.
+pub type ClientTls = std::sync::Arc<rustls::ClientConfig>;
+
+/// How TLS is spoken to clients under one name.
+pub type ServerTls = std::sync::Arc<rustls::ServerConfig>;
+
+/// What makes sessions resumable on any core.
+pub type Ticketer = std::sync::Arc<dyn rustls::server::ProducesTickets>;
+
+/// The one application protocol that both legs speak, as ALPN names it (RFC 7301 §6).
+const ALPN_HTTP_1_1: &[u8] = b"http/1.1";

@@ -1,0 +1,241 @@
+//! CONNECT: dial, answer 200, see what the client speaks, and go on accordingly: TLS is opened with a leaf of
+//! ours, HTTP is inspected as it is, anything else is tunnelled and scanned raw.
+
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::core::Core;
+use super::deadline::{Deadline, Interrupt};
+use super::inspect::Sight;
+use super::requests::{Requests, Route};
+use super::tunnel::Tunnel;
+use super::{answer, upstream};
+use crate::error::{Error, Side, Stage};
+use crate::finding::Protocol;
+use crate::forward::leg::Leg;
+use crate::forward::origin::Origin;
+use crate::forward::tcp::Tcp;
+use crate::http::detect::{Opening, detect};
+use crate::http::reply::CONNECT_ESTABLISHED;
+use crate::http::target::Authority;
+use crate::tls::stream::{HandshakeError, Hello, Stream, is_rejected_leaf};
+
+/// One CONNECT request.
+pub struct Connect<'a> {
+    pub core: &'a Rc<Core>,
+    pub deadline: &'a Deadline,
+    pub source: IpAddr,
+    pub authority: Authority,
+}
+
+impl Connect<'_> {
+    /// Serves the tunnel to its end.
+    pub async fn run(self, client: Leg) -> Result<(), Error> {
+        let origin = Origin::clear(&self.authority.host, self.authority.port);
+        let is_unread = self.core.config.tls.passthrough_hosts.matches(&origin.host);
+        let intercepts = self.core.leaves.is_some() && !is_unread;
+        let has_pooled = intercepts && {
+            let encrypted = origin.encrypted(&origin.host);
+            self.core.pool.borrow().has(&encrypted)
+        };
+        let dialled = if has_pooled {
+            None
+        } else {
+            match upstream::dial(self.core, self.deadline, &origin).await {
+                Ok(tcp) => Some(Leg::new(Stream::Clear(tcp), &self.core.buffers)),
+                Err(error) => return self.refuse(client, &origin, &error).await,
+            }
+        };
+        if !answer::raw(&client.stream, self.deadline, CONNECT_ESTABLISHED).await {
+            return Err(Error::silent(Side::Client, Stage::Tunnel, "gone before the tunnel"));
+        }
+        match dialled {
+            Some(upstream) if is_unread => {
+                self.blind(client, upstream, &origin, "passthrough_hosts").await
+            }
+            dialled => self.detect(client, dialled, origin, intercepts).await,
+        }
+    }
+
+    async fn refuse(self, client: Leg, origin: &Origin, error: &Error) -> Result<(), Error> {
+        self.core.counters.upstream_errors.add(1);
+        log::warn!("{} ▶ {}: {error}", self.source, origin.dest);
+        answer::send(&client.stream, self.deadline, error, false).await;
+        answer::linger(client, self.deadline).await;
+        Ok(())
+    }
+
+    /// Goes on by what the client says first, or by the origin's speaking first.
+    async fn detect(
+        self,
+        mut client: Leg,
+        mut dialled: Option<Leg>,
+        origin: Origin,
+        intercepts: bool,
+    ) -> Result<(), Error> {
+        let opening = self.opening(&mut client, dialled.as_mut()).await?;
+        match (opening, dialled) {
+            (Opening::Tls, dialled) if intercepts => self.intercept(client, dialled, origin).await,
+            (Opening::Tls, Some(upstream)) => {
+                self.blind(client, upstream, &origin, "interception is off").await
+            }
+            (Opening::Http, dialled) => {
+                let spare = dialled.and_then(into_spare);
+                let route =
+                    Route::Fixed { origin: Rc::new(origin), protocol: Protocol::Http, spare };
+                Box::pin(Requests::new(self.core, self.deadline, self.source, route).serve(client))
+                    .await
+            }
+            (_, dialled) => {
+                let upstream = match dialled {
+                    Some(upstream) => upstream,
+                    None => upstream::open(self.core, self.deadline, &origin, None).await?,
+                };
+                self.core.counters.tunnels.add(1);
+                log::info!("{} ▶ {}: tunnel, scanned raw", self.source, origin.dest);
+                let sight = self.sight(&origin, Protocol::Http);
+                let tunnel = Tunnel { core: self.core, deadline: self.deadline };
+                tunnel.relay(client, upstream, Some(&sight)).await
+            }
+        }
+    }
+
+    /// What the client speaks, as soon as its first bytes tell; raw bytes when the origin speaks first, or
+    /// when the first bytes stay undecided for `detect_timeout`.
+    async fn opening(
+        &self,
+        client: &mut Leg,
+        mut dialled: Option<&mut Leg>,
+    ) -> Result<Opening, Error> {
+        loop {
+            match detect(client.unread.bytes()) {
+                Opening::NeedMore => {}
+                opening => return Ok(opening),
+            }
+            let http = &self.core.config.http;
+            let has_begun = !client.unread.is_empty();
+            let wait = if has_begun { http.detect_timeout } else { http.client_idle_timeout };
+            let first = first_bytes(client, dialled.as_deref_mut());
+            match self.deadline.within(wait, first).await {
+                Ok(Spoke::Client(Ok(0))) if !has_begun => {
+                    return Err(silent("closed before it said anything"));
+                }
+                Ok(Spoke::Client(Ok(0))) | Ok(Spoke::Upstream) => return Ok(Opening::Other),
+                Ok(Spoke::Client(Ok(_))) => {}
+                Ok(Spoke::Client(Err(error))) => return Err(silent(&error.to_string())),
+                Err(Interrupt::Expired) if has_begun => return Ok(Opening::Other),
+                Err(_) => return Err(silent("said nothing")),
+            }
+        }
+    }
+
+    /// Opens the client's TLS with a leaf for the name it asks for, else for the CONNECT host.
+    async fn intercept(
+        self,
+        client: Leg,
+        dialled: Option<Leg>,
+        origin: Origin,
+    ) -> Result<(), Error> {
+        let Stream::Clear(tcp) = client.stream else {
+            return Err(silent("TLS inside TLS"));
+        };
+        let mut unread = client.unread;
+        let wait = self.core.config.tls.handshake_timeout;
+        let mut asked = None;
+        let handshake = async {
+            let hello = Hello::read(tcp, unread.take(), &self.core.buffers).await?;
+            asked = hello.server_name();
+            let name = asked.as_deref().unwrap_or(&origin.host);
+            let Some(config) = self.core.server_tls(name) else { return Ok(None) };
+            hello.accept(config).await.map(Some)
+        };
+        let stream = match self.deadline.within(wait, handshake).await {
+            Ok(Ok(Some(stream))) => stream,
+            Ok(Ok(None)) => return Err(silent("no certificate could be made")),
+            Ok(Err(error)) => return Err(self.rejected(&origin, &error)),
+            Err(_) => return Err(silent("the handshake did not end in time")),
+        };
+        self.core.counters.client_handshakes.add(1);
+        let name = asked.as_deref().unwrap_or(&origin.host);
+        if name != origin.host {
+            log::info!("{} ▶ {}: TLS asks for {name}", self.source, origin.dest);
+        }
+        let origin = Rc::new(origin.encrypted(name));
+        let spare = dialled.and_then(into_spare);
+        let route = Route::Fixed { origin, protocol: Protocol::Https, spare };
+        let client = Leg::new(stream, &self.core.buffers);
+        Box::pin(Requests::new(self.core, self.deadline, self.source, route).serve(client)).await
+    }
+
+    /// What a client's failed handshake means; a leaf it does not trust is reported once a host.
+    fn rejected(&self, origin: &Origin, error: &HandshakeError) -> Error {
+        if is_rejected_leaf(error) && self.core.is_first_rejection(&origin.host) {
+            log::warn!(
+                "{} does not trust our certificate for {} ({error}): install the CA in its trust \
+                 store (README, \"Trust the CA\"), or name the host in passthrough_hosts if the \
+                 client pins it",
+                self.source,
+                origin.host
+            );
+        }
+        Error::silent(Side::Client, Stage::ClientTls, format!("{}: {error}", origin.dest))
+    }
+
+    async fn blind(
+        &self,
+        client: Leg,
+        upstream: Leg,
+        origin: &Origin,
+        reason: &str,
+    ) -> Result<(), Error> {
+        self.core.counters.tunnels.add(1);
+        log::info!("{} ▶ {}: tunnel, unread ({reason})", self.source, origin.dest);
+        let tunnel = Tunnel { core: self.core, deadline: self.deadline };
+        tunnel.relay(client, upstream, None).await
+    }
+
+    fn sight(&self, origin: &Origin, protocol: Protocol) -> Sight {
+        Sight { protocol, source: self.source, dest: Arc::clone(&origin.dest) }
+    }
+}
+
+/// Who spoke first.
+enum Spoke {
+    Client(std::io::Result<usize>),
+    Upstream,
+}
+
+async fn first_bytes(client: &mut Leg, dialled: Option<&mut Leg>) -> Spoke {
+    let from_client = pin!(client.fill());
+    let mut from_client = from_client;
+    let mut from_upstream = pin!(async {
+        match dialled {
+            // Bytes, an end or an error: whatever it is, the tunnel shows it to the client.
+            Some(upstream) => upstream.fill().await,
+            None => std::future::pending().await,
+        }
+    });
+    poll_fn(|context| {
+        if let Poll::Ready(read) = from_client.as_mut().poll(context) {
+            return Poll::Ready(Spoke::Client(read));
+        }
+        from_upstream.as_mut().poll(context).map(|_| Spoke::Upstream)
+    })
+    .await
+}
+
+/// The bare connection of a leg from which nothing was read.
+fn into_spare(leg: Leg) -> Option<Tcp> {
+    match leg {
+        Leg { stream: Stream::Clear(tcp), unread } if unread.is_empty() => Some(tcp),
+        _ => None,
+    }
+}
+
+fn silent(detail: &str) -> Error {
+    Error::silent(Side::Client, Stage::Tunnel, detail)
+}

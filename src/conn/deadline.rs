@@ -1,0 +1,233 @@
+//! Deadlines without a timer a request: each connection has one slot that says when it is to be woken, and
+//! one ticker a core looks at all slots. A deadline costs two stores; it is met within one tick.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::{Rc, Weak};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// How far the process is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Serving.
+    Running = 0,
+    /// No new connections; what is in flight is finished.
+    Draining = 1,
+    /// What is still in flight is cut.
+    Cut = 2,
+}
+
+impl Phase {
+    /// The phase behind a number that crossed threads.
+    pub fn from_number(number: u8) -> Phase {
+        match number {
+            0 => Phase::Running,
+            1 => Phase::Draining,
+            _ => Phase::Cut,
+        }
+    }
+}
+
+/// Why a wait was ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Its time is up.
+    Expired,
+    /// The process is stopping.
+    Stopping,
+}
+
+/// The slots of one core.
+#[derive(Debug)]
+pub struct Deadlines {
+    started: Instant,
+    phase: Cell<Phase>,
+    slots: RefCell<Vec<Weak<Slot>>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    due_ms: Cell<u64>,
+    /// Between requests: nothing is lost when it ends now.
+    idle: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+const NEVER_MS: u64 = u64::MAX;
+
+impl Deadlines {
+    /// No slots yet.
+    pub fn new() -> Rc<Deadlines> {
+        Rc::new(Deadlines {
+            started: Instant::now(),
+            phase: Cell::new(Phase::Running),
+            slots: RefCell::new(Vec::new()),
+        })
+    }
+
+    /// A slot for one task.
+    pub fn register(self: &Rc<Self>) -> Deadline {
+        let slot = Rc::new(Slot {
+            due_ms: Cell::new(NEVER_MS),
+            idle: Cell::new(false),
+            waker: RefCell::new(None),
+        });
+        self.slots.borrow_mut().push(Rc::downgrade(&slot));
+        Deadline { slot, core: Rc::clone(self) }
+    }
+
+    /// How far the process is on its way out.
+    pub fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Whether any task is registered.
+    pub fn is_empty(&self) -> bool {
+        self.slots.borrow().is_empty()
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(NEVER_MS)
+    }
+
+    /// One tick: forgets the slots of ended tasks, and wakes whoever is due or has to stop.
+    pub fn tick(&self, phase: Phase) {
+        self.phase.set(phase);
+        let now_ms = self.now_ms();
+        let mut due = Vec::new();
+        self.slots.borrow_mut().retain(|slot| {
+            let Some(slot) = slot.upgrade() else { return false };
+            if slot.due_ms.get() <= now_ms || slot.must_stop(phase) {
+                due.extend(slot.waker.borrow_mut().take());
+            }
+            true
+        });
+        due.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Slot {
+    fn must_stop(&self, phase: Phase) -> bool {
+        phase == Phase::Cut || (phase == Phase::Draining && self.idle.get())
+    }
+}
+
+/// One task's deadline.
+#[derive(Debug)]
+pub struct Deadline {
+    slot: Rc<Slot>,
+    core: Rc<Deadlines>,
+}
+
+impl Deadline {
+    /// Due after `wait` from now, whatever was set before.
+    pub fn set(&self, wait: Duration) {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(NEVER_MS);
+        self.slot.due_ms.set(self.core.now_ms().saturating_add(wait_ms));
+    }
+
+    /// Due after `wait` from now, unless it is due earlier already.
+    pub fn set_earlier(&self, wait: Duration) {
+        let before = self.slot.due_ms.get();
+        self.set(wait);
+        self.slot.due_ms.set(before.min(self.slot.due_ms.get()));
+    }
+
+    /// How far the process is on its way out.
+    pub fn phase(&self) -> Phase {
+        self.core.phase()
+    }
+
+    /// Runs `future` until it is done, or the deadline (which it may move meanwhile) has come, or the process
+    /// is cut.
+    pub async fn guard<T>(&self, future: impl Future<Output = T>) -> Result<T, Interrupt> {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            if let Poll::Ready(value) = future.as_mut().poll(context) {
+                return Poll::Ready(Ok(value));
+            }
+            if self.slot.must_stop(self.core.phase()) {
+                return Poll::Ready(Err(Interrupt::Stopping));
+            }
+            if self.slot.due_ms.get() <= self.core.now_ms() {
+                return Poll::Ready(Err(Interrupt::Expired));
+            }
+            let mut waker = self.slot.waker.borrow_mut();
+            if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                *waker = Some(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Runs `future` for at most `wait`.
+    pub async fn within<T>(
+        &self,
+        wait: Duration,
+        future: impl Future<Output = T>,
+    ) -> Result<T, Interrupt> {
+        self.set(wait);
+        self.guard(future).await
+    }
+
+    /// As [`Deadline::within`], and ended at once when the process begins to stop.
+    pub async fn while_idle<T>(
+        &self,
+        wait: Duration,
+        future: impl Future<Output = T>,
+    ) -> Result<T, Interrupt> {
+        self.slot.idle.set(true);
+        let result = self.within(wait, future).await;
+        self.slot.idle.set(false);
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_lite::future::{block_on, pending, poll_once};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_future_that_is_ready_wins_over_a_deadline_that_has_come() {
+        let deadline = Deadlines::new().register();
+        assert_eq!(block_on(deadline.within(Duration::ZERO, async { 5 })), Ok(5));
+    }
+
+    #[test]
+    fn a_deadline_that_has_come_ends_the_wait() {
+        let deadline = Deadlines::new().register();
+        let wait = deadline.within(Duration::ZERO, pending::<()>());
+        assert_eq!(block_on(wait), Err(Interrupt::Expired));
+    }
+
+    #[test]
+    fn draining_ends_idle_waits_only_and_the_cut_ends_all() {
+        let core = Deadlines::new();
+        let (idle, busy) = (core.register(), core.register());
+        let mut idle = pin!(idle.while_idle(HOUR, pending::<()>()));
+        let mut busy = pin!(busy.within(HOUR, pending::<()>()));
+        block_on(async {
+            assert_eq!(poll_once(idle.as_mut()).await, None);
+            assert_eq!(poll_once(busy.as_mut()).await, None);
+            core.tick(Phase::Draining);
+            assert_eq!(poll_once(idle).await, Some(Err(Interrupt::Stopping)));
+            assert_eq!(poll_once(busy.as_mut()).await, None);
+            core.tick(Phase::Cut);
+            assert_eq!(poll_once(busy).await, Some(Err(Interrupt::Stopping)));
+        });
+    }
+
+    #[test]
+    fn slots_of_ended_tasks_are_forgotten() {
+        let core = Deadlines::new();
+        drop(core.register());
+        core.tick(Phase::Running);
+        assert!(core.is_empty());
+    }
+}

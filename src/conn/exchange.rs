@@ -1,0 +1,473 @@
+//! One request and its response, both under way at the same time: each read is judged, scanned and written on
+//! before the next one. What is decided about bytes is decided by `http` and `scan`; this file only joins.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::core::Core;
+use super::deadline::{Deadline, Interrupt};
+use super::inspect::{Inspector, Sight, scan_head};
+use crate::error::{Error, Side, Stage};
+use crate::finding::Direction;
+use crate::forward::leg::{Leg, Unread};
+use crate::http::body::{Body, Piece};
+use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan, plan_response};
+use crate::http::head::{HeadLimits, Method, Version, parse_response};
+use crate::http::reply::Cause;
+use crate::http::rewrite::{ClientSide, write_response};
+use crate::limits::{FIRST_WRITE_BYTES, HALF_CLOSE_GRACE_MS};
+use crate::tls::stream::Stream;
+
+/// A request, decided: what goes upstream and what to expect.
+#[derive(Debug)]
+pub struct Request<'a> {
+    pub method: Method,
+    pub version: Version,
+    pub plan: &'a RequestPlan,
+    /// The head as it goes upstream.
+    pub head: &'a [u8],
+    /// Whether the client's connection may be kept after this request, as far as the client goes.
+    pub persistent: bool,
+}
+
+/// How an exchange ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The response went out whole.
+    Done { keep_client: bool, keep_upstream: bool },
+    /// 101: from now on both connections carry another protocol.
+    Upgraded,
+    /// The upstream connection closed without a byte of an answer.
+    Unanswered(Error),
+    /// The client can still be told.
+    Failed(Error),
+    /// Something of the response went out already, or the client has gone: only closing is left.
+    Cut(Error),
+}
+
+/// What both directions know of each other.
+struct Progress {
+    /// The request went out whole.
+    request_sent: Cell<bool>,
+    /// The first byte of the final response went out.
+    response_started: Cell<bool>,
+    /// The client sent FIN: it gets its answer as long as there is something to send.
+    half_closed: Cell<bool>,
+}
+
+/// One exchange under way.
+pub struct Exchange<'a> {
+    pub core: &'a Core,
+    pub deadline: &'a Deadline,
+    pub sight: &'a Sight,
+    pub request: Request<'a>,
+}
+
+impl Exchange<'_> {
+    /// Runs it to its end.
+    pub async fn run(&self, client: &mut Leg, upstream: &mut Leg) -> Outcome {
+        let progress = Progress {
+            request_sent: Cell::new(false),
+            response_started: Cell::new(false),
+            half_closed: Cell::new(false),
+        };
+        self.deadline.set(self.core.config.http.body_idle_timeout);
+        let both = self.both(client, upstream, &progress);
+        match self.deadline.guard(both).await {
+            Ok(outcome) => outcome,
+            Err(interrupt) => self.interrupted(interrupt, &progress),
+        }
+    }
+
+    async fn both(&self, client: &mut Leg, upstream: &mut Leg, progress: &Progress) -> Outcome {
+        let Leg { stream: client_stream, unread: client_unread } = client;
+        let Leg { stream: upstream_stream, unread: upstream_unread } = upstream;
+        let sending = self.send_request(client_stream, client_unread, upstream_stream, progress);
+        let receiving =
+            self.receive_response(upstream_stream, upstream_unread, client_stream, progress);
+        let (mut sending, mut receiving) = (pin!(sending), pin!(receiving));
+        let mut is_sending = true;
+        poll_fn(|context| {
+            if is_sending && let Poll::Ready(result) = sending.as_mut().poll(context) {
+                is_sending = false;
+                match result {
+                    Ok(()) => {}
+                    // An upstream that stopped reading may have answered: the response decides.
+                    Err(error) if error.side == Side::Upstream => {}
+                    Err(error) => return Poll::Ready(self.failed(error, progress)),
+                }
+            }
+            receiving.as_mut().poll(context)
+        })
+        .await
+    }
+
+    fn failed(&self, error: Error, progress: &Progress) -> Outcome {
+        if progress.response_started.get() || error.answer.is_none() {
+            Outcome::Cut(error)
+        } else {
+            Outcome::Failed(error)
+        }
+    }
+
+    fn interrupted(&self, interrupt: Interrupt, progress: &Progress) -> Outcome {
+        if interrupt == Interrupt::Stopping {
+            let error =
+                Error::silent(Side::Internal, Stage::ResponseBody, "cut off by the shutdown");
+            return Outcome::Cut(error);
+        }
+        if progress.half_closed.get() {
+            let error = Error::silent(Side::Client, Stage::ResponseBody, "the client went away");
+            return Outcome::Cut(error);
+        }
+        let error = if progress.request_sent.get() {
+            let detail = "the origin did not answer in time";
+            let cause = Cause::HttpResponseTimeout;
+            Error::answered(Side::Upstream, Stage::ResponseHead, 504, cause, detail)
+        } else {
+            let detail = "the request's body stopped coming";
+            Error::answered(Side::Client, Stage::RequestBody, 408, Cause::HttpRequestError, detail)
+        };
+        self.failed(error, progress)
+    }
+
+    /// Head and body upstream, then a watch over the client until the response is through.
+    async fn send_request(
+        &self,
+        client: &Stream,
+        unread: &mut Unread,
+        upstream: &Stream,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let mut body = Body::new(self.request.plan.body);
+        if body.is_done() {
+            upstream.write_all(self.request.head).await.map_err(upstream_write)?;
+        } else {
+            self.send_body(client, unread, upstream, &mut body).await?;
+        }
+        let sent = self.request.head.len() as u64;
+        self.core.counters.bytes_outbound.add(sent);
+        progress.request_sent.set(true);
+        if !progress.response_started.get() {
+            self.deadline.set(self.core.config.http.response_timeout);
+        }
+        self.watch_client(client, unread, progress).await
+    }
+
+    async fn send_body(
+        &self,
+        client: &Stream,
+        unread: &mut Unread,
+        upstream: &Stream,
+        body: &mut Body,
+    ) -> Result<(), Error> {
+        let mut inspector = Inspector::new(self.core, self.sight, Direction::Outbound);
+        let mut first = self.core.scratch.lend();
+        first.bytes.extend_from_slice(self.request.head);
+        loop {
+            let len = step_request(unread, body, &mut inspector)?;
+            let bytes = unread.bytes().get(..len).unwrap_or_default();
+            self.core.counters.bytes_outbound.add(len as u64);
+            write_coalesced(upstream, &mut first.bytes, bytes).await.map_err(upstream_write)?;
+            unread.consume(len);
+            if body.is_done() {
+                inspector.finish();
+                return Ok(());
+            }
+            self.deadline.set(self.core.config.http.body_idle_timeout);
+            if unread.is_empty() && unread.fill(client).await.map_err(client_read)? == 0 {
+                let detail = "the request's body was cut short";
+                return Err(Error::silent(Side::Client, Stage::RequestBody, detail));
+            }
+        }
+    }
+
+    /// Notices a client that goes away, so that the origin stops working for nobody.
+    async fn watch_client(
+        &self,
+        client: &Stream,
+        unread: &mut Unread,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        if !unread.is_empty() {
+            return Ok(());
+        }
+        if unread.fill(client).await.map_err(client_read)? == 0 {
+            progress.half_closed.set(true);
+            self.deadline.set_earlier(Duration::from_millis(HALF_CLOSE_GRACE_MS));
+        }
+        Ok(())
+    }
+
+    async fn receive_response(
+        &self,
+        upstream: &Stream,
+        unread: &mut Unread,
+        client: &Stream,
+        progress: &Progress,
+    ) -> Outcome {
+        let mut out = self.core.scratch.lend();
+        loop {
+            let received = match self.next_head(upstream, unread, &mut out.bytes).await {
+                Ok(received) => received,
+                Err(outcome) => return outcome,
+            };
+            match received.kind {
+                ResponseKind::Interim => {
+                    if self.request.version == Version::Http11
+                        && let Err(error) = client.write_all(&out.bytes).await
+                    {
+                        return Outcome::Cut(client_write(error));
+                    }
+                }
+                ResponseKind::SwitchingProtocols if self.request.plan.upgrade => {
+                    return match client.write_all(&out.bytes).await {
+                        Ok(()) => Outcome::Upgraded,
+                        Err(error) => Outcome::Cut(client_write(error)),
+                    };
+                }
+                ResponseKind::SwitchingProtocols => {
+                    return self.failed(bad_response("101 without an Upgrade request"), progress);
+                }
+                ResponseKind::Final => {
+                    let head = &mut out.bytes;
+                    return self
+                        .relay_response(received, head, upstream, unread, client, progress)
+                        .await;
+                }
+            }
+        }
+    }
+
+    /// Reads the next response head and writes it, as the client shall see it, into `out`.
+    async fn next_head(
+        &self,
+        upstream: &Stream,
+        unread: &mut Unread,
+        out: &mut Vec<u8>,
+    ) -> Result<Received, Outcome> {
+        out.clear();
+        loop {
+            match self.judge_head(unread, out) {
+                Ok(Some((received, len))) => {
+                    unread.consume(len);
+                    return Ok(received);
+                }
+                Ok(None) => {}
+                Err(error) => return Err(Outcome::Failed(error)),
+            }
+            let was_empty = unread.is_empty();
+            let error = match unread.fill(upstream).await {
+                Ok(0) => "closed".to_owned(),
+                Ok(_) => continue,
+                Err(error) => error.to_string(),
+            };
+            let detail = format!("the origin ended the connection before its answer: {error}");
+            let cause = Cause::HttpResponseIncomplete;
+            let error = Error::answered(Side::Upstream, Stage::ResponseHead, 502, cause, detail);
+            return Err(match was_empty {
+                true => Outcome::Unanswered(error),
+                false => Outcome::Failed(error),
+            });
+        }
+    }
+
+    /// Decides about a response head once it is there whole.
+    fn judge_head(
+        &self,
+        unread: &Unread,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<(Received, usize)>, Error> {
+        let Some(chunk) = unread.chunk() else { return Ok(None) };
+        let http = &self.core.config.http;
+        let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
+        let head = parse_response(chunk.bytes(), &limits).map_err(|e| bad_response(e.reason))?;
+        let Some(head) = head else { return Ok(None) };
+        let plan = plan_response(&head, self.request.method).map_err(|e| bad_response(e.reason))?;
+        scan_head(self.core, self.sight, Direction::Inbound, chunk, head.len);
+        let side = self.client_side(&plan);
+        let via = http.add_via.then_some(super::VIA);
+        write_response(&head, &plan, side, via, out);
+        let len = head.len;
+        let received = Received {
+            kind: plan.kind,
+            keep_client: side.persistent,
+            keep_upstream: plan.persistent,
+            dechunk: side.dechunk,
+            body: plan.body,
+        };
+        Ok(Some((received, len)))
+    }
+
+    fn client_side(&self, plan: &ResponsePlan) -> ClientSide {
+        let dechunk =
+            matches!(plan.body, BodyKind::Chunked) && self.request.version == Version::Http10;
+        let ends_by_close = dechunk || matches!(plan.body, BodyKind::UntilClose);
+        let serving = self.deadline.phase() == super::deadline::Phase::Running;
+        let persistent = self.request.persistent && serving && !ends_by_close;
+        ClientSide { version: self.request.version, persistent, dechunk }
+    }
+
+    /// The final head and its body to the client.
+    async fn relay_response(
+        &self,
+        received: Received,
+        first: &mut Vec<u8>,
+        upstream: &Stream,
+        unread: &mut Unread,
+        client: &Stream,
+        progress: &Progress,
+    ) -> Outcome {
+        let until_close = matches!(received.body, BodyKind::UntilClose);
+        let mut body = Body::new(received.body);
+        let mut inspector =
+            (!body.is_done()).then(|| Inspector::new(self.core, self.sight, Direction::Inbound));
+        let mut ended = false;
+        let mut data = received.dechunk.then(|| self.core.scratch.lend());
+        loop {
+            let step = step_response(unread, &mut body, inspector.as_mut(), data.as_mut());
+            let len = match step {
+                Ok(len) => len,
+                Err(error) => return self.failed(error, progress),
+            };
+            let bytes = match &data {
+                Some(data) => data.bytes.as_slice(),
+                None => unread.bytes().get(..len).unwrap_or_default(),
+            };
+            self.core.counters.bytes_inbound.add((first.len() + bytes.len()) as u64);
+            progress.response_started.set(true);
+            if let Err(error) = write_coalesced(client, first, bytes).await {
+                return Outcome::Cut(client_write(error));
+            }
+            unread.consume(len);
+            self.note_progress(progress);
+            if body.is_done() || ended {
+                if let Some(inspector) = inspector {
+                    inspector.finish();
+                }
+                return self.done(&received.keep(unread, until_close), progress);
+            }
+            match unread.fill(upstream).await {
+                Ok(0) if until_close => ended = true,
+                Ok(0) => return Outcome::Cut(cut_response("closed in the middle of its answer")),
+                Ok(_) => {}
+                Err(error) => return Outcome::Cut(cut_response(&error.to_string())),
+            }
+        }
+    }
+
+    fn note_progress(&self, progress: &Progress) {
+        self.deadline.set(self.core.config.http.body_idle_timeout);
+        if progress.half_closed.get() {
+            self.deadline.set_earlier(Duration::from_millis(HALF_CLOSE_GRACE_MS));
+        }
+    }
+
+    fn done(&self, keep: &Keep, progress: &Progress) -> Outcome {
+        let request_sent = progress.request_sent.get();
+        Outcome::Done {
+            keep_client: keep.client && request_sent && !progress.half_closed.get(),
+            keep_upstream: keep.upstream && request_sent,
+        }
+    }
+}
+
+/// A response head, decided.
+struct Received {
+    kind: ResponseKind,
+    body: BodyKind,
+    keep_client: bool,
+    keep_upstream: bool,
+    dechunk: bool,
+}
+
+/// What may be used again.
+struct Keep {
+    client: bool,
+    upstream: bool,
+}
+
+/// Judges and scans what was read of a request's body; returns how much belongs to it.
+fn step_request(
+    unread: &Unread,
+    body: &mut Body,
+    inspector: &mut Inspector<'_>,
+) -> Result<usize, Error> {
+    let Some(chunk) = unread.chunk() else { return Ok(0) };
+    let mut scan = |piece: Piece| inspector.feed(chunk, piece.range());
+    body.step(chunk.bytes(), &mut scan).map_err(|error| {
+        let detail = error.to_string();
+        Error::answered(Side::Client, Stage::RequestBody, 400, Cause::HttpRequestError, detail)
+    })
+}
+
+/// The same for a response's body; `data` collects the payload for a client that knows no chunks.
+fn step_response(
+    unread: &Unread,
+    body: &mut Body,
+    mut inspector: Option<&mut Inspector<'_>>,
+    mut data: Option<&mut crate::forward::buffer::Scratch>,
+) -> Result<usize, Error> {
+    if let Some(data) = &mut data {
+        data.bytes.clear();
+    }
+    let Some(chunk) = unread.chunk() else { return Ok(0) };
+    let mut scan = |piece: Piece| {
+        if let (Some(data), Piece::Data(range)) = (&mut data, &piece) {
+            data.bytes.extend_from_slice(chunk.bytes().get(range.clone()).unwrap_or_default());
+        }
+        if let Some(inspector) = &mut inspector {
+            inspector.feed(chunk, piece.range());
+        }
+    };
+    body.step(chunk.bytes(), &mut scan).map_err(|error| bad_response(&error.to_string()))
+}
+
+/// Writes `bytes` behind what waits in `first`, in one write while they are few.
+async fn write_coalesced(to: &Stream, first: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
+    if first.is_empty() {
+        return to.write_all(bytes).await;
+    }
+    let (with_head, rest) = bytes.split_at(bytes.len().min(FIRST_WRITE_BYTES));
+    first.extend_from_slice(with_head);
+    let result = to.write_all(first).await;
+    first.clear();
+    result?;
+    if rest.is_empty() { Ok(()) } else { to.write_all(rest).await }
+}
+
+impl Received {
+    /// What may be used again once the body is through: nothing upstream that said more than its answer.
+    fn keep(&self, unread: &Unread, until_close: bool) -> Keep {
+        Keep {
+            client: self.keep_client,
+            upstream: self.keep_upstream && !until_close && unread.is_empty(),
+        }
+    }
+}
+
+fn bad_response(reason: &str) -> Error {
+    let detail = format!("the origin's answer is malformed: {reason}");
+    let cause = Cause::HttpProtocolError;
+    Error::answered(Side::Upstream, Stage::ResponseHead, 502, cause, detail)
+}
+
+fn cut_response(reason: &str) -> Error {
+    Error::silent(Side::Upstream, Stage::ResponseBody, reason)
+}
+
+fn upstream_write(error: io::Error) -> Error {
+    Error::silent(Side::Upstream, Stage::RequestBody, error.to_string())
+}
+
+fn client_read(error: io::Error) -> Error {
+    Error::silent(Side::Client, Stage::RequestBody, error.to_string())
+}
+
+fn client_write(error: io::Error) -> Error {
+    Error::silent(Side::Client, Stage::ResponseBody, error.to_string())
+}

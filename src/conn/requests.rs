@@ -1,0 +1,378 @@
+//! The requests of one client connection, one after the other: read a head, decide, find a connection to the
+//! origin, run the exchange, and again.
+
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Instant;
+
+use super::core::Core;
+use super::deadline::{Deadline, Interrupt, Phase};
+use super::exchange::{Exchange, Outcome, Request};
+use super::inspect::{Sight, scan_head};
+use super::{answer, connect, tunnel, upstream};
+use crate::error::{Error, Side, Stage};
+use crate::finding::{Direction, Protocol};
+use crate::forward::leg::Leg;
+use crate::forward::origin::Origin;
+use crate::forward::tcp::Tcp;
+use crate::http::framing::{BodyKind, RequestPlan, plan_request};
+use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, parse_request};
+use crate::http::reply::{self, Cause};
+use crate::http::rewrite::{Forwarding, write_request};
+use crate::http::target::{Authority, Scheme, Target, parse_host_header, parse_target};
+
+/// Where the requests of a connection go.
+pub enum Route {
+    /// Each names its own destination.
+    Proxy,
+    /// All go to one: inside CONNECT, or at the gateway.
+    Fixed {
+        origin: Rc<Origin>,
+        protocol: Protocol,
+        /// A connection to it that was dialled already.
+        spare: Option<Tcp>,
+    },
+}
+
+/// One client connection that speaks HTTP.
+pub struct Requests<'a> {
+    pub core: &'a Rc<Core>,
+    pub deadline: &'a Deadline,
+    pub source: IpAddr,
+    pub route: Route,
+    served: u64,
+}
+
+/// What a request's head decided.
+struct Admitted {
+    /// How long the head was.
+    len: usize,
+    method: Method,
+    version: Version,
+    plan: RequestPlan,
+    sight: Sight,
+    destination: Destination,
+}
+
+enum Destination {
+    /// Upstream.
+    Origin(Rc<Origin>),
+    /// CONNECT.
+    Tunnel(Authority),
+    /// Answered here.
+    Reply(Vec<u8>),
+    /// Well-formed, but it cannot be forwarded.
+    Refused(Error),
+}
+
+/// What became of the wait for a head.
+enum Awaited {
+    Admitted(Box<Admitted>),
+    /// The connection ended, or it is time to end it.
+    End,
+    Refused(Error),
+}
+
+/// Whether the connection goes on after a request.
+enum Next {
+    Request,
+    Close,
+    /// Close, but read the rest of the request away first.
+    Linger,
+}
+
+impl<'a> Requests<'a> {
+    /// No request served yet.
+    pub fn new(
+        core: &'a Rc<Core>,
+        deadline: &'a Deadline,
+        source: IpAddr,
+        route: Route,
+    ) -> Requests<'a> {
+        Requests { core, deadline, source, route, served: 0 }
+    }
+
+    /// Serves until the connection ends, or becomes a tunnel.
+    pub async fn serve(mut self, mut client: Leg) -> Result<(), Error> {
+        let mut out = self.core.scratch.lend();
+        loop {
+            out.bytes.clear();
+            let admitted = match self.next_request(&mut client, &mut out.bytes).await {
+                Awaited::Admitted(admitted) => admitted,
+                Awaited::End => {
+                    client.stream.finish().await;
+                    return Ok(());
+                }
+                Awaited::Refused(error) => {
+                    self.core.counters.requests_refused.add(1);
+                    log::info!("{}: refused: {error}", self.source);
+                    answer::send(&client.stream, self.deadline, &error, false).await;
+                    answer::linger(client, self.deadline).await;
+                    return Ok(());
+                }
+            };
+            self.served += 1;
+            self.core.counters.requests.add(1);
+            client.unread.consume(admitted.len);
+            if let Destination::Tunnel(authority) = admitted.destination {
+                drop(out);
+                let Requests { core, deadline, source, .. } = self;
+                let connect = connect::Connect { core, deadline, source, authority };
+                return connect.run(client).await;
+            }
+            match self.answer(&mut client, *admitted, &out.bytes).await? {
+                Answered::Next(Next::Request) => {}
+                Answered::Next(Next::Close) => {
+                    client.stream.finish().await;
+                    return Ok(());
+                }
+                Answered::Next(Next::Linger) => {
+                    answer::linger(client, self.deadline).await;
+                    return Ok(());
+                }
+                Answered::Upgraded(upstream, sight) => {
+                    drop(out);
+                    let tunnel = tunnel::Tunnel { core: self.core, deadline: self.deadline };
+                    return tunnel.relay(client, upstream, Some(&sight)).await;
+                }
+            }
+        }
+    }
+
+    /// Waits for a whole head: patiently for its first byte, with one deadline for the rest.
+    async fn next_request(&mut self, client: &mut Leg, out: &mut Vec<u8>) -> Awaited {
+        let http = &self.core.config.http;
+        let mut has_begun = false;
+        loop {
+            match self.admit(client, out) {
+                Ok(Some(admitted)) => return Awaited::Admitted(Box::new(admitted)),
+                Ok(None) => {}
+                Err(error) => return Awaited::Refused(refusal(&error)),
+            }
+            let read = if client.unread.is_empty() {
+                has_begun = false;
+                self.deadline.while_idle(http.client_idle_timeout, client.fill()).await
+            } else {
+                if !has_begun {
+                    self.deadline.set(http.head_timeout);
+                    has_begun = true;
+                }
+                self.deadline.guard(client.fill()).await
+            };
+            match read {
+                Ok(Ok(0)) | Ok(Err(_)) | Err(Interrupt::Stopping) => return Awaited::End,
+                Ok(Ok(_)) => {}
+                Err(Interrupt::Expired) if client.unread.is_empty() => return Awaited::End,
+                Err(Interrupt::Expired) => {
+                    let detail = "the request's head did not arrive in time";
+                    let (stage, cause) = (Stage::RequestHead, Cause::HttpRequestError);
+                    let error = Error::answered(Side::Client, stage, 408, cause, detail);
+                    return Awaited::Refused(error);
+                }
+            }
+        }
+    }
+
+    /// Decides about the head at the front of what was read; None while it is not there whole. The head as it
+    /// goes upstream is left in `out`.
+    fn admit(&self, client: &Leg, out: &mut Vec<u8>) -> Result<Option<Admitted>, HeadError> {
+        let Some(chunk) = client.unread.chunk() else { return Ok(None) };
+        let http = &self.core.config.http;
+        let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
+        let Some(head) = parse_request(chunk.bytes(), &limits)? else { return Ok(None) };
+        let target = parse_target(head.method, head.target)?;
+        let plan = plan_request(&head)?;
+        let (origin, protocol) = self.destination(&head, &target)?;
+        let sight =
+            Sight { protocol, source: self.source, dest: std::sync::Arc::clone(&origin.dest) };
+        scan_head(self.core, &sight, Direction::Outbound, chunk, head.len);
+        let destination = self.decide(&head, target, &plan, origin, out);
+        Ok(Some(Admitted {
+            len: head.len,
+            method: head.method,
+            version: head.version,
+            plan,
+            sight,
+            destination,
+        }))
+    }
+
+    /// Who is meant, by the route, the target or the Host header.
+    fn destination(
+        &self,
+        head: &RequestHead<'_>,
+        target: &Target<'_>,
+    ) -> Result<(Rc<Origin>, Protocol), HeadError> {
+        if let Route::Fixed { origin, protocol, .. } = &self.route {
+            return Ok((Rc::clone(origin), *protocol));
+        }
+        let authority = match target {
+            Target::Absolute { authority, .. } => authority.clone(),
+            Target::Authority(authority) => authority.clone(),
+            Target::Origin { .. } | Target::Asterisk => match head.get("host") {
+                Some(host) => parse_host_header(host, 80)?,
+                None => {
+                    let reason = "neither the target nor a Host header names a destination";
+                    return Err(HeadError { status: 400, reason });
+                }
+            },
+        };
+        let origin = Origin::clear(&authority.host, authority.port);
+        Ok((Rc::new(origin), Protocol::Http))
+    }
+
+    fn decide(
+        &self,
+        head: &RequestHead<'_>,
+        target: Target<'_>,
+        plan: &RequestPlan,
+        origin: Rc<Origin>,
+        out: &mut Vec<u8>,
+    ) -> Destination {
+        let inside = matches!(self.route, Route::Fixed { .. });
+        let via = self.core.config.http.add_via.then_some(super::VIA);
+        match &target {
+            Target::Authority(authority) if !inside => {
+                return Destination::Tunnel(authority.clone());
+            }
+            Target::Authority(_) => {
+                return Destination::Refused(unroutable("CONNECT inside a tunnel"));
+            }
+            Target::Absolute { scheme: Scheme::Https, .. } if !inside => {
+                return Destination::Refused(unroutable("https needs CONNECT"));
+            }
+            _ => {}
+        }
+        if plan.max_forwards == Some(0) {
+            match head.method {
+                Method::Trace => return Destination::Reply(reply::trace(head, true)),
+                Method::Options => return Destination::Reply(reply::options(true)),
+                _ => {}
+            }
+        }
+        let default_port = if origin.server_name.is_some() { 443 } else { 80 };
+        let host = Authority { host: origin.host.clone(), port: origin.port };
+        let forwarding = Forwarding { host: &host, default_port, via };
+        write_request(head, &target, plan, &forwarding, out);
+        Destination::Origin(origin)
+    }
+
+    /// One admitted request to its end.
+    async fn answer(
+        &mut self,
+        client: &mut Leg,
+        admitted: Admitted,
+        head: &[u8],
+    ) -> Result<Answered, Error> {
+        let origin = match &admitted.destination {
+            Destination::Origin(origin) => Rc::clone(origin),
+            Destination::Reply(bytes) => {
+                let sent = answer::raw(&client.stream, self.deadline, bytes).await;
+                return Ok(Answered::Next(if sent { Next::Linger } else { Next::Close }));
+            }
+            Destination::Refused(error) => {
+                self.core.counters.requests_refused.add(1);
+                return Ok(self.failed(client, &admitted, error).await);
+            }
+            Destination::Tunnel(_) => return Ok(Answered::Next(Next::Close)),
+        };
+        let request = Request {
+            method: admitted.method,
+            version: admitted.version,
+            plan: &admitted.plan,
+            head,
+            persistent: admitted.plan.persistent && !self.is_last(),
+        };
+        let core = Rc::clone(self.core);
+        let exchange =
+            Exchange { core: &core, deadline: self.deadline, sight: &admitted.sight, request };
+        let mut pooled = self.take_pooled(&origin).await;
+        loop {
+            let was_pooled = pooled.is_some();
+            let mut upstream = match pooled.take() {
+                Some(leg) => leg,
+                None => match self.open(&origin).await {
+                    Ok(leg) => leg,
+                    Err(error) => return Ok(self.failed(client, &admitted, &error).await),
+                },
+            };
+            match exchange.run(client, &mut upstream).await {
+                Outcome::Unanswered(_) if was_pooled && may_repeat(&admitted) => {}
+                Outcome::Unanswered(error) | Outcome::Failed(error) => {
+                    upstream.stream.abort();
+                    return Ok(self.failed(client, &admitted, &error).await);
+                }
+                Outcome::Cut(error) => {
+                    client.stream.abort();
+                    upstream.stream.abort();
+                    return Err(error);
+                }
+                Outcome::Upgraded => return Ok(Answered::Upgraded(upstream, admitted.sight)),
+                Outcome::Done { keep_client, keep_upstream } => {
+                    if keep_upstream {
+                        let mut pool = self.core.pool.borrow_mut();
+                        pool.put(&origin, upstream.stream, Instant::now());
+                    }
+                    let next = if keep_client { Next::Request } else { Next::Linger };
+                    return Ok(Answered::Next(next));
+                }
+            }
+        }
+    }
+
+    fn is_last(&self) -> bool {
+        let cap = self.core.config.http.max_requests_per_connection;
+        (cap > 0 && self.served >= cap) || self.deadline.phase() != Phase::Running
+    }
+
+    async fn take_pooled(&self, origin: &Origin) -> Option<Leg> {
+        let core = self.core;
+        let stream =
+            poll_fn(|context| Poll::Ready(core.pool.borrow_mut().take(origin, context))).await?;
+        Some(Leg::new(stream, &core.buffers))
+    }
+
+    /// A fresh connection to the origin, TLS agreed on where it is spoken.
+    async fn open(&mut self, origin: &Origin) -> Result<Leg, Error> {
+        let spare = match &mut self.route {
+            Route::Fixed { spare, .. } => spare.take(),
+            Route::Proxy => None,
+        };
+        upstream::open(self.core, self.deadline, origin, spare).await
+    }
+
+    /// Tells the client why there is no answer of the origin's.
+    async fn failed(&self, client: &mut Leg, admitted: &Admitted, error: &Error) -> Answered {
+        if error.side == Side::Upstream {
+            self.core.counters.upstream_errors.add(1);
+        }
+        log::warn!("{} ▶ {}: {error}", self.source, admitted.sight.dest);
+        let is_head = admitted.method == Method::Head;
+        answer::send(&client.stream, self.deadline, error, is_head).await;
+        Answered::Next(Next::Linger)
+    }
+}
+
+enum Answered {
+    Next(Next),
+    Upgraded(Leg, Sight),
+}
+
+/// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of
+/// its body has been read, since that cannot be had twice.
+fn may_repeat(admitted: &Admitted) -> bool {
+    admitted.method.is_idempotent()
+        && matches!(admitted.plan.body, BodyKind::None | BodyKind::Length(0))
+}
+
+fn refusal(error: &HeadError) -> Error {
+    let cause = Cause::HttpRequestError;
+    Error::answered(Side::Client, Stage::RequestHead, error.status, cause, error.reason)
+}
+
+fn unroutable(detail: &str) -> Error {
+    let cause = Cause::HttpRequestError;
+    Error::answered(Side::Client, Stage::RequestHead, 400, cause, detail)
+}

@@ -1,0 +1,95 @@
+//! One leg of a connection: its stream and the bytes read from it that nobody has taken yet. Who hands on a
+//! stream hands on its leftover bytes.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use super::buffer::{BufferPool, Chunk};
+use crate::tls::stream::Stream;
+
+/// A stream and its unread bytes.
+#[derive(Debug)]
+pub struct Leg {
+    pub stream: Stream,
+    pub unread: Unread,
+}
+
+impl Leg {
+    /// A fresh stream: nothing was read from it.
+    pub fn new(stream: Stream, buffers: &Rc<BufferPool>) -> Leg {
+        Leg { stream, unread: Unread { chunk: None, buffers: Rc::clone(buffers) } }
+    }
+
+    /// Reads more; 0 is an orderly end.
+    pub async fn fill(&mut self) -> io::Result<usize> {
+        self.unread.fill(&self.stream).await
+    }
+}
+
+/// Bytes read but not taken. Holds a buffer only while there are any.
+#[derive(Debug)]
+pub struct Unread {
+    chunk: Option<Chunk>,
+    buffers: Rc<BufferPool>,
+}
+
+impl Unread {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.chunk.as_ref().map(Chunk::bytes).unwrap_or_default()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.chunk.is_none()
+    }
+
+    /// The buffer they lie in, if there are any.
+    pub fn chunk(&self) -> Option<&Chunk> {
+        self.chunk.as_ref()
+    }
+
+    /// Hands all of them on.
+    pub fn take(&mut self) -> Option<Chunk> {
+        self.chunk.take()
+    }
+
+    /// Takes the first `len` away.
+    pub fn consume(&mut self, len: usize) {
+        if let Some(chunk) = &mut self.chunk {
+            chunk.consume(len);
+            if chunk.is_empty() {
+                self.chunk = None;
+            }
+        }
+    }
+
+    /// Reads more behind what is there; 0 is an orderly end.
+    pub async fn fill(&mut self, stream: &Stream) -> io::Result<usize> {
+        poll_fn(|context| self.poll_fill(stream, context)).await
+    }
+
+    fn poll_fill(&mut self, stream: &Stream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let len = match &mut self.chunk {
+            Some(chunk) => {
+                let spare = chunk.spare();
+                if spare.is_empty() {
+                    return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
+                }
+                let len = ready!(stream.poll_read(context, spare))?;
+                chunk.filled(len);
+                len
+            }
+            None => {
+                let mut chunk = self.buffers.lend();
+                let len = ready!(stream.poll_read(context, chunk.spare()))?;
+                chunk.filled(len);
+                self.chunk = (len > 0).then_some(chunk);
+                len
+            }
+        };
+        Poll::Ready(Ok(len))
+    }
+}

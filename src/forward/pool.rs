@@ -1,0 +1,148 @@
+//! Idle upstream connections of one core, by origin. Bounded in all, by origin and in time.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+use super::origin::Origin;
+use crate::limits::{POOL_IDLE_MAX, POOL_IDLE_PER_ORIGIN_MAX};
+use crate::tls::stream::Stream;
+
+/// The connections that wait for another request.
+#[derive(Debug)]
+pub struct Pool<S = Stream> {
+    idle: HashMap<Rc<Origin>, Vec<Waiting<S>>>,
+    count: usize,
+    idle_timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Waiting<S> {
+    stream: S,
+    since: Instant,
+}
+
+/// What can tell whether it may carry another request.
+pub trait Reusable {
+    /// Open, and nothing unasked for in it.
+    fn is_reusable(&self, context: &mut Context<'_>) -> bool;
+}
+
+impl Reusable for Stream {
+    fn is_reusable(&self, context: &mut Context<'_>) -> bool {
+        Stream::is_reusable(self, context)
+    }
+}
+
+impl<S: Reusable> Pool<S> {
+    /// An empty pool whose connections wait for at most `idle_timeout`.
+    pub fn new(idle_timeout: Duration) -> Pool<S> {
+        Pool { idle: HashMap::new(), count: 0, idle_timeout }
+    }
+
+    /// Takes the connection that was used last, if one is still good.
+    pub fn take(&mut self, origin: &Origin, context: &mut Context<'_>) -> Option<S> {
+        let waiting = self.idle.get_mut(origin)?;
+        while let Some(Waiting { stream, since }) = waiting.pop() {
+            self.count -= 1;
+            if since.elapsed() < self.idle_timeout && stream.is_reusable(context) {
+                return Some(stream);
+            }
+        }
+        None
+    }
+
+    /// Whether a connection to the origin waits.
+    pub fn has(&self, origin: &Origin) -> bool {
+        self.idle.get(origin).is_some_and(|waiting| !waiting.is_empty())
+    }
+
+    /// Keeps a connection whose last exchange ended in order. Closes it when there is no room.
+    pub fn put(&mut self, origin: &Rc<Origin>, stream: S, now: Instant) {
+        if self.count >= POOL_IDLE_MAX {
+            return;
+        }
+        let waiting = match self.idle.get_mut(origin) {
+            Some(waiting) => waiting,
+            None => self.idle.entry(Rc::clone(origin)).or_default(),
+        };
+        if waiting.len() < POOL_IDLE_PER_ORIGIN_MAX {
+            waiting.push(Waiting { stream, since: now });
+            self.count += 1;
+        }
+    }
+
+    /// Closes what has waited too long.
+    pub fn sweep(&mut self, now: Instant) {
+        let idle_timeout = self.idle_timeout;
+        let mut count = 0;
+        self.idle.retain(|_, waiting| {
+            waiting.retain(|one| now.saturating_duration_since(one.since) < idle_timeout);
+            count += waiting.len();
+            !waiting.is_empty()
+        });
+        self.count = count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    struct Fake(bool);
+
+    impl Reusable for Fake {
+        fn is_reusable(&self, _: &mut Context<'_>) -> bool {
+            self.0
+        }
+    }
+
+    fn origin(host: &str) -> Rc<Origin> {
+        Rc::new(Origin::clear(host, 80))
+    }
+
+    fn take(pool: &mut Pool<Fake>, origin: &Origin) -> bool {
+        pool.take(origin, &mut Context::from_waker(Waker::noop())).is_some()
+    }
+
+    #[test]
+    fn dead_connections_are_passed_over() {
+        let (mut pool, origin) = (Pool::new(Duration::from_secs(60)), origin("a"));
+        pool.put(&origin, Fake(true), Instant::now());
+        pool.put(&origin, Fake(false), Instant::now());
+        assert!(take(&mut pool, &origin));
+        assert!(!take(&mut pool, &origin));
+        assert_eq!(pool.count, 0);
+    }
+
+    #[test]
+    fn an_origin_keeps_a_bounded_number() {
+        let (mut pool, origin) = (Pool::new(Duration::from_secs(60)), origin("a"));
+        for _ in 0..=POOL_IDLE_PER_ORIGIN_MAX {
+            pool.put(&origin, Fake(true), Instant::now());
+        }
+        assert_eq!(pool.count, POOL_IDLE_PER_ORIGIN_MAX);
+    }
+
+    #[test]
+    fn all_origins_together_keep_a_bounded_number() {
+        let mut pool = Pool::new(Duration::from_secs(60));
+        for n in 0..=POOL_IDLE_MAX {
+            pool.put(&origin(&n.to_string()), Fake(true), Instant::now());
+        }
+        assert_eq!(pool.count, POOL_IDLE_MAX);
+    }
+
+    #[test]
+    fn what_waited_too_long_is_closed() {
+        let (mut pool, origin) = (Pool::new(Duration::from_secs(60)), origin("a"));
+        let now = Instant::now();
+        pool.put(&origin, Fake(true), now);
+        pool.sweep(now + Duration::from_secs(59));
+        assert!(pool.has(&origin));
+        pool.sweep(now + Duration::from_secs(60));
+        assert!(!pool.has(&origin) && pool.idle.is_empty() && pool.count == 0);
+    }
+}

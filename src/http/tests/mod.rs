@@ -1,0 +1,1 @@
+//! Tables and properties over the whole of `http`.

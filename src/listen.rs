@@ -1,0 +1,128 @@
+//! The addresses to listen on, settled before any worker starts: SO_REUSEPORT would share a taken port
+//! silently, so each is probed by a plain bind first, and then held.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Socket, Type};
+
+/// A port that is ours. The socket never listens; it only keeps the port while the workers bind to it.
+#[derive(Debug)]
+pub struct Held {
+    pub address: SocketAddr,
+    _socket: Socket,
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug)]
+pub struct ListenError {
+    address: SocketAddr,
+    owner: Option<String>,
+    cause: io::Error,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ListenError { address, owner, cause } = self;
+        match (cause.kind(), owner) {
+            (io::ErrorKind::AddrInUse, Some(owner)) => {
+                write!(f, "{address} is taken by {owner}; stop it, or choose another port")
+            }
+            (io::ErrorKind::AddrInUse, None) => {
+                write!(f, "{address} is taken by another program; stop it, or choose another port")
+            }
+            (io::ErrorKind::PermissionDenied, _) => {
+                write!(f, "not allowed to listen on {address}: ports below 1024 need privileges")
+            }
+            (io::ErrorKind::AddrNotAvailable, _) => {
+                write!(f, "{address} is not an address of this machine (proxy_host)")
+            }
+            _ => write!(f, "cannot listen on {address}: {cause}"),
+        }
+    }
+}
+
+/// Makes sure that nobody else has the address, and keeps it. Port 0 becomes a free port.
+pub fn hold(address: SocketAddr) -> Result<Held, ListenError> {
+    let failed =
+        |cause: io::Error| ListenError { address, owner: owner_of_port(address.port()), cause };
+    let probe = TcpListener::bind(address).map_err(failed)?;
+    let address = probe.local_addr().map_err(failed)?;
+    drop(probe);
+    let hold = || -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        Ok(socket)
+    };
+    Ok(Held { address, _socket: hold().map_err(failed)? })
+}
+
+/// `name (PID n)` of the process that listens on a port, as far as /proc lets us see.
+fn owner_of_port(port: u16) -> Option<String> {
+    let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .find_map(|table| listening_inode(&table, port))?;
+    let wanted = format!("socket:[{inode}]");
+    for process in fs::read_dir("/proc").ok()?.flatten() {
+        let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else { continue };
+        let has_socket = descriptors
+            .flatten()
+            .any(|fd| fs::read_link(fd.path()).is_ok_and(|link| link.as_os_str() == &*wanted));
+        if has_socket {
+            let pid = process.file_name();
+            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            return Some(format!("{} (PID {})", name.trim(), pid.to_string_lossy()));
+        }
+    }
+    None
+}
+
+/// The inode of the socket that listens on `port`, by a table of /proc/net (proc(5)).
+fn listening_inode(table: &str, port: u16) -> Option<u64> {
+    const STATE_LISTEN: &str = "0A";
+    table.lines().skip(1).find_map(|line| {
+        let mut columns = line.split_whitespace();
+        let local = columns.nth(1)?;
+        let state = columns.nth(1)?;
+        let listens = state == STATE_LISTEN && local.ends_with(&format!(":{port:04X}"));
+        let inode = columns.nth(5)?;
+        if listens { inode.parse().ok() } else { None }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loopback(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn port_zero_becomes_a_free_port_that_stays_ours() {
+        let held = hold(loopback(0)).unwrap();
+        assert_ne!(held.address.port(), 0);
+        assert!(TcpListener::bind(held.address).is_err());
+    }
+
+    #[test]
+    fn a_taken_port_names_its_owner() {
+        let taken = TcpListener::bind(loopback(0)).unwrap();
+        let error = hold(taken.local_addr().unwrap()).unwrap_err().to_string();
+        assert!(error.contains(&format!("PID {}", std::process::id())), "{error}");
+    }
+
+    #[test]
+    fn a_port_shared_by_reuseport_counts_as_taken() {
+        let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        other.set_reuse_port(true).unwrap();
+        other.bind(&loopback(0).into()).unwrap();
+        other.listen(1).unwrap();
+        let address = other.local_addr().unwrap().as_socket().unwrap();
+        assert!(hold(address).is_err());
+    }
+}

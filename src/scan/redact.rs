@@ -1,0 +1,357 @@
+//! Where the secrets are in a piece of text: laxer than detection, since it decides what is hidden.
+//!
+//! Known tokens by their prefix, credentials by their header or scheme, values by the name before
+//! them, passwords in URLs, PEM bodies, and long runs that look random. A secret that is cut off
+//! at an edge of the text counts as well. What is shown instead is `snippet`'s business.
+
+use std::ops::Range;
+
+use regex::bytes::Regex;
+
+use super::database::DatabaseError;
+use crate::limits::SECRET_HEAD_BYTES;
+
+/// A stretch that must not be shown, apart from its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Secret {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// How many bytes of its head may be shown.
+    pub(super) shown: usize,
+}
+
+/// Tokens that their prefix gives away. Each alternative goes on over all that may follow, so
+/// that no second token can hide in what one leaves over.
+const TOKENS: &str = concat!(
+    r"(?-u)(?:",
+    r"(?i:\bsk[_-]|sk-(?:live|pro|ant|gpt|test))[A-Za-z0-9_-]{6}",
+    r"|(?:AKIA|ASIA)[0-9A-Z]{3}",
+    r"|gh[pousr]_[A-Za-z0-9]{4}",
+    r"|github_pat_[A-Za-z0-9_]{4}",
+    r"|xox[a-z]-[A-Za-z0-9-]{4}",
+    r"|AIza[A-Za-z0-9_-]{4}",
+    r"|glpat-[A-Za-z0-9_-]{4}",
+    r"|\bnpm_[A-Za-z0-9]{8}",
+    r"|\bhf_[A-Za-z0-9]{8}",
+    r"|\b[rp]k_(?:live|test)_[A-Za-z0-9]{4}",
+    r"|\bwhsec_[A-Za-z0-9]{4}",
+    r"|\bya29\.[A-Za-z0-9_-]{4}",
+    r"|\bSG\.[A-Za-z0-9_-]{8}",
+    r"|\beyJ[A-Za-z0-9_-]{8}",
+    r")[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]{8,})*",
+);
+
+/// An SSH key in one line; the group is the part that may be shown.
+const SSH_KEY: &str = concat!(
+    r"(?i-u)(ssh-(?:rsa|dss|ed25519)(?:[\t-\r +]|%20|\\[nrt])+[A-Za-z0-9+/=]{0,4})",
+    r"[A-Za-z0-9+/=]+",
+);
+
+/// An HTTP authentication scheme; the credential follows.
+const SCHEME: &str = r"(?i-u)\b(?:bearer|basic|digest|negotiate|token)(?:[\t +]|%20)+";
+
+/// A name that announces a secret, up to the value.
+const NAME: &str = concat!(
+    r"(?i-u)(?:\bpass|password|passwd|passphrase|passcode|\bpwd|secret|token|api[_-]?key",
+    r"|access[_-]?key|credential|private[_-]?key|session[_-]?id|cookie|\bauth)",
+    r#"[A-Za-z0-9_.\[\]-]{0,24}(?:\\*["'])?[\t ]*(?:=>|[:=]|%3[AaDd])[\t ]*"#,
+);
+
+/// A user and password, or a token alone, in a URL; the group is the secret.
+const USERINFO: &str = concat!(
+    r#"(?-u)://(?:[^\t-\r /@:"'<>\\]{0,256}:([^\t-\r /@"'<>\\]{1,512})"#,
+    r#"|([^\t-\r /@:"'<>\\]{8,512}))@"#,
+);
+
+/// PEM armour's first line; the body follows. Blanks may be form-encoded.
+const PEM_HEAD: &str = r"(?i-u)-----BEGIN(?:[ +]|%20)[A-Z0-9 +%]{1,40}-----";
+const PEM_FOOT: &str = r"(?i-u)-----END";
+
+/// The length from which a run that mixes letters and digits counts as a secret.
+const RUN_BYTES: usize = 32;
+/// The same for a run that an edge of the text cuts off.
+const CUT_RUN_BYTES: usize = 12;
+/// The widths of the lines that OpenSSL, OpenSSH and MIME fold key material to.
+const FOLDED_LINE_BYTES: [usize; 3] = [64, 70, 76];
+
+/// Finds secrets. One a core.
+pub(super) struct Redactor {
+    tokens: Regex,
+    ssh_key: Regex,
+    scheme: Regex,
+    name: Regex,
+    userinfo: Regex,
+    pem_head: Regex,
+    pem_foot: Regex,
+}
+
+impl Redactor {
+    pub(super) fn new() -> Result<Redactor, DatabaseError> {
+        let compile = |expression| {
+            Regex::new(expression).map_err(|error| DatabaseError::Rule {
+                name: "redaction",
+                cause: error.to_string(),
+            })
+        };
+        Ok(Redactor {
+            tokens: compile(TOKENS)?,
+            ssh_key: compile(SSH_KEY)?,
+            scheme: compile(SCHEME)?,
+            name: compile(NAME)?,
+            userinfo: compile(USERINFO)?,
+            pem_head: compile(PEM_HEAD)?,
+            pem_foot: compile(PEM_FOOT)?,
+        })
+    }
+
+    /// Puts the secrets of `text` into `secrets`: in order, not overlapping. The flags say
+    /// whether the text went on before it and will go on after it.
+    pub(super) fn find(
+        &self,
+        text: &[u8],
+        is_cut_before: bool,
+        is_cut_after: bool,
+        secrets: &mut Vec<Secret>,
+    ) {
+        secrets.clear();
+        self.find_tokens(text, secrets);
+        self.find_credentials(text, secrets);
+        self.find_pem_bodies(text, secrets);
+        find_runs(text, is_cut_before, is_cut_after, secrets);
+        merge(secrets);
+    }
+
+    fn find_tokens(&self, text: &[u8], secrets: &mut Vec<Secret>) {
+        for found in self.tokens.find_iter(text) {
+            secrets.push(headed(text, found.range()));
+        }
+        for found in self.ssh_key.captures_iter(text) {
+            if let (Some(whole), Some(head)) = (found.get(0), found.get(1)) {
+                let shown = head.len().min(SECRET_HEAD_BYTES).min(whole.len() / 3);
+                secrets.push(Secret { start: whole.start(), end: whole.end(), shown });
+            }
+        }
+    }
+
+    fn find_credentials(&self, text: &[u8], secrets: &mut Vec<Secret>) {
+        for found in self.scheme.find_iter(text) {
+            let end = run_end(text, found.end(), is_credential_byte);
+            if end.saturating_sub(found.end()) >= 8 || (end == text.len() && end > found.end()) {
+                secrets.push(headed(text, found.end()..end));
+            }
+        }
+        for found in self.name.find_iter(text) {
+            secrets.extend(self.value_after(text, found.range()));
+        }
+        for found in self.userinfo.captures_iter(text) {
+            if let Some(secret) = found.get(1).or_else(|| found.get(2)) {
+                secrets.push(headed(text, secret.range()));
+            }
+        }
+    }
+
+    /// The value behind a name that announces a secret.
+    fn value_after(&self, text: &[u8], name: Range<usize>) -> Option<Secret> {
+        let (mut start, quote) = opening_quote(text, name.end);
+        let name = text.get(name).unwrap_or_default().to_ascii_lowercase();
+        let rest = text.get(start..).unwrap_or_default();
+        if let Some(scheme) = self.scheme.find(rest).filter(|scheme| scheme.start() == 0) {
+            start += scheme.end();
+        }
+        let holds = |word: &[u8]| name.windows(word.len()).any(|part| part == word);
+        let end = match quote {
+            Some(quote) => quoted_end(text, start, quote),
+            None if holds(b"cookie") => {
+                run_end(text, start, |byte| !matches!(byte, b'\r' | b'\n' | b'"' | b'\'' | b'\\'))
+            }
+            None => run_end(text, start, is_value_byte),
+        };
+        let value = text.get(start..end).unwrap_or_default();
+        let is_count = holds(b"tokens") && value.iter().all(|b| b.is_ascii_digit() || *b == b',');
+        (!value.is_empty() && !is_count).then(|| headed(text, start..end))
+    }
+
+    fn find_pem_bodies(&self, text: &[u8], secrets: &mut Vec<Secret>) {
+        let mut at = 0;
+        while let Some(head) = self.pem_head.find_at(text, at) {
+            let end = self.pem_foot.find_at(text, head.end()).map_or(text.len(), |f| f.start());
+            if end > head.end() {
+                secrets.push(Secret { start: head.end(), end, shown: 0 });
+            }
+            at = end.max(head.end());
+        }
+    }
+}
+
+/// A secret that shows its head: whole groups of a token's prefix (`sk-ant-api03-`), or else its
+/// first four bytes, but never more than a third of it.
+pub(super) fn headed(text: &[u8], range: Range<usize>) -> Secret {
+    let secret = text.get(range.clone()).unwrap_or_default();
+    let most = SECRET_HEAD_BYTES.min(secret.len() / 3);
+    let is_token = [&b"sk"[..], b"gh", b"xox", b"gl", b"AK", b"AS", b"AI", b"npm", b"hf", b"ey"]
+        .iter()
+        .any(|prefix| {
+            secret.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+        });
+    let groups = secret
+        .iter()
+        .take(most)
+        .enumerate()
+        .filter(|(_, byte)| matches!(byte, b'-' | b'_'))
+        .take(3)
+        .last()
+        .map(|(at, _)| at + 1);
+    let shown = if is_token { groups.unwrap_or(most.min(4)) } else { 0 };
+    Secret { start: range.start, end: range.end, shown }
+}
+
+/// Puts secrets in order and joins those that overlap or touch.
+fn merge(secrets: &mut Vec<Secret>) {
+    secrets.sort_unstable_by_key(|secret| (secret.start, secret.end));
+    secrets.dedup_by(|next, kept| {
+        let joins = next.start <= kept.end;
+        if joins {
+            if next.start == kept.start {
+                kept.shown = kept.shown.max(next.shown);
+            }
+            kept.end = kept.end.max(next.end);
+        }
+        joins
+    });
+}
+
+fn run_end(text: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    start + rest.iter().position(|byte| !belongs(*byte)).unwrap_or(rest.len())
+}
+
+fn is_credential_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._~+/=-%:".contains(&byte)
+}
+
+fn is_value_byte(byte: u8) -> bool {
+    !byte.is_ascii_whitespace() && !b"&;\"'`<>\\".contains(&byte)
+}
+
+/// The quote that opens a value: how many backslashes stand before it, and which it is.
+#[derive(Clone, Copy)]
+struct Quote {
+    backslashes: usize,
+    mark: u8,
+}
+
+/// Where a value begins, and its quote if it has one.
+fn opening_quote(text: &[u8], at: usize) -> (usize, Option<Quote>) {
+    let marked = run_end(text, at, |byte| byte == b'\\');
+    match text.get(marked) {
+        Some(&mark @ (b'"' | b'\'')) => {
+            (marked + 1, Some(Quote { backslashes: marked - at, mark }))
+        }
+        _ => (at, None),
+    }
+}
+
+/// Where a quoted value ends: at the same quote, not escaped more often than the opening one.
+fn quoted_end(text: &[u8], start: usize, quote: Quote) -> usize {
+    let mut backslashes = 0;
+    let rest = text.get(start..).unwrap_or_default();
+    for (at, byte) in rest.iter().enumerate() {
+        if *byte == quote.mark && backslashes <= quote.backslashes {
+            return start + at - backslashes;
+        }
+        backslashes = if *byte == b'\\' { backslashes + 1 } else { 0 };
+    }
+    text.len()
+}
+
+/// Long runs that look random, and what is folded onto the lines behind them.
+fn find_runs(text: &[u8], is_cut_before: bool, is_cut_after: bool, secrets: &mut Vec<Secret>) {
+    let mut at = 0;
+    let mut goes_on = false;
+    while at < text.len() {
+        let length = run_length(text, at);
+        if length == 0 {
+            goes_on = goes_on && fold_length(text, at) > 0;
+            at += fold_length(text, at).max(1);
+            continue;
+        }
+        let range = at..at + length;
+        let is_cut =
+            (is_cut_before && range.start == 0) || (is_cut_after && range.end == text.len());
+        let run = text.get(range.clone()).unwrap_or_default();
+        if goes_on {
+            secrets.push(Secret { start: range.start, end: range.end, shown: 0 });
+        } else {
+            judge_run(run, range.start, is_cut, secrets);
+        }
+        goes_on = FOLDED_LINE_BYTES.contains(&length) && (goes_on || is_dense(run));
+        at = range.end;
+    }
+}
+
+/// The length of the run of base64, base64url or hex at `at`, its encoded signs included.
+fn run_length(text: &[u8], at: usize) -> usize {
+    let mut end = at;
+    loop {
+        end += match text.get(end..).unwrap_or_default() {
+            [byte, ..] if byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte) => 1,
+            [b'\\', b'/', ..] => 2,
+            [b'%', b'2', b'b' | b'B' | b'f' | b'F', ..] | [b'%', b'3', b'd' | b'D', ..] => 3,
+            _ => return end - at,
+        };
+    }
+}
+
+/// The length of a line break, real or escaped, with blanks: where folded material goes on.
+fn fold_length(text: &[u8], at: usize) -> usize {
+    match text.get(at..).unwrap_or_default() {
+        [b'\r' | b'\n' | b'\t' | b' ', ..] => 1,
+        [b'\\', b'n' | b'r', ..] | [b'\\', b'\\', ..] => 2,
+        _ => 0,
+    }
+}
+
+/// Decides over one run. A run with slashes may be a path: its parts are judged one by one, and
+/// the run as a whole only by how often it changes between upper case, lower case and digits.
+fn judge_run(run: &[u8], start: usize, is_cut: bool, secrets: &mut Vec<Secret>) {
+    let least = if is_cut { CUT_RUN_BYTES } else { RUN_BYTES };
+    if run.len() < least || !is_mixed(run) {
+        return;
+    }
+    let parts = || run.split(|byte| *byte == b'/');
+    let is_strong = |part: &[u8]| part.len() >= least && is_mixed(part);
+    if !parts().any(is_strong) {
+        if is_dense(run) {
+            secrets.push(Secret { start, end: start + run.len(), shown: 0 });
+        }
+        return;
+    }
+    let mut at = start;
+    for part in parts() {
+        if is_strong(part) || (part.len() >= 4 && is_dense(part)) {
+            secrets.push(Secret { start: at, end: at + part.len(), shown: 0 });
+        }
+        at += part.len() + 1;
+    }
+}
+
+fn is_mixed(run: &[u8]) -> bool {
+    run.iter().any(u8::is_ascii_digit) && run.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// Whether the kind of character changes at every fourth place or more: words do so rarely,
+/// base64 at 6 places of 10, hex at 5.
+fn is_dense(run: &[u8]) -> bool {
+    let kind = |byte: &u8| match byte {
+        b'0'..=b'9' => 1,
+        b'a'..=b'z' => 2,
+        b'A'..=b'Z' => 3,
+        _ => 0,
+    };
+    let changes = run
+        .iter()
+        .zip(run.iter().skip(1))
+        .filter(|(one, next)| kind(one) * kind(next) > 0 && kind(one) != kind(next))
+        .count();
+    4 * changes >= run.len()
+}

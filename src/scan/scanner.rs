@@ -1,0 +1,288 @@
+//! The scanner of one core, and the streams that go through it.
+//!
+//! All work memory belongs to the core and is reused: the engine's scratch, the engine streams
+//! (reset, not reopened), the carried tails. The engine's callback only notes rule and end; what
+//! a hit means is decided after the scan, in [`confirm`](super::confirm).
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hyperscan::{Scratch, Stream as EngineStream};
+use regex::bytes::Regex;
+
+use super::confirm::{History, Hits, Reported, Work, confirm};
+use super::database::{Database, DatabaseError};
+use super::padded::Padded;
+use super::redact::Redactor;
+use super::rules::Rule;
+use crate::limits::{
+    SCAN_CARRY_BYTES, SCAN_STREAMS_KEPT, SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES,
+};
+
+/// Where matches go.
+pub trait MatchSink {
+    /// A confirmed match: whether its snippet is wanted (false: a repeat, nothing more is done).
+    fn wants(&mut self, rule: &'static Rule) -> bool;
+
+    /// The masked snippet of the match just wanted, at most `limits::SNIPPET_CHARS` characters.
+    fn found(&mut self, rule: &'static Rule, snippet: String);
+
+    /// Something could not be looked at. To be counted and said, never swallowed.
+    fn gap(&mut self, gap: Gap) {
+        let _ = gap;
+    }
+}
+
+/// What the scanner could not look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// The engine failed on this many bytes (it has no memory left).
+    UnscannedBytes(usize),
+    /// One window held more filter hits than are looked at; the other windows are not affected.
+    UnconfirmedHits(usize),
+}
+
+/// What the streams of a core share.
+pub(super) struct Core {
+    pub(super) exact: Vec<Regex>,
+    pub(super) redactor: Redactor,
+    database: Arc<Database>,
+    scratch: Scratch,
+    window_bytes: usize,
+    idle_engines: Cell<Vec<EngineStream>>,
+    idle_tails: Cell<Vec<Vec<u8>>>,
+    work: Cell<Work>,
+}
+
+impl Core {
+    /// The rules, in the order of their numbers.
+    pub(super) fn rules(&self) -> &'static [Rule] {
+        self.database.rules()
+    }
+
+    /// An engine stream at its start; none if there is no memory for one.
+    fn take_engine(&self) -> Option<EngineStream> {
+        let mut idle = self.idle_engines.take();
+        let engine = idle.pop();
+        self.idle_engines.set(idle);
+        engine.or_else(|| self.database.engine().open_stream().ok())
+    }
+
+    /// Resets an engine stream and keeps it for the next. What matches at the end goes to `hits`.
+    fn return_engine(&self, engine: EngineStream, hits: Option<(&mut Hits, u64)>) {
+        let reset = match hits {
+            Some((hits, base)) => engine.reset(&self.scratch, hits.noting(base)),
+            None => engine.reset(&self.scratch, ()),
+        };
+        let mut idle = self.idle_engines.take();
+        if reset.is_ok() && idle.len() < SCAN_STREAMS_KEPT {
+            idle.push(engine);
+        } else {
+            self.close_engine(engine);
+        }
+        self.idle_engines.set(idle);
+    }
+
+    /// Frees an engine stream. The crate's type does not do that when dropped.
+    fn close_engine(&self, engine: EngineStream) {
+        // The only errors are arguments of the wrong kind; there is nothing left to undo.
+        let _ = engine.close(&self.scratch, ());
+    }
+
+    fn take_tail(&self) -> Vec<u8> {
+        let mut idle = self.idle_tails.take();
+        let tail = idle.pop().unwrap_or_default();
+        self.idle_tails.set(idle);
+        tail
+    }
+
+    fn return_tail(&self, mut tail: Vec<u8>) {
+        if tail.capacity() == 0 {
+            return;
+        }
+        tail.clear();
+        let mut idle = self.idle_tails.take();
+        if idle.len() < SCAN_STREAMS_KEPT {
+            idle.push(tail);
+        }
+        self.idle_tails.set(idle);
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        for engine in self.idle_engines.take() {
+            self.close_engine(engine);
+        }
+    }
+}
+
+/// Scans on one core.
+pub struct Scanner {
+    core: Rc<Core>,
+}
+
+impl Scanner {
+    /// A scanner that gives the engine at most `max_window_bytes` at a time (kept within
+    /// `limits::SCAN_WINDOW_MIN_BYTES` and `SCAN_WINDOW_MAX_BYTES`).
+    pub fn new(
+        database: &Arc<Database>,
+        max_window_bytes: usize,
+    ) -> Result<Scanner, DatabaseError> {
+        let scratch = database
+            .engine()
+            .alloc_scratch()
+            .map_err(|error| DatabaseError::Engine(error.to_string()))?;
+        let core = Core {
+            exact: database.exact_for_one_core(),
+            redactor: Redactor::new()?,
+            database: Arc::clone(database),
+            scratch,
+            window_bytes: max_window_bytes.clamp(SCAN_WINDOW_MIN_BYTES, SCAN_WINDOW_MAX_BYTES),
+            idle_engines: Cell::default(),
+            idle_tails: Cell::default(),
+            work: Cell::default(),
+        };
+        Ok(Scanner { core: Rc::new(core) })
+    }
+
+    /// One whole unit, as a message head: every match goes to the sink.
+    pub fn scan_block(&self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
+        let mut stream = self.open();
+        if bytes.len() <= self.core.window_bytes {
+            stream.step(bytes, End::Here, sink);
+        } else {
+            stream.feed(bytes, sink);
+            stream.finish(sink);
+        }
+    }
+
+    /// A stream: one body, or one direction of a tunnel. Takes nothing before its first byte.
+    pub fn open(&self) -> Stream {
+        Stream {
+            core: Rc::clone(&self.core),
+            engine: None,
+            engine_base: 0,
+            tail: Vec::new(),
+            offset: 0,
+            reported: Vec::new(),
+        }
+    }
+}
+
+/// Whether a window is the last of its stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// More may follow.
+    Open,
+    /// Nothing follows.
+    Here,
+}
+
+/// Bytes that belong together and arrive piecemeal. A match across the pieces is found once.
+pub struct Stream {
+    core: Rc<Core>,
+    /// The engine's state, from the first byte on.
+    engine: Option<EngineStream>,
+    /// The `offset` at which the engine's state began.
+    engine_base: u64,
+    /// The last bytes before `offset`, at most `limits::SCAN_CARRY_BYTES`.
+    tail: Vec<u8>,
+    /// How many bytes went through.
+    offset: u64,
+    /// The last match told of each rule that had one.
+    reported: Vec<Reported>,
+}
+
+impl Stream {
+    /// Scans the next bytes.
+    pub fn feed(&mut self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
+        for window in bytes.windows(self.core.window_bytes) {
+            self.step(window, End::Open, sink);
+            self.carry(window.bytes());
+        }
+    }
+
+    /// Ends the stream: tells what matches only at an end. Afterwards it is as new.
+    pub fn finish(&mut self, sink: &mut dyn MatchSink) {
+        self.step(Padded::default(), End::Here, sink);
+        self.clear();
+    }
+
+    /// One run of the engine, then a look at what it noted.
+    fn step(&mut self, window: Padded<'_>, end: End, sink: &mut dyn MatchSink) {
+        // Taken out for the time of the step: a sink that scanned would get work of its own.
+        let mut work = self.core.work.take();
+        work.hits.begin(self.core.rules().len());
+        if !self.scan(window, &mut work.hits) {
+            sink.gap(Gap::UnscannedBytes(window.len()));
+        }
+        if end == End::Here
+            && let Some(engine) = self.engine.take()
+        {
+            self.core.return_engine(engine, Some((&mut work.hits, self.engine_base)));
+        }
+        if !work.hits.is_empty() {
+            let history =
+                History { tail: &self.tail, window: window.bytes(), offset: self.offset, end };
+            confirm(&self.core, &history, &mut self.reported, &mut work, sink);
+            if work.hits.passed_over() > 0 {
+                sink.gap(Gap::UnconfirmedHits(work.hits.passed_over()));
+            }
+        }
+        self.core.work.set(work);
+    }
+
+    /// Gives a window to the engine, which notes its hits. False: it could not be scanned.
+    fn scan(&mut self, window: Padded<'_>, hits: &mut Hits) -> bool {
+        if window.is_empty() {
+            return true;
+        }
+        if self.engine.is_none() {
+            self.engine = self.core.take_engine();
+            self.engine_base = self.offset;
+        }
+        let Some(engine) = &self.engine else {
+            return false;
+        };
+        let scanned =
+            engine.scan(window.bytes(), &self.core.scratch, hits.noting(self.engine_base));
+        if scanned.is_err()
+            && let Some(engine) = self.engine.take()
+        {
+            self.core.close_engine(engine);
+        }
+        scanned.is_ok()
+    }
+
+    /// Keeps the end of what went through.
+    fn carry(&mut self, window: &[u8]) {
+        self.offset += window.len() as u64;
+        if self.tail.capacity() == 0 {
+            self.tail = self.core.take_tail();
+            self.tail.reserve_exact(SCAN_CARRY_BYTES);
+        }
+        let kept = SCAN_CARRY_BYTES.saturating_sub(window.len());
+        let stale = self.tail.len().saturating_sub(kept);
+        self.tail.drain(..stale);
+        let fresh = window.len().saturating_sub(SCAN_CARRY_BYTES);
+        self.tail.extend_from_slice(window.get(fresh..).unwrap_or_default());
+    }
+
+    /// Gives everything back. What would match only at an end is not told.
+    fn clear(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            self.core.return_engine(engine, None);
+        }
+        self.core.return_tail(std::mem::take(&mut self.tail));
+        self.offset = 0;
+        self.reported.clear();
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

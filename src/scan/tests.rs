@@ -1,0 +1,380 @@
+//! The scanner as its callers see it: bytes in pieces, matches out.
+
+use std::sync::{Arc, LazyLock};
+
+use proptest::prelude::*;
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::*;
+use crate::limits::*;
+
+/// Compiled once: the tests share it as the cores do.
+static DATABASE: LazyLock<Arc<Database>> =
+    LazyLock::new(|| Arc::new(Database::compile(&RULES).unwrap()));
+
+fn scanner(window_bytes: usize) -> Scanner {
+    Scanner::new(&DATABASE, window_bytes).unwrap()
+}
+
+/// Keeps everything.
+#[derive(Default)]
+struct Seen {
+    found: Vec<(&'static str, String)>,
+    wanted: usize,
+    repeats_only: bool,
+    gaps: Vec<Gap>,
+}
+
+impl MatchSink for Seen {
+    fn wants(&mut self, _rule: &'static Rule) -> bool {
+        self.wanted += 1;
+        !self.repeats_only
+    }
+
+    fn found(&mut self, rule: &'static Rule, snippet: String) {
+        self.found.push((rule.name, snippet));
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+    }
+}
+
+impl Seen {
+    fn names(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.found.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn snippet(&self) -> &str {
+        assert_eq!(self.found.len(), 1, "{:?}", self.found);
+        &self.found[0].1
+    }
+}
+
+/// Scans pieces as one stream.
+fn scan_pieces(scanner: &Scanner, pieces: &[&[u8]]) -> Seen {
+    let mut seen = Seen::default();
+    let mut stream = scanner.open();
+    let mut buffer = PaddedBuffer::new();
+    for piece in pieces {
+        stream.feed(buffer.fill(piece), &mut seen);
+    }
+    stream.finish(&mut seen);
+    seen
+}
+
+fn scan_head(scanner: &Scanner, bytes: &[u8]) -> Seen {
+    let mut seen = Seen::default();
+    scanner.scan_block(PaddedBuffer::new().fill(bytes), &mut seen);
+    seen
+}
+
+/// What the exact expressions find in a whole text, by name.
+fn oracle(text: &[u8]) -> Vec<&'static str> {
+    static EXACT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+        let compile = |rule: &Rule| {
+            RegexBuilder::new(rule.exact)
+                .unicode(false)
+                .case_insensitive(!rule.case_sensitive)
+                .build()
+                .unwrap()
+        };
+        RULES.iter().map(compile).collect()
+    });
+    let mut names = Vec::new();
+    for (rule, exact) in RULES.iter().zip(EXACT.iter()) {
+        names.extend(exact.find_iter(text).map(|_| rule.name));
+    }
+    names.sort_unstable();
+    names
+}
+
+fn key(seed: u32) -> String {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        alphabet[(state >> 16) as usize % alphabet.len()] as char
+    };
+    (0..40).map(|_| next()).collect()
+}
+
+#[test]
+fn examples_are_found_once_and_counter_examples_never() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    for rule in &RULES {
+        for text in rule.examples {
+            let count = |seen: &Seen| seen.names().iter().filter(|n| **n == rule.name).count();
+            assert_eq!(count(&scan_head(&scanner, text.as_bytes())), 1, "{}: {text}", rule.name);
+            assert_eq!(count(&scan_pieces(&scanner, &[text.as_bytes()])), 1, "{text}");
+            let surrounded = format!("some words before, {text} and some behind");
+            assert_eq!(count(&scan_head(&scanner, surrounded.as_bytes())), 1, "{surrounded}");
+        }
+        for text in rule.counter_examples {
+            assert!(!scan_head(&scanner, text.as_bytes()).names().contains(&rule.name), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_match_split_anywhere_in_two_or_three_is_found_once() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    for rule in &RULES {
+        let text = format!("GET /?q=1 {} ;end of it", rule.examples[0]);
+        let bytes = text.as_bytes();
+        let expected = oracle(bytes);
+        for first in 0..=bytes.len() {
+            let seen = scan_pieces(&scanner, &[&bytes[..first], &bytes[first..]]);
+            assert_eq!(seen.names(), expected, "{text} at {first}");
+            for second in (first..=bytes.len()).step_by(3) {
+                let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+                assert_eq!(scan_pieces(&scanner, &pieces).names(), expected, "{first} {second}");
+            }
+        }
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
+        assert_eq!(scan_pieces(&scanner, &single).names(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_match_across_windows_is_found_once() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let secret = format!("sk-ant-api03-{}", key(1));
+    for position in SCAN_WINDOW_MIN_BYTES - 60..SCAN_WINDOW_MIN_BYTES + 5 {
+        let text = format!("{}{secret} {}", " ".repeat(position), "x".repeat(2000));
+        let seen = scan_pieces(&scanner, &[text.as_bytes()]);
+        assert!(seen.snippet().contains(" sk-ant-"), "{position}: {}", seen.snippet());
+        assert_eq!(scan_head(&scanner, text.as_bytes()).names(), ["ai_api_key"]);
+    }
+}
+
+#[test]
+fn a_secret_behind_ten_mebibytes_is_found() {
+    let scanner = scanner(64 * 1024);
+    let mut body = vec![b'.'; 10 * 1024 * 1024];
+    body.extend_from_slice(format!(" AKIA{}", "IOSFODNN7EXAMPLE").as_bytes());
+    let pieces: Vec<&[u8]> = body.chunks(60_000).collect();
+    let seen = scan_pieces(&scanner, &pieces);
+    assert!(seen.snippet().ends_with("... AKIA..."), "{}", seen.snippet());
+}
+
+#[test]
+fn one_match_with_many_ends_is_one() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let piped = format!("curl a{}", "|sh".repeat(3000));
+    let long_key = format!("sk-ant-{}", "a1B2".repeat(200));
+    for text in [&piped, &long_key] {
+        for piece in [1, 7, 1000, 100_000] {
+            let pieces: Vec<&[u8]> = text.as_bytes().chunks(piece).collect();
+            assert_eq!(scan_pieces(&scanner, &pieces).found.len(), 1, "{piece}");
+        }
+    }
+}
+
+#[test]
+fn distinct_matches_are_told_apart() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let text = "rm -rf /a; rm -rf /b; rm -rf /c";
+    for piece in [1, 2, 5, 11, 100] {
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(piece).collect();
+        assert_eq!(scan_pieces(&scanner, &pieces).names(), ["destructive_rm"; 3]);
+    }
+    let doubled = format!("AKIA{0}AKIA{0} AKIA{0}", "IOSFODNN7EXAMPLE");
+    assert_eq!(scan_head(&scanner, doubled.as_bytes()).names(), ["aws_access_key"; 3]);
+}
+
+#[test]
+fn a_match_at_the_rules_width_shows_its_head_and_a_longer_one_its_end() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let rule = RULES.iter().find(|rule| rule.name == "pipe_to_shell").unwrap();
+    for (extra, head) in [(0, true), (1, false)] {
+        let url = "u".repeat(rule.max_width - "curl ".len() - " | sh".len() + extra);
+        let text = format!("; curl {url} | sh");
+        for piece in [100_000, 500, 1] {
+            let pieces: Vec<&[u8]> = text.as_bytes().chunks(piece).collect();
+            let seen = scan_pieces(&scanner, &pieces);
+            assert_eq!(seen.snippet().contains("curl "), head, "{extra} {piece}");
+            assert!(seen.snippet().ends_with("uuu | sh"));
+        }
+    }
+}
+
+#[test]
+fn an_over_long_match_is_told_once_however_often_it_ends() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let text = format!("curl {}{}", "u".repeat(5000), "|sh".repeat(5000));
+    for piece in [3, 1000, 100_000] {
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(piece).collect();
+        assert_eq!(scan_pieces(&scanner, &pieces).names(), ["pipe_to_shell"], "{piece}");
+    }
+}
+
+#[test]
+fn word_ends_are_decided_by_the_next_piece_or_the_end() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let names = |pieces: &[&[u8]]| scan_pieces(&scanner, pieces).names();
+    assert_eq!(names(&[b"/etc/passwd"]), ["unix_sensitive"]);
+    assert_eq!(names(&[b"/etc/passwd", b" x"]), ["unix_sensitive"]);
+    assert_eq!(names(&[b"/etc/passwd", b""]), ["unix_sensitive"]);
+    assert!(names(&[b"/etc/passwd", b"s"]).is_empty());
+    assert!(names(&[b"x", b"nc host 4444"]).is_empty());
+    assert_eq!(names(&[b"-", b"nc host 4444"]), ["reverse_shell"]);
+}
+
+#[test]
+fn nothing_of_a_stream_is_left_for_the_next() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let text = b"cat /etc/passwd";
+    for split in 0..text.len() {
+        // Finished, and dropped without finishing: neither may lend its head to the next stream.
+        assert!(scan_pieces(&scanner, &[&text[..split]]).found.is_empty());
+        let mut seen = Seen::default();
+        let mut stream = scanner.open();
+        stream.feed(PaddedBuffer::new().fill(&text[..split]), &mut seen);
+        drop(stream);
+        assert!(seen.found.is_empty());
+        assert!(scan_pieces(&scanner, &[&text[split..]]).found.len() <= usize::from(split < 5));
+        assert_eq!(scan_pieces(&scanner, &[text]).snippet(), "cat /etc/passwd");
+    }
+}
+
+#[test]
+fn a_finished_stream_can_be_used_again() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let mut seen = Seen::default();
+    let mut stream = scanner.open();
+    for _ in 0..3 {
+        stream.feed(PaddedBuffer::new().fill(b"rm -rf /"), &mut seen);
+        stream.finish(&mut seen);
+        stream.finish(&mut seen);
+    }
+    assert_eq!(seen.names(), ["destructive_rm"; 3]);
+}
+
+#[test]
+fn streams_side_by_side_do_not_mix() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let mut seen = Seen::default();
+    let mut streams: Vec<Stream> = (0..SCAN_STREAMS_KEPT + 10).map(|_| scanner.open()).collect();
+    let mut buffer = PaddedBuffer::new();
+    for (at, byte) in b"cat /etc/shadow".iter().enumerate() {
+        for (number, stream) in streams.iter_mut().enumerate() {
+            // Every second stream misses one byte.
+            if number % 2 == 0 || at != 7 {
+                stream.feed(buffer.fill(&[*byte]), &mut seen);
+            }
+        }
+    }
+    let count = streams.len();
+    streams.iter_mut().for_each(|stream| stream.finish(&mut seen));
+    assert_eq!(seen.names(), vec!["unix_sensitive"; count / 2]);
+}
+
+#[test]
+fn a_flood_is_bounded_said_and_does_not_hide_another_rule() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let flood = "rm -rf / ".repeat(100_000);
+    let text = format!("{flood}; cat /etc/shadow ;");
+    let seen = scan_pieces(&scanner, &[text.as_bytes()]);
+    assert_eq!(seen.wanted, SCAN_HITS_PER_WINDOW + 1);
+    assert_eq!(seen.gaps, [Gap::UnconfirmedHits(100_000 - SCAN_HITS_PER_WINDOW)]);
+    assert!(seen.names().contains(&"unix_sensitive"));
+
+    let at_bound = "rm -rf / ".repeat(SCAN_HITS_PER_WINDOW);
+    let seen = scan_pieces(&scanner, &[at_bound.as_bytes()]);
+    assert_eq!((seen.wanted, seen.gaps.len()), (SCAN_HITS_PER_WINDOW, 0));
+
+    let pieces: Vec<&[u8]> = flood.as_bytes().chunks(16 * 1024).collect();
+    let mut seen = Seen { repeats_only: true, ..Seen::default() };
+    let mut stream = scanner.open();
+    let mut buffer = PaddedBuffer::new();
+    for piece in pieces {
+        stream.feed(buffer.fill(piece), &mut seen);
+    }
+    assert_eq!((seen.wanted, seen.found.len(), seen.gaps.len()), (100_000, 0, 0));
+}
+
+#[test]
+fn each_length_up_to_a_page_is_scanned_whole() {
+    let scanner = scanner(64 * 1024);
+    for length in (0..4096).step_by(13).chain(0..80) {
+        let text = format!("{}/etc/passwd", "x".repeat(length));
+        assert_eq!(scan_head(&scanner, text.as_bytes()).names(), ["unix_sensitive"], "{length}");
+    }
+}
+
+/// Pieces of matches, near misses and noise.
+fn fragment() -> impl Strategy<Value = String> {
+    let examples: Vec<&'static str> = RULES
+        .iter()
+        .flat_map(|rule| rule.examples.iter().chain(rule.counter_examples))
+        .copied()
+        .collect();
+    let parts: Vec<&'static str> = vec![
+        "nc ",
+        "nc",
+        " 22",
+        "curl ",
+        "|sh",
+        " | bash",
+        "sk-ant-",
+        "AKIA",
+        "0123456789ABCDEF",
+        "ssh-rsa ",
+        "\n",
+        " ",
+        "echo ",
+        "rm ",
+        "-rf ",
+        "/",
+        "bash -c ",
+        "'",
+        "/etc/",
+        "passwd",
+        "é",
+        "\u{0}",
+        "x|sh|bash",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn",
+    ];
+    prop_oneof![
+        3 => proptest::sample::select(examples).prop_map(str::to_owned),
+        5 => proptest::sample::select(parts).prop_map(str::to_owned),
+        1 => "[ -~]{0,20}",
+        1 => (0usize..600).prop_map(|length| "z".repeat(length)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// The engine and the exact expressions agree, however the text is cut.
+    #[test]
+    fn engine_and_oracle_agree(
+        fragments in proptest::collection::vec(fragment(), 0..14),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let text = fragments.concat().into_bytes();
+        let expected = oracle(&text);
+        let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+        prop_assert_eq!(scan_head(&scanner, &text).names(), expected.clone());
+        let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+        places.extend([0, text.len()]);
+        places.sort_unstable();
+        let pieces: Vec<&[u8]> = places.windows(2).map(|ends| &text[ends[0]..ends[1]]).collect();
+        let seen = scan_pieces(&scanner, &pieces);
+        prop_assert_eq!(seen.names(), expected, "{:?}", pieces);
+        for (_, snippet) in &seen.found {
+            prop_assert!(snippet.chars().count() <= SNIPPET_CHARS);
+            prop_assert!(!snippet.chars().any(char::is_control));
+        }
+    }
+
+    /// Bytes of any kind neither panic nor disagree.
+    #[test]
+    fn any_bytes_are_scanned(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
+        let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+        prop_assert_eq!(scan_head(&scanner, &bytes).names(), oracle(&bytes));
+    }
+}

@@ -1,0 +1,1 @@
+//! Real handshakes over the certificates: rustls against rustls.

@@ -1,0 +1,123 @@
+//! File, environment and flags: what they set, and how an error is told.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::origin::unused_address;
+use crate::support::proxy::clean_command;
+use crate::support::run::run;
+use crate::support::{Origin, Proxy, Reply, Setup, json};
+
+#[test]
+fn a_wrong_value_ends_with_2_and_names_key_and_value() {
+    for (key, value, shown) in [
+        ("proxy_port", json!(70000), "70000"),
+        ("proxy_port", json!(-1), "-1"),
+        ("proxy_port", json!("eighty"), "eighty"),
+        ("http_proxy_port", json!(65536), "65536"),
+        ("gateway_local_port", json!(1.5), "1.5"),
+        ("gateway_target_port", json!(0), "0"),
+        ("proxy_host", json!(""), "proxy_host"),
+        ("proxy_host", json!("not an address"), "not an address"),
+        ("log_level", json!("LOUD"), "LOUD"),
+        ("enable_mitm", json!("perhaps"), "perhaps"),
+        ("max_scan_bytes", json!(0), "0"),
+        ("dedup_window_secs", json!(-5), "-5"),
+        ("dedup_window_secs", json!([60]), "60"),
+        ("workers", json!(0), "0"),
+        ("max_connections", json!(0), "0"),
+        ("insecure_hosts", json!([17]), "17"),
+        ("connect_timeout_secs", json!("soon"), "soon"),
+        ("upstream_ca_file", json!("/nonexistent/roots.pem"), "/nonexistent/roots.pem"),
+    ] {
+        let setup = Setup::new(json!({ key: value }));
+        let refused = setup.start_refused();
+        assert_eq!(refused.code, Some(2), "{key} = {value}: {}", refused.text());
+        assert!(refused.stderr.contains(key), "{key} = {value}: {}", refused.stderr);
+        assert!(refused.stderr.contains(shown), "{key} = {value}: {}", refused.stderr);
+        assert!(!refused.stderr.contains("panicked"), "{}", refused.stderr);
+        assert!(!setup.log_dir().join("monitor.pid").exists(), "{key}: something started");
+        assert!(!setup.log_dir().join("ca.key").exists(), "{key}: something started");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_as_configuration_ends_with_2_and_is_named() {
+    let setup = Setup::new(json!({}));
+    for (name, content) in [
+        ("missing.json", None),
+        ("broken.json", Some("{\"proxy_port\": 0,\n oops}")),
+        ("list.json", Some("[1, 2]")),
+        ("empty.json", Some("")),
+    ] {
+        let path = setup.directory().join(name);
+        if let Some(content) = content {
+            fs::write(&path, content).unwrap();
+        }
+        for command in ["start", "status", "stop", "threats"] {
+            let outcome = run(clean_command().arg(command).arg("--config").arg(&path));
+            assert_eq!(outcome.code, Some(2), "{command} {name}: {}", outcome.text());
+            assert!(outcome.stderr.contains(name), "{command} {name}: {}", outcome.stderr);
+        }
+    }
+}
+
+#[test]
+fn an_unknown_key_is_a_warning_that_names_the_nearest() {
+    let proxy = Proxy::start(json!({ "dedup_windows_sec": 60 }));
+    proxy.wait_for_log(&["WARNING", "dedup_windows_sec", "dedup_window_secs"]);
+}
+
+#[test]
+fn the_names_of_the_original_are_understood() {
+    let address = unused_address();
+    let proxy = Proxy::start(json!({
+        "proxy_port": null,
+        "http_proxy_port": address.port(),
+        "enable_http_proxy": true,
+        "enable_gateway_proxy": false,
+    }));
+    assert_eq!(proxy.address(), address);
+    assert!(proxy.status()["listeners"]["gateway"].is_null());
+    let origin = Origin::http(|_| Reply::ok("hello"));
+    assert_eq!(proxy.get(&origin.url("/")).text(), "hello");
+}
+
+#[test]
+fn the_environment_overrides_the_file_and_flags_override_both() {
+    let (file, environment, flag) = (unused_address(), unused_address(), unused_address());
+    let by_file = || Setup::new(json!({ "proxy_port": file.port() }));
+    let by_environment =
+        || by_file().environment("CLAWSEC_PROXY_PORT", environment.port().to_string());
+    let by_flag = || by_environment().argument(format!("--proxy-port={}", flag.port()));
+    assert_eq!(by_file().start().address(), file);
+    assert_eq!(by_environment().start().address(), environment);
+    assert_eq!(by_flag().start().address(), flag);
+}
+
+#[test]
+fn a_wrong_environment_variable_or_flag_is_named() {
+    let setup = Setup::new(json!({})).environment("CLAWSEC_WORKERS", "many");
+    let refused = setup.start_refused();
+    assert_eq!(refused.code, Some(2), "{}", refused.text());
+    assert!(refused.stderr.contains("CLAWSEC_WORKERS"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("many"), "{}", refused.stderr);
+    let refused = Setup::new(json!({})).argument("--workers=none").start_refused();
+    assert_eq!(refused.code, Some(2), "{}", refused.text());
+    assert!(refused.stderr.contains("none"), "{}", refused.stderr);
+}
+
+#[test]
+fn interception_is_switched_off_by_flag_and_by_key() {
+    for setup in [
+        Setup::new(json!({})).argument("--no-mitm"),
+        Setup::new(json!({ "enable_mitm": false })),
+        Setup::new(json!({})).environment("CLAWSEC_ENABLE_MITM", "false"),
+    ] {
+        let proxy = setup.start();
+        assert_eq!(proxy.status()["mitm"], Value::Bool(false));
+        let text = proxy.setup.run("status", &[]).stdout;
+        assert!(text.contains("MITM") && text.contains("OFF"), "{text}");
+    }
+}

@@ -1,0 +1,114 @@
+//! `log_dir` and what is in it: who may touch it, and what happens when it is changed under our feet.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::Path;
+
+use crate::cause_finding;
+use crate::support::{Origin, Proxy, Reply, Setup, json};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn the_directory_and_its_files_are_private() {
+    let setup = Setup::new(json!({}));
+    let log_dir = setup.directory().join("made/by/start");
+    let proxy = setup.with(json!({ "log_dir": log_dir })).start();
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    cause_finding(&proxy, &origin);
+    proxy.wait_for_finding(|_| true);
+    assert_eq!(mode(&log_dir), 0o700);
+    assert_eq!(mode(&log_dir.join("ca.crt")), 0o644);
+    for private in ["ca.key", "threats.jsonl", "clawsec.log", "monitor.pid"] {
+        assert_eq!(mode(&log_dir.join(private)) & 0o077, 0, "{private}");
+    }
+}
+
+#[test]
+fn a_log_dir_that_is_a_symlink_is_refused() {
+    let setup = Setup::new(json!({}));
+    let link = setup.directory().join("link");
+    symlink(setup.log_dir(), &link).unwrap();
+    let setup = setup.with(json!({ "log_dir": link }));
+    let refused = setup.start_refused();
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.stderr.to_lowercase().contains("sym"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(link.to_str().unwrap()), "{}", refused.stderr);
+    assert!(!link.join("ca.key").exists());
+}
+
+#[test]
+fn a_log_dir_that_others_may_write_to_is_refused() {
+    for writable in [0o777, 0o770, 0o1777] {
+        let setup = Setup::new(json!({}));
+        set_mode(setup.log_dir(), writable);
+        let refused = setup.start_refused();
+        assert_ne!(refused.code, Some(0), "{writable:o}");
+        assert!(refused.stderr.contains("writ"), "{writable:o}: {}", refused.stderr);
+        assert!(!setup.log_dir().join("ca.key").exists());
+    }
+}
+
+#[test]
+fn a_log_dir_of_somebody_else_is_refused() {
+    let setup = Setup::new(json!({}));
+    if fs::metadata(setup.log_dir()).unwrap().uid() != 0 {
+        eprintln!("only root can give a directory away: nothing shown here");
+        return;
+    }
+    chown(setup.log_dir(), Some(54_321), None).unwrap();
+    let refused = setup.start_refused();
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.stderr.contains(setup.log_dir().to_str().unwrap()), "{}", refused.stderr);
+    assert!(!setup.log_dir().join("ca.key").exists());
+}
+
+#[test]
+fn a_log_dir_that_others_may_read_is_made_private() {
+    let setup = Setup::new(json!({}));
+    set_mode(setup.log_dir(), 0o755);
+    let proxy = setup.start();
+    assert_eq!(mode(proxy.log_dir()), 0o700);
+}
+
+#[test]
+fn findings_go_to_a_fresh_file_after_theirs_was_deleted_or_rotated() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    cause_finding(&proxy, &origin);
+    proxy.wait_for_finding(|_| true);
+    fs::remove_file(proxy.threats_path()).unwrap();
+    cause_finding(&proxy, &origin);
+    proxy.wait_for_finding(|_| true);
+    assert_eq!(proxy.findings().len(), 1);
+    let rotated = proxy.log_dir().join("threats.jsonl.1");
+    fs::rename(proxy.threats_path(), &rotated).unwrap();
+    cause_finding(&proxy, &origin);
+    proxy.wait_for_finding(|_| true);
+    assert_eq!(proxy.findings().len(), 1);
+    assert_eq!(fs::read_to_string(rotated).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn a_torn_last_line_is_repaired_at_start() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    cause_finding(&proxy, &origin);
+    proxy.wait_for_finding(|_| true);
+    let path = proxy.threats_path();
+    let setup = proxy.stop();
+    let whole = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{whole}{}", &whole[..whole.len() / 2])).unwrap();
+    let proxy = setup.start();
+    cause_finding(&proxy, &origin);
+    proxy.wait_for_finding(|_| proxy.findings().len() == 2);
+    assert!(proxy.threats_text().starts_with(&whole));
+    let threats = proxy.setup.run("threats", &[]);
+    assert_eq!(threats.stdout.matches("\"pattern\"").count(), 2, "{}", threats.text());
+}

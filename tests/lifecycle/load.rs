@@ -1,0 +1,52 @@
+//! Many at once.
+
+use std::sync::{Arc, Barrier};
+
+use crate::support::samples::sample;
+use crate::support::tls::{self, Shown};
+use crate::support::{Connection, Origin, Proxy, Reply, json};
+
+const CLIENTS: usize = 300;
+const TLS_CLIENTS: usize = 50;
+
+#[test]
+fn three_hundred_connections_at_once_are_answered_and_inspected() {
+    let proxy = Proxy::start(json!({ "workers": 2 }));
+    // Nobody is answered before everybody has asked.
+    let barrier = Arc::new(Barrier::new(CLIENTS));
+    let origin = Origin::http(move |request| {
+        barrier.wait();
+        Reply::ok(request.target())
+    });
+    let mut clients: Vec<Connection> = (0..CLIENTS).map(|_| proxy.connect()).collect();
+    let text = sample("unix_sensitive").text();
+    for (number, client) in clients.iter_mut().enumerate() {
+        let (url, dest) = (origin.url(&format!("/{number}{text}")), origin.dest());
+        client.send(format!("GET {url} HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.receive_response().text(), format!("/{number}{text}"));
+    }
+    // One in the request, none in the head of the answer, one in its body.
+    let findings = proxy.settled_findings();
+    let outbound = findings.iter().filter(|finding| finding.direction == "outbound").count();
+    assert_eq!((outbound, findings.len()), (CLIENTS, 2 * CLIENTS));
+}
+
+#[test]
+fn fifty_intercepted_connections_at_once_are_answered() {
+    let proxy = Proxy::start(json!({ "workers": 2 }));
+    let barrier = Arc::new(Barrier::new(TLS_CLIENTS));
+    let origin = Origin::https(tls::server(Shown::Valid), move |request| {
+        barrier.wait();
+        Reply::ok(request.target())
+    });
+    let mut clients: Vec<Connection> =
+        (0..TLS_CLIENTS).map(|_| proxy.https(&origin.local_dest())).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(format!("GET /{number} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.receive_response().text(), format!("/{number}"));
+    }
+}

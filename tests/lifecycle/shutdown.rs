@@ -1,0 +1,98 @@
+//! Signals: what is in flight is finished, what is found is written, and nothing takes for ever.
+
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
+
+use rustix::process::Signal;
+
+use crate::cause_finding;
+use crate::support::{Connection, Origin, Proxy, Reply, json, wait_until};
+
+/// An origin that sends half of its answer, and the other half when told.
+fn half_way_origin() -> (Origin, Sender<()>) {
+    let (go, wait) = channel();
+    let wait = Mutex::new(wait);
+    let origin = Origin::raw(move |mut connection| {
+        connection.receive_request();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+        if wait.lock().unwrap().recv().is_ok() {
+            connection.send("again");
+        }
+    });
+    (origin, go)
+}
+
+/// A client that has got the first half.
+fn half_way_client(proxy: &Proxy, origin: &Origin) -> Connection {
+    let mut client = proxy.connect();
+    client.send(format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", origin.url("/"), origin.dest()));
+    client.receive_head();
+    assert_eq!(client.receive_exact(5), b"first");
+    client
+}
+
+fn wait_until_nobody_listens(proxy: &Proxy) {
+    wait_until("the listener's end", || TcpStream::connect(proxy.address()).is_err());
+}
+
+#[test]
+fn a_signal_lets_the_answer_in_flight_finish() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut proxy = Proxy::start(json!({ "shutdown_timeout_secs": 15 }));
+        let (origin, go) = half_way_origin();
+        let mut client = half_way_client(&proxy, &origin);
+        proxy.signal(signal);
+        wait_until_nobody_listens(&proxy);
+        go.send(()).unwrap();
+        assert_eq!(client.receive_exact(5), b"again");
+        assert_eq!(proxy.wait_exit(), Some(0), "{}", proxy.log());
+        assert!(!proxy.log_dir().join("monitor.pid").exists());
+    }
+}
+
+#[test]
+fn what_is_in_flight_is_not_waited_for_beyond_the_deadline() {
+    let mut proxy = Proxy::start(json!({ "shutdown_timeout_secs": 1 }));
+    let (origin, _never) = half_way_origin();
+    let mut client = half_way_client(&proxy, &origin);
+    proxy.signal(Signal::TERM);
+    assert_eq!(proxy.wait_exit(), Some(0), "{}", proxy.log());
+    assert!(!proxy.log_dir().join("monitor.pid").exists());
+    assert_eq!(client.receive_to_end().0, b"");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let mut proxy = Proxy::start(json!({ "shutdown_timeout_secs": 600 }));
+    let (origin, _never) = half_way_origin();
+    let _client = half_way_client(&proxy, &origin);
+    proxy.signal(Signal::TERM);
+    wait_until_nobody_listens(&proxy);
+    assert!(!proxy.has_ended());
+    proxy.signal(Signal::TERM);
+    proxy.wait_exit();
+}
+
+#[test]
+fn idle_connections_do_not_hold_up_a_stop() {
+    let proxy = Proxy::start(json!({ "shutdown_timeout_secs": 600 }));
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    let mut kept = proxy.connect();
+    kept.send(format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", origin.url("/"), origin.dest()));
+    assert_eq!(kept.receive_response().text(), "ok");
+    let _silent = proxy.connect();
+    proxy.stop();
+}
+
+#[test]
+fn every_finding_is_written_before_the_end() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    for _ in 0..200 {
+        cause_finding(&proxy, &origin);
+    }
+    let setup = proxy.stop();
+    let text = std::fs::read_to_string(setup.log_dir().join("threats.jsonl")).unwrap();
+    assert_eq!(text.lines().count(), 200);
+}
