@@ -1,4 +1,5 @@
-//! Settings ▶ [`Config`]: the defaults, and the checks that concern more than one value's type and range.
+//! Settings ▶ [`Config`]: the defaults, and the checks that concern more than one value's type and
+//! range.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub fn build(settings: &Settings, warnings: &mut Vec<Warning>) -> Result<Config,
             log_level: log_level(&settings)?,
             dedup_window: settings.seconds("dedup_window_secs", 60.0),
         },
+        warnings: Vec::new(),
     })
 }
 
@@ -162,7 +164,8 @@ fn invalid(key: &str, text: &str, setting: &Setting, allowed: &str) -> ConfigErr
     }
 }
 
-/// Settings by type. A value's type is its key's kind, so a mismatch cannot be; it reads as not set.
+/// Settings by type. A value's type is its key's kind, so a mismatch cannot be; it reads as not
+/// set.
 struct Reader<'a>(&'a Settings);
 
 impl Reader<'_> {

@@ -1,4 +1,5 @@
-//! The table of keys: name, kind and range of everything that can be set. Reads no source and builds nothing.
+//! The table of keys: name, kind and range of everything that can be set. Reads no source and
+//! builds nothing.
 
 use crate::limits::{
     CONNECTIONS_MAX, DETECT_TIMEOUT_MAX_MS, HEAD_MAX_BYTES, HEAD_MIN_BYTES, HEADERS_MAX,

@@ -1,6 +1,7 @@
 //! File, environment and flags ▶ one checked, immutable [`Config`], a sub-struct a stage.
 //!
-//! Nothing else in the crate reads a configuration file or a `CLAWSEC_` variable; nothing here starts anything.
+//! Nothing else in the crate reads a configuration file or a `CLAWSEC_` variable; nothing here
+//! starts anything.
 
 mod build;
 mod error;
@@ -13,6 +14,8 @@ mod patterns;
 mod tests;
 mod value;
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -73,6 +76,20 @@ pub struct Config {
     pub http: HttpConfig,
     pub scan: ScanConfig,
     pub report: ReportConfig,
+    /// What the log is to be told at start, one line each. `cli` fills it in, the supervisor logs
+    /// it.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Checks the files that a start needs beside its own folder; looking commands do without them.
+    pub fn check_files(&self) -> Result<(), ConfigError> {
+        let Some(path) = &self.tls.upstream_ca_file else { return Ok(()) };
+        let mut first = [0; 1];
+        File::open(path).and_then(|mut file| file.read(&mut first)).map(drop).map_err(|cause| {
+            ConfigError::UnusableFile { key: "upstream_ca_file", path: path.clone(), cause }
+        })
+    }
 }
 
 /// Where clients come in.
@@ -135,7 +152,8 @@ pub struct HttpConfig {
     pub upstream_idle_timeout: Duration,
     /// `tunnel_idle_timeout_secs`: no byte either way.
     pub tunnel_idle_timeout: Duration,
-    /// `detect_timeout_ms`: how long a silent client of a tunnel may keep an origin that speaks first waiting.
+    /// `detect_timeout_ms`: how long a silent client of a tunnel may keep an origin that speaks
+    /// first waiting.
     pub detect_timeout: Duration,
     /// `add_via`: whether a `Via` header is added to forwarded messages.
     pub add_via: bool,

@@ -1,4 +1,5 @@
-//! One value: from JSON or text to the type that its key asks for, or why not. Decides; reads no source.
+//! One value: from JSON or text to the type that its key asks for, or why not. Decides; reads no
+//! source.
 
 use std::path::PathBuf;
 
@@ -73,7 +74,8 @@ pub fn shown(raw: &str) -> String {
     shown
 }
 
-/// A value of the file as a message shows it: strings in quotes, so that `"8888"` is not taken for `8888`.
+/// A value of the file as a message shows it: strings in quotes, so that `"8888"` is not taken for
+/// `8888`.
 pub fn shown_json(json: &Json) -> String {
     match json {
         Json::String(text) => format!("\"{}\"", shown(text)),

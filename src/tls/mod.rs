@@ -8,6 +8,8 @@ pub mod authority;
 mod authority_error;
 /// `ca.crt` and `ca.key` on disk: read without following links, published whole or not at all.
 mod authority_files;
+/// The CA's certificate and key: found or made, and checked against each other.
+mod authority_pair;
 /// The configuration for `insecure_hosts`: origins whose certificate is not verified.
 pub mod insecure;
 /// A leaf's name, life and contents.
@@ -22,7 +24,11 @@ pub mod upstream_failure;
 pub mod upstream_roots;
 
 #[cfg(test)]
+mod authority_tests;
+#[cfg(test)]
 mod clients_tests;
+#[cfg(test)]
+mod test_certificates;
 
 pub use authority::{Authority, AuthorityError, AuthorityWarning, Origin};
 pub use insecure::insecure_client_config;

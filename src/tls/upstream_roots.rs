@@ -283,3 +283,186 @@ fn add_extra_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), RootsEr
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::tls::test_certificates::{authority, now, pem};
+
+    const NOTHING: fn(&EnvironmentRoots) -> (LoadedRoots, String) =
+        |_| (LoadedRoots::default(), "nowhere".to_owned());
+
+    fn root() -> CertificateDer<'static> {
+        authority(now()).certificate().clone()
+    }
+
+    /// A file with these certificates, in a directory that is gone afterwards.
+    fn file(certificates: &[&CertificateDer<'_>]) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("roots.pem");
+        let text: String = certificates.iter().map(|root| pem("CERTIFICATE", root)).collect();
+        std::fs::write(&path, text).unwrap();
+        (directory, path)
+    }
+
+    fn from_file(path: &Path) -> EnvironmentRoots {
+        EnvironmentRoots { file: Some(path.to_owned()), directories: Vec::new() }
+    }
+
+    fn system_of(roots: Vec<CertificateDer<'static>>) -> (LoadedRoots, String) {
+        (LoadedRoots { certificates: roots, ..LoadedRoots::default() }, "the system".to_owned())
+    }
+
+    #[test]
+    fn the_environments_file_and_directories_stand_for_the_system() {
+        let (one, two) = (root(), root());
+        let (directory, path) = file(&[&one, &two]);
+        let environment = from_file(&path);
+        let (_, report) = collect_roots(&environment, None, None, NOTHING).unwrap();
+        assert_eq!((report.count, report.rejected), (2, 0));
+        assert_eq!(report.sources, [format!("SSL_CERT_FILE={}", path.display())]);
+        assert!(report.warnings.is_empty());
+        let directories = vec![directory.path().to_owned()];
+        let both = EnvironmentRoots { directories, ..environment };
+        let (_, report) = collect_roots(&both, None, None, NOTHING).unwrap();
+        assert_eq!(report.count, 2, "a root that is found twice counts once");
+    }
+
+    #[test]
+    fn our_own_certificate_alone_gives_way_to_the_systems_roots() {
+        let (own, other) = (root(), root());
+        let (_directory, path) = file(&[&own, &own]);
+        let environment = from_file(&path);
+        let system = |_: &EnvironmentRoots| system_of(vec![other.clone()]);
+        let (roots, report) = collect_roots(&environment, None, Some(&own), system).unwrap();
+        assert_eq!((roots.len(), report.sources.as_slice()), (1, &["the system".to_owned()][..]));
+        let [RootsWarning::OwnCertificateOnly { source }] = report.warnings.as_slice() else {
+            panic!("{:?}", report.warnings);
+        };
+        assert!(source.contains(path.to_str().unwrap()), "{source}");
+        let error = collect_roots(&environment, None, Some(&own), NOTHING).unwrap_err();
+        assert!(matches!(error, RootsError::NoRoots { .. }), "{error}");
+    }
+
+    #[test]
+    fn our_own_certificate_among_others_changes_nothing() {
+        let (own, other) = (root(), root());
+        let (_directory, path) = file(&[&own, &other]);
+        let (_, report) = collect_roots(&from_file(&path), None, Some(&own), NOTHING).unwrap();
+        assert_eq!((report.count, report.warnings.len()), (2, 0));
+        let (_directory, path) = file(&[&other]);
+        let (_, report) = collect_roots(&from_file(&path), None, Some(&own), NOTHING).unwrap();
+        assert_eq!((report.count, report.warnings.len()), (1, 0));
+    }
+
+    #[test]
+    fn extra_roots_join_the_systems() {
+        let (one, two) = (root(), root());
+        let (_directory, path) = file(&[&two]);
+        let system = |_: &EnvironmentRoots| system_of(vec![one.clone()]);
+        let environment = EnvironmentRoots::default();
+        let (_, report) = collect_roots(&environment, Some(&path), None, system).unwrap();
+        assert_eq!(report.count, 2);
+        assert_eq!(report.sources[1], format!("upstream_ca_file {}", path.display()));
+        assert!(report.warnings.is_empty());
+        let (_, report) = collect_roots(&environment, Some(&path), None, NOTHING).unwrap();
+        assert_eq!((report.count, report.warnings), (1, vec![RootsWarning::ExtraRootsOnly]));
+    }
+
+    #[test]
+    fn no_root_at_all_is_an_error_that_says_where_they_were_looked_for() {
+        let error = collect_roots(&EnvironmentRoots::default(), None, None, NOTHING).unwrap_err();
+        assert!(error.to_string().contains("nowhere"), "{error}");
+        let missing = from_file(Path::new("/nonexistent/roots.pem"));
+        let error = collect_roots(&missing, None, None, NOTHING).unwrap_err();
+        assert!(error.to_string().contains("SSL_CERT_FILE=/nonexistent/roots.pem"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_warning_where_others_can() {
+        let (directory, _) = file(&[&root()]);
+        let environment = EnvironmentRoots {
+            file: Some(PathBuf::from("/nonexistent/roots.pem")),
+            directories: vec![directory.path().to_owned()],
+        };
+        let (_, report) = collect_roots(&environment, None, None, NOTHING).unwrap();
+        assert_eq!((report.count, report.rejected), (1, 1));
+        let text = report.warnings[0].to_string();
+        assert!(text.contains("/nonexistent/roots.pem"), "{text}");
+    }
+
+    #[test]
+    fn details_of_unreadable_roots_are_bounded() {
+        let mut loaded = LoadedRoots::default();
+        for _ in 0..=ROOT_PROBLEMS_MAX {
+            let missing = Path::new("/nonexistent/roots.pem");
+            loaded.add(rustls_native_certs::load_certs_from_paths(Some(missing), None));
+        }
+        assert_eq!(loaded.problems_count, ROOT_PROBLEMS_MAX + 1);
+        assert_eq!(loaded.problems.len(), ROOT_PROBLEMS_MAX);
+    }
+
+    #[test]
+    fn roots_that_cannot_be_used_are_counted() {
+        let junk = CertificateDer::from(b"invented bytes".to_vec());
+        let system = |_: &EnvironmentRoots| system_of(vec![root(), junk.clone()]);
+        let environment = EnvironmentRoots::default();
+        let (_, report) = collect_roots(&environment, None, None, system).unwrap();
+        assert_eq!((report.count, report.rejected), (1, 1));
+    }
+
+    #[test]
+    fn a_bad_extra_file_is_an_error_that_names_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let valid = pem("CERTIFICATE", &root());
+        let with_junk = format!("{valid}{}", pem("CERTIFICATE", b"invented bytes"));
+        for (name, contents) in [
+            ("empty.pem", String::new()),
+            ("text.pem", "no certificate".to_owned()),
+            ("cut.pem", valid[..valid.len() / 2].to_owned()),
+            ("junk.pem", with_junk),
+        ] {
+            let path = directory.path().join(name);
+            std::fs::write(&path, contents).unwrap();
+            let system = |_: &EnvironmentRoots| system_of(vec![root()]);
+            let environment = EnvironmentRoots::default();
+            let error = collect_roots(&environment, Some(&path), None, system).unwrap_err();
+            assert!(matches!(error, RootsError::BadFile { .. }), "{name}: {error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        for missing in [directory.path().join("absent.pem"), directory.path().to_owned()] {
+            let error = client_config(Some(&missing), None).unwrap_err().to_string();
+            assert!(error.contains(missing.to_str().unwrap()), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_extra_file_has_a_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("large.pem");
+        let valid = pem("CERTIFICATE", &root());
+        std::fs::write(&path, &valid).unwrap();
+        let file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+        // A hole reads as zeros, which are no PEM line and are skipped.
+        file.set_len(UPSTREAM_CA_FILE_MAX_BYTES).unwrap();
+        let mut roots = RootCertStore::empty();
+        add_extra_roots(&mut roots, &path).unwrap();
+        assert_eq!(roots.len(), 1);
+        file.set_len(UPSTREAM_CA_FILE_MAX_BYTES + 1).unwrap();
+        let error = add_extra_roots(&mut roots, &path).unwrap_err();
+        assert!(error.to_string().contains("16 MiB"), "{error}");
+    }
+
+    #[test]
+    fn each_core_has_its_own_sessions() {
+        let (_directory, path) = file(&[&root()]);
+        let (config, report) = client_config(Some(&path), None).unwrap();
+        assert!(report.count >= 1);
+        assert_eq!(config.alpn_protocols, [b"http/1.1".to_vec()]);
+        assert!(!config.enable_early_data);
+        let own = with_own_sessions(&config);
+        assert_eq!(own.alpn_protocols, config.alpn_protocols);
+        assert!(format!("{:?}", own.resumption).contains("ClientSessionMemoryCache"));
+    }
+}
