@@ -104,7 +104,7 @@ const REQUESTS: &[(&str, &str, &[u16])] = &[
         "GET http://user:word@HOST/ HTTP/1.1\r\nHost: HOST\r\n\r\n",
         &[400],
     ),
-    ("a space in the target", "GET http://HOST/a b HTTP/1.1\r\nHost: HOST\r\n\r\n", &[400]),
+    ("a space in the target", "GET http://HOST/a b HTTP/1.1\r\nHost: HOST\r\n\r\n", &[400, 505]),
     ("another scheme", "GET ftp://HOST/ HTTP/1.1\r\nHost: HOST\r\n\r\n", &[400, 501]),
     ("no version", "GET http://HOST/\r\n\r\n", &[400, 505]),
     ("another version", "GET http://HOST/ HTTP/3.0\r\nHost: HOST\r\n\r\n", &[400, 505]),

@@ -1,6 +1,7 @@
 //! The intercepted side and the verified side of TLS.
 
 use std::io::Write;
+use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
 use rustls::{HandshakeKind, ProtocolVersion};
@@ -22,7 +23,12 @@ fn connect_reaches_names_and_addresses_of_both_families() {
     let proxy = Proxy::start(json!({}));
     let four = inside();
     let six = Origin::http_on("[::1]:0", Some(tls::server(Shown::Valid)), |_| Reply::ok("inside"));
-    for dest in [four.local_dest(), four.dest(), six.dest(), six.local_dest()] {
+    let mut dests = vec![four.local_dest(), four.dest(), six.dest()];
+    // Where the name has both addresses, the one that answers is found.
+    if ("localhost", 0).to_socket_addrs().unwrap().any(|address| address.is_ipv6()) {
+        dests.push(six.local_dest());
+    }
+    for dest in dests {
         assert_eq!(fetch(&mut proxy.https(&dest)), "inside", "{dest}");
     }
 }

@@ -6,7 +6,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::assert_own_answer;
 use crate::support::origin::unused_address;
-use crate::support::{Connection, Origin, Proxy, Reply, json};
+use crate::support::{Connection, End, Origin, Proxy, Reply, json};
 
 #[test]
 fn a_refused_connection_is_a_502() {
@@ -29,28 +29,31 @@ fn a_name_that_does_not_exist_is_a_502() {
     assert_own_answer(&response, 502, &["dns_error"]);
 }
 
-#[test]
-fn a_failure_leaves_the_clients_connection_usable() {
+/// After an answer of the proxy's own a client goes on, on the same connection unless its end was announced.
+fn assert_client_goes_on(method: &str) {
     let proxy = Proxy::start(json!({}));
     let origin = Origin::http(|_| Reply::ok("still here"));
     let nobody = unused_address();
     let mut client = proxy.connect();
-    client.send(format!("GET http://{nobody}/ HTTP/1.1\r\nHost: {nobody}\r\n\r\n"));
-    assert_eq!(client.receive_response().status(), 502);
+    client.send(format!("{method} http://{nobody}/ HTTP/1.1\r\nHost: {nobody}\r\n\r\n"));
+    let failure = client.receive_response_to(method);
+    assert_eq!(failure.status(), 502);
+    if failure.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+        assert_eq!(client.receive_to_end(), (vec![], End::Closed));
+        client = proxy.connect();
+    }
     client.send(format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", origin.url("/"), origin.dest()));
     assert_eq!(client.receive_response().text(), "still here");
 }
 
 #[test]
+fn a_client_goes_on_after_a_failure() {
+    assert_client_goes_on("GET");
+}
+
+#[test]
 fn a_head_request_gets_its_failure_without_a_body() {
-    let proxy = Proxy::start(json!({}));
-    let origin = Origin::http(|_| Reply::ok("in step"));
-    let nobody = unused_address();
-    let mut client = proxy.connect();
-    client.send(format!("HEAD http://{nobody}/ HTTP/1.1\r\nHost: {nobody}\r\n\r\n"));
-    assert_eq!(client.receive_response_to("HEAD").status(), 502);
-    client.send(format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", origin.url("/"), origin.dest()));
-    assert_eq!(client.receive_response().text(), "in step");
+    assert_client_goes_on("HEAD");
 }
 
 #[test]
