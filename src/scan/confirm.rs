@@ -222,10 +222,13 @@ fn new_match(
     if found.is_some() || told.end <= earliest {
         return Some(found.unwrap_or_else(|| end_of_long_match(rule, hit.end)));
     }
-    // The match began before the end of the one told. If it began before `earliest` as well, it
-    // is longer than the rule's width and may go on: each further end is part of it.
-    if first_reaching(exact, history, earliest, hit.end, joined).is_none() {
-        told.end = hit.end;
+    // The match began before the end of the one told.
+    match first_reaching(exact, history, earliest, hit.end, joined) {
+        // It is the one told, which goes on further than was looked at then.
+        Some(found) if found.start == told.start => told.end = found.end,
+        Some(_) => {}
+        // It is longer than the rule's width and may go on: each further end is part of it.
+        None => told.end = hit.end,
     }
     None
 }

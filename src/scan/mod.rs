@@ -16,6 +16,8 @@ mod scanner;
 mod snippet;
 
 #[cfg(test)]
+mod masking_tests;
+#[cfg(test)]
 mod tests;
 
 pub use database::{Database, DatabaseError, engine_version};

@@ -57,10 +57,11 @@ const NAME: &str = concat!(
     r#"[A-Za-z0-9_.\[\]-]{0,24}(?:\\*["'])?[\t ]*(?:=>|[:=]|%3[AaDd])[\t ]*"#,
 );
 
-/// A user and password, or a token alone, in a URL; the group is the secret.
+/// A user and password, or a token alone, in a URL; the group is the secret. The password may be
+/// cut off by the end of the text.
 const USERINFO: &str = concat!(
-    r#"(?-u)://(?:[^\t-\r /@:"'<>\\]{0,256}:([^\t-\r /@"'<>\\]{1,512})"#,
-    r#"|([^\t-\r /@:"'<>\\]{8,512}))@"#,
+    r#"(?-u)://(?:[^\t-\r /@:"'<>\\]{0,256}:([^\t-\r /@"'<>\\]{1,512})(?:@|\z)"#,
+    r#"|([^\t-\r /@:"'<>\\]{8,512})@)"#,
 );
 
 /// PEM armour's first line; the body follows. Blanks may be form-encoded.
@@ -144,9 +145,10 @@ impl Redactor {
             secrets.extend(self.value_after(text, found.range()));
         }
         for found in self.userinfo.captures_iter(text) {
-            if let Some(secret) = found.get(1).or_else(|| found.get(2)) {
-                secrets.push(headed(text, secret.range()));
-            }
+            let secret = found.get(1).or_else(|| found.get(2));
+            secrets.extend(
+                secret.filter(|s| !is_port(text, s.range())).map(|s| headed(text, s.range())),
+            );
         }
     }
 
@@ -223,6 +225,12 @@ fn merge(secrets: &mut Vec<Secret>) {
 fn run_end(text: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     start + rest.iter().position(|byte| !belongs(*byte)).unwrap_or(rest.len())
+}
+
+/// Whether what stands behind a colon at the end of the text is the port of a URL.
+fn is_port(text: &[u8], range: Range<usize>) -> bool {
+    let digits = text.get(range.clone()).unwrap_or_default();
+    range.end == text.len() && range.len() <= 5 && digits.iter().all(u8::is_ascii_digit)
 }
 
 fn is_credential_byte(byte: u8) -> bool {

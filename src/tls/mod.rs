@@ -8,12 +8,16 @@ pub mod authority;
 mod authority_error;
 /// `ca.crt` and `ca.key` on disk: read without following links, published whole or not at all.
 mod authority_files;
+/// The CA's certificate and key: found or made, and checked against each other.
+mod authority_pair;
 /// The configuration for `insecure_hosts`: origins whose certificate is not verified.
 pub mod insecure;
 /// A leaf's name, life and contents.
 pub mod leaf;
 /// A core's ready server configurations, one a name.
 pub mod leaf_cache;
+/// Origins whose own certificate was named as a root.
+mod named_roots;
 /// One connection's bytes, clear or through rustls driven by hand.
 pub mod stream;
 /// What a failed upstream handshake means, in words for an agent.
@@ -22,7 +26,11 @@ pub mod upstream_failure;
 pub mod upstream_roots;
 
 #[cfg(test)]
+mod authority_tests;
+#[cfg(test)]
 mod clients_tests;
+#[cfg(test)]
+mod test_certificates;
 
 pub use authority::{Authority, AuthorityError, AuthorityWarning, Origin};
 pub use insecure::insecure_client_config;
