@@ -18,6 +18,9 @@ have_cxx() { have c++ || have g++; }
 
 have_venv() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
+# Debian keeps it where a user's PATH may not look.
+have_nginx() { have nginx || [ -x /usr/sbin/nginx ]; }
+
 # Each line: the check, the Debian package that makes it true.
 build_needs=(
     'have cc|gcc'
@@ -30,7 +33,7 @@ build_needs=(
 test_needs=(
     'have curl|curl'
     'have openssl|openssl'
-    'have nginx|nginx-light'
+    'have_nginx|nginx-light'
     'have python3|python3'
     'have_venv|python3-venv'
     'have node|nodejs'
@@ -107,12 +110,14 @@ install_packages() {
 }
 
 check_machine
-mapfile -t missing < <(missing_packages "$@")
-if [ "${#missing[@]}" -gt 0 ]; then
-    install_packages "${missing[@]}"
-    mapfile -t missing < <(missing_packages "$@")
-    if [ "${#missing[@]}" -gt 0 ]; then
-        say "still missing after the installation: ${missing[*]}"
+missing=$(missing_packages "$@")
+if [ -n "$missing" ]; then
+    # Package names hold no blanks: the list splits where it should.
+    # shellcheck disable=SC2086
+    install_packages $missing
+    missing=$(missing_packages "$@")
+    if [ -n "$missing" ]; then
+        say "still missing after the installation:" $missing
         exit 1
     fi
 fi

@@ -16,6 +16,8 @@ pub mod insecure;
 pub mod leaf;
 /// A core's ready server configurations, one a name.
 pub mod leaf_cache;
+/// Origins whose own certificate was named as a root.
+mod named_roots;
 /// One connection's bytes, clear or through rustls driven by hand.
 pub mod stream;
 /// What a failed upstream handshake means, in words for an agent.

@@ -7,11 +7,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::named_roots::NamedRoots;
 use crate::limits::{ROOT_PROBLEMS_MAX, UPSTREAM_CA_FILE_MAX_BYTES, UPSTREAM_SESSIONS_MAX};
 
 /// Where the usual systems keep their bundle of roots, for when the environment points at no usable one:
@@ -181,13 +182,17 @@ pub fn client_config(
     extra_roots_pem: Option<&Path>,
     own_certificate: Option<&CertificateDer<'_>>,
 ) -> Result<(Arc<ClientConfig>, RootsReport), RootsError> {
-    let (roots, report) =
+    let (roots, named, report) =
         collect_roots(&EnvironmentRoots::read(), extra_roots_pem, own_certificate, load_system)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|error| RootsError::Crypto(error.to_string()))?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| RootsError::Crypto(error.to_string()))?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(NamedRoots::new(webpki, named)))
         .with_no_client_auth();
     Ok((Arc::new(finish_config(config)), report))
 }
@@ -207,13 +212,17 @@ pub(super) fn finish_config(mut config: ClientConfig) -> ClientConfig {
     config
 }
 
+/// The roots; those among them that somebody named; what there is to say.
+type Collected = (RootCertStore, Vec<CertificateDer<'static>>, RootsReport);
+
 fn collect_roots(
     environment: &EnvironmentRoots,
     extra_roots_pem: Option<&Path>,
     own_certificate: Option<&CertificateDer<'_>>,
     load_system: impl Fn(&EnvironmentRoots) -> (LoadedRoots, String),
-) -> Result<(RootCertStore, RootsReport), RootsError> {
+) -> Result<Collected, RootsError> {
     let mut report = RootsReport::default();
+    let mut named = Vec::new();
     let (mut loaded, mut source) = match environment.is_set() {
         true => (environment.load(), environment.describe()),
         false => load_system(environment),
@@ -221,6 +230,8 @@ fn collect_roots(
     if environment.is_set() && own_certificate.is_some_and(|own| loaded.is_only(own)) {
         report.warnings.push(RootsWarning::OwnCertificateOnly { source });
         (loaded, source) = load_system(environment);
+    } else if environment.is_set() {
+        named.clone_from(&loaded.certificates);
     }
     let mut roots = RootCertStore::empty();
     let (_, ignored) = roots.add_parsable_certificates(loaded.certificates);
@@ -234,14 +245,14 @@ fn collect_roots(
         if roots.is_empty() {
             report.warnings.push(RootsWarning::ExtraRootsOnly);
         }
-        add_extra_roots(&mut roots, path)?;
+        add_extra_roots(&mut roots, &mut named, path)?;
         report.sources.push(format!("upstream_ca_file {}", path.display()));
     }
     if roots.is_empty() {
         return Err(RootsError::NoRoots { looked_at: source });
     }
     report.count = roots.len();
-    Ok((roots, report))
+    Ok((roots, named, report))
 }
 
 /// The system's own roots, whatever the environment names.
@@ -260,7 +271,11 @@ fn load_system(environment: &EnvironmentRoots) -> (LoadedRoots, String) {
 }
 
 /// Adds the file's certificates, all of which must be usable: the owner asked for each of them.
-fn add_extra_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), RootsError> {
+fn add_extra_roots(
+    roots: &mut RootCertStore,
+    named: &mut Vec<CertificateDer<'static>>,
+    path: &Path,
+) -> Result<(), RootsError> {
     let bad = |problem| RootsError::BadFile { path: path.to_owned(), problem };
     let read_error = |source| RootsError::Read { path: path.to_owned(), source };
     let mut pem = Vec::new();
@@ -274,8 +289,9 @@ fn add_extra_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), RootsEr
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|_| bad("is broken: it is no PEM file"))?;
         roots
-            .add(certificate)
+            .add(certificate.clone())
             .map_err(|_| bad("holds a certificate that cannot be used as a root"))?;
+        named.push(certificate);
         added += 1;
     }
     if added == 0 {
@@ -319,13 +335,13 @@ mod tests {
         let (one, two) = (root(), root());
         let (directory, path) = file(&[&one, &two]);
         let environment = from_file(&path);
-        let (_, report) = collect_roots(&environment, None, None, NOTHING).unwrap();
+        let (_, _, report) = collect_roots(&environment, None, None, NOTHING).unwrap();
         assert_eq!((report.count, report.rejected), (2, 0));
         assert_eq!(report.sources, [format!("SSL_CERT_FILE={}", path.display())]);
         assert!(report.warnings.is_empty());
         let directories = vec![directory.path().to_owned()];
         let both = EnvironmentRoots { directories, ..environment };
-        let (_, report) = collect_roots(&both, None, None, NOTHING).unwrap();
+        let (_, _, report) = collect_roots(&both, None, None, NOTHING).unwrap();
         assert_eq!(report.count, 2, "a root that is found twice counts once");
     }
 
@@ -335,7 +351,7 @@ mod tests {
         let (_directory, path) = file(&[&own, &own]);
         let environment = from_file(&path);
         let system = |_: &EnvironmentRoots| system_of(vec![other.clone()]);
-        let (roots, report) = collect_roots(&environment, None, Some(&own), system).unwrap();
+        let (roots, _, report) = collect_roots(&environment, None, Some(&own), system).unwrap();
         assert_eq!((roots.len(), report.sources.as_slice()), (1, &["the system".to_owned()][..]));
         let [RootsWarning::OwnCertificateOnly { source }] = report.warnings.as_slice() else {
             panic!("{:?}", report.warnings);
@@ -349,10 +365,10 @@ mod tests {
     fn our_own_certificate_among_others_changes_nothing() {
         let (own, other) = (root(), root());
         let (_directory, path) = file(&[&own, &other]);
-        let (_, report) = collect_roots(&from_file(&path), None, Some(&own), NOTHING).unwrap();
+        let (_, _, report) = collect_roots(&from_file(&path), None, Some(&own), NOTHING).unwrap();
         assert_eq!((report.count, report.warnings.len()), (2, 0));
         let (_directory, path) = file(&[&other]);
-        let (_, report) = collect_roots(&from_file(&path), None, Some(&own), NOTHING).unwrap();
+        let (_, _, report) = collect_roots(&from_file(&path), None, Some(&own), NOTHING).unwrap();
         assert_eq!((report.count, report.warnings.len()), (1, 0));
     }
 
@@ -362,11 +378,11 @@ mod tests {
         let (_directory, path) = file(&[&two]);
         let system = |_: &EnvironmentRoots| system_of(vec![one.clone()]);
         let environment = EnvironmentRoots::default();
-        let (_, report) = collect_roots(&environment, Some(&path), None, system).unwrap();
+        let (_, _, report) = collect_roots(&environment, Some(&path), None, system).unwrap();
         assert_eq!(report.count, 2);
         assert_eq!(report.sources[1], format!("upstream_ca_file {}", path.display()));
         assert!(report.warnings.is_empty());
-        let (_, report) = collect_roots(&environment, Some(&path), None, NOTHING).unwrap();
+        let (_, _, report) = collect_roots(&environment, Some(&path), None, NOTHING).unwrap();
         assert_eq!((report.count, report.warnings), (1, vec![RootsWarning::ExtraRootsOnly]));
     }
 
@@ -386,7 +402,7 @@ mod tests {
             file: Some(PathBuf::from("/nonexistent/roots.pem")),
             directories: vec![directory.path().to_owned()],
         };
-        let (_, report) = collect_roots(&environment, None, None, NOTHING).unwrap();
+        let (_, _, report) = collect_roots(&environment, None, None, NOTHING).unwrap();
         assert_eq!((report.count, report.rejected), (1, 1));
         let text = report.warnings[0].to_string();
         assert!(text.contains("/nonexistent/roots.pem"), "{text}");
@@ -408,7 +424,7 @@ mod tests {
         let junk = CertificateDer::from(b"invented bytes".to_vec());
         let system = |_: &EnvironmentRoots| system_of(vec![root(), junk.clone()]);
         let environment = EnvironmentRoots::default();
-        let (_, report) = collect_roots(&environment, None, None, system).unwrap();
+        let (_, _, report) = collect_roots(&environment, None, None, system).unwrap();
         assert_eq!((report.count, report.rejected), (1, 1));
     }
 
@@ -447,10 +463,10 @@ mod tests {
         // A hole reads as zeros, which are no PEM line and are skipped.
         file.set_len(UPSTREAM_CA_FILE_MAX_BYTES).unwrap();
         let mut roots = RootCertStore::empty();
-        add_extra_roots(&mut roots, &path).unwrap();
+        add_extra_roots(&mut roots, &mut Vec::new(), &path).unwrap();
         assert_eq!(roots.len(), 1);
         file.set_len(UPSTREAM_CA_FILE_MAX_BYTES + 1).unwrap();
-        let error = add_extra_roots(&mut roots, &path).unwrap_err();
+        let error = add_extra_roots(&mut roots, &mut Vec::new(), &path).unwrap_err();
         assert!(error.to_string().contains("16 MiB"), "{error}");
     }
 
