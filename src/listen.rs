@@ -48,9 +48,7 @@ impl fmt::Display for ListenError {
 pub fn hold(address: SocketAddr) -> Result<Held, ListenError> {
     let failed =
         |cause: io::Error| ListenError { address, owner: owner_of_port(address.port()), cause };
-    let probe = TcpListener::bind(address).map_err(failed)?;
-    let address = probe.local_addr().map_err(failed)?;
-    drop(probe);
+    let address = probe(address).map_err(failed)?;
     let hold = || -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_port(true)?;
@@ -60,22 +58,43 @@ pub fn hold(address: SocketAddr) -> Result<Held, ListenError> {
     Ok(Held { address, _socket: hold().map_err(failed)? })
 }
 
+/// The address, its port chosen, if nobody listens there.
+fn probe(address: SocketAddr) -> io::Result<SocketAddr> {
+    match TcpListener::bind(address) {
+        Ok(probe) => probe.local_addr(),
+        // Connections of an earlier run may linger in TIME_WAIT: they keep a plain bind away, but not ours.
+        Err(error)
+            if error.kind() == io::ErrorKind::AddrInUse
+                && listener_of_port(address.port()) == Some(None) =>
+        {
+            Ok(address)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The inode of the socket that listens on a port, if there is one; None where /proc does not tell.
+fn listener_of_port(port: u16) -> Option<Option<u64>> {
+    let four = fs::read_to_string("/proc/net/tcp").ok()?;
+    // Without IPv6 there is no such table.
+    let six = fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
+    Some(listening_inode(&four, port).or_else(|| listening_inode(&six, port)))
+}
+
 /// `name (PID n)` of the process that listens on a port, as far as /proc lets us see.
 fn owner_of_port(port: u16) -> Option<String> {
-    let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|table| fs::read_to_string(table).ok())
-        .find_map(|table| listening_inode(&table, port))?;
+    let inode = listener_of_port(port)??;
     let wanted = format!("socket:[{inode}]");
     for process in fs::read_dir("/proc").ok()?.flatten() {
+        // Beside the processes there are links to our own, such as `self`.
+        let Ok(pid) = process.file_name().to_string_lossy().parse::<u32>() else { continue };
         let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else { continue };
         let has_socket = descriptors
             .flatten()
             .any(|fd| fs::read_link(fd.path()).is_ok_and(|link| link.as_os_str() == &*wanted));
         if has_socket {
-            let pid = process.file_name();
             let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (PID {})", name.trim(), pid.to_string_lossy()));
+            return Some(format!("{} (PID {pid})", name.trim()));
         }
     }
     None
@@ -114,6 +133,21 @@ mod tests {
         let taken = TcpListener::bind(loopback(0)).unwrap();
         let error = hold(taken.local_addr().unwrap()).unwrap_err().to_string();
         assert!(error.contains(&format!("PID {}", std::process::id())), "{error}");
+    }
+
+    #[test]
+    fn a_port_whose_last_connections_linger_is_free() {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.set_reuse_port(true).unwrap();
+        listener.bind(&loopback(0).into()).unwrap();
+        listener.listen(1).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let client = std::net::TcpStream::connect(address).unwrap();
+        // The side that closes first is the one that lingers.
+        drop(listener.accept().unwrap());
+        drop((client, listener));
+        assert!(TcpListener::bind(address).is_err(), "the port is not lingering");
+        assert_eq!(hold(address).unwrap().address, address);
     }
 
     #[test]
