@@ -105,7 +105,11 @@ impl Worker {
                 .map_err(|error| format!("cannot listen on {address}: {error}"))?;
             listeners.push((listener, *door));
         }
-        let permits = Rc::new(Semaphore::new(config.runtime.max_connections as u64));
+        // A listener that waits for a client holds a permit meanwhile: the idle one must not take it from the
+        // clients of the other.
+        let waiting = listeners.len().saturating_sub(1);
+        let permits = config.runtime.max_connections.saturating_add(waiting);
+        let permits = Rc::new(Semaphore::new(permits as u64));
         let core = Core::new(CoreParts {
             reporter: CoreReporter::new(shared.findings, Arc::clone(&counters), window),
             config,
