@@ -12,7 +12,7 @@ use crate::forward::origin::Origin;
 use crate::forward::tcp::{Idle, Tcp};
 use crate::http::reply::Cause;
 use crate::tls::stream::{self, HandshakeError, Stream};
-use crate::tls::{FailureKind, explain};
+use crate::tls::{FailureKind, UpstreamTlsFailure, explain, explain_read};
 
 /// Dials an origin.
 pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<Tcp, Error> {
@@ -88,19 +88,34 @@ fn dial_failure(error: &DialError, origin: &Origin) -> Error {
 
 /// What a failed handshake with an origin earns.
 fn handshake_failure(error: &HandshakeError, origin: &Origin, server_name: &str) -> Error {
-    let (cause, text) = match error {
-        HandshakeError::Tls(error) => {
-            let failure = explain(error, server_name);
-            let cause = match failure.kind {
-                FailureKind::Certificate => Cause::TlsCertificateError,
-                FailureKind::Alert => Cause::TlsAlertReceived,
-                FailureKind::Protocol => Cause::TlsProtocolError,
-            };
-            (cause, failure.text)
+    match error {
+        HandshakeError::Tls(error) => tls_failure(&explain(error, server_name), &origin.dest),
+        HandshakeError::Io(error) => {
+            let detail = format!("{}: {error}", origin.dest);
+            let cause = Cause::ConnectionTerminated;
+            Error::answered(Side::Upstream, Stage::UpstreamTls, 502, cause, detail)
         }
-        HandshakeError::Io(error) => (Cause::ConnectionTerminated, error.to_string()),
+    }
+}
+
+/// What an origin earns that ends a connection in place of its answer.
+pub fn unanswered(error: Option<&io::Error>, dest: &str) -> Error {
+    if let Some(failure) = error.and_then(|error| explain_read(error, dest)) {
+        return tls_failure(&failure, dest);
+    }
+    let reason = error.map_or_else(|| "closed".to_owned(), io::Error::to_string);
+    let detail = format!("the origin ended the connection before its answer: {reason}");
+    let cause = Cause::HttpResponseIncomplete;
+    Error::answered(Side::Upstream, Stage::ResponseHead, 502, cause, detail)
+}
+
+fn tls_failure(failure: &UpstreamTlsFailure, dest: &str) -> Error {
+    let cause = match failure.kind {
+        FailureKind::Certificate => Cause::TlsCertificateError,
+        FailureKind::Alert => Cause::TlsAlertReceived,
+        FailureKind::Protocol => Cause::TlsProtocolError,
     };
-    let detail = format!("{}: {text}", origin.dest);
+    let detail = format!("{dest}: {}", failure.text);
     Error::answered(Side::Upstream, Stage::UpstreamTls, 502, cause, detail)
 }
 

@@ -36,7 +36,7 @@ pub use authority::{Authority, AuthorityError, AuthorityWarning, Origin};
 pub use insecure::insecure_client_config;
 pub use leaf::{Leaf, LeafName};
 pub use leaf_cache::{LeafCache, shared_ticketer};
-pub use upstream_failure::{FailureKind, UpstreamTlsFailure, explain};
+pub use upstream_failure::{FailureKind, UpstreamTlsFailure, explain, explain_read};
 pub use upstream_roots::{RootsError, RootsReport, RootsWarning, client_config, with_own_sessions};
 
 /// How TLS is spoken to origins.
@@ -48,5 +48,7 @@ pub type ServerTls = std::sync::Arc<rustls::ServerConfig>;
 /// What makes sessions resumable on any core.
 pub type Ticketer = std::sync::Arc<dyn rustls::server::ProducesTickets>;
 
-/// The one application protocol that both legs speak, as ALPN names it (RFC 7301 §6).
+/// The application protocol that both legs speak, as ALPN names it (RFC 7301 §6).
 const ALPN_HTTP_1_1: &[u8] = b"http/1.1";
+/// What a client offers that speaks nothing newer.
+const ALPN_HTTP_1_0: &[u8] = b"http/1.0";
