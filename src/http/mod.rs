@@ -1,8 +1,9 @@
 //! HTTP/1.1 as pure values: bytes in; heads, targets, framing, body ranges and our own replies out.
 //!
-//! Nothing here is async, opens a socket, looks at a clock or logs. `httparse` splits heads into tokens;
-//! what it is lax about (RFC 9112 §2.2, §5, §6, §7) is refused here, since a message that two parsers can
-//! read differently is a way past the scanner. A message goes through the files in this order:
+//! Nothing here is async, opens a socket, looks at a clock or logs. `httparse` splits heads into
+//! tokens; what it is lax about (RFC 9112 §2.2, §5, §6, §7) is refused here, since a message that
+//! two parsers can read differently is a way past the scanner. A message goes through the files in
+//! this order:
 //!
 //! ```text
 //! bytes ─▶ search   where does the head end, is it too long
