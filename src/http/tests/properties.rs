@@ -104,7 +104,7 @@ fn places() -> impl Strategy<Value = Vec<prop::sample::Index>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn nothing_panics(bytes in nearly_http(), noise in prop::collection::vec(any::<u8>(), 0..80)) {
