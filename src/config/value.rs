@@ -30,10 +30,9 @@ pub fn from_json(kind: Kind, json: &Json) -> Option<Value> {
     match (kind, json) {
         (Kind::Text, Json::String(text)) => text_value(text),
         (Kind::OptionalText, Json::String(text)) => Some(optional_text_value(text)),
-        (
-            Kind::OptionalText | Kind::OptionalPath | Kind::OptionalInteger { .. },
-            Json::Null,
-        ) => Some(Value::Unset),
+        (Kind::OptionalText | Kind::OptionalPath | Kind::OptionalInteger { .. }, Json::Null) => {
+            Some(Value::Unset)
+        }
         (Kind::Path | Kind::OptionalPath, Json::String(text)) => path_value(kind, text),
         (Kind::Boolean, Json::Bool(boolean)) => Some(Value::Boolean(*boolean)),
         (Kind::Integer { min, max } | Kind::OptionalInteger { min, max }, Json::Number(number)) => {

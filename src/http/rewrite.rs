@@ -100,6 +100,9 @@ pub fn write_request(
         }
     }
     write_once("Connection", &mut connection, out);
+    if let Some(authorization) = forwarding.relay.and_then(|relay| relay.authorization) {
+        write_field("Proxy-Authorization", authorization.as_bytes(), out);
+    }
     write_via(head.version, forwarding.via, out);
     out.extend_from_slice(b"\r\n");
 }
