@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 /// ISO 8601 as Python writes it, always with six digits: `2026-02-19T13:41:59.587248+00:00`.
-pub(super) fn iso8601(at: SystemTime) -> String {
+pub fn iso8601(at: SystemTime) -> String {
     let mut text = String::with_capacity(32);
     append_date(&mut text, utc(at), 'T');
     let micros = utc(at).subsec_nanosecond() / 1000;
