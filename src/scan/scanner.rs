@@ -2,7 +2,7 @@
 //!
 //! All work memory belongs to the core and is reused: the engine's scratch, the engine streams
 //! (reset, not reopened), the carried tails. The engine's callback only notes rule and end; what
-//! a hit means is decided after the scan, in [`confirm`](super::confirm).
+//! a hit means is decided after the scan, in `confirm`.
 
 use std::cell::Cell;
 use std::rc::Rc;
