@@ -424,6 +424,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_folded_onto_further_lines_is_hidden_with_the_first() {
+        let line = "aB3d".repeat(16);
+        for (fold, last) in [("\n", "abcdefgh"), ("\r\n", "ABCDEFGHIJ=="), ("\\n", "abcd")] {
+            let text = format!("{line}{fold}{line}{fold}{last}{fold}");
+            assert_eq!(masked(&text, false), format!("...{fold}...{fold}...{fold}"));
+        }
+        let short = &line[..FOLDED_LINE_BYTES[0] - 1];
+        assert_eq!(masked(&format!("{short}\nabcdefgh"), false), "...\nabcdefgh");
+    }
+
+    #[test]
     fn words_and_paths_are_not_runs() {
         for text in [
             "github.com/some-organisation/some-repository/blob/main/v2/README",

@@ -353,6 +353,28 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_whose_engine_was_lost_goes_on_at_the_right_place() {
+        struct Snippets(Vec<String>);
+        impl MatchSink for Snippets {
+            fn wants(&mut self, _rule: &'static Rule) -> bool {
+                true
+            }
+            fn found(&mut self, _rule: &'static Rule, snippet: String) {
+                self.0.push(snippet);
+            }
+        }
+        let scanner = scanner();
+        let mut snippets = Snippets(Vec::new());
+        let mut stream = scanner.open();
+        let mut buffer = PaddedBuffer::new();
+        stream.feed(buffer.fill(b"a first part; "), &mut snippets);
+        scanner.core.close_engine(stream.engine.take().unwrap());
+        stream.feed(buffer.fill(b"cat /etc/shadow now"), &mut snippets);
+        stream.finish(&mut snippets);
+        assert_eq!(snippets.0, ["a first part; cat /etc/shadow now"]);
+    }
+
+    #[test]
     fn windows_stay_within_their_bounds() {
         let database = Arc::new(Database::compile(&RULES).unwrap());
         for (asked, given) in [
