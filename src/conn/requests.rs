@@ -133,7 +133,8 @@ impl<'a> Requests<'a> {
                     answer::linger(client, self.deadline).await;
                     return Ok(());
                 }
-                Answered::Upgraded(upstream, sight) => {
+                Answered::Upgraded(upgraded) => {
+                    let (upstream, sight) = *upgraded;
                     drop(out);
                     let tunnel = tunnel::Tunnel { core: self.core, deadline: self.deadline };
                     return tunnel.relay(client, upstream, Some(&sight)).await;
@@ -331,7 +332,9 @@ impl<'a> Requests<'a> {
                     upstream.stream.abort();
                     return Err(error);
                 }
-                Outcome::Upgraded => return Ok(Answered::Upgraded(upstream, admitted.sight)),
+                Outcome::Upgraded => {
+                    return Ok(Answered::Upgraded(Box::new((upstream, admitted.sight))));
+                }
                 Outcome::Done { keep_client, keep_upstream } => {
                     if keep_upstream {
                         let mut pool = self.core.pool.borrow_mut();
@@ -379,7 +382,7 @@ impl<'a> Requests<'a> {
 
 enum Answered {
     Next(Next),
-    Upgraded(Leg, Sight),
+    Upgraded(Box<(Leg, Sight)>),
 }
 
 /// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of
