@@ -48,7 +48,16 @@ impl fmt::Display for ListenError {
 pub fn hold(address: SocketAddr) -> Result<Held, ListenError> {
     let failed =
         |cause: io::Error| ListenError { address, owner: owner_of_port(address.port()), cause };
-    let address = probe(address).map_err(failed)?;
+    let address = match TcpListener::bind(address) {
+        Ok(probe) => probe.local_addr().map_err(failed)?,
+        // Connections of an earlier run in TIME_WAIT: they keep a plain bind out, but not ours.
+        Err(error)
+            if error.kind() == io::ErrorKind::AddrInUse && nobody_listens(address.port()) =>
+        {
+            address
+        }
+        Err(error) => return Err(failed(error)),
+    };
     let hold = || -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_port(true)?;
@@ -58,43 +67,33 @@ pub fn hold(address: SocketAddr) -> Result<Held, ListenError> {
     Ok(Held { address, _socket: hold().map_err(failed)? })
 }
 
-/// The address, its port chosen, if nobody listens there.
-fn probe(address: SocketAddr) -> io::Result<SocketAddr> {
-    match TcpListener::bind(address) {
-        Ok(probe) => probe.local_addr(),
-        // Connections of an earlier run may linger in TIME_WAIT: they keep a plain bind away, but not ours.
-        Err(error)
-            if error.kind() == io::ErrorKind::AddrInUse
-                && listener_of_port(address.port()) == Some(None) =>
-        {
-            Ok(address)
-        }
-        Err(error) => Err(error),
-    }
+/// Whether /proc can be read and shows no listener on a port.
+fn nobody_listens(port: u16) -> bool {
+    let tables = socket_tables();
+    !tables.is_empty() && tables.iter().all(|table| listening_inode(table, port).is_none())
 }
 
-/// The inode of the socket that listens on a port, if there is one; None where /proc does not tell.
-fn listener_of_port(port: u16) -> Option<Option<u64>> {
-    let four = fs::read_to_string("/proc/net/tcp").ok()?;
-    // Without IPv6 there is no such table.
-    let six = fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
-    Some(listening_inode(&four, port).or_else(|| listening_inode(&six, port)))
+fn socket_tables() -> Vec<String> {
+    let paths = ["/proc/net/tcp", "/proc/net/tcp6"];
+    paths.iter().filter_map(|table| fs::read_to_string(table).ok()).collect()
 }
 
 /// `name (PID n)` of the process that listens on a port, as far as /proc lets us see.
 fn owner_of_port(port: u16) -> Option<String> {
-    let inode = listener_of_port(port)??;
+    let inode = socket_tables().iter().find_map(|table| listening_inode(table, port))?;
     let wanted = format!("socket:[{inode}]");
-    for process in fs::read_dir("/proc").ok()?.flatten() {
-        // Beside the processes there are links to our own, such as `self`.
-        let Ok(pid) = process.file_name().to_string_lossy().parse::<u32>() else { continue };
+    let is_process = |entry: &fs::DirEntry| {
+        entry.file_name().to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_digit()))
+    };
+    for process in fs::read_dir("/proc").ok()?.flatten().filter(is_process) {
         let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else { continue };
         let has_socket = descriptors
             .flatten()
             .any(|fd| fs::read_link(fd.path()).is_ok_and(|link| link.as_os_str() == &*wanted));
         if has_socket {
+            let pid = process.file_name();
             let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (PID {pid})", name.trim()));
+            return Some(format!("{} (PID {})", name.trim(), pid.to_string_lossy()));
         }
     }
     None

@@ -13,11 +13,14 @@
 //!       ─▶ rewrite  the head to send on, hop-by-hop fields removed
 //!       ─▶ body     which of the next bytes belong to it (`chunked` for that coding)
 //!          reply    what we answer ourselves
+//!          chain    what we ask another proxy
 //!          detect   what the first bytes in a tunnel are
 //! ```
 
 /// Which of the next bytes belong to a message, and which of those are data.
 pub mod body;
+/// Asking another proxy for a tunnel.
+pub mod chain;
 /// The chunked coding, byte by byte.
 mod chunked;
 /// What the first bytes inside a tunnel are.

@@ -18,6 +18,15 @@ pub struct Forwarding<'a> {
     pub default_port: u16,
     /// The name in an added Via field; none: none is added.
     pub via: Option<&'a str>,
+    /// Set where the request goes to another proxy.
+    pub relay: Option<Relay<'a>>,
+}
+
+/// A request for another proxy: its target stays, or becomes, absolute (RFC 9112 §3.2.2).
+#[derive(Clone, Copy, Debug)]
+pub struct Relay<'a> {
+    /// Our credentials for it, the value of Proxy-Authorization.
+    pub authorization: Option<&'a str>,
 }
 
 /// The client that a response goes to.
@@ -62,7 +71,11 @@ pub fn write_request(
 ) {
     out.extend_from_slice(head.method_name.as_bytes());
     out.push(b' ');
-    write_target(target, out);
+    if forwarding.relay.is_some() {
+        write_absolute(target, forwarding, out);
+    } else {
+        write_target(target, out);
+    }
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let nominations = Nominations::read(&head.fields);
     let mut connection = request_connection(plan);
@@ -87,6 +100,9 @@ pub fn write_request(
         }
     }
     write_once("Connection", &mut connection, out);
+    if let Some(authorization) = forwarding.relay.and_then(|relay| relay.authorization) {
+        write_field("Proxy-Authorization", authorization.as_bytes(), out);
+    }
     write_via(head.version, forwarding.via, out);
     out.extend_from_slice(b"\r\n");
 }
@@ -146,6 +162,16 @@ fn write_target(target: &Target<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// The target for a proxy: with scheme and authority, `*` as an empty path (RFC 9112 §3.2.4).
+fn write_absolute(target: &Target<'_>, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"http://");
+    out.extend_from_slice(host_text(target, forwarding).as_bytes());
+    match target {
+        Target::Asterisk | Target::Absolute { path: "*", .. } => {}
+        _ => write_target(target, out),
+    }
+}
+
 /// Whether the Host that came is the one to send: always, unless an absolute target overrules it
 /// with another authority (RFC 9112 §3.2.2). The same one keeps its spelling.
 fn keeps_host(value: &[u8], target: &Target<'_>) -> bool {
@@ -158,6 +184,11 @@ fn keeps_host(value: &[u8], target: &Target<'_>) -> bool {
 }
 
 fn write_host(name: &str, target: &Target<'_>, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
+    write_field(name, host_text(target, forwarding).as_bytes(), out);
+}
+
+/// The authority as Host spells it: without a port that goes without saying.
+fn host_text(target: &Target<'_>, forwarding: &Forwarding<'_>) -> String {
     let mut host = match target {
         Target::Absolute { raw_authority, .. } => raw_authority.trim_end_matches(':').to_owned(),
         _ => forwarding.host.to_string(),
@@ -166,7 +197,7 @@ fn write_host(name: &str, target: &Target<'_>, forwarding: &Forwarding<'_>, out:
     {
         host.truncate(host.rfind(':').unwrap_or(host.len()));
     }
-    write_field(name, host.as_bytes(), out);
+    host
 }
 
 fn write_framing(name: &str, body: BodyKind, out: &mut Vec<u8>) {

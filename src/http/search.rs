@@ -97,6 +97,9 @@ impl HeadSearch {
         }
         if self.lines == 0 {
             self.check_opening(line)?;
+            if !line.contains(&b' ') {
+                return Err(self.refuse(400, "malformed start line"));
+            }
         }
         self.lines += 1;
         if self.lines - 1 > self.limits.max_headers {

@@ -363,3 +363,85 @@ fn is_dense(run: &[u8]) -> bool {
         .count();
     4 * changes >= run.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text with its secrets replaced by their heads and `...`.
+    fn masked(text: &str, is_cut_after: bool) -> String {
+        let mut secrets = Vec::new();
+        Redactor::new().unwrap().find(text.as_bytes(), false, is_cut_after, &mut secrets);
+        let mut shown = String::new();
+        let mut at = 0;
+        for secret in secrets {
+            assert!(at <= secret.start && secret.start < secret.end);
+            shown.push_str(&text[at..secret.start + secret.shown]);
+            shown.push_str("...");
+            at = secret.end;
+        }
+        shown + &text[at..]
+    }
+
+    #[test]
+    fn a_head_is_at_most_its_bound_and_at_most_a_third() {
+        let shown = |text: &str| headed(text.as_bytes(), 0..text.len()).shown;
+        let long = "x".repeat(100);
+        assert_eq!(shown(&format!("sk-{}-{long}", "p".repeat(SECRET_HEAD_BYTES - 4))), 16);
+        assert_eq!(shown(&format!("sk-{}-{long}", "p".repeat(SECRET_HEAD_BYTES - 3))), 3);
+        assert_eq!(shown("sk-ant-45678901234567"), 7);
+        assert_eq!(shown("sk-ant-4567890123456"), 3);
+        assert_eq!(shown(&long), 0);
+        assert_eq!(shown(""), 0);
+    }
+
+    #[test]
+    fn runs_count_from_their_bound_on() {
+        let run = "0a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6";
+        assert_eq!(masked(&run[..RUN_BYTES], false), "...");
+        assert_eq!(masked(&run[..RUN_BYTES - 1], false), &run[..RUN_BYTES - 1]);
+        assert_eq!(masked(&run[..CUT_RUN_BYTES], true), "...");
+        assert_eq!(masked(&run[..CUT_RUN_BYTES - 1], true), &run[..CUT_RUN_BYTES - 1]);
+    }
+
+    #[test]
+    fn credentials_are_hidden_and_their_names_are_not() {
+        for (text, shown) in [
+            ("password=hunter2&user=me", "password=...&user=me"),
+            ("{\"password\":\"a \\\"b\\\" c\",\"x\":1}", "{\"password\":\"...\",\"x\":1}"),
+            ("{\\\"token\\\": \\\"a b\\\"}", "{\\\"token\\\": \\\"...\\\"}"),
+            ("Authorization: Bearer abcdefgh\r\nHost: x", "Authorization: Bearer ...\r\nHost: x"),
+            ("Cookie: a=b; c=d\r\nHost: x", "Cookie: ...\r\nHost: x"),
+            ("ftp://me:pw@host/x", "ftp://me:...@host/x"),
+            ("http://host:8080", "http://host:8080"),
+            ("client_secret%3Dabc", "client_secret%3D..."),
+            ("npm_abcdefghijkl", "npm_..."),
+            ("\"max_tokens\":1024,", "\"max_tokens\":1024,"),
+            ("risk-based and task-oriented", "risk-based and task-oriented"),
+        ] {
+            assert_eq!(masked(text, false), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_folded_onto_further_lines_is_hidden_with_the_first() {
+        let line = "aB3d".repeat(16);
+        for (fold, last) in [("\n", "abcdefgh"), ("\r\n", "ABCDEFGHIJ=="), ("\\n", "abcd")] {
+            let text = format!("{line}{fold}{line}{fold}{last}{fold}");
+            assert_eq!(masked(&text, false), format!("...{fold}...{fold}...{fold}"));
+        }
+        let short = &line[..FOLDED_LINE_BYTES[0] - 1];
+        assert_eq!(masked(&format!("{short}\nabcdefgh"), false), "...\nabcdefgh");
+    }
+
+    #[test]
+    fn words_and_paths_are_not_runs() {
+        for text in [
+            "github.com/some-organisation/some-repository/blob/main/v2/README",
+            "internationalization_and_localization_of_everything",
+            "/usr/local/lib/python3/dist-packages/somepackage/module",
+        ] {
+            assert_eq!(masked(text, false), text);
+        }
+    }
+}

@@ -179,6 +179,27 @@ fn one_match_with_many_ends_is_one() {
 }
 
 #[test]
+fn a_key_within_a_key_is_one_wherever_the_outer_one_is_cut() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let text = format!("sk-ant-{}sk-live-{}", key(1), key(2));
+    assert_eq!(oracle(text.as_bytes()).len(), 1);
+    for split in 0..text.len() {
+        let (first, second) = text.as_bytes().split_at(split);
+        assert_eq!(scan_pieces(&scanner, &[first, second]).found.len(), 1, "{split}");
+    }
+}
+
+#[test]
+fn a_word_that_the_search_range_cuts_is_no_word() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let rule = RULES.iter().find(|rule| rule.name == "reverse_shell").unwrap();
+    // The range begins at the `nc` of `xnc`, which would match up to 4444 if it were a word.
+    let blanks = rule.max_width - "nc nc4444 5555".len();
+    let text = format!("xnc nc{}4444 5555", " ".repeat(blanks));
+    assert!(scan_head(&scanner, text.as_bytes()).snippet().starts_with("xnc nc "));
+}
+
+#[test]
 fn distinct_matches_are_told_apart() {
     let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
     let text = "rm -rf /a; rm -rf /b; rm -rf /c";

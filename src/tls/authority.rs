@@ -1,9 +1,11 @@
-//! The local CA: made at the first start, loaded afterwards, signs the leaves that clients are shown.
+//! The local CA: made at the first start, loaded afterwards, signs the leaves that clients are
+//! shown.
 //!
 //! # What clients are sent
 //!
-//! The leaf and the CA's certificate. Clients need the leaf only, but with the CA's beside it those that pin it
-//! work, and an agent that does not trust it says "self-signed certificate in chain", not "unable to verify".
+//! The leaf and the CA's certificate. Clients need the leaf only, but with the CA's beside it those
+//! that pin it work, and an agent that does not trust it says "self-signed certificate in chain",
+//! not "unable to verify".
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -139,7 +141,8 @@ impl Authority {
         Ok((authority, origin))
     }
 
-    /// Makes a leaf for the name, valid from two days ago for under 200 days, and never longer than the CA.
+    /// Makes a leaf for the name, valid from two days ago for under 200 days, and never longer than
+    /// the CA.
     pub fn issue(&self, name: &LeafName, now: SystemTime) -> Result<Leaf, AuthorityError> {
         let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
         if now_secs > self.not_after_secs {
@@ -202,8 +205,9 @@ impl Authority {
         Ok(leaf.into())
     }
 
-    /// Leaves must name their issuer byte for byte as the CA names itself, or no client finds the one from
-    /// the other. rcgen writes names anew, and cannot write every one (two organisational units, say).
+    /// Leaves must name their issuer byte for byte as the CA names itself, or no client finds the
+    /// one from the other. rcgen writes names anew, and cannot write every one (two organisational
+    /// units, say).
     fn check_issuer_name(&self, now_secs: u64) -> Result<(), AuthorityError> {
         let path = &self.certificate_path;
         let bad = |problem| AuthorityError::BadCertificate { path: path.clone(), problem };
@@ -231,7 +235,8 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// TLS 1.2 and 1.3, HTTP/1.1, no early data, and nothing kept of a session but what its ticket carries.
+/// TLS 1.2 and 1.3, HTTP/1.1, no early data, and nothing kept of a session but what its ticket
+/// carries.
 fn server_config(provider: &Arc<CryptoProvider>) -> Result<ServerConfig, AuthorityError> {
     let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])

@@ -1,12 +1,13 @@
-//! The CA's certificate and key as a pair: found or made, read, and checked against each other and the clock.
+//! The CA's certificate and key as a pair: found or made, read, and checked against each other and
+//! the clock.
 //!
 //! # The two files
 //!
-//! `ca.key` is published before `ca.crt`, each whole or not at all and never over one that is there. So of
-//! two processes that start at once, the second takes up the first one's key, and both end with the same pair;
-//! and a crash between the two leaves a key alone, for which the next start makes the certificate. A
-//! certificate alone cannot come about that way, and is an error, as is everything broken: a CA that clients
-//! already trust is never replaced silently.
+//! `ca.key` is published before `ca.crt`, each whole or not at all and never over one that is
+//! there. So of two processes that start at once, the second takes up the first one's key, and both
+//! end with the same pair; and a crash between the two leaves a key alone, for which the next start
+//! makes the certificate. A certificate alone cannot come about that way, and is an error, as is
+//! everything broken: a CA that clients already trust is never replaced silently.
 
 use std::path::Path;
 
@@ -122,8 +123,8 @@ fn make_certificate(
     Ok(params.self_signed(key).map_err(crypto_error)?.pem())
 }
 
-/// The private key in a PEM file: PKCS#8, PKCS#1 (RSA, as the original ClawSec wrote it) or SEC1 (EC).
-/// RSA keys sign with SHA-256.
+/// The private key in a PEM file: PKCS#8, PKCS#1 (RSA, as the original ClawSec wrote it) or SEC1
+/// (EC). RSA keys sign with SHA-256.
 pub(super) fn read_key(pem: &[u8], path: &Path) -> Result<KeyPair, AuthorityError> {
     let bad = |problem| AuthorityError::BadKey { path: path.to_owned(), problem };
     // What the parsers say is dropped: it may quote the file.
@@ -133,7 +134,8 @@ pub(super) fn read_key(pem: &[u8], path: &Path) -> Result<KeyPair, AuthorityErro
         .map_err(|_| bad("holds a private key that is broken or of no known kind"))
 }
 
-/// Checks that the file holds one CA certificate, that it is in its time, and that the key is its own.
+/// Checks that the file holds one CA certificate, that it is in its time, and that the key is its
+/// own.
 pub(super) fn check_pair(
     pem: &[u8],
     key: KeyPair,

@@ -1,5 +1,5 @@
-//! The CA at its first start, at later ones, after crashes, beside a second process, and broken in each way;
-//! and what its leaves say.
+//! The CA at its first start, at later ones, after crashes, beside a second process, and broken in
+//! each way; and what its leaves say.
 
 use std::collections::HashSet;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -230,7 +230,8 @@ fn keys_of_every_kind_and_form_load() {
     }
 }
 
-/// What the CA in this directory fails with; it must name the file, quote no key and leave both as they are.
+/// What the CA in this directory fails with; it must name the file, quote no key and leave both as
+/// they are.
 fn failure(directory: &Path, names: &str) -> AuthorityError {
     let contents = |file: &str| std::fs::read(directory.join(file)).ok();
     let before = (contents("ca.crt"), contents("ca.key"));
@@ -454,8 +455,8 @@ fn a_subject_that_leaves_cannot_repeat_is_an_error() {
     let key = KeyPair::generate().unwrap();
     let pem_text = Fixture::default().certificate_pem(&key);
     let mut der = CertificateDer::from_pem_slice(pem_text.as_bytes()).unwrap().to_vec();
-    // The organisation's attribute type (2.5.4.10) becomes a second common name (2.5.4.3), of which rcgen
-    // keeps one.
+    // The organisation's attribute type (2.5.4.10) becomes a second common name (2.5.4.3), of which
+    // rcgen keeps one.
     let organisation = [0x06, 3, 0x55, 4, 0x0a];
     while let Some(at) = der.windows(5).position(|window| window == organisation) {
         der[at + 4] = 3;

@@ -1,5 +1,5 @@
-//! Whole handshakes in memory: rustls clients against our leaves, and our client configurations against origins
-//! of every wrong kind. And, where it is installed, OpenSSL's strict verification.
+//! Whole handshakes in memory: rustls clients against our leaves, and our client configurations
+//! against origins of every wrong kind. And, where it is installed, OpenSSL's strict verification.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,8 +18,8 @@ use super::{
     insecure_client_config, shared_ticketer, with_own_sessions,
 };
 
-/// Moves everything that either side wants to send until neither does, or one fails: the client's error
-/// first, since it is the one that is explained.
+/// Moves everything that either side wants to send until neither does, or one fails: the client's
+/// error first, since it is the one that is explained.
 fn shake_hands(client: &mut ClientConnection, server: &mut ServerConnection) -> Result<(), Error> {
     for _ in 0..20 {
         let mut bytes = Vec::new();

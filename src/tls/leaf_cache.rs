@@ -1,5 +1,6 @@
-//! A core's ready server configurations, one a name: made on the first use, kept while used, renewed before
-//! their leaf ends. Owned by one core, so that there is no lock, and one signing at a time.
+//! A core's ready server configurations, one a name: made on the first use, kept while used,
+//! renewed before their leaf ends. Owned by one core, so that there is no lock, and one signing at
+//! a time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,19 +13,20 @@ use rustls::sign::SingleCertAndKey;
 use super::authority::{Authority, AuthorityError};
 use super::leaf::{Leaf, LeafName, crypto_error};
 
-/// Makes the session tickets of all cores: stateless, so that a client may come back to any core. The keys
-/// change every six hours and are never stored. Its lock is taken for reading by all and for writing once in
-/// those six hours.
+/// Makes the session tickets of all cores: stateless, so that a client may come back to any core.
+/// The keys change every six hours and are never stored. Its lock is taken for reading by all and
+/// for writing once in those six hours.
 ///
-/// All names share it. rustls resumes a session for the SNI it was made for only; without SNI (addresses) a
-/// client could resume another address's session, but it is the same proxy that it has verified either way.
+/// All names share it. rustls resumes a session for the SNI it was made for only; without SNI
+/// (addresses) a client could resume another address's session, but it is the same proxy that it
+/// has verified either way.
 pub fn shared_ticketer() -> Result<Arc<dyn ProducesTickets>, AuthorityError> {
     rustls::crypto::aws_lc_rs::Ticketer::new().map_err(crypto_error)
 }
 
-/// The most recently used server configurations, as the clock algorithm sees it: each entry used since the
-/// hand last passed is spared once. A hit sets one bit; a miss in a full cache moves the hand by one entry on
-/// average, and once around at worst.
+/// The most recently used server configurations, as the clock algorithm sees it: each entry used
+/// since the hand last passed is spared once. A hit sets one bit; a miss in a full cache moves the
+/// hand by one entry on average, and once around at worst.
 pub struct LeafCache {
     authority: Arc<Authority>,
     /// What all names share; a clone of it shares its parts.
@@ -100,8 +102,8 @@ impl LeafCache {
         self.entries.is_empty()
     }
 
-    /// Puts the entry in the place of the one with its name, else in a new one, else in that of one that was
-    /// not used lately.
+    /// Puts the entry in the place of the one with its name, else in a new one, else in that of one
+    /// that was not used lately.
     fn keep(&mut self, entry: Entry, position: Option<usize>) {
         let position = match position {
             Some(position) => position,
@@ -119,7 +121,8 @@ impl LeafCache {
         }
     }
 
-    /// The position of the next entry that was not used since the hand last passed; the hand stands behind it.
+    /// The position of the next entry that was not used since the hand last passed; the hand stands
+    /// behind it.
     fn advance_to_unused(&mut self) -> usize {
         loop {
             let position = self.hand;

@@ -1,4 +1,5 @@
-//! TLS: the local CA and its leaves for clients, the roots that origins are verified against, and rustls over a socket.
+//! TLS: the local CA and its leaves for clients, the roots that origins are verified against, and
+//! rustls over a socket.
 //!
 //! Owns every certificate, key and rustls configuration. Knows nothing of HTTP, rules or findings.
 

@@ -1,5 +1,5 @@
-//! What the tests of this module share: authorities in temporary directories, keys in the forms of old, and
-//! certificates that we would never make ourselves. All keys are made at run time.
+//! What the tests of this module share: authorities in temporary directories, keys in the forms of
+//! old, and certificates that we would never make ourselves. All keys are made at run time.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -93,7 +93,8 @@ pub(super) fn rsa_key() -> KeyPair {
     KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap()
 }
 
-/// The key as `openssl genrsa -traditional` and the original ClawSec write it (RFC 8017 appendix A.1.2).
+/// The key as `openssl genrsa -traditional` and the original ClawSec write it (RFC 8017 appendix
+/// A.1.2).
 pub(super) fn pkcs1_pem(key: &KeyPair) -> String {
     pem("RSA PRIVATE KEY", &inner_key(key))
 }

@@ -1,5 +1,5 @@
-//! What a failed upstream handshake means, in words that help an agent or its owner. The peer's certificate and
-//! alerts are untrusted: what is repeated of them is plain ASCII and bounded.
+//! What a failed upstream handshake means, in words that help an agent or its owner. The peer's
+//! certificate and alerts are untrusted: what is repeated of them is plain ASCII and bounded.
 
 use std::io;
 
@@ -121,8 +121,8 @@ fn alert(description: AlertDescription) -> String {
         AlertDescription::CertificateRequired
         | AlertDescription::BadCertificate
         | AlertDescription::NoCertificate => format!(
-            "the server asks for a client certificate ({description:?}), which a proxy that decrypts \
-             cannot present: list the host in passthrough_hosts"
+            "the server asks for a client certificate ({description:?}), which a proxy that \
+             decrypts cannot present: list the host in passthrough_hosts"
         ),
         AlertDescription::HandshakeFailure => "the server refused the handshake \
             (HandshakeFailure): no cipher suite in common, or it wants a client certificate (then \

@@ -1,5 +1,6 @@
-//! The roots that origins are verified against: the system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` honoured), and
-//! those of the configuration's `upstream_ca_file`. Reads files at start, never afterwards.
+//! The roots that origins are verified against: the system's (`SSL_CERT_FILE` and `SSL_CERT_DIR`
+//! honoured), and those of the configuration's `upstream_ca_file`. Reads files at start, never
+//! afterwards.
 
 use std::fmt;
 use std::fs::File;
@@ -15,8 +16,8 @@ use rustls::{ClientConfig, RootCertStore};
 use super::named_roots::NamedRoots;
 use crate::limits::{ROOT_PROBLEMS_MAX, UPSTREAM_CA_FILE_MAX_BYTES, UPSTREAM_SESSIONS_MAX};
 
-/// Where the usual systems keep their bundle of roots, for when the environment points at no usable one:
-/// Debian and Arch; Fedora and Red Hat, new and old; openSUSE; Alpine.
+/// Where the usual systems keep their bundle of roots, for when the environment points at no usable
+/// one: Debian and Arch; Fedora and Red Hat, new and old; openSUSE; Alpine.
 const SYSTEM_BUNDLES: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -40,8 +41,8 @@ pub struct RootsReport {
 /// What the owner should know about the roots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RootsWarning {
-    /// The environment names our own CA as the only root, as it should for agents and not for us: the
-    /// system's roots are used instead.
+    /// The environment names our own CA as the only root, as it should for agents and not for us:
+    /// the system's roots are used instead.
     OwnCertificateOnly { source: String },
     /// A file or directory of roots could not be read.
     Unreadable { problem: String },
@@ -175,9 +176,10 @@ impl LoadedRoots {
     }
 }
 
-/// The configuration for connections to origins: verified, HTTP/1.1. `extra_roots_pem` is the configuration's
-/// `upstream_ca_file`, whose certificates are added to the system's; `own_certificate` is our CA's, which is no
-/// root for origins if it is the only one that the environment names.
+/// The configuration for connections to origins: verified, HTTP/1.1. `extra_roots_pem` is the
+/// configuration's `upstream_ca_file`, whose certificates are added to the system's;
+/// `own_certificate` is our CA's, which is no root for origins if it is the only one that the
+/// environment names.
 pub fn client_config(
     extra_roots_pem: Option<&Path>,
     own_certificate: Option<&CertificateDer<'_>>,

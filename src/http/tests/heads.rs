@@ -40,6 +40,8 @@ fn a_fault_is_refused_before_the_head_is_complete() {
     assert!(search.find(b"GET / HTTP/1.1\r\nHost: a\n").is_err(), "LF without CR");
     assert!(HeadSearch::request(LIMITS).find(b"\x16\x03\x01").is_err(), "TLS");
     assert!(HeadSearch::response(LIMITS).find(b"220 ").is_err(), "mail");
+    assert!(HeadSearch::request(LIMITS).find(b"PING\r\n").is_err(), "one word");
+    assert!(HeadSearch::response(LIMITS).find(b"HTT\r\n").is_err(), "half a version");
     assert_eq!(HeadSearch::request(LIMITS).find(b"\r"), Ok(None));
     assert_eq!(HeadSearch::response(LIMITS).find(b"HTTP"), Ok(None));
 }
