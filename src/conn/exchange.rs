@@ -274,9 +274,9 @@ impl Exchange<'_> {
             }
             let was_empty = unread.is_empty();
             let error = match unread.fill(upstream).await {
-                Ok(0) => unanswered(None, &self.sight.dest),
+                Ok(0) => unanswered(&self.sight.dest, None),
                 Ok(_) => continue,
-                Err(error) => unanswered(Some(&error), &self.sight.dest),
+                Err(error) => unanswered(&self.sight.dest, Some(error)),
             };
             return Err(match was_empty {
                 true => Outcome::Unanswered(error),

@@ -323,11 +323,11 @@ fn fold_length(text: &[u8], at: usize) -> usize {
 /// the run as a whole only by how often it changes between upper case, lower case and digits.
 fn judge_run(run: &[u8], start: usize, is_cut: bool, secrets: &mut Vec<Secret>) {
     let least = if is_cut { CUT_RUN_BYTES } else { RUN_BYTES };
-    if run.len() < least || !is_mixed(run) {
+    let is_strong = |part: &[u8]| part.len() >= least && looks_random(part, is_cut);
+    if !is_strong(run) {
         return;
     }
     let parts = || run.split(|byte| *byte == b'/');
-    let is_strong = |part: &[u8]| part.len() >= least && is_mixed(part);
     if !parts().any(is_strong) {
         if is_dense(run) {
             secrets.push(Secret { start, end: start + run.len(), shown: 0 });
@@ -343,25 +343,29 @@ fn judge_run(run: &[u8], start: usize, is_cut: bool, secrets: &mut Vec<Secret>) 
     }
 }
 
-fn is_mixed(run: &[u8]) -> bool {
-    run.iter().any(u8::is_ascii_digit) && run.iter().any(u8::is_ascii_alphabetic)
+/// Whether a run mixes letters and digits, or upper and lower case as no words do. Of a run that
+/// is cut off there is less to judge by, so less is enough.
+fn looks_random(run: &[u8], is_cut: bool) -> bool {
+    let is_mixed = run.iter().any(u8::is_ascii_digit) && run.iter().any(u8::is_ascii_alphabetic);
+    is_mixed || is_dense(run) || (is_cut && changes(run) >= 2)
 }
 
 /// Whether the kind of character changes at every fourth place or more: words do so rarely,
 /// base64 at 6 places of 10, hex at 5.
 fn is_dense(run: &[u8]) -> bool {
+    4 * changes(run) >= run.len()
+}
+
+/// How often lower case, upper case and digits follow each other directly.
+fn changes(run: &[u8]) -> usize {
     let kind = |byte: &u8| match byte {
         b'0'..=b'9' => 1,
         b'a'..=b'z' => 2,
         b'A'..=b'Z' => 3,
         _ => 0,
     };
-    let changes = run
-        .iter()
-        .zip(run.iter().skip(1))
-        .filter(|(one, next)| kind(one) * kind(next) > 0 && kind(one) != kind(next))
-        .count();
-    4 * changes >= run.len()
+    let pairs = run.iter().zip(run.iter().skip(1));
+    pairs.filter(|(one, next)| kind(one) * kind(next) > 0 && kind(one) != kind(next)).count()
 }
 
 #[cfg(test)]
@@ -432,6 +436,17 @@ mod tests {
         }
         let short = &line[..FOLDED_LINE_BYTES[0] - 1];
         assert_eq!(masked(&format!("{short}\nabcdefgh"), false), "...\nabcdefgh");
+    }
+
+    #[test]
+    fn a_run_without_digits_is_told_by_its_cases() {
+        let run = "luXKZrAqKMFcx/mMYSGb+PWRXroBGXFHWeNa";
+        assert_eq!(masked(run, false), "...");
+        for end in CUT_RUN_BYTES + 1..run.len() {
+            assert!(!masked(&run[..end], true).contains("XKZr"), "{end}");
+        }
+        let words = "getTheAccountInformationOfUsers";
+        assert_eq!(masked(words, false), words);
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! What a failed upstream handshake means, in words that help an agent or its owner. The peer's
 //! certificate and alerts are untrusted: what is repeated of them is plain ASCII and bounded.
 
-use std::io;
-
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 use time::OffsetDateTime;
@@ -43,12 +41,6 @@ pub fn explain(error: &Error, host: &str) -> UpstreamTlsFailure {
         other => (FailureKind::Protocol, protocol(other)),
     };
     UpstreamTlsFailure { kind, text: printable(&text) }
-}
-
-/// The same for an error of reading: a TLS 1.3 server judges the client after the client has done its part, so
-/// that a refusal arrives in place of the answer (RFC 8446 §4.4.2.4).
-pub fn explain_read(error: &io::Error, host: &str) -> Option<UpstreamTlsFailure> {
-    error.get_ref()?.downcast_ref::<Error>().map(|error| explain(error, host))
 }
 
 fn certificate(error: &CertificateError, host: &str) -> String {
