@@ -35,6 +35,7 @@ impl Source {
             };
             let removed = code[start..item_end].to_owned();
             let is_last = code[item_end..].trim().is_empty();
+            let item_end = if is_last { code.len() } else { item_end };
             let blank = if is_last { String::new() } else { lines_only(&removed) };
             code.replace_range(start..item_end, &blank);
             // A blanked character of several bytes is as many spaces: both texts have the same offsets.
