@@ -12,7 +12,7 @@ use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
 use super::inspect::Sight;
 use super::requests::{Requests, Route};
-use super::tunnel::Tunnel;
+use super::tunnel::{Content, Tunnel};
 use super::{answer, upstream};
 use crate::error::{Error, Side, Stage};
 use crate::finding::Protocol;
@@ -99,7 +99,7 @@ impl Connect<'_> {
                 log::info!("{} ▶ {}: tunnel, scanned raw", self.source, origin.dest);
                 let sight = self.sight(&origin, Protocol::Http);
                 let tunnel = Tunnel { core: self.core, deadline: self.deadline };
-                tunnel.relay(client, upstream, Some(&sight)).await
+                tunnel.relay(client, upstream, Content::Raw(&sight)).await
             }
         }
     }
@@ -195,7 +195,7 @@ impl Connect<'_> {
         self.core.counters.tunnels.add(1);
         log::info!("{} ▶ {}: tunnel, unread ({reason})", self.source, origin.dest);
         let tunnel = Tunnel { core: self.core, deadline: self.deadline };
-        tunnel.relay(client, upstream, None).await
+        tunnel.relay(client, upstream, Content::Unread).await
     }
 
     fn sight(&self, origin: &Origin, protocol: Protocol) -> Sight {

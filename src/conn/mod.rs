@@ -2,7 +2,7 @@
 //! branch between stages and every timeout is here; what a byte means is decided elsewhere.
 //!
 //! `serve` ▶ `requests` (one head after the other) ▶ `exchange` (one request and its response) or `connect`
-//! (what a tunnel carries) ▶ `tunnel` (bytes both ways).
+//! (what a tunnel carries) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them).
 
 pub mod answer;
 pub mod connect;
@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod requests;
 pub mod tunnel;
 pub mod upstream;
+pub mod websocket;
 
 use std::rc::Rc;
 

@@ -11,6 +11,7 @@ use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::exchange::{Exchange, Outcome, Request};
 use super::inspect::{Sight, scan_head};
+use super::tunnel::Content;
 use super::{answer, connect, tunnel, upstream};
 use crate::error::{Error, Side, Stage};
 use crate::finding::{Direction, Protocol};
@@ -22,6 +23,7 @@ use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, par
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, write_request};
 use crate::http::target::{Authority, Scheme, Target, parse_host_header, parse_target};
+use crate::http::websocket::Agreement;
 
 /// Where the requests of a connection go.
 pub enum Route {
@@ -132,10 +134,14 @@ impl<'a> Requests<'a> {
                     answer::linger(client, self.deadline).await;
                     return Ok(());
                 }
-                Answered::Upgraded(upstream, sight) => {
+                Answered::Upgraded(upstream, sight, websocket) => {
                     drop(out);
+                    let content = match &websocket {
+                        Some(agreement) => Content::WebSocket(&sight, agreement),
+                        None => Content::Raw(&sight),
+                    };
                     let tunnel = tunnel::Tunnel { core: self.core, deadline: self.deadline };
-                    return tunnel.relay(client, upstream, Some(&sight)).await;
+                    return tunnel.relay(client, upstream, content).await;
                 }
             }
         }
@@ -309,7 +315,9 @@ impl<'a> Requests<'a> {
                     upstream.stream.abort();
                     return Err(error);
                 }
-                Outcome::Upgraded => return Ok(Answered::Upgraded(upstream, admitted.sight)),
+                Outcome::Upgraded(websocket) => {
+                    return Ok(Answered::Upgraded(upstream, admitted.sight, websocket));
+                }
                 Outcome::Done { keep_client, keep_upstream } => {
                     if keep_upstream {
                         let mut pool = self.core.pool.borrow_mut();
@@ -357,7 +365,7 @@ impl<'a> Requests<'a> {
 
 enum Answered {
     Next(Next),
-    Upgraded(Leg, Sight),
+    Upgraded(Leg, Sight, Option<Agreement>),
 }
 
 /// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of
