@@ -251,6 +251,9 @@ impl<'a> Requests<'a> {
             }
             _ => {}
         }
+        if !self.may_come_from(head) {
+            return Destination::Refused(foreign_page());
+        }
         if plan.max_forwards == Some(0) {
             match head.method {
                 Method::Trace => return Destination::Reply(reply::trace(head, true)),
@@ -263,6 +266,17 @@ impl<'a> Requests<'a> {
         let forwarding = Forwarding { host: &host, default_port, via };
         write_request(head, &target, plan, &forwarding, out);
         Destination::Origin(origin)
+    }
+
+    /// Whether the page that sent a request, if one did, may use the gateway: 127.0.0.1 is within reach of
+    /// every page that a browser on this machine shows.
+    fn may_come_from(&self, head: &RequestHead<'_>) -> bool {
+        if !matches!(self.route, Route::Fixed { protocol: Protocol::Gateway, .. }) {
+            return true;
+        }
+        let allowed = &self.core.config.listen.gateway_allowed_origins;
+        let mut origins = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
+        origins.all(|(_, origin)| allowed.matches(origin))
     }
 
     /// One admitted request to its end.
@@ -378,6 +392,12 @@ fn may_repeat(admitted: &Admitted) -> bool {
 fn refusal(error: &HeadError) -> Error {
     let cause = Cause::HttpRequestError;
     Error::answered(Side::Client, Stage::RequestHead, error.status, cause, error.reason)
+}
+
+fn foreign_page() -> Error {
+    let cause = Cause::HttpRequestDenied;
+    let detail = "the page that sent this (Origin) is not in gateway_allowed_origins";
+    Error::answered(Side::Client, Stage::RequestHead, 403, cause, detail)
 }
 
 fn unroutable(detail: &str) -> Error {

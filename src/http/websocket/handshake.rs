@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::super::fields::{is_token_byte, list_items};
+use super::super::fields::list_items;
 use super::super::head::{RequestHead, ResponseHead};
 
 /// RFC 6455 §1.3: what the server appends to the client's key before it hashes it.
@@ -141,7 +141,7 @@ fn compression<'v>(parameters: impl Iterator<Item = &'v [u8]>) -> Option<Compres
 fn window_bits(value: &[u8]) -> Option<u8> {
     let quoted = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     let digits = quoted.unwrap_or(value);
-    if digits.first() == Some(&b'0') || !digits.iter().copied().all(is_token_byte) {
+    if digits.first() == Some(&b'0') || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let bits = std::str::from_utf8(digits).ok()?.parse().ok()?;
