@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use flate2::{Compress, Compression, FlushCompress};
 
 use crate::support::tls::{self, Shown};
-use crate::support::{Connection, Origin, Proxy};
+use crate::support::{Connection, Origin, Proxy, wait_until};
 
 pub const FIN: u8 = 0x80;
 pub const RSV1: u8 = 0x40;
@@ -51,17 +51,22 @@ pub fn frame(from: From, first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// A payload of permessage-deflate, without context of others.
 pub fn deflated(payload: &[u8]) -> Vec<u8> {
-    let mut engine = Compress::new(Compression::best(), false);
+    let mut blocks = blocks(payload, FlushCompress::Sync);
+    blocks.truncate(blocks.len() - 4);
+    blocks
+}
+
+/// So many MiB of one byte, to be followed by a payload.
+pub fn deflated_run(byte: u8, mib: usize) -> Vec<u8> {
+    // Behind a full flush nothing is referred to, so that the same can be repeated.
+    blocks(&vec![byte; 1024 * 1024], FlushCompress::Full).repeat(mib)
+}
+
+fn blocks(payload: &[u8], flush: FlushCompress) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() + 1024);
-    while engine.total_in() < payload.len() as u64 {
-        out.reserve(payload.len() / 100 + 1024);
-        let rest = &payload[engine.total_in() as usize..];
-        engine.compress_vec(rest, &mut out, FlushCompress::None).unwrap();
-    }
-    out.reserve(payload.len() / 100 + 1024);
-    engine.compress_vec(&[], &mut out, FlushCompress::Sync).unwrap();
-    assert!(out.ends_with(&[0, 0, 0xff, 0xff]));
-    out.truncate(out.len() - 4);
+    let mut engine = Compress::new(Compression::best(), false);
+    engine.compress_vec(payload, &mut out, flush).unwrap();
+    assert!(engine.total_in() == payload.len() as u64 && out.ends_with(&[0, 0, 0xff, 0xff]));
     out
 }
 
@@ -98,11 +103,12 @@ pub const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate; \
 
 /// A WebSocket through a proxy of its own, with both ends in the test's hands.
 pub struct Joined {
-    pub proxy: Proxy,
-    pub dest: String,
+    // In this order they end: the proxy has nothing to wait for.
     client: Connection,
     to_server: Sender<Order>,
     from_server: Receiver<Vec<u8>>,
+    pub proxy: Proxy,
+    pub dest: String,
     _origin: Origin,
 }
 
@@ -154,7 +160,7 @@ impl Joined {
         ));
         let head = client.receive_head();
         assert!(head.start.starts_with("HTTP/1.1 101 "), "{head:?}");
-        Joined { proxy, dest, client, to_server, from_server, _origin: origin }
+        Joined { client, to_server, from_server, proxy, dest, _origin: origin }
     }
 
     /// Sends bytes in pieces of at most `piece`; they must arrive as they were sent.
@@ -182,9 +188,16 @@ impl Joined {
         self.pass_in_pieces(from, bytes, usize::MAX);
     }
 
-    /// A counter of the running proxy.
+    /// A counter, as the proxy last told it.
     pub fn count(&self, name: &str) -> u64 {
         let status = self.proxy.status();
         status["counters"][name].as_u64().unwrap_or_else(|| panic!("{name} in {status}"))
+    }
+
+    /// Waits until the proxy tells these counters.
+    pub fn wait_for_counts(&self, counts: &[(&str, u64)]) {
+        wait_until(&format!("counters {counts:?}"), || {
+            counts.iter().all(|(name, count)| self.count(name) == *count)
+        });
     }
 }
