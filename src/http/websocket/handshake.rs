@@ -2,8 +2,7 @@
 //! extensions (§9.1, RFC 7692 §7.1). The response alone decides, since it names what was taken of the offers.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use data_encoding::BASE64;
 
 use super::super::fields::list_items;
 use super::super::head::{RequestHead, ResponseHead};
@@ -81,7 +80,7 @@ fn is_proven(request: &RequestHead<'_>, response: &ResponseHead<'_>) -> bool {
         return false;
     };
     let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key, KEY_SUFFIX].concat());
-    BASE64_STANDARD.encode(hash).as_bytes() == accept
+    BASE64.encode(hash.as_ref()).as_bytes() == accept
 }
 
 fn extensions(response: &ResponseHead<'_>) -> Extensions {
