@@ -99,6 +99,8 @@ pub const KEYS: &[Key] = &[
     key("max_headers", Kind::Integer { min: 1, max: HEADERS_MAX as u64 }),
     key("max_requests_per_connection", Kind::Integer { min: 0, max: u64::MAX }),
     key("add_via", Kind::Boolean),
+    key("add_forwarded", Kind::Boolean),
+    key("host_mismatch", Kind::Text),
     key("http_proxy_port", ANY_PORT),
     key("enable_ssh_watcher", Kind::Ignored),
     key("ssh_poll_interval", Kind::Ignored),

@@ -165,6 +165,20 @@ pub struct HttpConfig {
     pub detect_timeout: Duration,
     /// `add_via`: whether a `Via` header is added to forwarded messages.
     pub add_via: bool,
+    /// `add_forwarded`: whether a `Forwarded` header (RFC 7239) tells origins the client's address.
+    pub add_forwarded: bool,
+    /// `host_mismatch`.
+    pub host_mismatch: HostMismatch,
+}
+
+/// What is done when CONNECT, the TLS server name and the Host field do not name the same host: the way around
+/// a rule that looks at one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostMismatch {
+    /// It is logged, and forwarded to the host that CONNECT named.
+    Log,
+    /// It is logged and refused: 421 to a request, the end of a handshake.
+    Refuse,
 }
 
 impl HttpConfig {

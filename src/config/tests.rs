@@ -73,6 +73,10 @@ fn without_any_source_the_defaults_are_the_originals() {
     assert_eq!(config.http.detect_timeout, Duration::from_millis(250));
     assert_eq!(config.http.max_requests_per_connection, 0);
     assert!(!config.http.add_via);
+    assert!(!config.http.add_forwarded);
+    assert_eq!(config.http.host_mismatch, HostMismatch::Log);
+    assert!(config.http.response_timeout_overrides.is_empty());
+    assert_eq!(config.chain.proxy, None);
     assert_eq!(format!("{:?}", file("{}").unwrap().0), format!("{config:?}"));
 }
 
@@ -104,7 +108,9 @@ fn every_key_reaches_its_field() {
             "client_idle_timeout_secs": 5, "body_idle_timeout_secs": 6,
             "upstream_idle_timeout_secs": 7, "tunnel_idle_timeout_secs": 8,
             "detect_timeout_ms": 9, "max_head_bytes": 2048, "max_headers": 10,
-            "max_requests_per_connection": 11, "add_via": true, "dedup_window_secs": 0.25,
+            "max_requests_per_connection": 11, "add_via": true, "add_forwarded": true, "host_mismatch": "Refuse",
+            "response_timeout_overrides": {"slow.example": 1200},
+            "upstream_proxy": "http://proxy.example:3128", "no_proxy": ["*.internal"], "dedup_window_secs": 0.25,
             "enable_ssh_watcher": false, "ssh_poll_interval": 5, "proxy_host": "::1"}"#,
     );
     assert_eq!(config.runtime.workers, Some(3));
@@ -130,7 +136,13 @@ fn every_key_reaches_its_field() {
     assert_eq!(http.detect_timeout, Duration::from_millis(9));
     assert_eq!((http.max_head_bytes, http.max_headers), (2048, 10));
     assert_eq!(http.max_requests_per_connection, 11);
-    assert!(http.add_via);
+    assert!(http.add_via && http.add_forwarded);
+    assert_eq!(http.host_mismatch, HostMismatch::Refuse);
+    assert_eq!(http.response_timeout_of("slow.example"), Duration::from_secs(1200));
+    assert_ne!(http.response_timeout_of("other.example"), Duration::from_secs(1200));
+    let chain = &config.chain;
+    assert_eq!(chain.proxy_for("a.example").map(|proxy| proxy.port), Some(3128));
+    assert_eq!(chain.proxy_for("a.internal"), None);
     assert_eq!(config.report.dedup_window, Duration::from_millis(250));
     assert_eq!(config.listen.proxy, Some("[::1]:8888".parse().unwrap()));
 }

@@ -14,6 +14,7 @@ use super::inspect::Sight;
 use super::requests::{Requests, Route};
 use super::tunnel::{Content, Tunnel};
 use super::{answer, upstream};
+use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Protocol;
 use crate::forward::leg::Leg;
@@ -151,25 +152,34 @@ impl Connect<'_> {
             let hello = Hello::read(tcp, unread.take(), &self.core.buffers).await?;
             asked = hello.server_name();
             let name = asked.as_deref().unwrap_or(&origin.host);
+            if self.is_refused(name, &origin) {
+                return Ok(None);
+            }
             let Some(config) = self.core.server_tls(name) else { return Ok(None) };
             hello.accept(config).await.map(Some)
         };
         let stream = match self.deadline.within(wait, handshake).await {
             Ok(Ok(Some(stream))) => stream,
-            Ok(Ok(None)) => return Err(silent("no certificate could be made")),
+            Ok(Ok(None)) => return Err(silent("the server name is refused")),
             Ok(Err(error)) => return Err(self.rejected(&origin, &error)),
             Err(_) => return Err(silent("the handshake did not end in time")),
         };
         self.core.counters.client_handshakes.add(1);
         let name = asked.as_deref().unwrap_or(&origin.host);
-        if name != origin.host {
-            log::info!("{} ▶ {}: TLS asks for {name}", self.source, origin.dest);
-        }
         let origin = Rc::new(origin.encrypted(name));
         let spare = dialled.and_then(into_spare);
         let route = Route::Fixed { origin, protocol: Protocol::Https, spare };
         let client = Leg::new(stream, &self.core.buffers);
         Box::pin(Requests::new(self.core, self.deadline, self.source, route).serve(client)).await
+    }
+
+    /// Whether a server name other than the CONNECT host's is refused. An address says nothing of a name.
+    fn is_refused(&self, name: &str, origin: &Origin) -> bool {
+        if name == origin.host.trim_end_matches('.') || origin.host.parse::<IpAddr>().is_ok() {
+            return false;
+        }
+        log::warn!("{} ▶ {}: TLS asks for {name}", self.source, origin.dest);
+        self.core.config.http.host_mismatch == HostMismatch::Refuse
     }
 
     /// What a client's failed handshake means; a leaf it does not trust is reported once a host.

@@ -1,6 +1,7 @@
 //! The requests of one client connection, one after the other: read a head, decide, find a connection to the
 //! origin, run the exchange, and again.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use super::exchange::{Exchange, Outcome, Request};
 use super::inspect::{Sight, scan_head};
 use super::tunnel::Content;
 use super::{answer, connect, tunnel, upstream};
+use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
 use crate::finding::{Direction, Protocol};
 use crate::forward::leg::Leg;
@@ -46,6 +48,8 @@ pub struct Requests<'a> {
     pub source: IpAddr,
     pub route: Route,
     served: u64,
+    /// A Host field that names somebody else is logged once a connection.
+    mismatch_told: Cell<bool>,
 }
 
 /// What a request's head decided.
@@ -94,7 +98,7 @@ impl<'a> Requests<'a> {
         source: IpAddr,
         route: Route,
     ) -> Requests<'a> {
-        Requests { core, deadline, source, route, served: 0 }
+        Requests { core, deadline, source, route, served: 0, mismatch_told: Cell::new(false) }
     }
 
     /// Serves until the connection ends, or becomes a tunnel.
@@ -268,6 +272,9 @@ impl<'a> Requests<'a> {
         if !self.may_come_from(head) {
             return Destination::Refused(foreign_page());
         }
+        if inside && let Some(error) = self.mismatch(head, &origin) {
+            return Destination::Refused(error);
+        }
         if plan.max_forwards == Some(0) {
             match head.method {
                 Method::Trace => return Destination::Reply(reply::trace(head, true)),
@@ -281,7 +288,8 @@ impl<'a> Requests<'a> {
         let relay = proxy
             .filter(|_| origin.way == Way::Relayed)
             .map(|proxy| Relay { authorization: proxy.authorization.as_deref() });
-        let forwarding = Forwarding { host: &host, default_port, via, relay };
+        let forwarded_for = self.core.config.http.add_forwarded.then_some(self.source);
+        let forwarding = Forwarding { host: &host, default_port, via, forwarded_for, relay };
         write_request(head, &target, plan, &forwarding, out);
         Destination::Origin(origin)
     }
@@ -295,6 +303,30 @@ impl<'a> Requests<'a> {
         let allowed = &self.core.config.listen.gateway_allowed_origins;
         let mut origins = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
         origins.all(|(_, origin)| allowed.matches(origin))
+    }
+
+    /// Whether the Host field names somebody else than the tunnel's ends do, and that is refused.
+    fn mismatch(&self, head: &RequestHead<'_>, origin: &Origin) -> Option<Error> {
+        let server_name = origin.server_name.as_deref()?;
+        let field = head.get("host")?;
+        let host = host_of(field);
+        let named = [server_name, origin.host.as_str()];
+        if named.iter().any(|name| host.eq_ignore_ascii_case(name.as_bytes())) {
+            return None;
+        }
+        let detail = format!(
+            "Host {} inside a connection to {} ({server_name})",
+            String::from_utf8_lossy(host),
+            origin.dest
+        );
+        if !self.mismatch_told.replace(true) {
+            log::warn!("{}: {detail}", self.source);
+        }
+        let refuses = self.core.config.http.host_mismatch == HostMismatch::Refuse;
+        refuses.then(|| {
+            let (stage, cause) = (Stage::RequestHead, Cause::HttpRequestDenied);
+            Error::answered(Side::Client, stage, 421, cause, detail)
+        })
     }
 
     /// One admitted request to its end.
@@ -411,6 +443,15 @@ enum Answered {
 fn may_repeat(admitted: &Admitted) -> bool {
     admitted.method.is_idempotent()
         && matches!(admitted.plan.body, BodyKind::None | BodyKind::Length(0))
+}
+
+/// A Host field's value without its port and the brackets of an IPv6 address.
+fn host_of(field: &[u8]) -> &[u8] {
+    let end = match field.strip_prefix(b"[") {
+        Some(rest) => return rest.split(|byte| *byte == b']').next().unwrap_or(rest),
+        None => field.iter().rposition(|byte| *byte == b':').unwrap_or(field.len()),
+    };
+    field.get(..end).unwrap_or(field)
 }
 
 fn refusal(error: &HeadError) -> Error {

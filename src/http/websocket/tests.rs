@@ -236,15 +236,24 @@ fn frames_are_read_at_every_split() {
     assert_eq!(read(&mut reader, &bytes, &[1], 3).messages, messages);
 }
 
-#[test]
-fn invalid_frames_are_told_by_their_fault() {
+/// An invalid frame: its name, who sends it, whether compression was agreed on, the bytes, the fault.
+type Invalid = (&'static str, Sender, bool, Vec<u8>, InvalidFrame);
+
+fn masked(first: u8) -> Vec<u8> {
+    frame(first, Some([9, 9, 9, 9]), b"x")
+}
+
+fn plain(first: u8, payload: &[u8]) -> Vec<u8> {
+    frame(first, None, payload)
+}
+
+/// Headers that are invalid whatever came before.
+fn invalid_headers() -> Vec<Invalid> {
     use InvalidFrame::*;
-    let key = [9, 9, 9, 9];
-    let masked = |first| frame(first, Some(key), b"x");
-    let plain = |first, payload: &[u8]| frame(first, None, payload);
-    let compression = agreed(FRESH);
     let (server, client) = (Sender::Server, Sender::Client);
-    let table: Vec<(&str, Sender, bool, Vec<u8>, InvalidFrame)> = vec![
+    let short_in_64_bits = vec![0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+    let top_bit = vec![0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0];
+    vec![
         ("rsv2", server, true, plain(FIN | 0x20 | TEXT, b""), ReservedBits),
         ("rsv3", server, true, plain(FIN | 0x10 | TEXT, b""), ReservedBits),
         ("all reserved bits", client, true, masked(0xf0 | TEXT), ReservedBits),
@@ -258,47 +267,42 @@ fn invalid_frames_are_told_by_their_fault() {
         ("close in fragments", client, false, masked(CLOSE), FragmentedControl),
         ("long ping", server, false, plain(FIN | PING, &[0; 126]), LongControl),
         ("long close", server, false, plain(FIN | CLOSE, &[0; 70_000]), LongControl),
-        ("continuation first", server, false, plain(FIN, b"x"), StrayContinuation),
-        (
-            "continuation of a whole message",
-            server,
-            false,
-            [plain(FIN | TEXT, b"x"), plain(CONTINUATION, b"y")].concat(),
-            StrayContinuation,
-        ),
-        (
-            "two messages at once",
-            server,
-            false,
-            [plain(TEXT, b"x"), plain(FIN | PING, b""), plain(FIN | TEXT, b"y")].concat(),
-            UnfinishedMessage,
-        ),
         ("125 in 16 bits", server, false, vec![0x82, 126, 0, 125], LengthNotMinimal),
-        (
-            "65535 in 64 bits",
-            server,
-            false,
-            vec![0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
-            LengthNotMinimal,
-        ),
-        ("the top bit", server, false, vec![0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0], LengthTooLarge),
+        ("65535 in 64 bits", server, false, short_in_64_bits, LengthNotMinimal),
+        ("the top bit", server, false, top_bit, LengthTooLarge),
         ("compressed unasked", server, false, plain(FIN | RSV1 | TEXT, b""), CompressedUnasked),
         ("a compressed ping", server, true, plain(FIN | RSV1 | PING, b""), CompressedUnasked),
-        (
-            "the flag on a continuation",
-            server,
-            true,
-            [plain(RSV1 | TEXT, b"\0"), plain(FIN | RSV1, b"\0")].concat(),
-            CompressedUnasked,
-        ),
-    ];
-    for (name, sender, is_compressed, bytes, fault) in table {
+    ]
+}
+
+/// Frames that are invalid where they stand.
+fn invalid_sequences() -> Vec<Invalid> {
+    use InvalidFrame::*;
+    let server = Sender::Server;
+    let behind_whole = [plain(FIN | TEXT, b"x"), plain(CONTINUATION, b"y")].concat();
+    let in_between = [plain(TEXT, b"x"), plain(FIN | PING, b""), plain(FIN | TEXT, b"y")].concat();
+    let flagged = [plain(RSV1 | TEXT, b"\0"), plain(FIN | RSV1, b"\0")].concat();
+    vec![
+        ("continuation first", server, false, plain(FIN, b"x"), StrayContinuation),
+        ("continuation of a whole message", server, false, behind_whole, StrayContinuation),
+        ("two messages at once", server, false, in_between, UnfinishedMessage),
+        ("the flag on a continuation", server, true, flagged, CompressedUnasked),
+    ]
+}
+
+#[test]
+fn invalid_frames_are_told_by_their_fault() {
+    let compression = agreed(FRESH);
+    for (name, sender, is_compressed, bytes, fault) in
+        invalid_headers().into_iter().chain(invalid_sequences())
+    {
         let compression = is_compressed.then_some(&compression);
         for piece in [1, usize::MAX] {
             let said = read(&mut Reader::new(sender, compression), &bytes, &[piece], 64);
             assert_eq!(said.invalid, Some(fault), "{name}");
         }
-        let before = frame(FIN | TEXT, (sender == client).then_some(key), b"before");
+        let mask = (sender == Sender::Client).then_some([9, 9, 9, 9]);
+        let before = frame(FIN | TEXT, mask, b"before");
         let said = read_whole(sender, compression, &[before, bytes].concat());
         assert_eq!(said.messages.first().map(Vec::as_slice), Some(&b"before"[..]), "{name}");
     }
