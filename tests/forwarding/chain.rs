@@ -1,7 +1,7 @@
 //! Another proxy behind this one: absolute-form and CONNECT, credentials, exceptions, refusals.
 
-use crate::support::tls::{self, Shown};
 use crate::support::connection::lossy;
+use crate::support::tls::{self, Shown};
 use crate::support::{Connection, Origin, Proxy, Reply, json};
 
 const CREDENTIALS: &str = "Basic dXNlcjpwYXNzd29yZA==";
