@@ -54,3 +54,18 @@ pub async fn serve(core: Rc<Core>, tcp: Tcp, door: Door) {
         log::debug!("{source}: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_output<A, B, C, F>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        let size = size_of_output(serve);
+        assert!(size <= crate::limits::CONNECTION_TASK_MAX_BYTES, "{size} bytes");
+    }
+}

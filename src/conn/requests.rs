@@ -17,6 +17,7 @@ use super::{answer, connect, tunnel, upstream};
 use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
 use crate::finding::{Direction, Protocol};
+use crate::forward::buffer::Scratch;
 use crate::forward::leg::Leg;
 use crate::forward::origin::{Origin, Way};
 use crate::forward::tcp::Tcp;
@@ -61,6 +62,8 @@ struct Admitted {
     plan: RequestPlan,
     sight: Sight,
     destination: Destination,
+    /// The head as it goes upstream.
+    forwarded: Scratch,
 }
 
 enum Destination {
@@ -103,10 +106,8 @@ impl<'a> Requests<'a> {
 
     /// Serves until the connection ends, or becomes a tunnel.
     pub async fn serve(mut self, mut client: Leg) -> Result<(), Error> {
-        let mut out = self.core.scratch.lend();
         loop {
-            out.bytes.clear();
-            let admitted = match self.next_request(&mut client, &mut out.bytes).await {
+            let admitted = match self.next_request(&mut client).await {
                 Awaited::Admitted(admitted) => admitted,
                 Awaited::End => {
                     client.stream.finish().await;
@@ -124,12 +125,12 @@ impl<'a> Requests<'a> {
             self.core.counters.requests.add(1);
             client.unread.consume(admitted.len);
             if let Destination::Tunnel(authority) = admitted.destination {
-                drop(out);
                 let Requests { core, deadline, source, .. } = self;
                 let connect = connect::Connect { core, deadline, source, authority };
                 return connect.run(client).await;
             }
-            match self.answer(&mut client, *admitted, &out.bytes).await? {
+            // Boxed, so that a connection that waits for its next request is small.
+            match Box::pin(self.answer(&mut client, *admitted)).await? {
                 Answered::Next(Next::Request) => {}
                 Answered::Next(Next::Close) => {
                     client.stream.finish().await;
@@ -141,20 +142,20 @@ impl<'a> Requests<'a> {
                 }
                 Answered::Upgraded(upgraded) => {
                     let (upstream, sight, websocket) = *upgraded;
-                    drop(out);
                     let content = match &websocket {
                         Some(agreement) => Content::WebSocket(&sight, agreement),
                         None => Content::Raw(&sight),
                     };
                     let tunnel = tunnel::Tunnel { core: self.core, deadline: self.deadline };
-                    return tunnel.relay(client, upstream, content).await;
+                    // Boxed, so that a connection that is no tunnel is small.
+                    return Box::pin(tunnel.relay(client, upstream, content)).await;
                 }
             }
         }
     }
 
     /// Waits for a whole head: patiently for its first byte, with one deadline for the rest.
-    async fn next_request(&mut self, client: &mut Leg, out: &mut Vec<u8>) -> Awaited {
+    async fn next_request(&mut self, client: &mut Leg) -> Awaited {
         let http = &self.core.config.http;
         let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
         let mut search = HeadSearch::request(limits);
@@ -162,7 +163,7 @@ impl<'a> Requests<'a> {
         loop {
             let found = search.find(client.unread.bytes());
             let admitted = match found {
-                Ok(Some(_)) => self.admit(client, &limits, out),
+                Ok(Some(_)) => self.admit(client, &limits),
                 Ok(None) => Ok(None),
                 Err(error) => Err(error),
             };
@@ -195,14 +196,8 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// Decides about the head at the front of what was read; None while it is not there whole. The head as it
-    /// goes upstream is left in `out`.
-    fn admit(
-        &self,
-        client: &Leg,
-        limits: &HeadLimits,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Admitted>, HeadError> {
+    /// Decides about the head at the front of what was read; None while it is not there whole.
+    fn admit(&self, client: &Leg, limits: &HeadLimits) -> Result<Option<Admitted>, HeadError> {
         let Some(chunk) = client.unread.chunk() else { return Ok(None) };
         let Some(head) = parse_request(chunk.bytes(), limits)? else { return Ok(None) };
         let target = parse_target(head.method, head.target)?;
@@ -211,7 +206,8 @@ impl<'a> Requests<'a> {
         let sight =
             Sight { protocol, source: self.source, dest: std::sync::Arc::clone(&origin.dest) };
         scan_head(self.core, &sight, Direction::Outbound, chunk, head.len);
-        let destination = self.decide(&head, target, &plan, origin, out);
+        let mut forwarded = self.core.scratch.lend();
+        let destination = self.decide(&head, target, &plan, origin, &mut forwarded.bytes);
         Ok(Some(Admitted {
             len: head.len,
             method: head.method,
@@ -219,6 +215,7 @@ impl<'a> Requests<'a> {
             plan,
             sight,
             destination,
+            forwarded,
         }))
     }
 
@@ -330,12 +327,7 @@ impl<'a> Requests<'a> {
     }
 
     /// One admitted request to its end.
-    async fn answer(
-        &mut self,
-        client: &mut Leg,
-        admitted: Admitted,
-        head: &[u8],
-    ) -> Result<Answered, Error> {
+    async fn answer(&mut self, client: &mut Leg, admitted: Admitted) -> Result<Answered, Error> {
         let origin = match &admitted.destination {
             Destination::Origin(origin) => Rc::clone(origin),
             Destination::Reply(bytes) => {
@@ -352,7 +344,7 @@ impl<'a> Requests<'a> {
             method: admitted.method,
             version: admitted.version,
             plan: &admitted.plan,
-            head,
+            head: &admitted.forwarded.bytes,
             may_stay: !self.is_last(),
         };
         let core = Rc::clone(self.core);
