@@ -1,10 +1,15 @@
 """An echo server of `websockets`, for one port that it prints; arguments: none, or a certificate chain and its key."""
 
 import asyncio
+import logging
 import ssl
 import sys
 
 from websockets.asyncio.server import serve
+
+
+# Clients that break the protocol on purpose are no news.
+logging.getLogger("websockets").setLevel(logging.CRITICAL)
 
 
 async def echo(socket):

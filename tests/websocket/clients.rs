@@ -9,8 +9,13 @@ use crate::frames::Way;
 use crate::support::run::run;
 use crate::support::samples::sample;
 use crate::support::tls::{self, Shown};
-use crate::support::{Proxy, json};
+use crate::support::{Proxy, json, wait_for};
 use tempfile::TempDir;
+
+/// A Python program of `.venv`.
+pub fn python_program(name: &str) -> Command {
+    Command::new(installed(root().join(".venv/bin").join(name)))
+}
 
 /// Fails where something is missing that `make test` installs.
 fn installed(path: PathBuf) -> PathBuf {
@@ -36,7 +41,7 @@ impl Language {
         let folder = root().join("tests/clients");
         match self {
             Language::Python => {
-                let mut python = Command::new(installed(root().join(".venv/bin/python")));
+                let mut python = python_program("python");
                 python.arg(folder.join(format!("{name}.py")));
                 python
             }
@@ -120,7 +125,10 @@ fn exercise(client: Language, server: Language, way: Way) {
         assert_eq!(found.count(), sent, "{what}, {direction}: {findings:?}");
     }
     assert_eq!(findings.len(), 2 * sent, "{what}: {findings:?}");
-    let counters = &proxy.status()["counters"];
+    let counters = wait_for("the counters", || {
+        let counters = proxy.status()["counters"].take();
+        (counters["websockets"] == sent).then_some(counters)
+    });
     for name in ["websockets_unread", "websocket_messages_unread", "bytes_unscanned"] {
         assert_eq!(counters[name], 0, "{what}: {counters}");
     }
