@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clients;
+mod conformance;
 mod frames;
 mod gateway_origin;
 mod reading;

@@ -528,7 +528,11 @@ proptest! {
         let mut reader = Reader::new(sender, compression.as_ref());
         let cut = read(&mut reader, &bytes, &pieces, 64);
         prop_assert_eq!(&whole.invalid, &cut.invalid);
-        prop_assert_eq!(&whole.messages, &cut.messages);
+        // How much of a malformed message was understood depends on where the bytes were split.
+        if whole.reasons.is_empty() {
+            prop_assert_eq!(&whole.messages, &cut.messages);
+        }
+        prop_assert_eq!(&whole.reasons, &cut.reasons);
         prop_assert_eq!(&whole.controls, &cut.controls);
     }
 
