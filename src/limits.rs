@@ -265,7 +265,8 @@ pub const METHOD_MAX_BYTES: usize = 64;
 /// The longest host in a target or a Host field (RFC 1035 §2.3.4).
 pub const HOST_MAX_BYTES: usize = 255;
 
-/// The most options in all Connection fields of a head, so that removing what they nominate stays cheap.
+/// The most options in all Connection fields of a head, so that removing what they nominate stays
+/// cheap.
 pub const CONNECTION_OPTIONS_MAX: usize = 64;
 
 /// Hexadecimal digits of a chunk size: what a u64 holds.

@@ -48,9 +48,16 @@ impl fmt::Display for ListenError {
 pub fn hold(address: SocketAddr) -> Result<Held, ListenError> {
     let failed =
         |cause: io::Error| ListenError { address, owner: owner_of_port(address.port()), cause };
-    let probe = TcpListener::bind(address).map_err(failed)?;
-    let address = probe.local_addr().map_err(failed)?;
-    drop(probe);
+    let address = match TcpListener::bind(address) {
+        Ok(probe) => probe.local_addr().map_err(failed)?,
+        // Connections of an earlier run in TIME_WAIT: they keep a plain bind out, but not ours.
+        Err(error)
+            if error.kind() == io::ErrorKind::AddrInUse && nobody_listens(address.port()) =>
+        {
+            address
+        }
+        Err(error) => return Err(failed(error)),
+    };
     let hold = || -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_port(true)?;
@@ -60,14 +67,25 @@ pub fn hold(address: SocketAddr) -> Result<Held, ListenError> {
     Ok(Held { address, _socket: hold().map_err(failed)? })
 }
 
+/// Whether /proc can be read and shows no listener on a port.
+fn nobody_listens(port: u16) -> bool {
+    let tables = socket_tables();
+    !tables.is_empty() && tables.iter().all(|table| listening_inode(table, port).is_none())
+}
+
+fn socket_tables() -> Vec<String> {
+    let paths = ["/proc/net/tcp", "/proc/net/tcp6"];
+    paths.iter().filter_map(|table| fs::read_to_string(table).ok()).collect()
+}
+
 /// `name (PID n)` of the process that listens on a port, as far as /proc lets us see.
 fn owner_of_port(port: u16) -> Option<String> {
-    let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|table| fs::read_to_string(table).ok())
-        .find_map(|table| listening_inode(&table, port))?;
+    let inode = socket_tables().iter().find_map(|table| listening_inode(table, port))?;
     let wanted = format!("socket:[{inode}]");
-    for process in fs::read_dir("/proc").ok()?.flatten() {
+    let is_process = |entry: &fs::DirEntry| {
+        entry.file_name().to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_digit()))
+    };
+    for process in fs::read_dir("/proc").ok()?.flatten().filter(is_process) {
         let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else { continue };
         let has_socket = descriptors
             .flatten()

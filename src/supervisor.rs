@@ -1,6 +1,7 @@
 //! One run of the monitor, from a checked configuration to the exit: builds the parts, starts the logger and
 //! the workers, waits for signals, and ends all in order. Touches no socket, byte or rule itself.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
@@ -11,6 +12,7 @@ use glommio::ExecutorJoinHandle;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::cli::requirements::ring_problem;
 use crate::config::Config;
 use crate::conn::Door;
 use crate::conn::deadline::Phase;
@@ -33,39 +35,55 @@ type Ended = Result<(), String>;
 pub fn run(config: Config) -> Ended {
     let log = log_record::install(config.report.log_level).map_err(|error| error.to_string())?;
     let doors = hold_doors(&config)?;
-    let prepared = prepare(&config)?;
     let signals = listen_for_signals()?;
     let cpus = worker_cpus(config.runtime.workers)?;
     let (findings, received) = queue::bounded(FINDING_QUEUE_LEN);
     let cores: Vec<_> = cpus.iter().map(|_| Arc::new(Counters::default())).collect();
     let logger = start_logger(&config, &cpus, received, log, &cores)?;
-    let phase = Arc::new(AtomicU8::new(Phase::Running as u8));
-    let config = Arc::new(config);
-    let shared = Shared {
-        config: Arc::clone(&config),
-        database: Arc::new(prepared.database),
-        findings,
-        interception: prepared.interception,
-        verified: prepared.verified,
-        insecure: prepared.insecure,
-        doors: doors.iter().map(|(held, door)| (held.address, *door)).collect(),
-        phase: Arc::clone(&phase),
-    };
-    let started = start_workers(&cpus, &shared, &cores);
-    drop(shared);
-    let outcome = match started {
-        Ok(workers) => {
-            announce(&config, &doors, cpus.len(), &logger);
-            serve(&config, workers, &signals, &phase)
-        }
-        Err(error) => Err(error),
-    };
+    let outcome = Run { config, doors, signals, cpus, cores }.run(findings, &logger);
     let deadline = Instant::now() + Duration::from_millis(DRAIN_RESERVE_MS);
     let drained = logger.shutdown(deadline);
     if !drained.all_written() {
         return Err(format!("{} findings could not be written", drained.findings_unwritten));
     }
     outcome
+}
+
+/// What is there once the logger runs.
+struct Run {
+    config: Config,
+    doors: Vec<(Held, Door)>,
+    signals: Receiver<i32>,
+    cpus: Vec<usize>,
+    cores: Vec<Arc<Counters>>,
+}
+
+impl Run {
+    fn run(self, findings: queue::FindingSender, logger: &LoggerHandle) -> Ended {
+        let Run { config, doors, signals, cpus, cores } = self;
+        for warning in &config.warnings {
+            log::warn!("{warning}");
+        }
+        let prepared = prepare(&config)?;
+        let phase = Arc::new(AtomicU8::new(Phase::Running as u8));
+        let config = Arc::new(config);
+        let shared = Shared {
+            config: Arc::clone(&config),
+            database: Arc::new(prepared.database),
+            findings,
+            interception: prepared.interception,
+            verified: prepared.verified,
+            insecure: prepared.insecure,
+            doors: doors.iter().map(|(held, door)| (held.address, *door)).collect(),
+            phase: Arc::clone(&phase),
+        };
+        let workers = start_workers(&cpus, &shared, &cores).inspect_err(|_| {
+            phase.store(Phase::Cut as u8, Ordering::Relaxed);
+        })?;
+        drop(shared);
+        announce(&config, &doors, cpus.len(), logger);
+        serve(&config, workers, &signals, &phase)
+    }
 }
 
 fn hold_doors(config: &Config) -> Result<Vec<(Held, Door)>, String> {
@@ -166,13 +184,28 @@ fn start_workers(
     let mut handles = Vec::new();
     for ((index, cpu), counters) in cpus.iter().enumerate().zip(cores) {
         let counters = Arc::clone(counters);
-        handles.push(worker::start(index, *cpu, shared.clone(), counters, ready.clone())?);
+        let handle = worker::start(index, *cpu, shared.clone(), counters, ready.clone())
+            .map_err(|error| ring_problem(&error).to_string())?;
+        handles.push(handle);
     }
     drop(ready);
     for _ in cpus {
-        readiness.recv().map_err(|_| "a worker ended before it was ready".to_owned())??;
+        match readiness.recv() {
+            Ok(word) => word?,
+            Err(_) => return Err(why_executors_ended(handles, &shared.phase)),
+        }
     }
     Ok(Workers { handles })
+}
+
+/// An executor that cannot be made ends its thread without a word on `ready`.
+fn why_executors_ended(handles: Vec<ExecutorJoinHandle<()>>, phase: &AtomicU8) -> String {
+    phase.store(Phase::Cut as u8, Ordering::Relaxed);
+    let mut failures = handles.into_iter().filter_map(|handle| handle.join().err());
+    match failures.next() {
+        Some(error) => ring_problem(&io::Error::from(error)).to_string(),
+        None => "a worker ended before it was ready".to_owned(),
+    }
 }
 
 fn announce(config: &Config, doors: &[(Held, Door)], workers: usize, logger: &LoggerHandle) {

@@ -64,7 +64,7 @@ pub fn start(
     shared: Shared,
     counters: Arc<Counters>,
     ready: Sender<Result<(), String>>,
-) -> Result<ExecutorJoinHandle<()>, String> {
+) -> io::Result<ExecutorJoinHandle<()>> {
     LocalExecutorBuilder::new(Placement::Fixed(cpu))
         .name(&format!("clawsec-{index}"))
         .io_memory(RING_MEMORY_BYTES)
@@ -74,12 +74,13 @@ pub fn start(
                 Ok(worker) => {
                     // Nobody listens any more when the start was given up.
                     let _ = ready.send(Ok(()));
+                    drop(ready);
                     Rc::new(worker).run().await;
                 }
                 Err(error) => drop(ready.send(Err(error))),
             }
         })
-        .map_err(|error| format!("the executor on CPU {cpu} could not be started: {error}"))
+        .map_err(io::Error::from)
 }
 
 struct Worker {

@@ -18,7 +18,6 @@ pub enum Framing {
 #[derive(Debug)]
 pub struct RequestHead {
     pub len: usize,
-    pub method: String,
     /// Path and query.
     pub target: String,
     pub framing: Framing,
@@ -44,7 +43,6 @@ pub fn request_head(bytes: &[u8]) -> Result<Option<RequestHead>, httparse::Error
     let target = head.path.unwrap_or("/");
     Ok(Some(RequestHead {
         len,
-        method: head.method.unwrap_or("GET").to_owned(),
         target: target.to_owned(),
         framing,
         keep_alive: keep_alive(head.version, head.headers),

@@ -1,4 +1,5 @@
-//! The command line as clap sees it. Values stay text here: `config` checks them like those of any other source.
+//! The command line as clap sees it. Values stay text here: `config` checks them like those of any
+//! other source.
 
 use std::path::PathBuf;
 
@@ -13,7 +14,8 @@ beats the earlier. The keys and their defaults are in README.md.
 
 Exit codes: 0 done, 1 failed or already running, 2 wrong arguments or configuration, 3 (status) stopped.";
 
-/// Inspects what AI agents send and receive: an HTTP and HTTPS proxy that logs leaks and injections.
+/// Inspects what AI agents send and receive: an HTTP and HTTPS proxy that logs leaks and
+/// injections.
 #[derive(Debug, Parser)]
 #[command(name = "clawsec", version, about, long_about = None, after_help = AFTER_HELP)]
 #[command(subcommand_required = true, arg_required_else_help = true)]

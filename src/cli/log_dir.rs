@@ -1,4 +1,5 @@
-//! The folder of logs, keys and the PID file: made, or refused when others could have put something into it.
+//! The folder of logs, keys and the PID file: made, or refused when others could have put something
+//! into it.
 //! Touches the folder only, none of the files in it.
 
 use std::fmt;
@@ -67,7 +68,8 @@ impl std::error::Error for LogDirError {}
 
 /// Makes the folder (and its parents) private to this user, or checks the one that is there.
 ///
-/// All checks are of the opened folder, not of its name, so nothing can be swapped between check and use.
+/// All checks are of the opened folder, not of its name, so nothing can be swapped between check
+/// and use.
 /// One that only others' reading makes unsafe is closed to them, as the original did.
 pub fn prepare(path: &Path) -> Result<(), LogDirError> {
     let path: PathBuf = path.components().collect();
@@ -124,7 +126,8 @@ fn open(path: &Path) -> Result<OwnedFd, LogDirError> {
         let path = path.to_path_buf();
         let is_link = std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
         match errno {
-            // With O_DIRECTORY and O_NOFOLLOW a link is ENOTDIR on Linux; the look is for the words only.
+            // With O_DIRECTORY and O_NOFOLLOW a link is ENOTDIR on Linux; the look is for the words
+            // only.
             Errno::NOTDIR | Errno::LOOP if is_link => LogDirError::Symlink { path },
             Errno::NOTDIR => LogDirError::NotADirectory { path },
             _ => LogDirError::Io { path, action: "open", cause: errno.into() },

@@ -19,7 +19,7 @@ use clap::Parser;
 use arguments::{Arguments, Command, CommonArguments};
 use pid_file::PidFile;
 
-use crate::config::{self, Config, Overrides, Sources};
+use crate::config::{self, Config, ConfigError, Overrides, Sources, Warning};
 
 /// Wrong arguments or configuration; clap uses the same.
 pub const EXIT_USAGE: u8 = 2;
@@ -34,11 +34,16 @@ pub fn run(serve: impl FnOnce(Config, &PidFile) -> Result<(), String>) -> ExitCo
     }
 }
 
-/// Loads the configuration of this process and says what there is to say; the exit code, if it is wrong.
-fn load(file: Option<&Path>, flags: Overrides) -> Result<Config, ExitCode> {
-    let loaded = config::process_environment()
-        .and_then(|environment| config::load(Sources { file, environment, flags }));
-    match loaded {
+/// Loads the configuration of this process: file, environment, these flags.
+fn load(file: Option<&Path>, flags: Overrides) -> Result<(Config, Vec<Warning>), ConfigError> {
+    let environment = config::process_environment()?;
+    config::load(Sources { file, environment, flags })
+}
+
+/// For the commands that only look at a monitor: loads, and says what there is to say. The exit
+/// code, if it is wrong.
+fn load_common(arguments: &CommonArguments) -> Result<Config, ExitCode> {
+    match load(arguments.config.as_deref(), arguments.overrides()) {
         Ok((config, warnings)) => {
             warnings.iter().for_each(output::warning);
             Ok(config)
@@ -48,9 +53,4 @@ fn load(file: Option<&Path>, flags: Overrides) -> Result<Config, ExitCode> {
             Err(ExitCode::from(EXIT_USAGE))
         }
     }
-}
-
-/// As [`load`], for the commands that only look at a monitor.
-fn load_common(arguments: &CommonArguments) -> Result<Config, ExitCode> {
-    load(arguments.config.as_deref(), arguments.overrides())
 }

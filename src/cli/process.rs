@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::pid_file::Identity;
 
-/// Whether the PID is the original Python monitor's, which takes no lock: a Python script named clawsec.
+/// Whether the PID is the original Python monitor's, which takes no lock: a Python script named
+/// clawsec.
 pub fn is_original(pid: u32) -> bool {
     std::fs::read(proc_path(pid, "cmdline")).is_ok_and(|line| is_original_command(&line))
 }

@@ -1,4 +1,5 @@
-//! What the proxy needs of the machine, checked before anything starts: a kernel that lets this process use
+//! What the proxy needs of the machine, checked before anything starts: a kernel that lets this
+//! process use
 //! io_uring, memory it may lock, files it may open. Raises soft limits; changes nothing else.
 
 use std::fmt;

@@ -4,27 +4,29 @@ use std::process::ExitCode;
 
 use super::arguments::StartArguments;
 use super::pid_file::PidFile;
-use super::{load, log_dir, output, requirements};
-use crate::config::Config;
+use super::{EXIT_USAGE, load, log_dir, output, requirements};
+use crate::config::{Config, Warning};
 
-/// Runs the command. `serve` is the proxy: it returns when it was told to end and has, or with why it cannot run.
+/// Runs the command. `serve` is the proxy: it returns when it was told to end and has, or with why
+/// it cannot run.
+/// It finds in `Config::warnings` what is to be said once there is a log.
 pub fn run(
     arguments: &StartArguments,
     serve: impl FnOnce(Config, &PidFile) -> Result<(), String>,
 ) -> ExitCode {
-    let config = match load(arguments.common.config.as_deref(), arguments.overrides()) {
-        Ok(config) => config,
-        Err(code) => return code,
+    let loaded = load(arguments.common.config.as_deref(), arguments.overrides());
+    let (config, warnings) = match loaded.and_then(|loaded| loaded.0.check_files().map(|()| loaded))
+    {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            output::error(error);
+            return ExitCode::from(EXIT_USAGE);
+        }
     };
-    let outcome = log_dir::prepare(&config.report.log_dir)
-        .map_err(|error| error.to_string())
-        .and_then(|()| PidFile::acquire(&config.report.log_dir).map_err(|error| error.to_string()))
-        .and_then(|pid_file| {
-            let degraded = requirements::check(worker_count(&config))
-                .map_err(|problems| requirements::in_words(&problems))?;
-            degraded.iter().for_each(output::warning);
-            serve(config, &pid_file)
-        });
+    let outcome = prepare(config, &warnings)
+        // Nobody will log them now, and they may be the reason.
+        .inspect_err(|_| warnings.iter().for_each(output::warning))
+        .and_then(|(config, pid_file)| serve(config, &pid_file));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -34,8 +36,94 @@ pub fn run(
     }
 }
 
+/// Folder, lock and limits. The lock comes before the limits: it tells most about why a start is
+/// not wanted.
+fn prepare(mut config: Config, warnings: &[Warning]) -> Result<(Config, PidFile), String> {
+    let log_dir = &config.report.log_dir;
+    log_dir::prepare(log_dir).map_err(|error| error.to_string())?;
+    let pid_file = PidFile::acquire(log_dir).map_err(|error| error.to_string())?;
+    let degraded = requirements::check(worker_count(&config))
+        .map_err(|problems| requirements::in_words(&problems))?;
+    config.warnings.extend(warnings.iter().map(Warning::to_string));
+    config.warnings.extend(degraded.iter().map(ToString::to_string));
+    Ok((config, pid_file))
+}
+
 /// As many as asked for, or as the process has cores (affinity and cgroup respected).
 fn worker_count(config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     config.runtime.workers.unwrap_or_else(cores)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::arguments::CommonArguments;
+    use std::path::Path;
+
+    fn arguments(log_dir: &Path, config: &str) -> StartArguments {
+        let file = log_dir.with_extension("json");
+        std::fs::write(&file, config).unwrap();
+        StartArguments {
+            common: CommonArguments {
+                config: Some(file),
+                log_dir: Some(log_dir.to_str().unwrap().to_string()),
+            },
+            ..StartArguments::default()
+        }
+    }
+
+    fn code(code: ExitCode) -> String {
+        format!("{code:?}")
+    }
+
+    #[test]
+    fn the_proxy_runs_with_lock_folder_and_warnings_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let log_dir = folder.path().join("logs");
+        let mut served = false;
+        let exit = run(&arguments(&log_dir, r#"{"proxy_prot": 1}"#), |config, _pid_file| {
+            served = true;
+            assert_eq!(config.report.log_dir, log_dir);
+            assert!(config.warnings.iter().any(|line| line.contains("proxy_port")));
+            assert!(log_dir.join("monitor.pid").exists());
+            Ok(())
+        });
+        assert!(served);
+        assert_eq!(code(exit), code(ExitCode::SUCCESS));
+        assert!(!log_dir.join("monitor.pid").exists());
+    }
+
+    #[test]
+    fn a_failed_proxy_is_exit_1_and_leaves_no_pid_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let log_dir = folder.path().join("logs");
+        let exit = run(&arguments(&log_dir, "{}"), |_, _| Err("port taken".into()));
+        assert_eq!(code(exit), code(ExitCode::FAILURE));
+        assert!(!log_dir.join("monitor.pid").exists());
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_exit_2_and_touches_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let log_dir = folder.path().join("logs");
+        for wrong in ["{", r#"{"workers": 0}"#, r#"{"upstream_ca_file": "/nonexistent/roots.pem"}"#]
+        {
+            let exit = run(&arguments(&log_dir, wrong), |_, _| panic!("nothing may start"));
+            assert_eq!(code(exit), code(ExitCode::from(EXIT_USAGE)), "{wrong}");
+        }
+        assert!(!log_dir.exists());
+    }
+
+    #[test]
+    fn a_second_start_is_exit_1() {
+        let folder = tempfile::tempdir().unwrap();
+        let log_dir = folder.path().join("logs");
+        let exit = run(&arguments(&log_dir, "{}"), |_, _| {
+            let second = run(&arguments(&log_dir, "{}"), |_, _| panic!("two of them"));
+            assert_eq!(code(second), code(ExitCode::FAILURE));
+            Ok(())
+        });
+        assert_eq!(code(exit), code(ExitCode::SUCCESS));
+    }
 }

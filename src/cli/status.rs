@@ -1,4 +1,5 @@
-//! `clawsec status`: whether it runs, as what, what it counted and what it found last. Changes nothing.
+//! `clawsec status`: whether it runs, as what, what it counted and what it found last. Changes
+//! nothing.
 
 use std::fmt::Write;
 use std::path::Path;

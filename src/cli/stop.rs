@@ -38,7 +38,8 @@ struct Patience {
 }
 
 impl Patience {
-    /// What a process that uses the whole of its own shutdown time needs, and never less than the original's 5 s.
+    /// What a process that uses the whole of its own shutdown time needs, and never less than the
+    /// original's 5 s.
     fn of(shutdown_timeout: Duration) -> Patience {
         let own = shutdown_timeout + Duration::from_millis(STOP_GRACE_MS);
         Patience {
@@ -74,7 +75,8 @@ fn stop(log_dir: &Path, patience: Patience, say: Say<'_>) -> Result<(), String> 
     }
 }
 
-/// A process by handle: what is signalled is what was checked, even if its PID is given to another meanwhile.
+/// A process by handle: what is signalled is what was checked, even if its PID is given to another
+/// meanwhile.
 struct Target {
     pid: u32,
     handle: OwnedFd,
@@ -175,7 +177,8 @@ mod tests {
     const LONG: Patience =
         Patience { after_term: Duration::from_secs(60), after_kill: Duration::from_secs(10) };
 
-    /// A shell that holds the lock by util-linux's `flock` and writes its own PID, as a monitor would.
+    /// A shell that holds the lock by util-linux's `flock` and writes its own PID, as a monitor
+    /// would.
     fn monitor(log_dir: &Path, on_term: &str) -> Child {
         let script = format!(
             "exec 9<>monitor.pid; flock -w 20 9 || exit 1; trap '{on_term}' TERM; echo $$ > monitor.pid; \

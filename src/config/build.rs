@@ -1,4 +1,5 @@
-//! Settings ▶ [`Config`]: the defaults, and the checks that concern more than one value's type and range.
+//! Settings ▶ [`Config`]: the defaults, and the checks that concern more than one value's type and
+//! range.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::chain;
 use super::error::{ConfigError, Warning};
 use super::layers::{Setting, Settings};
 use super::value::{self, Value};
@@ -27,12 +29,14 @@ pub fn build(settings: &Settings, warnings: &mut Vec<Warning>) -> Result<Config,
         },
         tls: tls(&settings, warnings),
         http: http(&settings),
+        chain: chain::build(settings.text("upstream_proxy"), settings.hosts("no_proxy"))?,
         scan: ScanConfig { max_window_bytes: settings.count("max_scan_bytes", 65_536) },
         report: ReportConfig {
             log_dir: settings.path("log_dir").unwrap_or_else(|| "/tmp/clawsec".into()),
             log_level: log_level(&settings)?,
             dedup_window: settings.seconds("dedup_window_secs", 60.0),
         },
+        warnings: Vec::new(),
     })
 }
 
@@ -115,6 +119,7 @@ fn http(settings: &Reader<'_>) -> HttpConfig {
         connect_timeout: settings.seconds("connect_timeout_secs", 10.0),
         head_timeout: settings.seconds("head_timeout_secs", 30.0),
         response_timeout: settings.seconds("response_timeout_secs", 600.0),
+        response_timeout_overrides: settings.host_seconds("response_timeout_overrides"),
         client_idle_timeout: settings.seconds("client_idle_timeout_secs", 300.0),
         body_idle_timeout: settings.seconds("body_idle_timeout_secs", 600.0),
         upstream_idle_timeout: settings.seconds("upstream_idle_timeout_secs", 60.0),
@@ -162,7 +167,8 @@ fn invalid(key: &str, text: &str, setting: &Setting, allowed: &str) -> ConfigErr
     }
 }
 
-/// Settings by type. A value's type is its key's kind, so a mismatch cannot be; it reads as not set.
+/// Settings by type. A value's type is its key's kind, so a mismatch cannot be; it reads as not
+/// set.
 struct Reader<'a>(&'a Settings);
 
 impl Reader<'_> {
@@ -216,6 +222,14 @@ impl Reader<'_> {
             Some(Value::Seconds(seconds)) => Duration::from_secs_f64(*seconds),
             _ => Duration::from_secs_f64(default),
         }
+    }
+
+    fn host_seconds(&self, key: &str) -> Vec<(HostPatterns, Duration)> {
+        let Some(Value::HostSeconds(pairs)) = self.0.get(key).map(|setting| &setting.value) else {
+            return Vec::new();
+        };
+        let duration = |secs: &f64| Duration::from_secs_f64(*secs);
+        pairs.iter().map(|(hosts, secs)| (hosts.clone(), duration(secs))).collect()
     }
 
     fn hosts(&self, key: &str) -> HostPatterns {

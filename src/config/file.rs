@@ -1,4 +1,5 @@
-//! The configuration file: bytes ▶ the members of one JSON object, in order, repeated names included.
+//! The configuration file: bytes ▶ the members of one JSON object, in order, repeated names
+//! included.
 
 use std::fs::File;
 use std::io::{self, Read};

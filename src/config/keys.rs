@@ -1,4 +1,5 @@
-//! The table of keys: name, kind and range of everything that can be set. Reads no source and builds nothing.
+//! The table of keys: name, kind and range of everything that can be set. Reads no source and
+//! builds nothing.
 
 use crate::limits::{
     CONNECTIONS_MAX, DETECT_TIMEOUT_MAX_MS, HEAD_MAX_BYTES, HEAD_MIN_BYTES, HEADERS_MAX,
@@ -10,6 +11,8 @@ use crate::limits::{
 pub enum Kind {
     /// Any text that is not empty; the key's own check follows when the configuration is built.
     Text,
+    /// As [`Kind::Text`], and may be empty or null: not set.
+    OptionalText,
     /// A path, made absolute against the current directory.
     Path,
     /// As [`Kind::Path`], and may be empty or null: not set.
@@ -32,6 +35,9 @@ pub enum Kind {
     },
     /// A list of host patterns; in the environment separated by commas.
     Hosts,
+    /// Seconds by host pattern, bounded as the timeouts are; in the environment `pattern=seconds`, separated by
+    /// commas.
+    HostSeconds,
     /// Of the original, without meaning here: any value is taken.
     Ignored,
 }
@@ -74,10 +80,13 @@ pub const KEYS: &[Key] = &[
     key("upstream_ca_file", Kind::OptionalPath),
     key("insecure_hosts", Kind::Hosts),
     key("passthrough_hosts", Kind::Hosts),
+    key("upstream_proxy", Kind::OptionalText),
+    key("no_proxy", Kind::Hosts),
     key("connect_timeout_secs", TIMEOUT),
     key("tls_handshake_timeout_secs", TIMEOUT),
     key("head_timeout_secs", TIMEOUT),
     key("response_timeout_secs", TIMEOUT),
+    key("response_timeout_overrides", Kind::HostSeconds),
     key("client_idle_timeout_secs", TIMEOUT),
     key("body_idle_timeout_secs", TIMEOUT),
     key("upstream_idle_timeout_secs", TIMEOUT),
@@ -102,6 +111,7 @@ impl Kind {
     pub fn allowed(self) -> String {
         match self {
             Kind::Text => "text that is not empty".into(),
+            Kind::OptionalText => "text".into(),
             Kind::Path | Kind::OptionalPath => {
                 "a path (\"~\" is not expanded: write it out)".into()
             }
@@ -113,6 +123,10 @@ impl Kind {
             }
             Kind::Seconds { min, max } => format!("a number of seconds from {min} to {max}"),
             Kind::Hosts => format!("a list of hosts, each {}", super::patterns::PATTERN_ALLOWED),
+            Kind::HostSeconds => format!(
+                "seconds from {TIMEOUT_MIN_SECS} to {TIMEOUT_MAX_SECS} by host, each host {}",
+                super::patterns::PATTERN_ALLOWED
+            ),
             Kind::Ignored => "anything".into(),
         }
     }

@@ -25,7 +25,8 @@ pub struct Setting {
 /// What was set, by key.
 pub type Settings = BTreeMap<&'static str, Setting>;
 
-/// The process's `CLAWSEC_` variables; a value that is no UTF-8 is an error, others are not looked at.
+/// The process's `CLAWSEC_` variables; a value that is no UTF-8 is an error, others are not looked
+/// at.
 pub fn process_environment() -> Result<Vec<(String, String)>, ConfigError> {
     let mut variables = Vec::new();
     for (name, text) in std::env::vars_os() {
@@ -89,7 +90,8 @@ fn environment_layer(
     let mut layer = Settings::new();
     for (name, text) in environment {
         let Some(suffix) = name.strip_prefix(PREFIX) else { continue };
-        // Variables are upper case by custom; CLAWSEC_proxy_port is a misspelling, not a second name.
+        // Variables are upper case by custom; CLAWSEC_proxy_port is a misspelling, not a second
+        // name.
         let known = KEYS.iter().find(|key| key.name.to_ascii_uppercase() == suffix);
         let Some(key) = known else {
             let meant =

@@ -1,8 +1,10 @@
 //! File, environment and flags ▶ one checked, immutable [`Config`], a sub-struct a stage.
 //!
-//! Nothing else in the crate reads a configuration file or a `CLAWSEC_` variable; nothing here starts anything.
+//! Nothing else in the crate reads a configuration file or a `CLAWSEC_` variable; nothing here
+//! starts anything.
 
 mod build;
+mod chain;
 mod error;
 mod file;
 mod keys;
@@ -13,6 +15,8 @@ mod patterns;
 mod tests;
 mod value;
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,8 +75,23 @@ pub struct Config {
     pub runtime: RuntimeConfig,
     pub tls: TlsConfig,
     pub http: HttpConfig,
+    pub chain: ChainConfig,
     pub scan: ScanConfig,
     pub report: ReportConfig,
+    /// What the log is to be told at start, one line each. `cli` fills it in, the supervisor logs
+    /// it.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Checks the files that a start needs beside its own folder; looking commands do without them.
+    pub fn check_files(&self) -> Result<(), ConfigError> {
+        let Some(path) = &self.tls.upstream_ca_file else { return Ok(()) };
+        let mut first = [0; 1];
+        File::open(path).and_then(|mut file| file.read(&mut first)).map(drop).map_err(|cause| {
+            ConfigError::UnusableFile { key: "upstream_ca_file", path: path.clone(), cause }
+        })
+    }
 }
 
 /// Where clients come in.
@@ -127,6 +146,8 @@ pub struct HttpConfig {
     pub head_timeout: Duration,
     /// `response_timeout_secs`: from the request's end to the response's head.
     pub response_timeout: Duration,
+    /// `response_timeout_overrides`: the same for the hosts that a pattern names; the first one decides.
+    pub response_timeout_overrides: Vec<(HostPatterns, Duration)>,
     /// `client_idle_timeout_secs`: between requests.
     pub client_idle_timeout: Duration,
     /// `body_idle_timeout_secs`: between two reads of a body.
@@ -135,10 +156,53 @@ pub struct HttpConfig {
     pub upstream_idle_timeout: Duration,
     /// `tunnel_idle_timeout_secs`: no byte either way.
     pub tunnel_idle_timeout: Duration,
-    /// `detect_timeout_ms`: how long a silent client of a tunnel may keep an origin that speaks first waiting.
+    /// `detect_timeout_ms`: how long a silent client of a tunnel may keep an origin that speaks
+    /// first waiting.
     pub detect_timeout: Duration,
     /// `add_via`: whether a `Via` header is added to forwarded messages.
     pub add_via: bool,
+}
+
+impl HttpConfig {
+    /// How long an origin may take to begin its answer.
+    pub fn response_timeout_of(&self, host: &str) -> Duration {
+        self.response_timeout_overrides
+            .iter()
+            .find(|(patterns, _)| patterns.matches(host))
+            .map_or(self.response_timeout, |(_, timeout)| *timeout)
+    }
+}
+
+/// The proxy behind this one, if there is one.
+#[derive(Clone, Debug, Default)]
+pub struct ChainConfig {
+    /// `upstream_proxy`.
+    pub proxy: Option<UpstreamProxy>,
+    /// `no_proxy`: origins that are dialled directly all the same.
+    pub no_proxy: HostPatterns,
+}
+
+impl ChainConfig {
+    /// The proxy to reach a host by.
+    pub fn proxy_for(&self, host: &str) -> Option<&UpstreamProxy> {
+        self.proxy.as_ref().filter(|_| !self.no_proxy.matches(host))
+    }
+}
+
+/// An HTTP proxy that takes our requests. Its credentials are in no message and no log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UpstreamProxy {
+    /// Without brackets.
+    pub host: String,
+    pub port: u16,
+    /// The value of Proxy-Authorization (RFC 7617).
+    pub authorization: Option<String>,
+}
+
+impl std::fmt::Debug for UpstreamProxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UpstreamProxy({}:{})", self.host, self.port)
+    }
 }
 
 /// The scanner.

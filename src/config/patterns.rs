@@ -1,4 +1,5 @@
-//! Host patterns: the globs of `insecure_hosts` and `passthrough_hosts`. Decides; no IO, no name lookup.
+//! Host patterns: the globs of `insecure_hosts` and `passthrough_hosts`. Decides; no IO, no name
+//! lookup.
 
 use crate::limits::{HOST_PATTERN_MAX_CHARS, HOST_PATTERNS_MAX};
 
@@ -144,7 +145,7 @@ mod tests {
     #[test]
     fn pattern_bounds_hold_at_the_bound_and_break_past_it() {
         let longest = "a".repeat(HOST_PATTERN_MAX_CHARS);
-        assert!(HostPatterns::parse(&[longest.clone()]).is_ok());
+        assert!(HostPatterns::parse(std::slice::from_ref(&longest)).is_ok());
         assert!(HostPatterns::parse(&[longest + "a"]).is_err());
         let most = vec!["example.com".to_string(); HOST_PATTERNS_MAX];
         assert!(HostPatterns::parse(&most).is_ok());

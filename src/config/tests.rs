@@ -296,3 +296,19 @@ fn log_levels_are_the_originals_in_any_case() {
         assert_eq!(config.report.log_level, level, "{text}");
     }
 }
+
+#[test]
+fn the_extra_roots_must_be_a_readable_file_for_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = |path: &Path| config(&format!("{{\"upstream_ca_file\": {path:?}}}"));
+    config("{}").check_files().unwrap();
+    let file = folder.path().join("roots.pem");
+    let message = named(&file).check_files().unwrap_err().to_string();
+    assert!(
+        message.starts_with("upstream_ca_file: ") && message.contains("roots.pem"),
+        "{message}"
+    );
+    assert!(named(folder.path()).check_files().is_err(), "a folder");
+    std::fs::write(&file, "x").unwrap();
+    named(&file).check_files().unwrap();
+}

@@ -1,4 +1,5 @@
-//! One value: from JSON or text to the type that its key asks for, or why not. Decides; reads no source.
+//! One value: from JSON or text to the type that its key asks for, or why not. Decides; reads no
+//! source.
 
 use std::path::PathBuf;
 
@@ -6,7 +7,9 @@ use serde_json::Value as Json;
 
 use super::keys::Kind;
 use super::patterns::HostPatterns;
-use crate::limits::MESSAGE_VALUE_MAX_CHARS;
+use crate::limits::{
+    HOST_PATTERNS_MAX, MESSAGE_VALUE_MAX_CHARS, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS,
+};
 
 /// A value of the kind that its key asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,13 +22,17 @@ pub enum Value {
     Integer(u64),
     Seconds(f64),
     Hosts(HostPatterns),
+    HostSeconds(Vec<(HostPatterns, f64)>),
 }
 
 /// Checks a value of the configuration file; none if it is not of this kind.
 pub fn from_json(kind: Kind, json: &Json) -> Option<Value> {
     match (kind, json) {
         (Kind::Text, Json::String(text)) => text_value(text),
-        (Kind::OptionalPath | Kind::OptionalInteger { .. }, Json::Null) => Some(Value::Unset),
+        (Kind::OptionalText, Json::String(text)) => Some(optional_text_value(text)),
+        (Kind::OptionalText | Kind::OptionalPath | Kind::OptionalInteger { .. }, Json::Null) => {
+            Some(Value::Unset)
+        }
         (Kind::Path | Kind::OptionalPath, Json::String(text)) => path_value(kind, text),
         (Kind::Boolean, Json::Bool(boolean)) => Some(Value::Boolean(*boolean)),
         (Kind::Integer { min, max } | Kind::OptionalInteger { min, max }, Json::Number(number)) => {
@@ -39,6 +46,11 @@ pub fn from_json(kind: Kind, json: &Json) -> Option<Value> {
                 items.iter().map(|item| item.as_str().map(str::to_string)).collect();
             hosts_value(&hosts?)
         }
+        (Kind::HostSeconds, Json::Object(items)) => {
+            let pairs: Option<Vec<_>> =
+                items.iter().map(|(host, secs)| Some((host.clone(), secs.as_f64()?))).collect();
+            host_seconds_value(pairs?)
+        }
         (Kind::Ignored, Json::Bool(boolean)) => Some(Value::Boolean(*boolean)),
         (Kind::Ignored, _) => Some(Value::Unset),
         _ => None,
@@ -50,6 +62,7 @@ pub fn from_text(kind: Kind, text: &str) -> Option<Value> {
     let trimmed = text.trim();
     match kind {
         Kind::Text => text_value(trimmed),
+        Kind::OptionalText => Some(optional_text_value(trimmed)),
         Kind::Path | Kind::OptionalPath => path_value(kind, text),
         Kind::Boolean => boolean_value(trimmed),
         Kind::Integer { min, max } | Kind::OptionalInteger { min, max } => {
@@ -59,6 +72,16 @@ pub fn from_text(kind: Kind, text: &str) -> Option<Value> {
         Kind::Hosts => {
             let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
             hosts_value(&items.map(str::to_string).collect::<Vec<_>>())
+        }
+        Kind::HostSeconds => {
+            let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
+            let pairs: Option<Vec<_>> = items
+                .map(|item| {
+                    let (host, secs) = item.split_once('=')?;
+                    Some((host.to_string(), secs.trim().parse().ok()?))
+                })
+                .collect();
+            host_seconds_value(pairs?)
         }
         Kind::Ignored => Some(boolean_value(trimmed).unwrap_or(Value::Unset)),
     }
@@ -73,7 +96,8 @@ pub fn shown(raw: &str) -> String {
     shown
 }
 
-/// A value of the file as a message shows it: strings in quotes, so that `"8888"` is not taken for `8888`.
+/// A value of the file as a message shows it: strings in quotes, so that `"8888"` is not taken for
+/// `8888`.
 pub fn shown_json(json: &Json) -> String {
     match json {
         Json::String(text) => format!("\"{}\"", shown(text)),
@@ -90,6 +114,20 @@ pub fn shown_json(json: &Json) -> String {
 
 fn text_value(text: &str) -> Option<Value> {
     (!text.trim().is_empty()).then(|| Value::Text(text.trim().to_string()))
+}
+
+fn optional_text_value(text: &str) -> Value {
+    text_value(text).unwrap_or(Value::Unset)
+}
+
+/// In the order given: the first pattern that names a host decides.
+fn host_seconds_value(pairs: Vec<(String, f64)>) -> Option<Value> {
+    let checked = pairs.into_iter().map(|(host, secs)| {
+        let in_range = (TIMEOUT_MIN_SECS..=TIMEOUT_MAX_SECS).contains(&secs);
+        Some((HostPatterns::parse(&[host]).ok().filter(|_| in_range)?, secs))
+    });
+    let checked = checked.collect::<Option<Vec<_>>>()?;
+    (checked.len() <= HOST_PATTERNS_MAX).then_some(Value::HostSeconds(checked))
 }
 
 fn path_value(kind: Kind, text: &str) -> Option<Value> {
@@ -223,6 +261,22 @@ mod tests {
         for wrong in [json!("a.example"), json!(["a.example", 1]), json!(["a.example:443"])] {
             assert_eq!(from_json(Kind::Hosts, &wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn seconds_by_host_keep_their_order_and_their_bounds() {
+        let pairs = vec![
+            (HostPatterns(vec!["slow.example".into()]), 1200.0),
+            (HostPatterns(vec!["*.example".into()]), 30.0),
+        ];
+        let expected = Some(Value::HostSeconds(pairs));
+        let file = json!({"slow.example": 1200, "*.example": 30.0});
+        assert_eq!(from_json(Kind::HostSeconds, &file), expected);
+        assert_eq!(from_text(Kind::HostSeconds, "slow.example=1200, *.example=30"), expected);
+        for wrong in [json!([]), json!({"a": "1"}), json!({"a:1": 1}), json!({"a": -1})] {
+            assert_eq!(from_json(Kind::HostSeconds, &wrong), None, "{wrong}");
+        }
+        assert_eq!(from_text(Kind::HostSeconds, "slow.example"), None);
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub struct Connect<'a> {
 impl Connect<'_> {
     /// Serves the tunnel to its end.
     pub async fn run(self, client: Leg) -> Result<(), Error> {
-        let origin = Origin::clear(&self.authority.host, self.authority.port);
+        let way = upstream::way(self.core, &self.authority.host, false);
+        let origin = Origin::clear(&self.authority.host, self.authority.port).by(way);
         let is_unread = self.core.config.tls.passthrough_hosts.matches(&origin.host);
         let intercepts = self.core.leaves.is_some() && !is_unread;
         let has_pooled = intercepts && {
@@ -46,7 +47,7 @@ impl Connect<'_> {
             None
         } else {
             match upstream::dial(self.core, self.deadline, &origin).await {
-                Ok(tcp) => Some(Leg::new(Stream::Clear(tcp), &self.core.buffers)),
+                Ok(leg) => Some(leg),
                 Err(error) => return self.refuse(client, &origin, &error).await,
             }
         };
@@ -93,7 +94,7 @@ impl Connect<'_> {
             (_, dialled) => {
                 let upstream = match dialled {
                     Some(upstream) => upstream,
-                    None => upstream::open(self.core, self.deadline, &origin, None).await?,
+                    None => upstream::dial(self.core, self.deadline, &origin).await?,
                 };
                 self.core.counters.tunnels.add(1);
                 log::info!("{} ▶ {}: tunnel, scanned raw", self.source, origin.dest);

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::core::Core;
-use super::deadline::{Deadline, Interrupt};
+use super::deadline::{Deadline, Interrupt, Phase};
 use super::inspect::{Inspector, Sight, scan_head};
 use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
@@ -19,19 +19,20 @@ use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan, pl
 use crate::http::head::{HeadLimits, Method, Version, parse_response};
 use crate::http::reply::Cause;
 use crate::http::rewrite::{ClientSide, write_response};
+use crate::http::search::HeadSearch;
 use crate::limits::{FIRST_WRITE_BYTES, HALF_CLOSE_GRACE_MS};
 use crate::tls::stream::Stream;
 
 /// A request, decided: what goes upstream and what to expect.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     pub method: Method,
     pub version: Version,
     pub plan: &'a RequestPlan,
     /// The head as it goes upstream.
     pub head: &'a [u8],
-    /// Whether the client's connection may be kept after this request, as far as the client goes.
-    pub persistent: bool,
+    /// Whether the client's connection may be kept after this request, as far as we go.
+    pub may_stay: bool,
 }
 
 /// How an exchange ended.
@@ -65,6 +66,8 @@ pub struct Exchange<'a> {
     pub deadline: &'a Deadline,
     pub sight: &'a Sight,
     pub request: Request<'a>,
+    /// How long the origin may take to begin its answer.
+    pub response_timeout: Duration,
 }
 
 impl Exchange<'_> {
@@ -153,7 +156,7 @@ impl Exchange<'_> {
         self.core.counters.bytes_outbound.add(sent);
         progress.request_sent.set(true);
         if !progress.response_started.get() {
-            self.deadline.set(self.core.config.http.response_timeout);
+            self.deadline.set(self.response_timeout);
         }
         self.watch_client(client, unread, progress).await
     }
@@ -251,8 +254,16 @@ impl Exchange<'_> {
         out: &mut Vec<u8>,
     ) -> Result<Received, Outcome> {
         out.clear();
+        let http = &self.core.config.http;
+        let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
+        let mut search = HeadSearch::response(limits);
         loop {
-            match self.judge_head(unread, out) {
+            let judged = match search.find(unread.bytes()) {
+                Ok(Some(_)) => self.judge_head(unread, &limits, out),
+                Ok(None) => Ok(None),
+                Err(error) => Err(bad_response(error.reason)),
+            };
+            match judged {
                 Ok(Some((received, len))) => {
                     unread.consume(len);
                     return Ok(received);
@@ -280,17 +291,16 @@ impl Exchange<'_> {
     fn judge_head(
         &self,
         unread: &Unread,
+        limits: &HeadLimits,
         out: &mut Vec<u8>,
     ) -> Result<Option<(Received, usize)>, Error> {
         let Some(chunk) = unread.chunk() else { return Ok(None) };
-        let http = &self.core.config.http;
-        let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
-        let head = parse_response(chunk.bytes(), &limits).map_err(|e| bad_response(e.reason))?;
+        let head = parse_response(chunk.bytes(), limits).map_err(|e| bad_response(e.reason))?;
         let Some(head) = head else { return Ok(None) };
         let plan = plan_response(&head, self.request.method).map_err(|e| bad_response(e.reason))?;
         scan_head(self.core, self.sight, Direction::Inbound, chunk, head.len);
         let side = self.client_side(&plan);
-        let via = http.add_via.then_some(super::VIA);
+        let via = self.core.config.http.add_via.then_some(super::VIA);
         write_response(&head, &plan, side, via, out);
         let len = head.len;
         let received = Received {
@@ -304,12 +314,9 @@ impl Exchange<'_> {
     }
 
     fn client_side(&self, plan: &ResponsePlan) -> ClientSide {
-        let dechunk =
-            matches!(plan.body, BodyKind::Chunked) && self.request.version == Version::Http10;
-        let ends_by_close = dechunk || matches!(plan.body, BodyKind::UntilClose);
-        let serving = self.deadline.phase() == super::deadline::Phase::Running;
-        let persistent = self.request.persistent && serving && !ends_by_close;
-        ClientSide { version: self.request.version, persistent, dechunk }
+        let serving = self.deadline.phase() == Phase::Running;
+        let Request { version, plan: request, may_stay, .. } = self.request;
+        ClientSide::new(version, request, plan, may_stay && serving)
     }
 
     /// The final head and its body to the client.

@@ -25,7 +25,7 @@ use crate::forward::tcp::Tcp;
 use crate::tls::stream::Stream;
 
 /// What we call ourselves in `Via` (RFC 9110 §7.6.3), where that is switched on.
-pub const VIA: &str = "1.1 clawsec";
+pub const VIA: &str = "clawsec";
 
 /// Which listener a connection came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

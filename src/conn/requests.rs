@@ -15,12 +15,13 @@ use super::{answer, connect, tunnel, upstream};
 use crate::error::{Error, Side, Stage};
 use crate::finding::{Direction, Protocol};
 use crate::forward::leg::Leg;
-use crate::forward::origin::Origin;
+use crate::forward::origin::{Origin, Way};
 use crate::forward::tcp::Tcp;
 use crate::http::framing::{BodyKind, RequestPlan, plan_request};
 use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, parse_request};
 use crate::http::reply::{self, Cause};
-use crate::http::rewrite::{Forwarding, write_request};
+use crate::http::rewrite::{Forwarding, Relay, write_request};
+use crate::http::search::HeadSearch;
 use crate::http::target::{Authority, Scheme, Target, parse_host_header, parse_target};
 
 /// Where the requests of a connection go.
@@ -132,7 +133,8 @@ impl<'a> Requests<'a> {
                     answer::linger(client, self.deadline).await;
                     return Ok(());
                 }
-                Answered::Upgraded(upstream, sight) => {
+                Answered::Upgraded(upgraded) => {
+                    let (upstream, sight) = *upgraded;
                     drop(out);
                     let tunnel = tunnel::Tunnel { core: self.core, deadline: self.deadline };
                     return tunnel.relay(client, upstream, Some(&sight)).await;
@@ -144,9 +146,17 @@ impl<'a> Requests<'a> {
     /// Waits for a whole head: patiently for its first byte, with one deadline for the rest.
     async fn next_request(&mut self, client: &mut Leg, out: &mut Vec<u8>) -> Awaited {
         let http = &self.core.config.http;
+        let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
+        let mut search = HeadSearch::request(limits);
         let mut has_begun = false;
         loop {
-            match self.admit(client, out) {
+            let found = search.find(client.unread.bytes());
+            let admitted = match found {
+                Ok(Some(_)) => self.admit(client, &limits, out),
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            };
+            match admitted {
                 Ok(Some(admitted)) => return Awaited::Admitted(Box::new(admitted)),
                 Ok(None) => {}
                 Err(error) => return Awaited::Refused(refusal(&error)),
@@ -177,11 +187,14 @@ impl<'a> Requests<'a> {
 
     /// Decides about the head at the front of what was read; None while it is not there whole. The head as it
     /// goes upstream is left in `out`.
-    fn admit(&self, client: &Leg, out: &mut Vec<u8>) -> Result<Option<Admitted>, HeadError> {
+    fn admit(
+        &self,
+        client: &Leg,
+        limits: &HeadLimits,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Admitted>, HeadError> {
         let Some(chunk) = client.unread.chunk() else { return Ok(None) };
-        let http = &self.core.config.http;
-        let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
-        let Some(head) = parse_request(chunk.bytes(), &limits)? else { return Ok(None) };
+        let Some(head) = parse_request(chunk.bytes(), limits)? else { return Ok(None) };
         let target = parse_target(head.method, head.target)?;
         let plan = plan_request(&head)?;
         let (origin, protocol) = self.destination(&head, &target)?;
@@ -219,7 +232,8 @@ impl<'a> Requests<'a> {
                 }
             },
         };
-        let origin = Origin::clear(&authority.host, authority.port);
+        let way = upstream::way(self.core, &authority.host, true);
+        let origin = Origin::clear(&authority.host, authority.port).by(way);
         Ok((Rc::new(origin), Protocol::Http))
     }
 
@@ -254,7 +268,11 @@ impl<'a> Requests<'a> {
         }
         let default_port = if origin.server_name.is_some() { 443 } else { 80 };
         let host = Authority { host: origin.host.clone(), port: origin.port };
-        let forwarding = Forwarding { host: &host, default_port, via };
+        let proxy = self.core.config.chain.proxy.as_ref();
+        let relay = proxy
+            .filter(|_| origin.way == Way::Relayed)
+            .map(|proxy| Relay { authorization: proxy.authorization.as_deref() });
+        let forwarding = Forwarding { host: &host, default_port, via, relay };
         write_request(head, &target, plan, &forwarding, out);
         Destination::Origin(origin)
     }
@@ -283,11 +301,16 @@ impl<'a> Requests<'a> {
             version: admitted.version,
             plan: &admitted.plan,
             head,
-            persistent: admitted.plan.persistent && !self.is_last(),
+            may_stay: !self.is_last(),
         };
         let core = Rc::clone(self.core);
-        let exchange =
-            Exchange { core: &core, deadline: self.deadline, sight: &admitted.sight, request };
+        let exchange = Exchange {
+            core: &core,
+            deadline: self.deadline,
+            sight: &admitted.sight,
+            request,
+            response_timeout: core.config.http.response_timeout_of(&origin.host),
+        };
         let mut pooled = self.take_pooled(&origin).await;
         loop {
             let was_pooled = pooled.is_some();
@@ -309,7 +332,9 @@ impl<'a> Requests<'a> {
                     upstream.stream.abort();
                     return Err(error);
                 }
-                Outcome::Upgraded => return Ok(Answered::Upgraded(upstream, admitted.sight)),
+                Outcome::Upgraded => {
+                    return Ok(Answered::Upgraded(Box::new((upstream, admitted.sight))));
+                }
                 Outcome::Done { keep_client, keep_upstream } => {
                     if keep_upstream {
                         let mut pool = self.core.pool.borrow_mut();
@@ -357,7 +382,7 @@ impl<'a> Requests<'a> {
 
 enum Answered {
     Next(Next),
-    Upgraded(Leg, Sight),
+    Upgraded(Box<(Leg, Sight)>),
 }
 
 /// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of

@@ -8,16 +8,88 @@ use super::deadline::{Deadline, Interrupt};
 use crate::error::{Error, Side, Stage};
 use crate::forward::dial::DialError;
 use crate::forward::leg::Leg;
-use crate::forward::origin::Origin;
+use crate::forward::origin::{Origin, Way};
 use crate::forward::tcp::{Idle, Tcp};
+use crate::http::chain::connect_head;
+use crate::http::head::{HeadLimits, parse_response};
 use crate::http::reply::Cause;
 use crate::tls::stream::{self, HandshakeError, Stream};
 use crate::tls::{FailureKind, explain};
 
-/// Dials an origin.
-pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<Tcp, Error> {
+/// How an origin is reached: directly, or by the configured upstream proxy, which is asked for a tunnel unless
+/// it can be sent requests in absolute-form.
+pub fn way(core: &Core, host: &str, absolute_form: bool) -> Way {
+    match core.config.chain.proxy_for(host) {
+        None => Way::Direct,
+        Some(_) if absolute_form => Way::Relayed,
+        Some(_) => Way::Tunnelled,
+    }
+}
+
+/// A bare connection that leads to the origin, by its way.
+pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<Leg, Error> {
+    let chain = &core.config.chain;
+    let tcp = match (origin.way, &chain.proxy) {
+        (Way::Direct, _) | (_, None) => {
+            dial_tcp(core, deadline, origin, &origin.host, origin.port).await?
+        }
+        (_, Some(proxy)) => dial_tcp(core, deadline, origin, &proxy.host, proxy.port).await?,
+    };
+    let mut leg = Leg::new(Stream::Clear(tcp), &core.buffers);
+    if let (Way::Tunnelled, Some(proxy)) = (origin.way, &chain.proxy) {
+        let head = connect_head(&origin.dest, proxy.authorization.as_deref());
+        let wait = core.config.http.connect_timeout;
+        match deadline.within(wait, ask_for_tunnel(core, &mut leg, &head)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(detail)) => {
+                let detail = format!("{}: the upstream proxy {detail}", origin.dest);
+                let cause = Cause::ConnectionTerminated;
+                return Err(Error::answered(Side::Upstream, Stage::Dial, 502, cause, detail));
+            }
+            Err(Interrupt::Expired) => {
+                let detail = format!("{}: the upstream proxy did not answer in time", origin.dest);
+                let cause = Cause::ConnectionTimeout;
+                return Err(Error::answered(Side::Upstream, Stage::Dial, 504, cause, detail));
+            }
+            Err(Interrupt::Stopping) => return Err(stopping(Stage::Dial)),
+        }
+    }
+    Ok(leg)
+}
+
+/// Sends a CONNECT and reads its answer; the error completes "the upstream proxy …".
+async fn ask_for_tunnel(core: &Core, leg: &mut Leg, head: &[u8]) -> Result<(), String> {
+    let http = &core.config.http;
+    let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
+    let broken = |error: io::Error| format!("broke the connection: {error}");
+    leg.stream.write_all(head).await.map_err(broken)?;
+    loop {
+        let parsed = parse_response(leg.unread.bytes(), &limits)
+            .map_err(|error| format!("gave a malformed answer: {}", error.reason))?;
+        if let Some((status, len)) = parsed.map(|head| (head.status, head.len)) {
+            leg.unread.consume(len);
+            match status {
+                100..=199 => continue,
+                200..=299 => return Ok(()),
+                407 => return Err("asks for other credentials (407)".to_owned()),
+                _ => return Err(format!("refused the tunnel ({status})")),
+            }
+        }
+        if leg.fill().await.map_err(broken)? == 0 {
+            return Err("closed the connection".to_owned());
+        }
+    }
+}
+
+async fn dial_tcp(
+    core: &Core,
+    deadline: &Deadline,
+    origin: &Origin,
+    host: &str,
+    port: u16,
+) -> Result<Tcp, Error> {
     let wait = core.config.http.connect_timeout;
-    match deadline.within(wait, core.dialer.dial(&origin.host, origin.port)).await {
+    match deadline.within(wait, core.dialer.dial(host, port)).await {
         Ok(Ok(tcp)) => Ok(tcp),
         Ok(Err(error)) => Err(dial_failure(&error, origin)),
         Err(Interrupt::Expired) => {
@@ -36,15 +108,22 @@ pub async fn open(
     origin: &Origin,
     spare: Option<Tcp>,
 ) -> Result<Leg, Error> {
-    let tcp = match spare.filter(|tcp| tcp.look() != Idle::Gone) {
-        Some(tcp) => tcp,
+    let leg = match spare.filter(|tcp| tcp.look() != Idle::Gone) {
+        Some(tcp) => Leg::new(Stream::Clear(tcp), &core.buffers),
         None => dial(core, deadline, origin).await?,
     };
-    let stream = match &origin.server_name {
-        Some(server_name) => encrypt(core, deadline, origin, server_name, tcp).await?,
-        None => Stream::Clear(tcp),
-    };
-    Ok(Leg::new(stream, &core.buffers))
+    let Some(server_name) = &origin.server_name else { return Ok(leg) };
+    match leg {
+        Leg { stream: Stream::Clear(tcp), unread } if unread.is_empty() => {
+            let stream = encrypt(core, deadline, origin, server_name, tcp).await?;
+            Ok(Leg::new(stream, &core.buffers))
+        }
+        _ => {
+            let detail = format!("{}: spoke before TLS did", origin.dest);
+            let (stage, cause) = (Stage::UpstreamTls, Cause::TlsProtocolError);
+            Err(Error::answered(Side::Upstream, stage, 502, cause, detail))
+        }
+    }
 }
 
 async fn encrypt(

@@ -2,6 +2,18 @@
 
 use std::sync::Arc;
 
+/// How connections to an origin are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// Dialled by ourselves.
+    #[default]
+    Direct,
+    /// By CONNECT through the configured upstream proxy.
+    Tunnelled,
+    /// To the upstream proxy itself, which is sent requests in absolute-form.
+    Relayed,
+}
+
 /// An origin: what connections are dialled for and pooled by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
@@ -10,6 +22,7 @@ pub struct Origin {
     pub port: u16,
     /// The name to send and to verify where TLS is spoken to it.
     pub server_name: Option<String>,
+    pub way: Way,
     /// `host:port`, as findings name it.
     pub dest: Arc<str>,
 }
@@ -19,7 +32,18 @@ impl Origin {
     pub fn clear(host: &str, port: u16) -> Origin {
         let dest =
             if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        Origin { host: host.to_owned(), port, server_name: None, dest: dest.into() }
+        Origin {
+            host: host.to_owned(),
+            port,
+            server_name: None,
+            way: Way::Direct,
+            dest: dest.into(),
+        }
+    }
+
+    /// The same origin, reached another way.
+    pub fn by(self, way: Way) -> Origin {
+        Origin { way, ..self }
     }
 
     /// The same host and port, spoken to in TLS under the given name.

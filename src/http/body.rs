@@ -1,6 +1,6 @@
-//! Which of the next bytes belong to a message, and which of those are data. The bytes themselves are
-//! forwarded as they are; this only says how far, and refuses framing that two readers could see
-//! differently.
+//! Which of the next bytes belong to a message, and which of those are data. The bytes themselves
+//! are forwarded as they are; this only says how far, and refuses framing that two readers could
+//! see differently.
 
 use std::fmt;
 use std::ops::Range;
@@ -93,9 +93,10 @@ impl Body {
         Body { state }
     }
 
-    /// Takes the next bytes of the stream and returns how many of them belong to this message: those may be
-    /// forwarded verbatim. Calls `pieces` for each run of data or trailer bytes among them, in order.
-    /// After an error every further step fails alike, and none of this step's bytes should be forwarded.
+    /// Takes the next bytes of the stream and returns how many of them belong to this message:
+    /// those may be forwarded verbatim. Calls `pieces` for each run of data or trailer bytes among
+    /// them, in order. After an error every further step fails alike, and none of this step's bytes
+    /// should be forwarded.
     pub fn step(
         &mut self,
         input: &[u8],
@@ -135,7 +136,8 @@ impl Body {
         }
     }
 
-    /// The peer closed: fine after the last byte and for a body that lasts until then, else it is cut short.
+    /// The peer closed: fine after the last byte and for a body that lasts until then, else it is
+    /// cut short.
     pub fn end_of_stream(&self) -> Result<(), BodyError> {
         match &self.state {
             State::UntilClose => Ok(()),

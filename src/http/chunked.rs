@@ -1,5 +1,6 @@
-//! The chunked coding (RFC 9112 §7.1), at any split of its bytes. Stricter than its grammar in one point:
-//! whitespace may stand only right behind the `;` of an extension, nowhere else in a chunk line.
+//! The chunked coding (RFC 9112 §7.1), at any split of its bytes. Stricter than its grammar in one
+//! point: whitespace may stand only right behind the `;` of an extension, nowhere else in a chunk
+//! line.
 //!
 //! ```text
 //!  Size ─┬─────────────▶ SizeLineFeed ─┬─▶ Data ─▶ DataReturn ─▶ DataLineFeed ─▶ Size

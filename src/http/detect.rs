@@ -1,5 +1,5 @@
-//! What the first bytes inside a CONNECT tunnel are. Says what they look like; how long to wait for more is
-//! the caller's.
+//! What the first bytes inside a CONNECT tunnel are. Says what they look like; how long to wait for
+//! more is the caller's.
 
 use super::fields::is_token_byte;
 use super::head::Method;

@@ -1,5 +1,5 @@
-//! Field names that mean something to a proxy, the fields of a head, and the comma lists in their values.
-//! Knows what a name is, not what to do about it.
+//! Field names that mean something to a proxy, the fields of a head, and the comma lists in their
+//! values. Knows what a name is, not what to do about it.
 
 /// A field name that a proxy acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,8 @@ pub(super) struct Field<'b> {
 /// The fields of a head, in order, duplicates kept.
 #[derive(Clone, Debug)]
 pub(super) struct Fields<'b> {
-    /// One allocation of exactly the size needed: cheaper than carrying room for the largest head around.
+    /// One allocation of exactly the size needed: cheaper than carrying room for the largest head
+    /// around.
     parsed: Vec<httparse::Header<'b>>,
     /// The lines behind the start line, each one field: folded lines are refused.
     lines: &'b [u8],
@@ -101,7 +102,8 @@ fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at_checked(end).unwrap_or((bytes, &[]))
 }
 
-/// The members of a comma list without the whitespace around them; empty ones are skipped (RFC 9110 §5.6.1).
+/// The members of a comma list without the whitespace around them; empty ones are skipped (RFC 9110
+/// §5.6.1).
 pub(super) fn list_items(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let items = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     items.filter(|item| !item.is_empty())

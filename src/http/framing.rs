@@ -1,5 +1,5 @@
-//! Where a message's body ends and what becomes of its connection (RFC 9112 §6 and §9). A message that two
-//! readers could frame differently is refused, never guessed.
+//! Where a message's body ends and what becomes of its connection (RFC 9112 §6 and §9). A message
+//! that two readers could frame differently is refused, never guessed.
 
 use super::fields::{FieldName, Fields, is_token_byte, list_items};
 use super::head::{HeadError, Method, RequestHead, ResponseHead, Version};
@@ -24,14 +24,16 @@ pub struct RequestPlan {
     pub body: BodyKind,
     /// Whether the client's connection may be kept afterwards.
     pub persistent: bool,
-    /// Whether another protocol is asked for, by Connection and by Upgrade. An offer of `h2c` is not one:
-    /// it may be ignored (RFC 9110 §7.8), and inside it nothing could be inspected.
+    /// Whether another protocol is asked for, by Connection and by Upgrade. An offer of `h2c` is
+    /// not one: it may be ignored (RFC 9110 §7.8), and inside it nothing could be inspected.
     pub upgrade: bool,
     /// Whether the client waits for a 100 before it sends the body.
     pub expect_continue: bool,
-    /// Whether there are credentials for a proxy: `head.get("proxy-authorization")`. Never forwarded.
+    /// Whether there are credentials for a proxy: `head.get("proxy-authorization")`. Never
+    /// forwarded.
     pub proxy_authorization: bool,
-    /// Of TRACE and OPTIONS requests only. 0: answer it here, see `reply::trace` and `reply::options`.
+    /// Of TRACE and OPTIONS requests only. 0: answer it here, see `reply::trace` and
+    /// `reply::options`.
     pub max_forwards: Option<u32>,
     /// Whether the client takes trailers (`TE: trailers`).
     pub te_trailers: bool,
@@ -55,7 +57,8 @@ pub struct ResponsePlan {
     /// Whether the connection to upstream may be used again.
     pub persistent: bool,
     pub kind: ResponseKind,
-    /// What Content-Length says, when it is passed on: it may describe the body that HEAD or 304 leave out.
+    /// What Content-Length says, when it is passed on: it may describe the body that HEAD or 304
+    /// leave out.
     pub content_length: Option<u64>,
     /// Whether `Transfer-Encoding: chunked` is passed on, for HEAD and 304 too.
     pub transfer_encoding: bool,
@@ -112,19 +115,24 @@ impl<'b> FramingFields<'b> {
         for (name, value) in fields.pairs() {
             match FieldName::of(name) {
                 FieldName::ContentLength => {
-                    if framing.content_length.replace(value).is_some() {
-                        framing.repeated = Some("more than one Content-Length");
-                    }
+                    let earlier = framing.content_length.replace(value);
+                    framing.note(earlier, "more than one Content-Length");
                 }
                 FieldName::TransferEncoding => {
-                    if framing.transfer_encoding.replace(value).is_some() {
-                        framing.repeated = Some("more than one Transfer-Encoding");
-                    }
+                    let earlier = framing.transfer_encoding.replace(value);
+                    framing.note(earlier, "more than one Transfer-Encoding");
                 }
                 _ => {}
             }
         }
         framing
+    }
+
+    /// Even equal repetitions are refused: somebody behind us may join them into a list.
+    fn note(&mut self, earlier: Option<&[u8]>, reason: &'static str) {
+        if earlier.is_some() {
+            self.repeated = Some(reason);
+        }
     }
 
     /// RFC 9112 §6.1 and §6.3, without what a method or status adds.
@@ -248,8 +256,9 @@ fn read_max_forwards(head: &RequestHead<'_>) -> Result<Option<u32>, HeadError> {
 
 /// Plans a response to a request of this method, or says why its framing is refused.
 ///
-/// A Content-Length on 1xx and 204 is ignored and not passed on (RFC 9110 §8.6), but one that claims bytes
-/// costs the connection its reuse. Both fields are ignored on a 2xx to CONNECT (RFC 9110 §9.3.6).
+/// A Content-Length on 1xx and 204 is ignored and not passed on (RFC 9110 §8.6), but one that
+/// claims bytes costs the connection its reuse. Both fields are ignored on a 2xx to CONNECT (RFC
+/// 9110 §9.3.6).
 pub fn plan_response(
     head: &ResponseHead<'_>,
     request_method: Method,

@@ -1,5 +1,6 @@
-//! Request and response heads as values that borrow the bytes they came from. Checks what RFC 9112 §2 to §5
-//! say about lines and fields; framing is `framing`'s, what the target means is `target`'s.
+//! Request and response heads as values that borrow the bytes they came from. Checks what RFC 9112
+//! §2 to §5 say about lines and fields; framing is `framing`'s, what the target means is
+//! `target`'s.
 
 use std::fmt;
 
@@ -239,8 +240,8 @@ fn reason_phrase(head: &[u8]) -> &[u8] {
     head.get(BEFORE_REASON..line_end).unwrap_or_default()
 }
 
-/// RFC 9112 §3.2: exactly one well-formed Host in HTTP/1.1, at most one in HTTP/1.0. It may be empty, as
-/// for a target without authority; whoever routes by it refuses that.
+/// RFC 9112 §3.2: exactly one well-formed Host in HTTP/1.1, at most one in HTTP/1.0. It may be
+/// empty, as for a target without authority; whoever routes by it refuses that.
 fn check_host(head: &RequestHead<'_>) -> Result<(), HeadError> {
     let mut hosts = head.fields.values("host");
     match (hosts.next(), hosts.next()) {
@@ -260,11 +261,13 @@ fn request_error(head: &[u8], error: httparse::Error) -> HeadError {
     HeadError::bad_request(reason_of(head, error))
 }
 
-/// Whether a request line ends in a well-formed version that is not ours, as `HTTP/2.0` (RFC 9112 §2.3).
+/// Whether a request line ends in a well-formed version that is not ours, as `HTTP/2.0` (RFC 9112
+/// §2.3).
 fn names_other_version(head: &[u8]) -> bool {
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let version = line.rsplit(|byte| *byte == b' ').next().and_then(|v| v.strip_prefix(b"HTTP/"));
     match version {
+        Some([b'1', b'.', b'0' | b'1']) => false,
         Some([major, b'.', minor]) => major.is_ascii_digit() && minor.is_ascii_digit(),
         Some([major]) => major.is_ascii_digit(),
         _ => false,

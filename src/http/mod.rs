@@ -1,8 +1,9 @@
 //! HTTP/1.1 as pure values: bytes in; heads, targets, framing, body ranges and our own replies out.
 //!
-//! Nothing here is async, opens a socket, looks at a clock or logs. `httparse` splits heads into tokens;
-//! what it is lax about (RFC 9112 §2.2, §5, §6, §7) is refused here, since a message that two parsers can
-//! read differently is a way past the scanner. A message goes through the files in this order:
+//! Nothing here is async, opens a socket, looks at a clock or logs. `httparse` splits heads into
+//! tokens; what it is lax about (RFC 9112 §2.2, §5, §6, §7) is refused here, since a message that
+//! two parsers can read differently is a way past the scanner. A message goes through the files in
+//! this order:
 //!
 //! ```text
 //! bytes ─▶ search   where does the head end, is it too long
@@ -12,11 +13,14 @@
 //!       ─▶ rewrite  the head to send on, hop-by-hop fields removed
 //!       ─▶ body     which of the next bytes belong to it (`chunked` for that coding)
 //!          reply    what we answer ourselves
+//!          chain    what we ask another proxy
 //!          detect   what the first bytes in a tunnel are
 //! ```
 
 /// Which of the next bytes belong to a message, and which of those are data.
 pub mod body;
+/// Asking another proxy for a tunnel.
+pub mod chain;
 /// The chunked coding, byte by byte.
 mod chunked;
 /// What the first bytes inside a tunnel are.

@@ -1,5 +1,5 @@
-//! Our own answers, whole: status line, fields, body. What went wrong is told to people in JSON and to
-//! programs in Proxy-Status (RFC 9209). Holds nothing of a request but what it is given.
+//! Our own answers, whole: status line, fields, body. What went wrong is told to people in JSON and
+//! to programs in Proxy-Status (RFC 9209). Holds nothing of a request but what it is given.
 
 use super::fields::FieldName;
 use super::head::RequestHead;
@@ -180,8 +180,8 @@ pub fn error(status: u16, cause: Cause, detail: &str, close: bool, head_only: bo
     ErrorReply { status, cause, detail, host: None, close, head_only }.to_bytes()
 }
 
-/// The answer to a TRACE request that goes no further (RFC 9110 §9.3.8): the request as it came, without
-/// the fields that hold credentials.
+/// The answer to a TRACE request that goes no further (RFC 9110 §9.3.8): the request as it came,
+/// without the fields that hold credentials.
 pub fn trace(head: &RequestHead<'_>, close: bool) -> Vec<u8> {
     let start_line = [head.method_name, head.target, head.version.as_str()].join(" ");
     let mut body = [start_line.as_bytes(), b"\r\n"].concat();
@@ -254,7 +254,7 @@ fn push_json_string(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            '\0'..=' ' | '\u{7f}' if character != ' ' => {
+            '\0'..='\u{1f}' | '\u{7f}' => {
                 out.push_str(&format!("\\u{:04x}", u32::from(character)));
             }
             _ => out.push(character),

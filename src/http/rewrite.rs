@@ -1,6 +1,6 @@
-//! Heads as they are sent on: hop-by-hop fields removed (RFC 9110 §7.6.1), everything else in the order,
-//! case and number it came in, byte for byte. Only Content-Length and Transfer-Encoding are spelled anew,
-//! since their odd spellings are where two readers part.
+//! Heads as they are sent on: hop-by-hop fields removed (RFC 9110 §7.6.1), everything else in the
+//! order, case and number it came in, byte for byte. Only Content-Length and Transfer-Encoding are
+//! spelled anew, since their odd spellings are where two readers part.
 
 use std::io::Write as _;
 
@@ -18,6 +18,15 @@ pub struct Forwarding<'a> {
     pub default_port: u16,
     /// The name in an added Via field; none: none is added.
     pub via: Option<&'a str>,
+    /// Set where the request goes to another proxy.
+    pub relay: Option<Relay<'a>>,
+}
+
+/// A request for another proxy: its target stays, or becomes, absolute (RFC 9112 §3.2.2).
+#[derive(Clone, Copy, Debug)]
+pub struct Relay<'a> {
+    /// Our credentials for it, the value of Proxy-Authorization.
+    pub authorization: Option<&'a str>,
 }
 
 /// The client that a response goes to.
@@ -27,13 +36,14 @@ pub struct ClientSide {
     pub version: Version,
     /// Whether its connection stays open after this response.
     pub persistent: bool,
-    /// Whether the chunked coding is taken off on the way, as an HTTP/1.0 client needs it: send it only the
-    /// data pieces, and close.
+    /// Whether the chunked coding is taken off on the way, as an HTTP/1.0 client needs it: send it
+    /// only the data pieces, and close.
     pub dechunk: bool,
 }
 
 impl ClientSide {
-    /// What follows from both plans. `may_stay` is the caller's own say, as when it is shutting down.
+    /// What follows from both plans. `may_stay` is the caller's own say, as when it is shutting
+    /// down.
     pub fn new(
         version: Version,
         request: &RequestPlan,
@@ -50,8 +60,8 @@ impl ClientSide {
     }
 }
 
-/// Appends the request head to send upstream: origin-form (or `*`), HTTP/1.1, Host kept byte for byte
-/// unless the target was absolute and names someone else.
+/// Appends the request head to send upstream: origin-form (or `*`), HTTP/1.1, Host kept byte for
+/// byte unless the target was absolute and names someone else.
 pub fn write_request(
     head: &RequestHead<'_>,
     target: &Target<'_>,
@@ -61,16 +71,22 @@ pub fn write_request(
 ) {
     out.extend_from_slice(head.method_name.as_bytes());
     out.push(b' ');
-    write_target(target, out);
+    if forwarding.relay.is_some() {
+        write_absolute(target, forwarding, out);
+    } else {
+        write_target(target, out);
+    }
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let nominations = Nominations::read(&head.fields);
     let mut connection = request_connection(plan);
+    let mut transfer_codings: Option<&[u8]> = plan.te_trailers.then_some(b"trailers");
     if head.get("host").is_none() {
         write_host("Host", target, forwarding, out);
     }
     for field in head.fields.iter() {
         match FieldName::of(field.name) {
-            FieldName::Connection => write_connection(field.name, &mut connection, out),
+            FieldName::Connection => write_once(field.name, &mut connection, out),
+            FieldName::Te => write_once(field.name, &mut transfer_codings, out),
             FieldName::Host if keeps_host(field.value, target) => out.extend_from_slice(field.line),
             FieldName::Host => write_host(field.name, target, forwarding, out),
             FieldName::ContentLength | FieldName::TransferEncoding => {
@@ -83,16 +99,16 @@ pub fn write_request(
             _ => out.extend_from_slice(field.line),
         }
     }
-    if plan.te_trailers {
-        out.extend_from_slice(b"TE: trailers\r\n");
+    write_once("Connection", &mut connection, out);
+    if let Some(authorization) = forwarding.relay.and_then(|relay| relay.authorization) {
+        write_field("Proxy-Authorization", authorization.as_bytes(), out);
     }
-    write_connection("Connection", &mut connection, out);
     write_via(head.version, forwarding.via, out);
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends the response head to send to the client. Whether an interim one is sent at all is the caller's
-/// to say: not to HTTP/1.0.
+/// Appends the response head to send to the client. Whether an interim one is sent at all is the
+/// caller's to say: not to HTTP/1.0.
 pub fn write_response(
     head: &ResponseHead<'_>,
     plan: &ResponsePlan,
@@ -106,9 +122,11 @@ pub fn write_response(
     out.extend_from_slice(head.reason);
     out.extend_from_slice(b"\r\n");
     let nominations = Nominations::read(&head.fields);
+    let mut connection = response_connection(head, plan, client);
     let keeps_upgrade = matches!(head.status, 101 | 426);
     for field in head.fields.iter() {
         match FieldName::of(field.name) {
+            FieldName::Connection => write_once(field.name, &mut connection, out),
             FieldName::ContentLength => {
                 if let Some(length) = plan.content_length {
                     write_framing(field.name, BodyKind::Length(length), out);
@@ -125,8 +143,7 @@ pub fn write_response(
             _ => out.extend_from_slice(field.line),
         }
     }
-    let mut connection = response_connection(head, plan, client);
-    write_connection("Connection", &mut connection, out);
+    write_once("Connection", &mut connection, out);
     write_via(head.version, via, out);
     out.extend_from_slice(b"\r\n");
 }
@@ -145,8 +162,18 @@ fn write_target(target: &Target<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether the Host that came is the one to send: always, unless an absolute target overrules it with
-/// another authority (RFC 9112 §3.2.2). The same one keeps its spelling.
+/// The target for a proxy: with scheme and authority, `*` as an empty path (RFC 9112 §3.2.4).
+fn write_absolute(target: &Target<'_>, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"http://");
+    out.extend_from_slice(host_text(target, forwarding).as_bytes());
+    match target {
+        Target::Asterisk | Target::Absolute { path: "*", .. } => {}
+        _ => write_target(target, out),
+    }
+}
+
+/// Whether the Host that came is the one to send: always, unless an absolute target overrules it
+/// with another authority (RFC 9112 §3.2.2). The same one keeps its spelling.
 fn keeps_host(value: &[u8], target: &Target<'_>) -> bool {
     match target {
         Target::Absolute { scheme, authority, .. } => {
@@ -157,6 +184,11 @@ fn keeps_host(value: &[u8], target: &Target<'_>) -> bool {
 }
 
 fn write_host(name: &str, target: &Target<'_>, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
+    write_field(name, host_text(target, forwarding).as_bytes(), out);
+}
+
+/// The authority as Host spells it: without a port that goes without saying.
+fn host_text(target: &Target<'_>, forwarding: &Forwarding<'_>) -> String {
     let mut host = match target {
         Target::Absolute { raw_authority, .. } => raw_authority.trim_end_matches(':').to_owned(),
         _ => forwarding.host.to_string(),
@@ -165,7 +197,7 @@ fn write_host(name: &str, target: &Target<'_>, forwarding: &Forwarding<'_>, out:
     {
         host.truncate(host.rfind(':').unwrap_or(host.len()));
     }
-    write_field(name, host.as_bytes(), out);
+    host
 }
 
 fn write_framing(name: &str, body: BodyKind, out: &mut Vec<u8>) {
@@ -221,10 +253,10 @@ fn response_connection(
     }
 }
 
-/// Writes the options once; a second call writes nothing.
-fn write_connection(name: &str, options: &mut Option<&'static [u8]>, out: &mut Vec<u8>) {
-    if let Some(options) = options.take() {
-        write_field(name, options, out);
+/// Writes a field of our own once, where the first of its name stood; a second call writes nothing.
+fn write_once(name: &str, value: &mut Option<&[u8]>, out: &mut Vec<u8>) {
+    if let Some(value) = value.take() {
+        write_field(name, value, out);
     }
 }
 
@@ -300,9 +332,9 @@ impl<'a, 'b> Nominations<'a, 'b> {
     }
 }
 
-/// Fields meant for every recipient of the content, which nobody can nominate away (RFC 9110 §7.6.1):
-/// otherwise a client could make a proxy strip what an origin decides by. Host, Content-Length and
-/// Transfer-Encoding never get so far.
+/// Fields meant for every recipient of the content, which nobody can nominate away (RFC 9110
+/// §7.6.1): otherwise a client could make a proxy strip what an origin decides by. Host,
+/// Content-Length and Transfer-Encoding never get so far.
 const END_TO_END: [&str; 20] = [
     "authorization",
     "cache-control",

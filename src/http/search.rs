@@ -1,6 +1,6 @@
-//! Finds the end of a head in bytes that may still be arriving, and refuses early what can never become
-//! one: too long, too many fields, lines without CR, something that is not HTTP at all. Does not look into
-//! fields; that is `head`'s.
+//! Finds the end of a head in bytes that may still be arriving, and refuses early what can never
+//! become one: too long, too many fields, lines without CR, something that is not HTTP at all. Does
+//! not look into fields; that is `head`'s.
 
 use super::fields::is_token_byte;
 use super::head::{HeadError, HeadLimits};
@@ -24,8 +24,8 @@ enum Kind {
     Response,
 }
 
-/// A search for the end of one head. It remembers how far it looked, so that a head that trickles in costs
-/// each byte once: call [`HeadSearch::find`] with the same, longer bytes after every read.
+/// A search for the end of one head. It remembers how far it looked, so that a head that trickles
+/// in costs each byte once: call [`HeadSearch::find`] with the same, longer bytes after every read.
 #[derive(Clone, Debug)]
 pub struct HeadSearch {
     kind: Kind,
@@ -52,8 +52,8 @@ impl HeadSearch {
         HeadSearch { kind, limits, scanned: 0, start: 0, line_start: 0, lines: 0, empty_lines: 0 }
     }
 
-    /// Looks on from where the last call stopped. `bytes` starts where it started then. None: the head is
-    /// not complete yet.
+    /// Looks on from where the last call stopped. `bytes` starts where it started then. None: the
+    /// head is not complete yet.
     pub fn find(&mut self, bytes: &[u8]) -> Result<Option<HeadBounds>, HeadError> {
         let visible = bytes.get(..self.limits.max_bytes).unwrap_or(bytes);
         while let Some(ahead) =
@@ -97,6 +97,9 @@ impl HeadSearch {
         }
         if self.lines == 0 {
             self.check_opening(line)?;
+            if !line.contains(&b' ') {
+                return Err(self.refuse(400, "malformed start line"));
+            }
         }
         self.lines += 1;
         if self.lines - 1 > self.limits.max_headers {
@@ -105,8 +108,8 @@ impl HeadSearch {
         Ok(())
     }
 
-    /// Refuses a start line whose beginning, as far as it is there, cannot become one, so that a peer that
-    /// speaks something else is told so instead of being waited for.
+    /// Refuses a start line whose beginning, as far as it is there, cannot become one, so that a
+    /// peer that speaks something else is told so instead of being waited for.
     fn check_opening(&self, line: &[u8]) -> Result<(), HeadError> {
         match self.kind {
             Kind::Request => {

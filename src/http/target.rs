@@ -1,5 +1,5 @@
-//! Request targets (RFC 9112 §3.2), authorities (RFC 3986 §3.2) and the Host field. Says whom a request is
-//! for; resolves nothing and connects to nothing.
+//! Request targets (RFC 9112 §3.2), authorities (RFC 3986 §3.2) and the Host field. Says whom a
+//! request is for; resolves nothing and connects to nothing.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -75,8 +75,9 @@ pub enum Target<'b> {
     Absolute {
         scheme: Scheme,
         authority: Authority,
-        /// Path and query: `/` when there was none, `*` when it was an OPTIONS request (RFC 9112 §3.2.4).
-        /// Starts with `?` when there was a query without a path; `rewrite` puts the `/` in front.
+        /// Path and query: `/` when there was none, `*` when it was an OPTIONS request (RFC 9112
+        /// §3.2.4). Starts with `?` when there was a query without a path; `rewrite` puts the `/`
+        /// in front.
         path: &'b str,
         /// The authority as it was sent.
         raw_authority: &'b str,
@@ -186,7 +187,8 @@ fn split_authority(text: &str) -> Result<AuthorityParts<'_>, HeadError> {
     Ok(AuthorityParts { host, port: parse_port(rest)? })
 }
 
-/// `rest` is what follows the host: nothing, or a colon and a port, which may be empty (RFC 3986 §3.2.3).
+/// `rest` is what follows the host: nothing, or a colon and a port, which may be empty (RFC 3986
+/// §3.2.3).
 fn parse_port(rest: &str) -> Result<Option<u16>, HeadError> {
     const PORT_MAX_DIGITS: usize = 5;
     let malformed = HeadError::bad_request("malformed port");

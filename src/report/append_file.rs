@@ -1,5 +1,5 @@
-//! A file that only grows: opened without following links, written in whole lines, recognised when somebody
-//! moves it away. Moves bytes; knows neither findings nor log records.
+//! A file that only grows: opened without following links, written in whole lines, recognised when
+//! somebody moves it away. Moves bytes; knows neither findings nor log records.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -67,8 +67,9 @@ impl AppendFile {
         self.file.set_len(self.len()?.saturating_sub(count))
     }
 
-    /// Appends whole lines, going on after a short write. A line that an error tore is cut off again, which
-    /// works on a full disk too; where it does not, the next one to open the file repairs it.
+    /// Appends whole lines, going on after a short write. A line that an error tore is cut off
+    /// again, which works on a full disk too; where it does not, the next one to open the file
+    /// repairs it.
     pub fn append(&mut self, lines: &[u8]) -> Written {
         let (written, error) = write_on(&mut self.file, lines);
         let done = lines.get(..written).unwrap_or(lines);

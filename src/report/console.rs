@@ -3,6 +3,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use memchr::memrchr;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::limits::STDERR_WRITE_BYTES;
@@ -23,16 +24,22 @@ impl Console {
         Console(Some(file.into()))
     }
 
-    /// Writes what there is room for and forgets the rest: the log file has it too.
-    pub fn write(&self, text: &[u8]) {
+    /// Writes the lines that there is room for and forgets the rest: the log file has them too.
+    pub fn write(&self, lines: &[u8]) {
         let Some(fd) = &self.0 else { return };
-        let mut rest = text;
+        let mut rest = lines;
         while !rest.is_empty() && has_room(fd.as_fd()) {
-            let piece = rest.get(..STDERR_WRITE_BYTES).unwrap_or(rest);
+            let piece = whole_lines(rest.get(..STDERR_WRITE_BYTES).unwrap_or(rest));
             let Ok(count) = rustix::io::write(fd, piece) else { return };
             rest = rest.get(count..).unwrap_or_default();
         }
     }
+}
+
+/// The whole lines of a piece, so that none is torn when the room ends; all of it, when it holds
+/// none.
+fn whole_lines(piece: &[u8]) -> &[u8] {
+    memrchr(b'\n', piece).and_then(|end| piece.get(..=end)).unwrap_or(piece)
 }
 
 /// Whether a write of `STDERR_WRITE_BYTES` would go through at once.
@@ -60,6 +67,17 @@ mod tests {
         let mut read = Vec::new();
         reader.read_to_end(&mut read).unwrap();
         assert!(read.len() >= STDERR_WRITE_BYTES && read.len() < text.len(), "{}", read.len());
+    }
+
+    #[test]
+    fn no_line_is_torn_where_the_room_ends() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let console = Console::to(writer);
+        console.write(&b"seven..\n".repeat(100_000)[1..]);
+        drop(console);
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert!(read.ends_with("\nseven..\n"));
     }
 
     #[test]

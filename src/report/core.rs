@@ -1,5 +1,6 @@
-//! One core's end of the report: a small dedup in front of the queue, so that a flood of one finding costs
-//! next to nothing, and a hand-over that never waits. Owned by its core; touches no file and no clock.
+//! One core's end of the report: a small dedup in front of the queue, so that a flood of one
+//! finding costs next to nothing, and a hand-over that never waits. Owned by its core; touches no
+//! file and no clock.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,8 +13,9 @@ use crate::limits::{CORE_DEDUP_KEYS_MAX, CORE_DEDUP_WINDOW_MAX_MS};
 
 /// Reports the findings of one core.
 ///
-/// Its own window is a quarter of the logger's, one second at most: the logger hears of every key a few
-/// times a window, and decides. What is held back here is counted, and told with the key's next finding.
+/// Its own window is a quarter of the logger's, one second at most: the logger hears of every key a
+/// few times a window, and decides. What is held back here is counted, and told with the key's next
+/// finding.
 #[derive(Debug)]
 pub struct CoreReporter {
     sender: FindingSender,
@@ -28,8 +30,8 @@ impl CoreReporter {
         CoreReporter { sender, counters, recent: Dedup::new(window, CORE_DEDUP_KEYS_MAX) }
     }
 
-    /// Whether a confirmed match of this key should be turned into a finding, which is then to be submitted.
-    /// A repeat within the core's own window is counted and refused.
+    /// Whether a confirmed match of this key should be turned into a finding, which is then to be
+    /// submitted. A repeat within the core's own window is counted and refused.
     pub fn admits(
         &mut self,
         pattern: &'static str,

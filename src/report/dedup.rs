@@ -1,4 +1,5 @@
-//! Whether a finding becomes a line: one a key and window. Decides only: values and `now` in, verdicts out.
+//! Whether a finding becomes a line: one a key and window. Decides only: values and `now` in,
+//! verdicts out.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -17,8 +18,9 @@ pub enum Verdict {
 
 /// The fingerprint of (pattern, dest, direction).
 ///
-/// 128 bits under random keys stand for the names, so that a key's size does not depend on what a client
-/// asked for. Two names that met would cost one suppressed line; among 65,536 keys the odds are 2^-97.
+/// 128 bits under random keys stand for the names, so that a key's size does not depend on what a
+/// client asked for. Two names that met would cost one suppressed line; among 65,536 keys the odds
+/// are 2^-97.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key(u64, u64);
 
@@ -35,9 +37,10 @@ struct Entry {
 
 /// The keys that were seen, at most `max_keys` (some 120 bytes each).
 ///
-/// The window runs from the line that was written: what comes less than a window after it is suppressed,
-/// the first one after that is written and opens the next window. At `max_keys` the key whose window is
-/// oldest is forgotten; that costs at most a repeated line, and the count of what its key had suppressed.
+/// The window runs from the line that was written: what comes less than a window after it is
+/// suppressed, the first one after that is written and opens the next window. At `max_keys` the key
+/// whose window is oldest is forgotten; that costs at most a repeated line, and the count of what
+/// its key had suppressed.
 #[derive(Debug)]
 pub struct Dedup {
     window: Duration,
@@ -62,7 +65,8 @@ impl Dedup {
         }
     }
 
-    /// Decides on a finding that stands for itself and the `held_back` ones that a core suppressed before it.
+    /// Decides on a finding that stands for itself and the `held_back` ones that a core suppressed
+    /// before it.
     pub fn admit(
         &mut self,
         pattern: &str,
@@ -103,7 +107,8 @@ impl Dedup {
         }
         let window = self.window;
         if let Some(entry) = self.entries.get_mut(&key) {
-            // Cores hand over in any order, so `now` may be a little before the line: then it repeats it.
+            // Cores hand over in any order, so `now` may be a little before the line: then it
+            // repeats it.
             let repeats = |at: Instant| now.saturating_duration_since(at) < window;
             if entry.opened_at.is_some_and(repeats) {
                 entry.suppressed = entry.suppressed.saturating_add(1);
@@ -127,7 +132,8 @@ impl Dedup {
         self.entries.get_mut(&key).map_or(0, |entry| std::mem::take(&mut entry.suppressed))
     }
 
-    /// Undoes a window whose finding was lost: the next one of the key passes, and tells `suppressed`.
+    /// Undoes a window whose finding was lost: the next one of the key passes, and tells
+    /// `suppressed`.
     pub(super) fn close(&mut self, key: Key, suppressed: u64) {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.opened_at = None;
@@ -269,7 +275,8 @@ pub(super) mod tests {
     }
 
     proptest! {
-        /// Against a plain model with room for every key; nothing is lost between lines and repeats.
+        /// Against a plain model with room for every key; nothing is lost between lines and
+        /// repeats.
         #[test]
         fn agrees_with_a_plain_model(
             steps in proptest::collection::vec((0..5usize, 0..40u64, 0..3u64), 0..200)

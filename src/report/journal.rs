@@ -1,5 +1,6 @@
-//! What the logger thread does with what it takes: findings become lines, records are kept, failures are
-//! told once, counters are shown. Owns the files and the counts; waits for nothing, reads no clock.
+//! What the logger thread does with what it takes: findings become lines, records are kept,
+//! failures are told once, counters are shown. Owns the files and the counts; waits for nothing,
+//! reads no clock.
 
 use std::fmt;
 use std::io;
@@ -78,8 +79,8 @@ impl Journal {
         }
     }
 
-    /// Whether another finding may be taken from the queue: not when a batch is full, and not while the file
-    /// cannot be written, because in the queue they wait counted and bounded.
+    /// Whether another finding may be taken from the queue: not when a batch is full, and not while
+    /// the file cannot be written, because in the queue they wait counted and bounded.
     pub fn takes_findings(&self) -> bool {
         self.failure.is_none() && !self.threats.is_full()
     }
@@ -125,8 +126,10 @@ impl Journal {
         if self.failure.as_ref().is_none_or(|failure| failure.next_try_at <= now) {
             self.flush_threats(now);
         }
-        // A log that cannot be written is tried again at the tick.
-        if !self.log_is_failing {
+        if self.log_is_failing {
+            // It is tried again at the tick.
+            self.log.show_now();
+        } else {
             self.flush_log();
         }
     }
@@ -137,8 +140,8 @@ impl Journal {
         self.flush_log();
     }
 
-    /// Tells what was lost since the last tick, and shows the counters. `log_lines_lost` are the records that
-    /// did not get into their queue since then.
+    /// Tells what was lost since the last tick, and shows the counters. `log_lines_lost` are the
+    /// records that did not get into their queue since then.
     pub fn tick(&mut self, log_lines_lost: u64) {
         self.tell_dropped();
         self.tell_lost_lines(log_lines_lost);
@@ -254,6 +257,7 @@ impl Journal {
             }
             _ => {}
         }
+        self.log.show_now();
     }
 
     fn dropped(&self) -> u64 {
@@ -266,7 +270,7 @@ impl Journal {
         if new > 0 {
             self.dropped_told = dropped;
             let message = format_args!(
-                "{new} findings were lost, because the queue to the log was full; {dropped} since the start"
+                "{new} findings were lost, because their queue was full; {dropped} since the start"
             );
             self.tell(Level::Warn, message);
         }

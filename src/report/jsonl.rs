@@ -1,4 +1,5 @@
-//! A finding as a line of `threats.jsonl`: the original's eight fields first, in its order. Touches no file.
+//! A finding as a line of `threats.jsonl`: the original's eight fields first, in its order. Touches
+//! no file.
 
 use std::net::IpAddr;
 

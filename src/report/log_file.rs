@@ -1,4 +1,5 @@
-//! `clawsec.log`: bounded, rotated at a size, copied to standard error. Knows lines, not what they say.
+//! `clawsec.log`: bounded, rotated at a size, copied to standard error. Knows lines, not what they
+//! say.
 
 use std::ffi::OsString;
 use std::io;
@@ -8,7 +9,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 
 use super::append_file::AppendFile;
 use super::console::Console;
-use crate::limits::LOG_PENDING_MAX_BYTES;
+use crate::limits::{LOG_PENDING_MAX_BYTES, STDERR_WRITE_BYTES};
 
 /// The file, its backups (`clawsec.log.1` is the youngest), and the lines that wait for it.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct LogFile {
     /// None after an error: the path is then opened anew.
     file: Option<AppendFile>,
     waiting: Vec<u8>,
+    /// Lines that standard error has not been shown.
+    unshown: Vec<u8>,
     /// Lines for which there was no more room.
     lost: u64,
     console: Console,
@@ -33,14 +36,14 @@ impl LogFile {
         console: Console,
     ) -> io::Result<Self> {
         let file = Some(AppendFile::open(&path)?);
-        let waiting = Vec::new();
-        Ok(LogFile { path, rotate_bytes, backups, file, waiting, lost: 0, console })
+        let (waiting, unshown) = (Vec::new(), Vec::new());
+        Ok(LogFile { path, rotate_bytes, backups, file, waiting, unshown, lost: 0, console })
     }
 
-    /// Adds a line. While the file cannot be written, `limits::LOG_PENDING_MAX_BYTES` wait, and what comes
-    /// after them is counted as lost.
+    /// Adds a line. While the file cannot be written, `limits::LOG_PENDING_MAX_BYTES` wait, and
+    /// what comes after them is counted as lost.
     pub fn push(&mut self, line: &[u8]) {
-        self.console.write(line);
+        self.show(line);
         if self.file.is_some() && self.waiting.len() + line.len() > LOG_PENDING_MAX_BYTES {
             // A burst makes room for itself. An error shows at the next flush.
             let _ = self.flush();
@@ -53,8 +56,17 @@ impl LogFile {
     }
 
     /// Shows a line on standard error only: for what concerns this file itself.
-    pub fn show(&self, line: &[u8]) {
-        self.console.write(line);
+    pub fn show(&mut self, line: &[u8]) {
+        self.unshown.extend_from_slice(line);
+        if self.unshown.len() >= STDERR_WRITE_BYTES {
+            self.show_now();
+        }
+    }
+
+    /// Shows what is to be shown.
+    pub fn show_now(&mut self) {
+        self.console.write(&self.unshown);
+        self.unshown.clear();
     }
 
     /// Lines that were lost since the last call.
@@ -274,6 +286,7 @@ mod tests {
         log.push(b"a\n");
         log.show(b"only shown\n");
         log.flush().unwrap();
+        log.show_now();
         drop(log);
         let mut shown = String::new();
         reader.read_to_string(&mut shown).unwrap();

@@ -1,13 +1,13 @@
-//! The `log` facade: a record becomes one bounded line on the caller's thread and waits in a queue of its
-//! own; what a full queue loses is counted. Touches no file; before the logger thread runs, and after it
-//! has ended, lines go to standard error.
+//! The `log` facade: a record becomes one bounded line on the caller's thread and waits in a queue
+//! of its own; what a full queue loses is counted. Touches no file; before the logger thread runs,
+//! and after it has ended, lines go to standard error.
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, TrySendError};
 use log::{Level, LevelFilter, Log, Metadata, Record, SetLoggerError};
 
 use super::console::Console;
@@ -15,8 +15,8 @@ use super::timestamp::append_log_time;
 use crate::counters::Count;
 use crate::limits::{LOG_LINE_MAX_BYTES, LOG_QUEUE_LEN};
 
-/// The target of our own records starts so; of other crates only warnings and errors are taken, because
-/// what they trace may hold what a client sent.
+/// The target of our own records starts so; of other crates only warnings and errors are taken,
+/// because what they trace may hold what a client sent.
 const OWN_TARGET: &str = "clawsec";
 
 /// Behind a line that was cut.
@@ -85,8 +85,12 @@ impl Log for LogSender {
         let line = LogLine::new(record.level(), SystemTime::now(), *record.args());
         if !self.link.attached.load(Ordering::Acquire) {
             self.console.write(line.as_bytes());
-        } else if self.sender.try_send(line).is_err() {
-            self.link.lost.add(1);
+            return;
+        }
+        match self.sender.try_send(line) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => self.link.lost.add(1),
+            Err(TrySendError::Disconnected(line)) => self.console.write(line.as_bytes()),
         }
     }
 
@@ -123,15 +127,16 @@ impl LogReceiver {
 }
 
 impl LogLine {
-    /// `2026-02-19 13:41:59,587 [INFO] clawsec: message`. What would break the line, or a terminal, is made
-    /// visible; what is longer than `limits::LOG_LINE_MAX_BYTES` is cut.
+    /// `2026-02-19 13:41:59,587 [INFO] clawsec: message`. What would break the line, or a terminal,
+    /// is made visible; what is longer than `limits::LOG_LINE_MAX_BYTES` is cut.
     pub fn new(level: Level, at: SystemTime, message: fmt::Arguments<'_>) -> Self {
         let mut line = String::with_capacity(128);
         append_log_time(&mut line, at);
         // Writing to a String cannot fail.
         let _ = write!(line, " [{}] clawsec: ", level_name(level));
         let mut visible = Visible { line, is_cut: false };
-        // It fails when the line is cut, or when a value's own formatting does: what came so far stays.
+        // It fails when the line is cut, or when a value's own formatting does: what came so far
+        // stays.
         let _ = visible.write_fmt(message);
         let Visible { mut line, is_cut } = visible;
         if is_cut {
@@ -187,7 +192,8 @@ impl fmt::Write for Visible {
     }
 }
 
-/// Control characters, and what Unicode calls a line's or paragraph's end or turns the direction with.
+/// Control characters, and what Unicode calls a line's or paragraph's end or turns the direction
+/// with.
 fn breaks_lines(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -304,10 +310,15 @@ mod tests {
         log(&sender, Level::Info, "clawsec", "after");
         assert!(text(&receiver.take().unwrap()).ends_with("within\n"));
         assert!(receiver.take().is_none());
+        receiver.attach();
+        drop(receiver);
+        log(&sender, Level::Info, "clawsec", "gone");
         drop(sender);
         let mut shown = String::new();
         reader.read_to_string(&mut shown).unwrap();
         let shown: Vec<&str> = shown.lines().collect();
-        assert!(shown.len() == 2 && shown[0].ends_with("before") && shown[1].ends_with("after"));
+        let ends = ["before", "after", "gone"];
+        assert_eq!(shown.len(), ends.len());
+        assert!(shown.iter().zip(ends).all(|(line, end)| line.ends_with(end)), "{shown:?}");
     }
 }

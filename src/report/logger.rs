@@ -1,5 +1,5 @@
-//! The one thread that writes, and the handle to it: waits, takes, hands to the journal. Knows no HTTP
-//! meaning and no rule; nothing of it runs on a core's executor.
+//! The one thread that writes, and the handle to it: waits, takes, hands to the journal. Knows no
+//! HTTP meaning and no rule; nothing of it runs on a core's executor.
 
 use std::fmt;
 use std::io;
@@ -67,7 +67,8 @@ enum Command {
     Stop { deadline: Instant },
 }
 
-/// The running thread. When it is dropped without `shutdown`, the thread writes what waits and ends.
+/// The running thread. When it is dropped without `shutdown`, the thread writes what waits and
+/// ends.
 #[derive(Debug)]
 pub struct LoggerHandle {
     commands: Sender<Command>,
@@ -108,6 +109,7 @@ fn spawn_with(
     if let Some(repair) = repair {
         journal.tell_repair(repair);
     }
+    log.attach();
     let (commands, received_commands) = crossbeam_channel::bounded(4);
     let (ending, ended) = crossbeam_channel::bounded(1);
     let logger = Logger { findings: findings.clone(), log, commands: received_commands, journal };
@@ -130,8 +132,9 @@ impl LoggerHandle {
         let _ = self.commands.send(Command::Publish(Box::new(state)));
     }
 
-    /// Writes all that waits in both queues, stops the thread, and removes `monitor.json`. The senders should
-    /// have come to rest. Returns at the deadline, whether or not all is written.
+    /// Writes all that waits in both queues, stops the thread, and removes `monitor.json`. The
+    /// senders should have come to rest. Returns at the deadline, whether or not all is written;
+    /// half a second after it, when the thread hangs in a file.
     pub fn shutdown(self, deadline: Instant) -> Drained {
         let asked = self.commands.send_deadline(Command::Stop { deadline }, deadline);
         let patience = deadline + Duration::from_millis(REPORT_TICK_MS);
@@ -140,7 +143,8 @@ impl LoggerHandle {
             Err(_) => None,
         };
         if drained.is_some() {
-            // It has said its last word, so that this does not wait; a panic has nothing more to say.
+            // It has said its last word, so that this does not wait; a panic has nothing more to
+            // say.
             let _ = self.thread.join();
         }
         // What is left of it is recognised by the PID file.
@@ -183,7 +187,6 @@ enum Event {
 
 impl Logger {
     fn run(mut self, cpu: Option<CoreId>) -> Drained {
-        self.log.attach();
         if let Some(cpu) = cpu
             && !core_affinity::set_for_current(cpu)
         {

@@ -1,14 +1,18 @@
-//! From findings to files: the queue between the cores and one plain thread, and what that thread writes.
+//! From findings to files: the queue between the cores and one plain thread, and what that thread
+//! writes.
 //!
 //! ```text
-//! CoreReporter ─try_send─▶ queue ─▶ logger ─▶ journal ─▶ dedup ─▶ jsonl ─▶ threats_file   threats.jsonl
-//! log::warn!   ─try_send─▶ log_record ─▶ ┘       ├─▶ log_file ─▶ console                  clawsec.log, stderr
-//!                                                └─▶ state                                monitor.json
-//!                                                    tail ◀── the commands read back      threats.jsonl
+//! CoreReporter ─try_send─▶ queue ──────┐
+//! log::warn!   ─try_send─▶ log_record ─┤
+//!                                      ▼
+//!                       logger ─▶ journal ─┬─▶ dedup ─▶ jsonl ─▶ threats_file   threats.jsonl ─▶ tail
+//!                                          ├─▶ log_file ─▶ console              clawsec.log, stderr
+//!                                          └─▶ state                            monitor.json
 //! ```
 //!
-//! No core ever waits here: both queues are bounded, what they lose is counted, and the count is written.
-//! Nothing of the traffic is known here but a `Finding`, whose snippet is masked before it arrives.
+//! No core ever waits here: both queues are bounded, what they lose is counted, and the count is
+//! written. Nothing of the traffic is known here but a `Finding`, whose snippet is masked before it
+//! arrives.
 
 mod append_file;
 mod console;
@@ -31,7 +35,7 @@ pub mod state;
 /// The end of `threats.jsonl`, read backwards.
 pub mod tail;
 mod threats_file;
-/// Times as the files spell them.
+/// Moments as text.
 pub mod timestamp;
 
 /// The files in `log_dir` that this module writes.

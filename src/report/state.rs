@@ -73,7 +73,8 @@ impl State {
     }
 }
 
-/// Reads what a monitor wrote. `NotFound` when none did; `InvalidData` when it is not readable as a state.
+/// Reads what a monitor wrote. `NotFound` when none did; `InvalidData` when it is not readable as a
+/// state.
 pub fn read(log_dir: &Path) -> io::Result<State> {
     let file = File::open(log_dir.join(STATE_FILE_NAME))?;
     let mut text = Vec::new();

@@ -1,5 +1,5 @@
-//! The end of `threats.jsonl`, read backwards, so that a large file answers at once. Only reads; a line that
-//! is no finding is skipped and counted.
+//! The end of `threats.jsonl`, read backwards, so that a large file answers at once. Only reads; a
+//! line that is no finding is skipped and counted.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

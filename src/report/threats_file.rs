@@ -76,8 +76,8 @@ impl ThreatsFile {
         self.lines_written
     }
 
-    /// Writes the waiting lines in one write, to the file that is at the path now. After an error those
-    /// that are not in the file wait on. Says when another file had to be opened.
+    /// Writes the waiting lines in one write, to the file that is at the path now. After an error
+    /// those that are not in the file wait on. Says when another file had to be opened.
     pub fn flush(&mut self) -> io::Result<Option<Opened>> {
         if self.waiting.is_empty() {
             return Ok(None);
@@ -250,7 +250,8 @@ mod tests {
             let (mut threats, _) = opened(&path);
             write_one(&mut threats, "new").unwrap();
             // A line that lacks but its end counts as whole.
-            let lines = whole[..cut].matches('\n').count() + usize::from(whole[cut..].starts_with('\n'));
+            let lacks_its_end = usize::from(whole[cut..].starts_with('\n'));
+            let lines = whole[..cut].matches('\n').count() + lacks_its_end;
             prop_assert_eq!(patterns(&path).len(), lines + 1);
         }
     }

@@ -222,10 +222,13 @@ fn new_match(
     if found.is_some() || told.end <= earliest {
         return Some(found.unwrap_or_else(|| end_of_long_match(rule, hit.end)));
     }
-    // The match began before the end of the one told. If it began before `earliest` as well, it
-    // is longer than the rule's width and may go on: each further end is part of it.
-    if first_reaching(exact, history, earliest, hit.end, joined).is_none() {
-        told.end = hit.end;
+    // The match began before the end of the one told.
+    match first_reaching(exact, history, earliest, hit.end, joined) {
+        // It is the one told, which goes on further than was looked at then.
+        Some(found) if found.start == told.start => told.end = found.end,
+        Some(_) => {}
+        // It is longer than the rule's width and may go on: each further end is part of it.
+        None => told.end = hit.end,
     }
     None
 }
@@ -327,5 +330,51 @@ impl Masked {
         let scene =
             Scene { text: view.bytes, matched, is_secret: rule.secret, secrets: &self.secrets };
         snippet(&core.redactor, &scene)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_one_rule_leaves_the_others_their_sure_share() {
+        let mut hits = Hits::default();
+        hits.begin(2);
+        for end in 0..SCAN_HITS_PER_WINDOW as u64 {
+            hits.note(0, end);
+        }
+        assert_eq!((hits.hits.len(), hits.passed_over()), (SCAN_HITS_PER_WINDOW, 0));
+        for end in 0..SCAN_HITS_PER_RULE_SURE as u64 {
+            hits.note(1, end);
+        }
+        assert_eq!(hits.passed_over(), 0);
+        hits.note(0, 0);
+        hits.note(1, 0);
+        hits.note(2, 0);
+        assert_eq!(hits.passed_over(), 2);
+        assert_eq!(hits.hits.len(), SCAN_HITS_PER_WINDOW + SCAN_HITS_PER_RULE_SURE);
+        hits.begin(2);
+        assert!(hits.is_empty() && hits.passed_over() == 0);
+    }
+
+    #[test]
+    fn a_view_shows_what_is_known_and_copies_only_across_the_border() {
+        let history = History { tail: b"abc", window: b"defg", offset: 10, end: End::Open };
+        let mut joined = Vec::new();
+        for (range, start, bytes) in [
+            (0..8, 7, "a"),
+            (7..10, 7, "abc"),
+            (10..14, 10, "defg"),
+            (11..99, 11, "efg"),
+            (14..20, 14, ""),
+            (0..0, 7, ""),
+        ] {
+            let view = history.view(range, &mut joined);
+            assert_eq!((view.start, view.bytes), (start, bytes.as_bytes()));
+        }
+        assert!(joined.is_empty());
+        assert_eq!(history.view(9..11, &mut joined).bytes, b"cd");
+        assert_eq!(joined, b"cd");
     }
 }

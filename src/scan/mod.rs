@@ -1,9 +1,9 @@
 //! Scanning: rules, the compiled database, the scanner of one core, masking.
 //!
 //! Two stages. Hyperscan, in streaming mode, reads every byte once and names rule and end of each
-//! possible match ([`database`], [`scanner`]). The rule's exact expression then finds the span in
-//! the few bytes around that end, and each distinct match is told once ([`confirm`]). Only a match
-//! that the caller wants gets a snippet, in which every secret is masked ([`redact`], [`snippet`]).
+//! possible match (`database`, `scanner`). The rule's exact expression then finds the span in
+//! the few bytes around that end, and each distinct match is told once (`confirm`). Only a match
+//! that the caller wants gets a snippet, in which every secret is masked (`redact`, `snippet`).
 //!
 //! Deciding code: bytes in, masked matches out. No socket, file, clock, log or lock.
 
@@ -15,6 +15,8 @@ mod rules;
 mod scanner;
 mod snippet;
 
+#[cfg(test)]
+mod masking_tests;
 #[cfg(test)]
 mod tests;
 

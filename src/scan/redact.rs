@@ -57,10 +57,11 @@ const NAME: &str = concat!(
     r#"[A-Za-z0-9_.\[\]-]{0,24}(?:\\*["'])?[\t ]*(?:=>|[:=]|%3[AaDd])[\t ]*"#,
 );
 
-/// A user and password, or a token alone, in a URL; the group is the secret.
+/// A user and password, or a token alone, in a URL; the group is the secret. The password may be
+/// cut off by the end of the text.
 const USERINFO: &str = concat!(
-    r#"(?-u)://(?:[^\t-\r /@:"'<>\\]{0,256}:([^\t-\r /@"'<>\\]{1,512})"#,
-    r#"|([^\t-\r /@:"'<>\\]{8,512}))@"#,
+    r#"(?-u)://(?:[^\t-\r /@:"'<>\\]{0,256}:([^\t-\r /@"'<>\\]{1,512})(?:@|\z)"#,
+    r#"|([^\t-\r /@:"'<>\\]{8,512})@)"#,
 );
 
 /// PEM armour's first line; the body follows. Blanks may be form-encoded.
@@ -144,9 +145,10 @@ impl Redactor {
             secrets.extend(self.value_after(text, found.range()));
         }
         for found in self.userinfo.captures_iter(text) {
-            if let Some(secret) = found.get(1).or_else(|| found.get(2)) {
-                secrets.push(headed(text, secret.range()));
-            }
+            let secret = found.get(1).or_else(|| found.get(2));
+            secrets.extend(
+                secret.filter(|s| !is_port(text, s.range())).map(|s| headed(text, s.range())),
+            );
         }
     }
 
@@ -223,6 +225,12 @@ fn merge(secrets: &mut Vec<Secret>) {
 fn run_end(text: &[u8], start: usize, belongs: impl Fn(u8) -> bool) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     start + rest.iter().position(|byte| !belongs(*byte)).unwrap_or(rest.len())
+}
+
+/// Whether what stands behind a colon at the end of the text is the port of a URL.
+fn is_port(text: &[u8], range: Range<usize>) -> bool {
+    let digits = text.get(range.clone()).unwrap_or_default();
+    range.end == text.len() && range.len() <= 5 && digits.iter().all(u8::is_ascii_digit)
 }
 
 fn is_credential_byte(byte: u8) -> bool {
@@ -315,11 +323,11 @@ fn fold_length(text: &[u8], at: usize) -> usize {
 /// the run as a whole only by how often it changes between upper case, lower case and digits.
 fn judge_run(run: &[u8], start: usize, is_cut: bool, secrets: &mut Vec<Secret>) {
     let least = if is_cut { CUT_RUN_BYTES } else { RUN_BYTES };
-    if run.len() < least || !is_mixed(run) {
+    let is_strong = |part: &[u8]| part.len() >= least && looks_random(part, is_cut);
+    if !is_strong(run) {
         return;
     }
     let parts = || run.split(|byte| *byte == b'/');
-    let is_strong = |part: &[u8]| part.len() >= least && is_mixed(part);
     if !parts().any(is_strong) {
         if is_dense(run) {
             secrets.push(Secret { start, end: start + run.len(), shown: 0 });
@@ -335,23 +343,120 @@ fn judge_run(run: &[u8], start: usize, is_cut: bool, secrets: &mut Vec<Secret>) 
     }
 }
 
-fn is_mixed(run: &[u8]) -> bool {
-    run.iter().any(u8::is_ascii_digit) && run.iter().any(u8::is_ascii_alphabetic)
+/// Whether a run mixes letters and digits, or upper and lower case as no words do. Of a run that
+/// is cut off there is less to judge by, so less is enough.
+fn looks_random(run: &[u8], is_cut: bool) -> bool {
+    let is_mixed = run.iter().any(u8::is_ascii_digit) && run.iter().any(u8::is_ascii_alphabetic);
+    is_mixed || is_dense(run) || (is_cut && changes(run) >= 2)
 }
 
 /// Whether the kind of character changes at every fourth place or more: words do so rarely,
 /// base64 at 6 places of 10, hex at 5.
 fn is_dense(run: &[u8]) -> bool {
+    4 * changes(run) >= run.len()
+}
+
+/// How often lower case, upper case and digits follow each other directly.
+fn changes(run: &[u8]) -> usize {
     let kind = |byte: &u8| match byte {
         b'0'..=b'9' => 1,
         b'a'..=b'z' => 2,
         b'A'..=b'Z' => 3,
         _ => 0,
     };
-    let changes = run
-        .iter()
-        .zip(run.iter().skip(1))
-        .filter(|(one, next)| kind(one) * kind(next) > 0 && kind(one) != kind(next))
-        .count();
-    4 * changes >= run.len()
+    let pairs = run.iter().zip(run.iter().skip(1));
+    pairs.filter(|(one, next)| kind(one) * kind(next) > 0 && kind(one) != kind(next)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text with its secrets replaced by their heads and `...`.
+    fn masked(text: &str, is_cut_after: bool) -> String {
+        let mut secrets = Vec::new();
+        Redactor::new().unwrap().find(text.as_bytes(), false, is_cut_after, &mut secrets);
+        let mut shown = String::new();
+        let mut at = 0;
+        for secret in secrets {
+            assert!(at <= secret.start && secret.start < secret.end);
+            shown.push_str(&text[at..secret.start + secret.shown]);
+            shown.push_str("...");
+            at = secret.end;
+        }
+        shown + &text[at..]
+    }
+
+    #[test]
+    fn a_head_is_at_most_its_bound_and_at_most_a_third() {
+        let shown = |text: &str| headed(text.as_bytes(), 0..text.len()).shown;
+        let long = "x".repeat(100);
+        assert_eq!(shown(&format!("sk-{}-{long}", "p".repeat(SECRET_HEAD_BYTES - 4))), 16);
+        assert_eq!(shown(&format!("sk-{}-{long}", "p".repeat(SECRET_HEAD_BYTES - 3))), 3);
+        assert_eq!(shown("sk-ant-45678901234567"), 7);
+        assert_eq!(shown("sk-ant-4567890123456"), 3);
+        assert_eq!(shown(&long), 0);
+        assert_eq!(shown(""), 0);
+    }
+
+    #[test]
+    fn runs_count_from_their_bound_on() {
+        let run = "0a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6";
+        assert_eq!(masked(&run[..RUN_BYTES], false), "...");
+        assert_eq!(masked(&run[..RUN_BYTES - 1], false), &run[..RUN_BYTES - 1]);
+        assert_eq!(masked(&run[..CUT_RUN_BYTES], true), "...");
+        assert_eq!(masked(&run[..CUT_RUN_BYTES - 1], true), &run[..CUT_RUN_BYTES - 1]);
+    }
+
+    #[test]
+    fn credentials_are_hidden_and_their_names_are_not() {
+        for (text, shown) in [
+            ("password=hunter2&user=me", "password=...&user=me"),
+            ("{\"password\":\"a \\\"b\\\" c\",\"x\":1}", "{\"password\":\"...\",\"x\":1}"),
+            ("{\\\"token\\\": \\\"a b\\\"}", "{\\\"token\\\": \\\"...\\\"}"),
+            ("Authorization: Bearer abcdefgh\r\nHost: x", "Authorization: Bearer ...\r\nHost: x"),
+            ("Cookie: a=b; c=d\r\nHost: x", "Cookie: ...\r\nHost: x"),
+            ("ftp://me:pw@host/x", "ftp://me:...@host/x"),
+            ("http://host:8080", "http://host:8080"),
+            ("client_secret%3Dabc", "client_secret%3D..."),
+            ("npm_abcdefghijkl", "npm_..."),
+            ("\"max_tokens\":1024,", "\"max_tokens\":1024,"),
+            ("risk-based and task-oriented", "risk-based and task-oriented"),
+        ] {
+            assert_eq!(masked(text, false), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_folded_onto_further_lines_is_hidden_with_the_first() {
+        let line = "aB3d".repeat(16);
+        for (fold, last) in [("\n", "abcdefgh"), ("\r\n", "ABCDEFGHIJ=="), ("\\n", "abcd")] {
+            let text = format!("{line}{fold}{line}{fold}{last}{fold}");
+            assert_eq!(masked(&text, false), format!("...{fold}...{fold}...{fold}"));
+        }
+        let short = &line[..FOLDED_LINE_BYTES[0] - 1];
+        assert_eq!(masked(&format!("{short}\nabcdefgh"), false), "...\nabcdefgh");
+    }
+
+    #[test]
+    fn a_run_without_digits_is_told_by_its_cases() {
+        let run = "luXKZrAqKMFcx/mMYSGb+PWRXroBGXFHWeNa";
+        assert_eq!(masked(run, false), "...");
+        for end in CUT_RUN_BYTES + 1..run.len() {
+            assert!(!masked(&run[..end], true).contains("XKZr"), "{end}");
+        }
+        let words = "getTheAccountInformationOfUsers";
+        assert_eq!(masked(words, false), words);
+    }
+
+    #[test]
+    fn words_and_paths_are_not_runs() {
+        for text in [
+            "github.com/some-organisation/some-repository/blob/main/v2/README",
+            "internationalization_and_localization_of_everything",
+            "/usr/local/lib/python3/dist-packages/somepackage/module",
+        ] {
+            assert_eq!(masked(text, false), text);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! All work memory belongs to the core and is reused: the engine's scratch, the engine streams
 //! (reset, not reopened), the carried tails. The engine's callback only notes rule and end; what
-//! a hit means is decided after the scan, in [`confirm`](super::confirm).
+//! a hit means is decided after the scan, in `confirm`.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -284,5 +284,105 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::{PaddedBuffer, RULES};
+
+    struct Nowhere;
+
+    impl MatchSink for Nowhere {
+        fn wants(&mut self, _rule: &'static Rule) -> bool {
+            false
+        }
+
+        fn found(&mut self, _rule: &'static Rule, _snippet: String) {}
+    }
+
+    fn scanner() -> Scanner {
+        let database = Arc::new(Database::compile(&RULES).unwrap());
+        Scanner::new(&database, 0).unwrap()
+    }
+
+    #[test]
+    fn the_carried_tail_is_the_last_bytes_and_never_longer_than_its_bound() {
+        let scanner = scanner();
+        for piece in [1, 700, SCAN_CARRY_BYTES - 1, SCAN_CARRY_BYTES, SCAN_CARRY_BYTES + 1] {
+            let text: Vec<u8> = (0..3 * SCAN_CARRY_BYTES).map(|n| (n / 7) as u8).collect();
+            let mut stream = scanner.open();
+            let mut buffer = PaddedBuffer::new();
+            let mut fed = 0;
+            for part in text.chunks(piece) {
+                stream.feed(buffer.fill(part), &mut Nowhere);
+                fed += part.len();
+                assert_eq!(stream.tail, &text[fed.saturating_sub(SCAN_CARRY_BYTES)..fed]);
+                assert_eq!(stream.tail.capacity(), SCAN_CARRY_BYTES);
+            }
+        }
+    }
+
+    #[test]
+    fn idle_streams_hold_nothing_and_the_pools_are_bounded() {
+        let scanner = scanner();
+        let mut streams: Vec<Stream> = (0..=SCAN_STREAMS_KEPT).map(|_| scanner.open()).collect();
+        assert!(streams.iter().all(|s| s.engine.is_none() && s.tail.capacity() == 0));
+        let mut buffer = PaddedBuffer::new();
+        for stream in &mut streams {
+            stream.feed(buffer.fill(b"some bytes"), &mut Nowhere);
+            assert!(stream.engine.is_some());
+        }
+        let kept = || {
+            let engines = scanner.core.idle_engines.take();
+            let tails = scanner.core.idle_tails.take();
+            let lengths = (engines.len(), tails.len());
+            scanner.core.idle_engines.set(engines);
+            scanner.core.idle_tails.set(tails);
+            lengths
+        };
+        let last = streams.pop();
+        for stream in &mut streams {
+            stream.finish(&mut Nowhere);
+            assert!(stream.engine.is_none() && stream.tail.capacity() == 0);
+        }
+        assert_eq!(kept(), (SCAN_STREAMS_KEPT, SCAN_STREAMS_KEPT));
+        drop(last);
+        assert_eq!(kept(), (SCAN_STREAMS_KEPT, SCAN_STREAMS_KEPT));
+    }
+
+    #[test]
+    fn a_stream_whose_engine_was_lost_goes_on_at_the_right_place() {
+        struct Snippets(Vec<String>);
+        impl MatchSink for Snippets {
+            fn wants(&mut self, _rule: &'static Rule) -> bool {
+                true
+            }
+            fn found(&mut self, _rule: &'static Rule, snippet: String) {
+                self.0.push(snippet);
+            }
+        }
+        let scanner = scanner();
+        let mut snippets = Snippets(Vec::new());
+        let mut stream = scanner.open();
+        let mut buffer = PaddedBuffer::new();
+        stream.feed(buffer.fill(b"a first part; "), &mut snippets);
+        scanner.core.close_engine(stream.engine.take().unwrap());
+        stream.feed(buffer.fill(b"cat /etc/shadow now"), &mut snippets);
+        stream.finish(&mut snippets);
+        assert_eq!(snippets.0, ["a first part; cat /etc/shadow now"]);
+    }
+
+    #[test]
+    fn windows_stay_within_their_bounds() {
+        let database = Arc::new(Database::compile(&RULES).unwrap());
+        for (asked, given) in [
+            (0, SCAN_WINDOW_MIN_BYTES),
+            (SCAN_WINDOW_MIN_BYTES + 1, SCAN_WINDOW_MIN_BYTES + 1),
+            (usize::MAX, SCAN_WINDOW_MAX_BYTES),
+        ] {
+            assert_eq!(Scanner::new(&database, asked).unwrap().core.window_bytes, given);
+        }
     }
 }

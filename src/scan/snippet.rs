@@ -35,7 +35,11 @@ pub(super) fn snippet(redactor: &Redactor, scene: &Scene<'_>) -> String {
     let room = SNIPPET_CHARS.saturating_sub(within.len()) / 2;
     let context = room.min(SNIPPET_CONTEXT_CHARS);
     let skipped = before.len().saturating_sub(context);
-    before.into_iter().skip(skipped).chain(within).chain(after.into_iter().take(context)).collect()
+    let mut shown = String::with_capacity(SNIPPET_CHARS);
+    shown.extend(before.into_iter().skip(skipped));
+    shown.extend(within);
+    shown.extend(after.into_iter().take(context));
+    shown
 }
 
 /// What is hidden of the context and the match, and where the match ends once it is hidden.
@@ -92,7 +96,7 @@ fn inner_secrets(redactor: &Redactor, scene: &Scene<'_>, secrets: &mut Vec<Secre
 
 /// The visible characters of a range, secrets masked.
 fn render(text: &[u8], range: Range<usize>, secrets: &[Secret]) -> Vec<char> {
-    let mut characters = Vec::new();
+    let mut characters = Vec::with_capacity(range.len().min(2 * SNIPPET_CHARS));
     let mut at = range.start;
     let first = secrets.partition_point(|secret| secret.end <= range.start);
     for secret in secrets.get(first..).unwrap_or_default() {
@@ -111,13 +115,27 @@ fn render(text: &[u8], range: Range<usize>, secrets: &[Secret]) -> Vec<char> {
     characters
 }
 
+/// Most text is printable ASCII, and that part needs no decoding. Other characters have no such
+/// byte in them, so none is cut here.
 fn push_visible(text: &[u8], range: Range<usize>, characters: &mut Vec<char>) {
-    for chunk in text.get(range).unwrap_or_default().utf8_chunks() {
-        characters.extend(chunk.valid().chars().map(visible));
-        if !chunk.invalid().is_empty() {
-            characters.push(char::REPLACEMENT_CHARACTER);
+    for part in
+        text.get(range).unwrap_or_default().chunk_by(|one, next| is_plain(one) == is_plain(next))
+    {
+        if part.first().is_some_and(is_plain) {
+            characters.extend(part.iter().map(|byte| char::from(*byte)));
+            continue;
+        }
+        for chunk in part.utf8_chunks() {
+            characters.extend(chunk.valid().chars().map(visible));
+            if !chunk.invalid().is_empty() {
+                characters.push(char::REPLACEMENT_CHARACTER);
+            }
         }
     }
+}
+
+fn is_plain(byte: &u8) -> bool {
+    (b' '..=b'~').contains(byte)
 }
 
 /// Controls as their pictures (`␊`), and what would move, hide or break other text as `�`.

@@ -12,14 +12,19 @@ use crate::limits::*;
 static DATABASE: LazyLock<Arc<Database>> =
     LazyLock::new(|| Arc::new(Database::compile(&RULES).unwrap()));
 
-fn scanner(window_bytes: usize) -> Scanner {
+pub(super) fn scanner(window_bytes: usize) -> Scanner {
     Scanner::new(&DATABASE, window_bytes).unwrap()
+}
+
+thread_local! {
+    /// For the tests with many cases.
+    pub(super) static SCANNER: Scanner = scanner(SCAN_WINDOW_MIN_BYTES);
 }
 
 /// Keeps everything.
 #[derive(Default)]
-struct Seen {
-    found: Vec<(&'static str, String)>,
+pub(super) struct Seen {
+    pub(super) found: Vec<(&'static str, String)>,
     wanted: usize,
     repeats_only: bool,
     gaps: Vec<Gap>,
@@ -41,20 +46,20 @@ impl MatchSink for Seen {
 }
 
 impl Seen {
-    fn names(&self) -> Vec<&'static str> {
+    pub(super) fn names(&self) -> Vec<&'static str> {
         let mut names: Vec<_> = self.found.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
         names
     }
 
-    fn snippet(&self) -> &str {
+    pub(super) fn snippet(&self) -> &str {
         assert_eq!(self.found.len(), 1, "{:?}", self.found);
         &self.found[0].1
     }
 }
 
 /// Scans pieces as one stream.
-fn scan_pieces(scanner: &Scanner, pieces: &[&[u8]]) -> Seen {
+pub(super) fn scan_pieces(scanner: &Scanner, pieces: &[&[u8]]) -> Seen {
     let mut seen = Seen::default();
     let mut stream = scanner.open();
     let mut buffer = PaddedBuffer::new();
@@ -65,7 +70,7 @@ fn scan_pieces(scanner: &Scanner, pieces: &[&[u8]]) -> Seen {
     seen
 }
 
-fn scan_head(scanner: &Scanner, bytes: &[u8]) -> Seen {
+pub(super) fn scan_head(scanner: &Scanner, bytes: &[u8]) -> Seen {
     let mut seen = Seen::default();
     scanner.scan_block(PaddedBuffer::new().fill(bytes), &mut seen);
     seen
@@ -91,7 +96,7 @@ fn oracle(text: &[u8]) -> Vec<&'static str> {
     names
 }
 
-fn key(seed: u32) -> String {
+pub(super) fn key(seed: u32) -> String {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -171,6 +176,27 @@ fn one_match_with_many_ends_is_one() {
             assert_eq!(scan_pieces(&scanner, &pieces).found.len(), 1, "{piece}");
         }
     }
+}
+
+#[test]
+fn a_key_within_a_key_is_one_wherever_the_outer_one_is_cut() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let text = format!("sk-ant-{}sk-live-{}", key(1), key(2));
+    assert_eq!(oracle(text.as_bytes()).len(), 1);
+    for split in 0..text.len() {
+        let (first, second) = text.as_bytes().split_at(split);
+        assert_eq!(scan_pieces(&scanner, &[first, second]).found.len(), 1, "{split}");
+    }
+}
+
+#[test]
+fn a_word_that_the_search_range_cuts_is_no_word() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let rule = RULES.iter().find(|rule| rule.name == "reverse_shell").unwrap();
+    // The range begins at the `nc` of `xnc`, which would match up to 4444 if it were a word.
+    let blanks = rule.max_width - "nc nc4444 5555".len();
+    let text = format!("xnc nc{}4444 5555", " ".repeat(blanks));
+    assert!(scan_head(&scanner, text.as_bytes()).snippet().starts_with("xnc nc "));
 }
 
 #[test]
@@ -347,7 +373,7 @@ fn fragment() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
 
     /// The engine and the exact expressions agree, however the text is cut.
     #[test]
@@ -357,13 +383,13 @@ proptest! {
     ) {
         let text = fragments.concat().into_bytes();
         let expected = oracle(&text);
-        let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
-        prop_assert_eq!(scan_head(&scanner, &text).names(), expected.clone());
+        let head = SCANNER.with(|scanner| scan_head(scanner, &text));
+        prop_assert_eq!(head.names(), expected.clone());
         let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
         places.extend([0, text.len()]);
         places.sort_unstable();
         let pieces: Vec<&[u8]> = places.windows(2).map(|ends| &text[ends[0]..ends[1]]).collect();
-        let seen = scan_pieces(&scanner, &pieces);
+        let seen = SCANNER.with(|scanner| scan_pieces(scanner, &pieces));
         prop_assert_eq!(seen.names(), expected, "{:?}", pieces);
         for (_, snippet) in &seen.found {
             prop_assert!(snippet.chars().count() <= SNIPPET_CHARS);
@@ -374,7 +400,7 @@ proptest! {
     /// Bytes of any kind neither panic nor disagree.
     #[test]
     fn any_bytes_are_scanned(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
-        let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
-        prop_assert_eq!(scan_head(&scanner, &bytes).names(), oracle(&bytes));
+        let seen = SCANNER.with(|scanner| scan_head(scanner, &bytes));
+        prop_assert_eq!(seen.names(), oracle(&bytes));
     }
 }

@@ -1,60 +1,36 @@
-//! The local CA: made at the first start, loaded afterwards, signs the leaves that clients are shown.
-//!
-//! # The two files
-//!
-//! `ca.key` is published before `ca.crt`, each whole or not at all and never over one that is there. So of
-//! two processes that start at once, the second takes up the first one's key, and both end with the same pair;
-//! and a crash between the two leaves a key alone, for which the next start makes the certificate. A
-//! certificate alone cannot come about that way, and is an error, as is everything broken: a CA that clients
-//! already trust is never replaced silently.
+//! The local CA: made at the first start, loaded afterwards, signs the leaves that clients are
+//! shown.
 //!
 //! # What clients are sent
 //!
-//! The leaf and the CA's certificate. Clients need the leaf only, but with the CA's beside it those that pin it
-//! work, and an agent that does not trust it says "self-signed certificate in chain", not "unable to verify".
+//! The leaf and the CA's certificate. Clients need the leaf only, but with the CA's beside it those
+//! that pin it work, and an agent that does not trust it says "self-signed certificate in chain",
+//! not "unable to verify".
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SerialNumber,
-};
+use rcgen::{Issuer, KeyPair};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{NoServerSessionStorage, ResolvesServerCertUsingSni};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{ServerConfig, version};
 use time::OffsetDateTime;
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::ParsedExtension;
 
 pub use super::authority_error::AuthorityError;
-use super::authority_files::{AuthorityFiles, FoundFile};
+use super::authority_files::AuthorityFiles;
+pub use super::authority_pair::Origin;
+use super::authority_pair::{
+    CERTIFICATE_FILE, KEY_FILE, check_pair, find_or_make, random_serial, read_key,
+};
 use super::leaf::{
     DAY_SECS, Leaf, LeafLife, LeafName, crypto_error, date_time, leaf_params, unix_secs,
 };
-use crate::limits::{CA_EXPIRY_WARNING_DAYS, CA_VALIDITY_DAYS, LEAF_BACKDATE_DAYS};
-
-const CERTIFICATE_FILE: &str = "ca.crt";
-const KEY_FILE: &str = "ca.key";
-const CERTIFICATE_MODE: u32 = 0o644;
-const KEY_MODE: u32 = 0o600;
-
-/// Where the CA came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Neither file was there: a new CA, which no client trusts yet.
-    Created,
-    /// The key alone was there: a new certificate for the same key.
-    CertificateRemade,
-    /// Both were there.
-    Loaded,
-}
+use crate::limits::CA_EXPIRY_WARNING_DAYS;
 
 /// What the CA's owner should know, although it works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,14 +89,6 @@ pub struct Authority {
     warnings: Vec<AuthorityWarning>,
 }
 
-/// A certificate and its key, checked against each other and against the clock.
-struct CheckedPair {
-    issuer: Issuer<'static, KeyPair>,
-    certificate: CertificateDer<'static>,
-    has_key_identifier: bool,
-    not_after_secs: u64,
-}
-
 impl Authority {
     /// Loads `ca.crt` and `ca.key` of the directory, or makes them where neither is there.
     pub fn load_or_create(
@@ -173,7 +141,8 @@ impl Authority {
         Ok((authority, origin))
     }
 
-    /// Makes a leaf for the name, valid from two days ago for under 200 days, and never longer than the CA.
+    /// Makes a leaf for the name, valid from two days ago for under 200 days, and never longer than
+    /// the CA.
     pub fn issue(&self, name: &LeafName, now: SystemTime) -> Result<Leaf, AuthorityError> {
         let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
         if now_secs > self.not_after_secs {
@@ -236,8 +205,9 @@ impl Authority {
         Ok(leaf.into())
     }
 
-    /// Leaves must name their issuer byte for byte as the CA names itself, or no client finds the one from
-    /// the other. rcgen writes names anew, and cannot write every one (two organisational units, say).
+    /// Leaves must name their issuer byte for byte as the CA names itself, or no client finds the
+    /// one from the other. rcgen writes names anew, and cannot write every one (two organisational
+    /// units, say).
     fn check_issuer_name(&self, now_secs: u64) -> Result<(), AuthorityError> {
         let path = &self.certificate_path;
         let bad = |problem| AuthorityError::BadCertificate { path: path.clone(), problem };
@@ -265,166 +235,8 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// The two files as they are in the directory, made where need be.
-fn find_or_make(
-    files: &AuthorityFiles,
-    provider: &CryptoProvider,
-    now_secs: u64,
-) -> Result<(Origin, FoundFile, FoundFile), AuthorityError> {
-    // The certificate first: another process that is making both publishes the key first, so that a
-    // certificate seen here has had its key beside it already.
-    let certificate = files.read(CERTIFICATE_FILE)?;
-    let key = files.read(KEY_FILE)?;
-    let key_was_there = key.is_some();
-    let key = match (key, &certificate) {
-        (Some(key), _) => key,
-        (None, Some(_)) => {
-            let certificate = files.path_of(CERTIFICATE_FILE);
-            return Err(AuthorityError::KeyMissing { certificate, key: files.path_of(KEY_FILE) });
-        }
-        (None, None) => {
-            let key = KeyPair::generate().map_err(crypto_error)?.serialize_pem();
-            // Where another process was faster, its key is the one.
-            files.publish(KEY_FILE, key.as_bytes(), KEY_MODE, random_nonce(provider)?)?;
-            read_published(files, KEY_FILE)?
-        }
-    };
-    if let Some(certificate) = certificate {
-        return Ok((Origin::Loaded, certificate, key));
-    }
-    let signer = read_key(&key.bytes, &files.path_of(KEY_FILE))?;
-    let pem = make_certificate(&signer, provider, now_secs)?;
-    let nonce = random_nonce(provider)?;
-    let ours = files.publish(CERTIFICATE_FILE, pem.as_bytes(), CERTIFICATE_MODE, nonce)?;
-    let origin = match (ours, key_was_there) {
-        (false, _) => Origin::Loaded,
-        (true, true) => Origin::CertificateRemade,
-        (true, false) => Origin::Created,
-    };
-    Ok((origin, read_published(files, CERTIFICATE_FILE)?, key))
-}
-
-/// What was published a moment ago, by us or by another process.
-fn read_published(files: &AuthorityFiles, name: &str) -> Result<FoundFile, AuthorityError> {
-    files.read(name)?.ok_or_else(|| {
-        AuthorityError::read(
-            &files.path_of(name),
-            std::io::Error::from(std::io::ErrorKind::NotFound),
-        )
-    })
-}
-
-/// The CA's certificate for the key, self-signed, as PEM.
-fn make_certificate(
-    key: &KeyPair,
-    provider: &CryptoProvider,
-    now_secs: u64,
-) -> Result<String, AuthorityError> {
-    let not_before_secs = now_secs.saturating_sub(LEAF_BACKDATE_DAYS * DAY_SECS);
-    let not_after_secs = not_before_secs.saturating_add(CA_VALIDITY_DAYS * DAY_SECS);
-    let mut params = CertificateParams::default();
-    params.not_before = date_time(not_before_secs)?;
-    params.not_after = date_time(not_after_secs)?;
-    params.serial_number = Some(SerialNumber::from_slice(&random_serial(provider)?));
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "ClawSec Monitor CA");
-    params.distinguished_name.push(DnType::OrganizationName, "ClawSec");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![
-        KeyUsagePurpose::DigitalSignature,
-        KeyUsagePurpose::KeyCertSign,
-        KeyUsagePurpose::CrlSign,
-    ];
-    Ok(params.self_signed(key).map_err(crypto_error)?.pem())
-}
-
-/// The private key in a PEM file: PKCS#8, PKCS#1 (RSA, as the original ClawSec wrote it) or SEC1 (EC).
-/// RSA keys sign with SHA-256.
-fn read_key(pem: &[u8], path: &Path) -> Result<KeyPair, AuthorityError> {
-    let bad = |problem| AuthorityError::BadKey { path: path.to_owned(), problem };
-    // What the parsers say is dropped: it may quote the file.
-    let der = PrivateKeyDer::from_pem_slice(pem)
-        .map_err(|_| bad("holds no unencrypted private key in PEM form"))?;
-    KeyPair::try_from(&der)
-        .map_err(|_| bad("holds a private key that is broken or of no known kind"))
-}
-
-/// Checks that the file holds one CA certificate, that it is in its time, and that the key is its own.
-fn check_pair(
-    pem: &[u8],
-    key: KeyPair,
-    certificate_path: &Path,
-    key_path: &Path,
-    now_secs: u64,
-) -> Result<CheckedPair, AuthorityError> {
-    let bad =
-        |problem| AuthorityError::BadCertificate { path: certificate_path.to_owned(), problem };
-    let mut certificates = CertificateDer::pem_slice_iter(pem);
-    let certificate = certificates
-        .next()
-        .and_then(Result::ok)
-        .ok_or_else(|| bad("holds no certificate in PEM form"))?;
-    if certificates.next().is_some() {
-        return Err(bad("holds more than one certificate"));
-    }
-    let (rest, parsed) = x509_parser::parse_x509_certificate(&certificate)
-        .map_err(|_| bad("holds a certificate that cannot be read"))?;
-    if !rest.is_empty() {
-        return Err(bad("holds a certificate that cannot be read"));
-    }
-    let has_key_identifier = check_purpose(&parsed).map_err(bad)?;
-    if parsed.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
-        return Err(AuthorityError::KeyMismatch {
-            certificate: certificate_path.to_owned(),
-            key: key_path.to_owned(),
-        });
-    }
-    let not_after_secs = check_validity(&parsed, certificate_path, now_secs)?;
-    let issuer = Issuer::from_ca_cert_der(&certificate, key)
-        .map_err(|_| bad("has a subject name that cannot be repeated exactly in leaves"))?;
-    Ok(CheckedPair { issuer, certificate, has_key_identifier, not_after_secs })
-}
-
-/// Whether the CA has a subjectKeyIdentifier, if it is a CA at all (RFC 5280 §4.2.1.3, §4.2.1.9).
-fn check_purpose(certificate: &X509Certificate<'_>) -> Result<bool, &'static str> {
-    match certificate.basic_constraints() {
-        Ok(Some(constraints)) if constraints.value.ca => {}
-        _ => return Err("is not a CA's certificate (no basicConstraints CA:TRUE)"),
-    }
-    match certificate.key_usage() {
-        Ok(None) => {}
-        Ok(Some(usage)) if usage.value.key_cert_sign() => {}
-        _ => return Err("may not sign certificates (its keyUsage lacks keyCertSign)"),
-    }
-    if certificate.subject().iter().any(|set| set.iter().next().is_none()) {
-        return Err("has a broken subject name");
-    }
-    Ok(certificate.extensions().iter().any(|extension| {
-        matches!(extension.parsed_extension(), ParsedExtension::SubjectKeyIdentifier(_))
-    }))
-}
-
-/// The CA's `notAfter`, Unix seconds, if now is in its time.
-fn check_validity(
-    certificate: &X509Certificate<'_>,
-    path: &Path,
-    now_secs: u64,
-) -> Result<u64, AuthorityError> {
-    let validity = certificate.validity();
-    // Both may lie before 1970, which is as far away as that day.
-    let not_before_secs = u64::try_from(validity.not_before.timestamp()).unwrap_or(0);
-    let not_after_secs = u64::try_from(validity.not_after.timestamp()).unwrap_or(0);
-    let path = path.to_owned();
-    if now_secs > not_after_secs {
-        return Err(AuthorityError::Expired { path, not_after: date_time(not_after_secs)? });
-    }
-    if now_secs < not_before_secs {
-        return Err(AuthorityError::NotYetValid { path, not_before: date_time(not_before_secs)? });
-    }
-    Ok(not_after_secs)
-}
-
-/// TLS 1.2 and 1.3, HTTP/1.1, no early data, and nothing kept of a session but what its ticket carries.
+/// TLS 1.2 and 1.3, HTTP/1.1, no early data, and nothing kept of a session but what its ticket
+/// carries.
 fn server_config(provider: &Arc<CryptoProvider>) -> Result<ServerConfig, AuthorityError> {
     let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
@@ -436,24 +248,6 @@ fn server_config(provider: &Arc<CryptoProvider>) -> Result<ServerConfig, Authori
     config.send_tls13_tickets = 2;
     config.max_early_data_size = 0;
     Ok(config)
-}
-
-/// 16 random bytes, positive as an integer and of full length (RFC 5280 §4.1.2.2).
-fn random_serial(provider: &CryptoProvider) -> Result<[u8; 16], AuthorityError> {
-    let mut serial = [0; 16];
-    provider
-        .secure_random
-        .fill(&mut serial)
-        .map_err(|_| AuthorityError::Crypto("no random bytes".to_owned()))?;
-    if let Some(first) = serial.first_mut() {
-        *first = (*first & 0x7f) | 0x40;
-    }
-    Ok(serial)
-}
-
-fn random_nonce(provider: &CryptoProvider) -> Result<u64, AuthorityError> {
-    let serial = random_serial(provider)?;
-    Ok(u128::from_be_bytes(serial) as u64)
 }
 
 /// The digest that the TLS library brings along anyway.

@@ -1,5 +1,5 @@
-//! Why the CA or a leaf could not be had. Each text names the file and what to do; none ever holds a byte of a
-//! key file, so no error of a parser that might quote its input is kept.
+//! Why the CA or a leaf could not be had. Each text names the file and what to do; none ever holds
+//! a byte of a key file, so no error of a parser that might quote its input is kept.
 
 use std::fmt;
 use std::io;
@@ -91,7 +91,8 @@ impl fmt::Display for AuthorityError {
             ),
             Self::NotYetValid { path, not_before } => write!(
                 out,
-                "the CA in {} is valid from {} on only: check this machine's clock, or {START_ANEW}",
+                "the CA in {} is valid from {} on only: check this machine's clock, or \
+                 {START_ANEW}",
                 path.display(),
                 not_before.date()
             ),

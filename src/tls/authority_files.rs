@@ -1,5 +1,5 @@
-//! `ca.crt` and `ca.key` on disk. Links are never followed, sizes are bounded, and a file appears under its
-//! name whole or not at all, and never over one that is there. Knows no certificates.
+//! `ca.crt` and `ca.key` on disk. Links are never followed, sizes are bounded, and a file appears
+//! under its name whole or not at all, and never over one that is there. Knows no certificates.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -12,7 +12,8 @@ use rustix::io::Errno;
 use super::authority_error::AuthorityError;
 use crate::limits::CA_FILE_MAX_BYTES;
 
-/// The CA's directory, held open: what is read and written is in this one, whatever its path means later.
+/// The CA's directory, held open: what is read and written is in this one, whatever its path means
+/// later.
 pub(super) struct AuthorityFiles {
     directory: OwnedFd,
     path: PathBuf,
@@ -83,7 +84,8 @@ impl AuthorityFiles {
             .write_temporary(&temporary, bytes, mode)
             .and_then(|()| self.rename_if_absent(&temporary, name));
         if !matches!(published, Ok(true)) {
-            // Best effort: what failed or came second is of no use, and it may be that it never was.
+            // Best effort: what failed or came second is of no use, and it may be that it never
+            // was.
             let _ = rustix::fs::unlinkat(&self.directory, &temporary, AtFlags::empty());
         }
         let published =
@@ -114,7 +116,8 @@ impl AuthorityFiles {
         match rustix::fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST) => Ok(false),
-            // Some file systems (NFS, older FUSE) cannot rename without replacing; a link cannot replace.
+            // Some file systems (NFS, older FUSE) cannot rename without replacing; a link cannot
+            // replace.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => self.link_if_absent(from, to),
             Err(errno) => Err(errno.into()),
         }
@@ -134,8 +137,8 @@ impl AuthorityFiles {
 }
 
 impl FoundFile {
-    /// Takes away what group and others may do. `false` where that is not ours to do (another owner, a
-    /// read-only file system).
+    /// Takes away what group and others may do. `false` where that is not ours to do (another
+    /// owner, a read-only file system).
     pub(super) fn make_private(&self) -> bool {
         rustix::fs::fchmod(&self.file, Mode::RUSR | Mode::WUSR).is_ok()
     }

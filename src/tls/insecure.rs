@@ -1,9 +1,10 @@
-//! For hosts that the configuration lists in `insecure_hosts`, and for no others: origins whose certificate is
-//! accepted whatever it says (self-signed, expired, another name's). The list is empty by default, and each use
-//! is logged by the caller. What is sent to such a host can be read by whoever stands between.
+//! For hosts that the configuration lists in `insecure_hosts`, and for no others: origins whose
+//! certificate is accepted whatever it says (self-signed, expired, another name's). The list is
+//! empty by default, and each use is logged by the caller. What is sent to such a host can be read
+//! by whoever stands between.
 //!
-//! The handshake's own signature is still checked, so that the peer does hold the key of what it shows. A
-//! certificate that cannot be parsed, or is of X.509 version 1, fails there.
+//! The handshake's own signature is still checked, so that the peer does hold the key of what it
+//! shows. A certificate that cannot be parsed, or is of X.509 version 1, fails there.
 
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::upstream_roots::{RootsError, finish_config};
 
-/// The configuration for `insecure_hosts`. Its sessions are its own: none of them is ever resumed where
-/// certificates are verified.
+/// The configuration for `insecure_hosts`. Its sessions are its own: none of them is ever resumed
+/// where certificates are verified.
 pub fn insecure_client_config() -> Result<Arc<ClientConfig>, RootsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = AnyCertificate { provider: Arc::clone(&provider) };

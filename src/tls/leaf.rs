@@ -28,8 +28,9 @@ pub enum LeafName {
 }
 
 impl LeafName {
-    /// Reads a host as CONNECT, `Host` or SNI gives it, without port. Letters, digits, `-`, `_` and dots
-    /// only: international names come as A-labels (RFC 5890 §2.3.2.1). `[::1]` is the address in it.
+    /// Reads a host as CONNECT, `Host` or SNI gives it, without port. Letters, digits, `-`, `_` and
+    /// dots only: international names come as A-labels (RFC 5890 §2.3.2.1). `[::1]` is the address
+    /// in it.
     pub fn parse(host: &str) -> Result<Self, AuthorityError> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(Self::Ip(address));
@@ -90,7 +91,8 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// True from the time for renewal on, and where the clock was set back to before the leaf's life.
+    /// True from the time for renewal on, and where the clock was set back to before the leaf's
+    /// life.
     pub fn needs_renewal(&self, now: SystemTime) -> bool {
         unix_secs(now).is_none_or(|now| now >= self.renew_at_secs || now < self.not_before_secs)
     }
@@ -110,7 +112,8 @@ impl LeafLife {
         let not_before_secs = now_secs.saturating_sub(LEAF_BACKDATE_DAYS * DAY_SECS);
         let own_end_secs = not_before_secs.saturating_add(LEAF_VALIDITY_DAYS * DAY_SECS);
         if authority_not_after_secs < own_end_secs {
-            // A new leaf would end with the CA as well: renewing before that would be for nothing, each time.
+            // A new leaf would end with the CA as well: renewing before that would be for nothing,
+            // each time.
             let not_after_secs = authority_not_after_secs;
             return Self { not_before_secs, not_after_secs, renew_at_secs: not_after_secs };
         }
@@ -122,8 +125,9 @@ impl LeafLife {
     }
 }
 
-/// Everything a leaf says, but for whom it is signed by. `with_issuer_key_id`: whether it names its issuer's
-/// key (RFC 5280 §4.2.1.1), which it must do exactly as the CA's own certificate does, or not at all.
+/// Everything a leaf says, but for whom it is signed by. `with_issuer_key_id`: whether it names its
+/// issuer's key (RFC 5280 §4.2.1.1), which it must do exactly as the CA's own certificate does, or
+/// not at all.
 pub(super) fn leaf_params(
     name: &LeafName,
     life: LeafLife,
@@ -150,7 +154,8 @@ pub(super) fn leaf_params(
     Ok(params)
 }
 
-/// The name, cut to what a common name can hold. Nothing verifies it: clients go by the subjectAltName.
+/// The name, cut to what a common name can hold. Nothing verifies it: clients go by the
+/// subjectAltName.
 fn common_name(name: &LeafName) -> String {
     // Names are ASCII, so characters are bytes.
     name.to_string().chars().take(LEAF_COMMON_NAME_MAX_BYTES).collect()

@@ -1,4 +1,5 @@
-//! TLS: the local CA and its leaves for clients, the roots that origins are verified against, and rustls over a socket.
+//! TLS: the local CA and its leaves for clients, the roots that origins are verified against, and
+//! rustls over a socket.
 //!
 //! Owns every certificate, key and rustls configuration. Knows nothing of HTTP, rules or findings.
 
@@ -8,12 +9,16 @@ pub mod authority;
 mod authority_error;
 /// `ca.crt` and `ca.key` on disk: read without following links, published whole or not at all.
 mod authority_files;
+/// The CA's certificate and key: found or made, and checked against each other.
+mod authority_pair;
 /// The configuration for `insecure_hosts`: origins whose certificate is not verified.
 pub mod insecure;
 /// A leaf's name, life and contents.
 pub mod leaf;
 /// A core's ready server configurations, one a name.
 pub mod leaf_cache;
+/// Origins whose own certificate was named as a root.
+mod named_roots;
 /// One connection's bytes, clear or through rustls driven by hand.
 pub mod stream;
 /// What a failed upstream handshake means, in words for an agent.
@@ -22,7 +27,11 @@ pub mod upstream_failure;
 pub mod upstream_roots;
 
 #[cfg(test)]
+mod authority_tests;
+#[cfg(test)]
 mod clients_tests;
+#[cfg(test)]
+mod test_certificates;
 
 pub use authority::{Authority, AuthorityError, AuthorityWarning, Origin};
 pub use insecure::insecure_client_config;

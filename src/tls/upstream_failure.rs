@@ -1,5 +1,5 @@
-//! What a failed upstream handshake means, in words that help an agent or its owner. The peer's certificate and
-//! alerts are untrusted: what is repeated of them is plain ASCII and bounded.
+//! What a failed upstream handshake means, in words that help an agent or its owner. The peer's
+//! certificate and alerts are untrusted: what is repeated of them is plain ASCII and bounded.
 
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
@@ -64,9 +64,9 @@ fn certificate(error: &CertificateError, host: &str) -> String {
             format!("certificate is not valid for name {host}")
         }
         CertificateError::Revoked => "certificate was revoked".to_owned(),
-        CertificateError::BadSignature => {
-            "certificate's signature is wrong: it was not made by the issuer it names".to_owned()
-        }
+        CertificateError::BadSignature => "certificate's signature is wrong: the issuer it names \
+            did not make it, or another CA has the same name"
+            .to_owned(),
         CertificateError::BadEncoding => "certificate cannot be read".to_owned(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "certificate is not meant for servers (no serverAuth purpose)".to_owned()
@@ -113,8 +113,8 @@ fn alert(description: AlertDescription) -> String {
         AlertDescription::CertificateRequired
         | AlertDescription::BadCertificate
         | AlertDescription::NoCertificate => format!(
-            "the server asks for a client certificate ({description:?}), which a proxy that decrypts \
-             cannot present: list the host in passthrough_hosts"
+            "the server asks for a client certificate ({description:?}), which a proxy that \
+             decrypts cannot present: list the host in passthrough_hosts"
         ),
         AlertDescription::HandshakeFailure => "the server refused the handshake \
             (HandshakeFailure): no cipher suite in common, or it wants a client certificate (then \
@@ -176,4 +176,90 @@ fn printable(text: &str) -> String {
         })
         .take(TLS_FAILURE_TEXT_CHARS)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::PeerMisbehaved;
+    use rustls::pki_types::ServerName;
+
+    use super::*;
+
+    fn not_valid_for(presented: Vec<String>) -> UpstreamTlsFailure {
+        let expected = ServerName::try_from("a.example").unwrap();
+        let error = CertificateError::NotValidForNameContext { expected, presented };
+        explain(&Error::InvalidCertificate(error), "a.example")
+    }
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("DnsName(\"n{number}.example\")")).collect()
+    }
+
+    #[test]
+    fn names_are_repeated_up_to_the_bound() {
+        let at = not_valid_for(names(TLS_FAILURE_NAMES_MAX)).text;
+        assert!(
+            at.ends_with("(valid for n0.example, n1.example, n2.example, n3.example, n4.example)")
+        );
+        let past = not_valid_for(names(TLS_FAILURE_NAMES_MAX + 1)).text;
+        assert!(past.ends_with("n4.example and 1 more)"), "{past}");
+        assert!(not_valid_for(Vec::new()).text.ends_with("(it carries no names)"));
+        let address = not_valid_for(vec!["IpAddress(192.0.2.1)".to_owned()]).text;
+        assert!(address.ends_with("(valid for 192.0.2.1)"), "{address}");
+    }
+
+    #[test]
+    fn what_the_peer_says_cannot_break_a_line_or_run_on() {
+        let failure =
+            not_valid_for(vec!["DnsName(\"a\r\nSet-Cookie: x\u{1b}[2J\u{e9}\")".to_owned()]);
+        assert!(failure.text.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{failure:?}");
+        let long = not_valid_for(vec!["x".repeat(10_000)]);
+        assert_eq!(long.text.chars().count(), TLS_FAILURE_TEXT_CHARS);
+        assert_eq!(printable(&"x".repeat(TLS_FAILURE_TEXT_CHARS)).len(), TLS_FAILURE_TEXT_CHARS);
+    }
+
+    #[test]
+    fn each_error_has_its_kind() {
+        for (error, kind) in [
+            (Error::NoCertificatesPresented, FailureKind::Certificate),
+            (Error::UnsupportedNameType, FailureKind::Certificate),
+            (Error::InvalidCertificate(CertificateError::Revoked), FailureKind::Certificate),
+            (Error::InvalidCertificate(CertificateError::BadEncoding), FailureKind::Certificate),
+            (Error::AlertReceived(AlertDescription::InternalError), FailureKind::Alert),
+            (Error::AlertReceived(AlertDescription::Unknown(200)), FailureKind::Alert),
+            (Error::DecryptError, FailureKind::Protocol),
+            (Error::PeerSentOversizedRecord, FailureKind::Protocol),
+            (
+                Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
+                FailureKind::Protocol,
+            ),
+            (
+                Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite),
+                FailureKind::Protocol,
+            ),
+        ] {
+            let failure = explain(&error, "a.example");
+            assert_eq!(failure.kind, kind, "{error:?}");
+            assert!(failure.text.len() > 10, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn old_versions_are_named_whoever_says_so() {
+        for error in [
+            Error::AlertReceived(AlertDescription::ProtocolVersion),
+            Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
+        ] {
+            let text = explain(&error, "a.example").text;
+            assert!(text.contains("older, insecure"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_beyond_the_calendar_is_no_panic() {
+        let far = UnixTime::since_unix_epoch(std::time::Duration::from_secs(u64::MAX));
+        assert_eq!(date(far), "a day beyond the calendar");
+        let day = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_715_900_000));
+        assert_eq!(date(day), "2024-05-16");
+    }
 }

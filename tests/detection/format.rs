@@ -97,10 +97,9 @@ fn no_whole_secret_reaches_the_findings_or_the_log() {
     for file in ["threats.jsonl", "clawsec.log", "../stderr", "../stdout"] {
         let text = fs::read_to_string(proxy.log_dir().join(file)).unwrap();
         for secret in &secrets {
-            let middle = &secret[secret.len() / 2 - 6..secret.len() / 2 + 6];
             assert!(!text.contains(secret.as_str()), "{file} holds a secret");
             let line = text.lines().find(|line| line.contains(&secret[8..secret.len() - 2]));
-            assert!(line.is_none(), "{file} holds most of a secret: {line:?} ({middle})");
+            assert!(line.is_none(), "{file} holds most of a secret: {line:?}");
         }
     }
 }
@@ -164,15 +163,16 @@ fn the_next_line_after_the_window_says_how_many_were_suppressed() {
     let origin = Origin::http(|_| Reply::ok("ok"));
     let text = sample("unix_sensitive").text();
     let mut sent = 0;
-    let findings = crate::support::wait_for("a second line", || {
+    // However slow the machine: what was sent is a line or is counted by the next line.
+    let findings = crate::support::wait_for("a line that counts", || {
         post(&proxy, &origin, &text);
         sent += 1;
         let findings = proxy.settled_findings();
-        (findings.len() == 2).then_some(findings)
+        findings.iter().any(|finding| finding.suppressed > 0).then_some(findings)
     });
+    let suppressed: u64 = findings.iter().map(|finding| finding.suppressed).sum();
+    assert_eq!(findings.len() as u64 + suppressed, sent, "{findings:?}");
     assert_eq!(findings[0].suppressed, 0);
-    assert!(sent > 2, "the window held something back");
-    assert_eq!(findings[1].suppressed, sent - 2);
     let status = proxy.status();
     assert!(status.to_string().contains("suppressed"), "{status}");
 }

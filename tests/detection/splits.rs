@@ -183,9 +183,7 @@ fn parts_of_different_messages_are_not_joined_to_a_match() {
     let dest = origin.dest();
     let mut client = proxy.connect();
     for sample in &SAMPLES {
-        let text = sample.text();
-        let (before, after) = text.split_at(text.len() / 2);
-        for part in [before, after] {
+        for part in sample.harmless_parts() {
             client.send(format!(
                 "POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nContent-Length: {}\r\n\r\n{part}",
                 part.len()

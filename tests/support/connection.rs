@@ -57,10 +57,23 @@ impl Connection {
     }
 
     /// Turns the connection into the client side of TLS and completes the handshake.
-    pub fn tls_client(mut self, name: &str, config: Arc<ClientConfig>) -> std::io::Result<Self> {
+    pub fn tls_client(self, name: &str, config: Arc<ClientConfig>) -> std::io::Result<Self> {
+        self.tls_client_by(name, config, |tcp, hello| tcp.write_all(hello))
+    }
+
+    /// The same, its first flight written by the caller.
+    pub fn tls_client_by(
+        mut self,
+        name: &str,
+        config: Arc<ClientConfig>,
+        send_hello: impl FnOnce(&mut TcpStream, &[u8]) -> std::io::Result<()>,
+    ) -> std::io::Result<Self> {
         assert!(self.pending.is_empty(), "bytes before the handshake: {:?}", self.pending);
         let name = ServerName::try_from(name.to_owned()).expect("a server name");
         let mut tls = ClientConnection::new(config, name).map_err(std::io::Error::other)?;
+        let mut hello = Vec::new();
+        tls.write_tls(&mut hello)?;
+        send_hello(&mut self.tcp, &hello)?;
         while tls.is_handshaking() {
             tls.complete_io(&mut self.tcp)?;
         }

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 
 use rustls::ServerConfig;
@@ -75,6 +76,27 @@ impl Origin {
         script: impl Fn(Connection) + Send + Sync + 'static,
     ) -> Origin {
         Origin::bind("127.0.0.1:0", Some(tls), move |connection, _| script(connection))
+    }
+
+    /// A clear origin that answers each request with the parts that the test sends, each written when it
+    /// comes; the end of the channel closes the connection.
+    pub fn stepped(parts: Receiver<Vec<u8>>) -> Origin {
+        Origin::stepped_on(None, parts)
+    }
+
+    /// The same, inside TLS if so configured.
+    pub fn stepped_on(tls: Option<Arc<ServerConfig>>, parts: Receiver<Vec<u8>>) -> Origin {
+        let parts = Mutex::new(parts);
+        Origin::bind("127.0.0.1:0", tls, move |mut connection, shared: &Shared| {
+            let Some(request) = connection.try_receive_request() else { return };
+            shared.requests.lock().unwrap().push(request);
+            while let Ok(part) = parts.lock().unwrap().recv() {
+                if connection.try_send(part).is_err() {
+                    return;
+                }
+            }
+            connection.close();
+        })
     }
 
     /// An HTTP/1.1 origin that answers each request.

@@ -1,6 +1,6 @@
 //! Runs other programs to their end, never longer than the deadline.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -33,14 +33,28 @@ pub fn run(command: &mut Command) -> Outcome {
     run_for(command, 3 * DEADLINE)
 }
 
+/// The same with this input, which then stays open.
+pub fn run_with_input(command: &mut Command, input: &str) -> Outcome {
+    run_fed(command, Some(input), 3 * DEADLINE)
+}
+
 /// The same, killed (and failing the test) after `limit`.
 pub fn run_for(command: &mut Command, limit: Duration) -> Outcome {
+    run_fed(command, None, limit)
+}
+
+fn run_fed(command: &mut Command, input: Option<&str>, limit: Duration) -> Outcome {
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut stdin = child.stdin.take();
+    if let (Some(stdin), Some(input)) = (&mut stdin, input) {
+        // A program that ended early has closed it: its output tells why.
+        let _ = stdin.write_all(input.as_bytes());
+    }
     let stdout = drain(child.stdout.take().unwrap());
     let stderr = drain(child.stderr.take().unwrap());
     let code = wait_child(&mut child, limit);

@@ -5,7 +5,7 @@ pub struct Sample {
     pub pattern: &'static str,
     pub threat_type: &'static str,
     parts: &'static [&'static str],
-    /// The length of the match's head that a snippet may show, for keys and tokens.
+    /// Whether the match itself is a key or token, which a snippet masks.
     pub is_secret: bool,
 }
 
@@ -13,6 +13,12 @@ impl Sample {
     /// The whole text.
     pub fn text(&self) -> String {
         self.parts.concat()
+    }
+
+    /// The text in two parts, neither of which matches by itself.
+    pub fn harmless_parts(&self) -> [String; 2] {
+        let (last, first) = self.parts.split_last().unwrap();
+        [first.concat(), last.to_string()]
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
@@ -62,8 +62,13 @@ pub enum Shown {
     UnknownIssuer,
 }
 
-/// A certificate chain and its key.
-pub fn certificate(shown: Shown) -> (Vec<CertificateDer<'static>>, KeyPair) {
+/// The chain and the key as PEM, for servers that read files.
+pub fn certificate_pem(shown: Shown) -> (String, String) {
+    let (leaf, key) = certificate(shown);
+    (leaf.pem(), key.serialize_pem())
+}
+
+fn certificate(shown: Shown) -> (Certificate, KeyPair) {
     let names = match shown {
         Shown::WrongName => vec!["elsewhere.example".to_owned()],
         _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()],
@@ -81,8 +86,7 @@ pub fn certificate(shown: Shown) -> (Vec<CertificateDer<'static>>, KeyPair) {
         params.not_after = date_time_ymd(2040, 1, 1);
     }
     let key = KeyPair::generate().unwrap();
-    let leaf = params.signed_by(&key, &signer.issuer).unwrap();
-    (vec![leaf.der().clone()], key)
+    (params.signed_by(&key, &signer.issuer).unwrap(), key)
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -111,7 +115,7 @@ pub fn server_with_client_certificates() -> Arc<ServerConfig> {
 fn build_server(shown: Shown, tls12_only: bool, client_certificates: bool) -> ServerConfig {
     let versions: &[_] =
         if tls12_only { &[&rustls::version::TLS12] } else { rustls::DEFAULT_VERSIONS };
-    let (chain, key) = certificate(shown);
+    let (leaf, key) = certificate(shown);
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let builder =
         ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
@@ -123,7 +127,7 @@ fn build_server(shown: Shown, tls12_only: bool, client_certificates: bool) -> Se
     } else {
         builder.with_no_client_auth()
     };
-    builder.with_single_cert(chain, key).unwrap()
+    builder.with_single_cert(vec![leaf.der().clone()], key).unwrap()
 }
 
 /// A client that trusts exactly the certificates of a PEM file.

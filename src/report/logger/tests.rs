@@ -146,10 +146,9 @@ fn a_flood_of_one_finding_is_one_line_and_all_of_it_is_counted() {
 #[test]
 fn records_are_lines_of_the_log() {
     let running = start(Duration::ZERO);
-    // Before the thread is up, records go to the console.
-    running.handle.publish(State::default());
-    wait_until("the thread runs", || running.path(STATE_FILE_NAME).exists());
     running.say("first\nsecond");
+    running.handle.publish(State::default());
+    wait_until("the state is shown", || running.path(STATE_FILE_NAME).exists());
     let (dir, drained) = running.stop();
     assert_eq!(drained, Drained { ended: true, findings_unwritten: 0, log_lines_unwritten: 0 });
     let log = lines(&dir.path().join(LOG_FILE_NAME));

@@ -1,0 +1,58 @@
+# make start   installs what is missing, builds, runs the proxy        (ARGS="--no-mitm --port 9000")
+# make test    installs what is missing, runs every test
+# make help    the rest
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help start build install uninstall test lint format dependencies test-dependencies clean
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+DESTDIR ?=
+ARGS ?=
+BINARY = $(or $(CARGO_TARGET_DIR),target)/release/clawsec
+
+help:
+	@echo 'make start [ARGS="..."]    install what is missing, build, run the proxy in the foreground'
+	@echo 'make test                  install what is missing, run every test'
+	@echo 'make build                 build $(BINARY)'
+	@echo 'make install [PREFIX=...]  build, and copy the binary to $(PREFIX)/bin'
+	@echo 'make uninstall             remove it from there'
+	@echo 'make lint                  check format and lints, changing nothing'
+	@echo 'make format                format the code'
+	@echo 'make clean                 remove what was built and the clients that tests use'
+
+start: build
+	@exec '$(BINARY)' start $(ARGS)
+
+build: dependencies
+	$(CARGO) build --release --locked
+
+# Copies what was built; builds first only if that is missing, so that `sudo make install` needs no Rust.
+install:
+	@test -x '$(BINARY)' || $(MAKE) build
+	install -D -m 0755 '$(BINARY)' '$(DESTDIR)$(PREFIX)/bin/clawsec'
+
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/clawsec'
+
+test: test-dependencies
+	$(CARGO) test --locked
+
+lint: dependencies
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+format:
+	$(CARGO) fmt
+
+dependencies:
+	@scripts/install-deps.sh build
+
+test-dependencies:
+	@scripts/install-deps.sh build test
+	@scripts/test-clients.sh
+
+clean:
+	$(CARGO) clean
+	rm -rf .venv tests/clients/node_modules

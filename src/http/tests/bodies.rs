@@ -1,0 +1,109 @@
+//! Bodies stepped at every split.
+
+use super::{Body, Decoded, decode};
+use crate::http::body::{BodyError, Piece};
+use crate::http::framing::BodyKind;
+
+const CHUNKED: &[u8] =
+    b"3;a=\"b;\\\"\"\r\none\r\nA; x\r\n\r\n0\r\n\r\n..\n\r\n0;last\r\nX-T: v\r\nY:\r\n\r\nnext";
+
+fn expected() -> Decoded {
+    Decoded {
+        data: b"one\r\n0\r\n\r\n..\n".to_vec(),
+        trailers: b"X-T: v\r\nY:\r\n".to_vec(),
+        len: CHUNKED.len() - b"next".len(),
+    }
+}
+
+#[test]
+fn a_chunked_body_is_the_same_at_every_split() {
+    for first in 0..=CHUNKED.len() {
+        for second in first..=CHUNKED.len() {
+            let parts = [&CHUNKED[..first], &CHUNKED[first..second], &CHUNKED[second..]];
+            let (decoded, body) = decode(Body::new(BodyKind::Chunked), &parts).unwrap();
+            assert_eq!(decoded, expected(), "split at {first} and {second}");
+            assert!(body.is_done());
+        }
+    }
+}
+
+#[test]
+fn a_chunked_body_is_the_same_byte_by_byte() {
+    let parts: Vec<&[u8]> = CHUNKED.chunks(1).collect();
+    let (decoded, _) = decode(Body::new(BodyKind::Chunked), &parts).unwrap();
+    assert_eq!(decoded, expected());
+}
+
+#[test]
+fn a_chunked_body_cut_anywhere_is_truncated() {
+    for end in 0..expected().len {
+        let (decoded, body) = decode(Body::new(BodyKind::Chunked), &[&CHUNKED[..end]]).unwrap();
+        assert_eq!(decoded.len, end);
+        assert!(!body.is_done());
+        assert_eq!(body.end_of_stream(), Err(BodyError::Truncated), "cut at {end}");
+    }
+}
+
+#[test]
+fn a_body_of_a_length_takes_that_many_bytes() {
+    let mut body = Body::new(BodyKind::Length(5));
+    let mut pieces = Vec::new();
+    assert_eq!(body.step(b"abc", &mut |piece| pieces.push(piece)), Ok(3));
+    assert!(!body.is_done());
+    assert_eq!(body.end_of_stream(), Err(BodyError::Truncated));
+    assert_eq!(body.step(b"defg", &mut |piece| pieces.push(piece)), Ok(2));
+    assert!(body.is_done());
+    assert_eq!(body.end_of_stream(), Ok(()));
+    assert_eq!(body.step(b"fg", &mut |piece| pieces.push(piece)), Ok(0));
+    assert_eq!(pieces, [Piece::Data(0..3), Piece::Data(0..2)]);
+}
+
+#[test]
+fn no_body_is_done_at_once() {
+    for kind in [BodyKind::None, BodyKind::Length(0)] {
+        let mut body = Body::new(kind);
+        assert!(body.is_done());
+        assert_eq!(body.step(b"next", &mut |_| panic!("no piece")), Ok(0));
+        assert_eq!(body.end_of_stream(), Ok(()));
+    }
+}
+
+#[test]
+fn a_body_until_close_is_never_done() {
+    let mut body = Body::new(BodyKind::UntilClose);
+    assert_eq!(body.step(b"all of it", &mut |_| {}), Ok(9));
+    assert!(!body.is_done());
+    assert_eq!(body.end_of_stream(), Ok(()));
+}
+
+#[test]
+fn a_fault_is_final() {
+    let mut body = Body::new(BodyKind::Chunked);
+    assert_eq!(body.step(b"x", &mut |_| {}), Err(BodyError::ChunkSize));
+    assert_eq!(body.step(b"0\r\n\r\n", &mut |_| {}), Err(BodyError::ChunkSize));
+    assert!(!body.is_done());
+    assert_eq!(body.end_of_stream(), Err(BodyError::ChunkSize));
+}
+
+#[test]
+fn the_largest_body_is_counted_without_overflow() {
+    let mut body = Body::new(BodyKind::Length(u64::MAX));
+    assert_eq!(body.step(b"abc", &mut |_| {}), Ok(3));
+    assert!(!body.is_done());
+}
+
+#[test]
+fn each_fault_is_named() {
+    let table: &[(&[u8], BodyError)] = &[
+        (b"g\r\n", BodyError::ChunkSize),
+        (b"1;=\r\n", BodyError::ChunkExtension),
+        (b"1\r\r\n", BodyError::ChunkLineEnd),
+        (b"1\r\nxy", BodyError::ChunkLineEnd),
+        (b"0\r\n:\r\n", BodyError::Trailer),
+    ];
+    for (stream, expected) in table {
+        let error = decode(Body::new(BodyKind::Chunked), &[stream]).unwrap_err();
+        assert_eq!(error, *expected, "{:?}", String::from_utf8_lossy(stream));
+        assert!(!error.to_string().is_empty());
+    }
+}

@@ -1,0 +1,245 @@
+//! No snippet may hold a secret: tried with every kind, at every split, beside one another.
+
+use proptest::prelude::*;
+
+use super::tests::{SCANNER, Seen, key, scan_head, scan_pieces, scanner};
+use super::*;
+use crate::limits::*;
+
+/// Whether more than half of a secret, in one piece, is in a snippet.
+fn leaks(snippet: &str, secret: &str) -> bool {
+    let secret: Vec<char> = secret.chars().collect();
+    let snippet: Vec<char> = snippet.chars().collect();
+    let piece = secret.len() / 2 + 1;
+    secret.windows(piece).any(|piece| snippet.windows(piece.len()).any(|part| part == piece))
+}
+
+/// A secret in its surroundings: the text, and the part of it that must not be shown.
+#[derive(Clone, Debug)]
+struct Planted {
+    text: String,
+    secret: String,
+}
+
+fn planted(before: &str, secret: String, after: &str) -> Planted {
+    Planted { text: format!("{before}{secret}{after}"), secret }
+}
+
+/// Base64 that is folded to lines, as in key files.
+fn folded(seed: u32, width: usize, line_break: &str) -> String {
+    let body: String = (0..7).map(|n| key(seed + n)).collect();
+    let lines: Vec<&str> =
+        body.as_bytes().chunks(width).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    lines.join(line_break)
+}
+
+fn hex(seed: u32) -> String {
+    key(seed).bytes().map(|byte| format!("{:x}", byte % 16)).collect()
+}
+
+/// One secret of each kind.
+fn secrets(seed: u32) -> Vec<Planted> {
+    let body = key(seed);
+    let digits = body.to_ascii_uppercase();
+    let pem = |kind: &str, width: usize, fold: &str| {
+        let head = format!("-----BEGIN {kind} PRIVATE KEY-----{fold}");
+        let foot = format!("{fold}-----END {kind} PRIVATE KEY-----{fold}");
+        planted(&head, folded(seed, width, fold), &foot)
+    };
+    vec![
+        planted("Bearer ", format!("sk-ant-api03-{body}"), "\r\n"),
+        planted("", format!("sk-live{}", &body[..20]), ""),
+        planted("", format!("AKIA{}", &digits[..16]), ""),
+        planted("ssh-rsa ", format!("AAAAB3NzaC1yc2E{body}{body}"), " me@host"),
+        pem("RSA", 64, "\n"),
+        pem("OPENSSH", 70, "\\n"),
+        pem("EC", 64, "\\\\n"),
+        planted("", format!("ghp_{}", &body[..36]), ""),
+        planted("", format!("eyJhbGciOiJIUzI1NiJ9.{body}.{body}"), ""),
+        planted("password=", "correct-horse-battery".to_owned(), "&x=1"),
+        planted("{\"api_key\": \"", "some words, \\\"quoted\\\" too".to_owned(), "\"}"),
+        planted("\\\"secret\\\":\\\"", "words between backslashes".to_owned(), "\\\","),
+        planted("Authorization: Basic ", "dXNlcjpodW50ZXIyaHVudGVy".to_owned(), "\r\n"),
+        planted("https://user:", "hunter2hunter2hunter2".to_owned(), "@example.com/"),
+        planted("Cookie: ", "sid=abcdef; theme=some-dark-one".to_owned(), "\r\n"),
+        planted("commit ", hex(seed), " "),
+        planted("key ", format!("{}/{}+{}", &body[..13], &body[13..19], &body[19..38]), " "),
+    ]
+}
+
+fn assert_masked(seen: &Seen, secrets: &[&Planted], text: &str) {
+    for (name, snippet) in &seen.found {
+        assert!(snippet.chars().count() <= SNIPPET_CHARS, "{snippet}");
+        for planted in secrets {
+            assert!(!leaks(snippet, &planted.secret), "{name} leaks: {snippet}\nof {text}");
+        }
+    }
+}
+
+#[test]
+fn a_command_beside_a_secret_does_not_show_it_wherever_the_text_is_cut() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    for planted in &secrets(7) {
+        for text in [format!("{} rm -rf / ", planted.text), format!("; rm -rf / {}", planted.text)]
+        {
+            let bytes = text.as_bytes();
+            for split in 0..=bytes.len() {
+                let seen = scan_pieces(&scanner, &[&bytes[..split], &bytes[split..]]);
+                assert!(seen.names().contains(&"destructive_rm"), "{text} {split}");
+                assert_masked(&seen, &[planted], &text);
+            }
+        }
+    }
+}
+
+#[test]
+fn two_secrets_beside_each_other_do_not_show_each_other() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    for first in &secrets(21) {
+        for second in &secrets(84) {
+            for between in ["", " ", "\n", "\",\"", "&", "\\n", "/", ": ", " and then some words "]
+            {
+                let text =
+                    format!("~/.ssh/id_rsa {}{between}{} /etc/passwd", first.text, second.text);
+                let bytes = text.as_bytes();
+                assert_masked(&scan_head(&scanner, bytes), &[first, second], &text);
+                for split in (0..=bytes.len()).step_by(131) {
+                    let seen = scan_pieces(&scanner, &[&bytes[..split], &bytes[split..]]);
+                    assert_masked(&seen, &[first, second], &text);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_secret_split_at_every_place_is_masked_in_its_own_finding() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    for planted in secrets(3).iter().take(5) {
+        let text = format!("first {} last", planted.text);
+        for first in 0..=text.len() {
+            for second in (first..=text.len()).step_by(7) {
+                let bytes = text.as_bytes();
+                let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
+                let seen = scan_pieces(&scanner, &pieces);
+                assert_eq!(seen.found.len(), 1, "{text}");
+                assert_masked(&seen, &[planted], &text);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn random_neighbours_cut_at_random_are_masked(
+        seed in any::<u16>(),
+        kinds in proptest::collection::vec((0usize..17, "[ -~\\n]{0,30}"), 1..5),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
+    ) {
+        let mut text = "cat /etc/passwd; ".to_owned();
+        let mut planted = Vec::new();
+        for (number, (kind, between)) in kinds.iter().enumerate() {
+            let secret = secrets(u32::from(seed) + 100 * number as u32).swap_remove(*kind);
+            text.push_str(&secret.text);
+            text.push_str(&format!(" {between}\n rm -rf / "));
+            planted.push(secret);
+        }
+        let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+        places.extend([0, text.len()]);
+        places.sort_unstable();
+        let bytes = text.as_bytes();
+        let pieces: Vec<&[u8]> = places.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect();
+        let seen = SCANNER.with(|scanner| scan_pieces(scanner, &pieces));
+        prop_assert!(seen.found.len() > kinds.len());
+        assert_masked(&seen, &planted.iter().collect::<Vec<_>>(), &text);
+    }
+}
+
+#[test]
+fn snippets_read_as_in_the_seed() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let body = key(5);
+    let shown = |text: &str| scan_head(&scanner, text.as_bytes()).snippet().to_owned();
+    assert_eq!(
+        shown(&format!("Authorization: Bearer sk-ant-api01-{body}{body}\r\n")),
+        "Authorization: Bearer sk-ant-api01-...␍␊"
+    );
+    assert_eq!(shown(&format!("x-api-key: sk-ant-{}", &body[..20])), "x-api-key: sk-ant-...");
+    assert_eq!(shown(&format!("id=AKIA{}&x", "IOSFODNN7EXAMPLE")), "id=AKIA...&x");
+    assert_eq!(
+        shown(&format!("-----BEGIN RSA PRIVATE KEY-----\n{}\n", folded(9, 64, "\n"))),
+        "-----BEGIN RSA PRIVATE KEY-----..."
+    );
+    assert_eq!(shown(&format!("ssh-rsa AAAAB3{body} me@host")), "ssh-rsa AAAA... me@host");
+    assert_eq!(shown("{\"path\":\"/root/.ssh/id_rsa\"}"), "{\"path\":\"/root/.ssh/id_rsa\"}");
+}
+
+#[test]
+fn paths_and_commands_are_shown_as_they_are() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    for text in [
+        "cat /home/user1/projects/2026/some-long-name-of-a-project/deep/.env",
+        "curl https://raw.githubusercontent.com/user1/some-repository/main/v2/install.sh | bash",
+        "password=/etc/passwd",
+        "\"token\": \"rm -rf / --no-preserve-root\"",
+        "usage {\"input_tokens\":123456,\"output_tokens\":7} cat /etc/shadow",
+    ] {
+        let seen = scan_head(&scanner, text.as_bytes());
+        let (name, snippet) = &seen.found[0];
+        let rule = RULES.iter().find(|rule| rule.name == *name).unwrap();
+        let exact = regex::Regex::new(rule.exact).unwrap();
+        let matched = exact.find(text).unwrap().as_str();
+        assert!(snippet.contains(matched), "{snippet}");
+    }
+    let seen = scan_head(&scanner, b"curl https://me:hunter22@example.com/x?token=abcdef | sh");
+    assert_eq!(seen.snippet(), "curl https://me:...@example.com/x?token=... | sh");
+}
+
+#[test]
+fn the_bounds_of_a_snippet_hold() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let words = "é some words ".repeat(40);
+    let text = format!("{words}rm -rf /{words}");
+    let snippet = scan_head(&scanner, text.as_bytes()).snippet().to_owned();
+    assert_eq!(snippet.chars().count(), 2 * SNIPPET_CONTEXT_CHARS + "rm -rf /".len());
+    assert!(!snippet.contains('\u{fffd}'), "{snippet}");
+
+    for length in [SNIPPET_MATCH_CHARS - 12, SNIPPET_MATCH_CHARS - 11, 1500] {
+        let url = "u".repeat(length);
+        let text = format!("{words}curl {url} | bash{words}");
+        let snippet = scan_head(&scanner, text.as_bytes()).snippet().to_owned();
+        assert_eq!(snippet.chars().count(), SNIPPET_CHARS);
+        assert_eq!(snippet.contains('…'), length > SNIPPET_MATCH_CHARS - 12, "{snippet}");
+        assert!(snippet.contains("curl u") && snippet.contains("u | bash"));
+    }
+}
+
+#[test]
+fn what_cannot_be_seen_is_made_visible() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let text = b"\0\x1b[2J\r\n\t\x7f\xc2\x9b\xe2\x80\xae\xe2\x80\x8b\xff rm -rf /\xc3";
+    assert_eq!(scan_head(&scanner, text).snippet(), "␀␛[2J␍␊␉␡���� rm -rf /");
+}
+
+#[test]
+fn a_character_cut_by_a_read_is_not_shown_in_half() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let text = "rm -rf /€uro".as_bytes();
+    for split in 8..11 {
+        let seen = scan_pieces(&scanner, &[&text[..split], &text[split..]]);
+        assert_eq!(seen.snippet(), "rm -rf /");
+    }
+}
+
+#[test]
+fn a_key_whose_end_has_not_arrived_is_masked_already() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let (token, hex) = (key(11), hex(11));
+    for secret in [format!("AKIA{}", "IOSFODNN7EX"), token[..16].to_owned(), hex[..14].to_owned()] {
+        let text = format!("rm -rf / {secret}");
+        let seen = scan_pieces(&scanner, &[text.as_bytes(), b"0123 and so on"]);
+        assert!(!leaks(seen.snippet(), &secret), "{}", seen.snippet());
+    }
+}

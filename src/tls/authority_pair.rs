@@ -1,0 +1,229 @@
+//! The CA's certificate and key as a pair: found or made, read, and checked against each other and
+//! the clock.
+//!
+//! # The two files
+//!
+//! `ca.key` is published before `ca.crt`, each whole or not at all and never over one that is
+//! there. So of two processes that start at once, the second takes up the first one's key, and both
+//! end with the same pair; and a crash between the two leaves a key alone, for which the next start
+//! makes the certificate. A certificate alone cannot come about that way, and is an error, as is
+//! everything broken: a CA that clients already trust is never replaced silently.
+
+use std::path::Path;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SerialNumber,
+};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::ParsedExtension;
+
+use super::authority_error::AuthorityError;
+use super::authority_files::{AuthorityFiles, FoundFile};
+use super::leaf::{DAY_SECS, crypto_error, date_time};
+use crate::limits::{CA_VALIDITY_DAYS, LEAF_BACKDATE_DAYS};
+
+pub(super) const CERTIFICATE_FILE: &str = "ca.crt";
+pub(super) const KEY_FILE: &str = "ca.key";
+const CERTIFICATE_MODE: u32 = 0o644;
+const KEY_MODE: u32 = 0o600;
+
+/// Where the CA came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Neither file was there: a new CA, which no client trusts yet.
+    Created,
+    /// The key alone was there: a new certificate for the same key.
+    CertificateRemade,
+    /// Both were there.
+    Loaded,
+}
+
+/// A certificate and its key, checked against each other and against the clock.
+pub(super) struct CheckedPair {
+    pub(super) issuer: Issuer<'static, KeyPair>,
+    pub(super) certificate: CertificateDer<'static>,
+    pub(super) has_key_identifier: bool,
+    pub(super) not_after_secs: u64,
+}
+
+/// The two files as they are in the directory, made where need be.
+pub(super) fn find_or_make(
+    files: &AuthorityFiles,
+    provider: &CryptoProvider,
+    now_secs: u64,
+) -> Result<(Origin, FoundFile, FoundFile), AuthorityError> {
+    // The certificate first: another process that is making both publishes the key first, so that a
+    // certificate seen here has had its key beside it already.
+    let certificate = files.read(CERTIFICATE_FILE)?;
+    let key = files.read(KEY_FILE)?;
+    let key_was_there = key.is_some();
+    let key = match (key, &certificate) {
+        (Some(key), _) => key,
+        (None, Some(_)) => {
+            let certificate = files.path_of(CERTIFICATE_FILE);
+            return Err(AuthorityError::KeyMissing { certificate, key: files.path_of(KEY_FILE) });
+        }
+        (None, None) => {
+            let key = KeyPair::generate().map_err(crypto_error)?.serialize_pem();
+            // Where another process was faster, its key is the one.
+            files.publish(KEY_FILE, key.as_bytes(), KEY_MODE, random_nonce(provider)?)?;
+            read_published(files, KEY_FILE)?
+        }
+    };
+    if let Some(certificate) = certificate {
+        return Ok((Origin::Loaded, certificate, key));
+    }
+    let signer = read_key(&key.bytes, &files.path_of(KEY_FILE))?;
+    let pem = make_certificate(&signer, provider, now_secs)?;
+    let nonce = random_nonce(provider)?;
+    let ours = files.publish(CERTIFICATE_FILE, pem.as_bytes(), CERTIFICATE_MODE, nonce)?;
+    let origin = match (ours, key_was_there) {
+        (false, _) => Origin::Loaded,
+        (true, true) => Origin::CertificateRemade,
+        (true, false) => Origin::Created,
+    };
+    Ok((origin, read_published(files, CERTIFICATE_FILE)?, key))
+}
+
+/// What was published a moment ago, by us or by another process.
+fn read_published(files: &AuthorityFiles, name: &str) -> Result<FoundFile, AuthorityError> {
+    files.read(name)?.ok_or_else(|| {
+        AuthorityError::read(
+            &files.path_of(name),
+            std::io::Error::from(std::io::ErrorKind::NotFound),
+        )
+    })
+}
+
+/// The CA's certificate for the key, self-signed, as PEM.
+fn make_certificate(
+    key: &KeyPair,
+    provider: &CryptoProvider,
+    now_secs: u64,
+) -> Result<String, AuthorityError> {
+    let not_before_secs = now_secs.saturating_sub(LEAF_BACKDATE_DAYS * DAY_SECS);
+    let not_after_secs = not_before_secs.saturating_add(CA_VALIDITY_DAYS * DAY_SECS);
+    let mut params = CertificateParams::default();
+    params.not_before = date_time(not_before_secs)?;
+    params.not_after = date_time(not_after_secs)?;
+    params.serial_number = Some(SerialNumber::from_slice(&random_serial(provider)?));
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "ClawSec Monitor CA");
+    params.distinguished_name.push(DnType::OrganizationName, "ClawSec");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![
+        KeyUsagePurpose::DigitalSignature,
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::CrlSign,
+    ];
+    Ok(params.self_signed(key).map_err(crypto_error)?.pem())
+}
+
+/// The private key in a PEM file: PKCS#8, PKCS#1 (RSA, as the original ClawSec wrote it) or SEC1
+/// (EC). RSA keys sign with SHA-256.
+pub(super) fn read_key(pem: &[u8], path: &Path) -> Result<KeyPair, AuthorityError> {
+    let bad = |problem| AuthorityError::BadKey { path: path.to_owned(), problem };
+    // What the parsers say is dropped: it may quote the file.
+    let der = PrivateKeyDer::from_pem_slice(pem)
+        .map_err(|_| bad("holds no unencrypted private key in PEM form"))?;
+    KeyPair::try_from(&der)
+        .map_err(|_| bad("holds a private key that is broken or of no known kind"))
+}
+
+/// Checks that the file holds one CA certificate, that it is in its time, and that the key is its
+/// own.
+pub(super) fn check_pair(
+    pem: &[u8],
+    key: KeyPair,
+    certificate_path: &Path,
+    key_path: &Path,
+    now_secs: u64,
+) -> Result<CheckedPair, AuthorityError> {
+    let bad =
+        |problem| AuthorityError::BadCertificate { path: certificate_path.to_owned(), problem };
+    let mut certificates = CertificateDer::pem_slice_iter(pem);
+    let certificate = certificates
+        .next()
+        .and_then(Result::ok)
+        .ok_or_else(|| bad("holds no certificate in PEM form"))?;
+    if certificates.next().is_some() {
+        return Err(bad("holds more than one certificate"));
+    }
+    let (rest, parsed) = x509_parser::parse_x509_certificate(&certificate)
+        .map_err(|_| bad("holds a certificate that cannot be read"))?;
+    if !rest.is_empty() {
+        return Err(bad("holds a certificate that cannot be read"));
+    }
+    let has_key_identifier = check_purpose(&parsed).map_err(bad)?;
+    if parsed.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
+        return Err(AuthorityError::KeyMismatch {
+            certificate: certificate_path.to_owned(),
+            key: key_path.to_owned(),
+        });
+    }
+    let not_after_secs = check_validity(&parsed, certificate_path, now_secs)?;
+    let issuer = Issuer::from_ca_cert_der(&certificate, key)
+        .map_err(|_| bad("has a subject name that cannot be repeated exactly in leaves"))?;
+    Ok(CheckedPair { issuer, certificate, has_key_identifier, not_after_secs })
+}
+
+/// Whether the CA has a subjectKeyIdentifier, if it is a CA at all (RFC 5280 §4.2.1.3, §4.2.1.9).
+fn check_purpose(certificate: &X509Certificate<'_>) -> Result<bool, &'static str> {
+    match certificate.basic_constraints() {
+        Ok(Some(constraints)) if constraints.value.ca => {}
+        _ => return Err("is not a CA's certificate (no basicConstraints CA:TRUE)"),
+    }
+    match certificate.key_usage() {
+        Ok(None) => {}
+        Ok(Some(usage)) if usage.value.key_cert_sign() => {}
+        _ => return Err("may not sign certificates (its keyUsage lacks keyCertSign)"),
+    }
+    if certificate.subject().iter().any(|set| set.iter().next().is_none()) {
+        return Err("has a broken subject name");
+    }
+    Ok(certificate.extensions().iter().any(|extension| {
+        matches!(extension.parsed_extension(), ParsedExtension::SubjectKeyIdentifier(_))
+    }))
+}
+
+/// The CA's `notAfter`, Unix seconds, if now is in its time.
+fn check_validity(
+    certificate: &X509Certificate<'_>,
+    path: &Path,
+    now_secs: u64,
+) -> Result<u64, AuthorityError> {
+    let validity = certificate.validity();
+    // Both may lie before 1970, which is as far away as that day.
+    let not_before_secs = u64::try_from(validity.not_before.timestamp()).unwrap_or(0);
+    let not_after_secs = u64::try_from(validity.not_after.timestamp()).unwrap_or(0);
+    let path = path.to_owned();
+    if now_secs > not_after_secs {
+        return Err(AuthorityError::Expired { path, not_after: date_time(not_after_secs)? });
+    }
+    if now_secs < not_before_secs {
+        return Err(AuthorityError::NotYetValid { path, not_before: date_time(not_before_secs)? });
+    }
+    Ok(not_after_secs)
+}
+
+/// 16 random bytes, positive as an integer and of full length (RFC 5280 §4.1.2.2).
+pub(super) fn random_serial(provider: &CryptoProvider) -> Result<[u8; 16], AuthorityError> {
+    let mut serial = [0; 16];
+    provider
+        .secure_random
+        .fill(&mut serial)
+        .map_err(|_| AuthorityError::Crypto("no random bytes".to_owned()))?;
+    if let Some(first) = serial.first_mut() {
+        *first = (*first & 0x7f) | 0x40;
+    }
+    Ok(serial)
+}
+
+fn random_nonce(provider: &CryptoProvider) -> Result<u64, AuthorityError> {
+    let serial = random_serial(provider)?;
+    Ok(u128::from_be_bytes(serial) as u64)
+}

@@ -1,0 +1,32 @@
+//! The fuzz targets' corpus, run as a test: every input that was ever worth keeping.
+
+#[path = "../fuzz/checks.rs"]
+mod checks;
+
+use std::fs;
+use std::path::Path;
+
+fn run(target: &str, check: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut count = 0;
+    for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        check(&fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count > 0, "{} is empty", folder.display());
+}
+
+#[test]
+fn request_heads() {
+    run("request_head", checks::request_head);
+}
+
+#[test]
+fn response_heads() {
+    run("response_head", checks::response_head);
+}
+
+#[test]
+fn bodies() {
+    run("body", checks::body);
+}

@@ -1,0 +1,162 @@
+//! An origin that cannot be reached, does not answer, or is ourselves: the client is told which.
+
+use std::net::SocketAddr;
+
+use socket2::{Domain, Socket, Type};
+
+use crate::assert_own_answer;
+use crate::support::origin::unused_address;
+use crate::support::{Connection, End, Origin, Proxy, Reply, json};
+
+#[test]
+fn a_refused_connection_is_a_502() {
+    let proxy = Proxy::start(json!({}));
+    let nobody = unused_address();
+    let response = proxy.get(&format!("http://{nobody}/"));
+    assert_own_answer(&response, 502, &["connection_refused"]);
+    assert!(response.text().contains(&nobody.to_string()), "{}", response.text());
+    let (_, response) = proxy.request_tunnel(&nobody.to_string());
+    assert_own_answer(&response, 502, &["connection_refused"]);
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_a_502() {
+    let proxy = Proxy::start(json!({}));
+    let response = proxy.get("http://name.invalid/");
+    assert_own_answer(&response, 502, &["dns_error"]);
+    assert!(response.text().contains("name.invalid"), "{}", response.text());
+    let (_, response) = proxy.request_tunnel("name.invalid:443");
+    assert_own_answer(&response, 502, &["dns_error"]);
+}
+
+/// After an answer of the proxy's own a client goes on, on the same connection unless its end was announced.
+fn assert_client_goes_on(method: &str) {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|_| Reply::ok("still here"));
+    let nobody = unused_address();
+    let mut client = proxy.connect();
+    client.send(format!("{method} http://{nobody}/ HTTP/1.1\r\nHost: {nobody}\r\n\r\n"));
+    let failure = client.receive_response_to(method);
+    assert_eq!(failure.status(), 502);
+    if failure.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+        assert_eq!(client.receive_to_end(), (vec![], End::Closed));
+        client = proxy.connect();
+    }
+    client.send(format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", origin.url("/"), origin.dest()));
+    assert_eq!(client.receive_response().text(), "still here");
+}
+
+#[test]
+fn a_client_goes_on_after_a_failure() {
+    assert_client_goes_on("GET");
+}
+
+#[test]
+fn a_head_request_gets_its_failure_without_a_body() {
+    assert_client_goes_on("HEAD");
+}
+
+#[test]
+fn an_origin_that_closes_without_an_answer_is_a_502() {
+    let proxy = Proxy::start(json!({}));
+    for end in [Connection::close as fn(Connection), Connection::reset] {
+        let origin = Origin::raw(move |mut connection| {
+            connection.receive_request();
+            end(connection);
+        });
+        assert_own_answer(
+            &proxy.get(&origin.url("/")),
+            502,
+            &["connection_terminated", "http_response_incomplete"],
+        );
+    }
+}
+
+/// A listener whose queue is full, so that connecting to it hangs.
+fn full_listener() -> (Socket, Vec<Socket>, SocketAddr) {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let _ = socket.connect(&address);
+        waiting.push(socket);
+    }
+    (listener, waiting, address.as_socket().unwrap())
+}
+
+#[test]
+fn a_connection_that_is_not_made_in_time_is_a_504() {
+    let proxy = Proxy::start(json!({ "connect_timeout_secs": 1 }));
+    let (_listener, _waiting, address) = full_listener();
+    assert_own_answer(&proxy.get(&format!("http://{address}/")), 504, &["connection_timeout"]);
+    let (_, response) = proxy.request_tunnel(&address.to_string());
+    assert_own_answer(&response, 504, &["connection_timeout"]);
+}
+
+#[test]
+fn an_answer_that_does_not_come_in_time_is_a_504() {
+    let proxy = Proxy::start(json!({ "response_timeout_secs": 1 }));
+    let origin = Origin::raw(|mut connection| {
+        connection.receive_request();
+        connection.receive_to_end();
+    });
+    let response = proxy.get(&origin.url("/"));
+    assert_own_answer(&response, 504, &["http_response_timeout", "connection_read_timeout"]);
+}
+
+#[test]
+fn a_tls_handshake_that_does_not_come_in_time_is_told() {
+    let proxy = Proxy::start(json!({ "tls_handshake_timeout_secs": 1 }));
+    let origin = Origin::raw(|mut connection| {
+        connection.receive_to_end();
+    });
+    let mut client = proxy.https(&origin.local_dest());
+    client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let response = client.receive_response();
+    assert!([502, 504].contains(&response.status()), "{}", response.text());
+    assert!(response.header("proxy-status").is_some());
+}
+
+#[test]
+fn an_origin_that_does_not_speak_tls_is_a_502() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::raw(|mut connection| {
+        let _ = connection.receive();
+        connection.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        connection.close();
+    });
+    let mut client = proxy.https(&origin.local_dest());
+    client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_own_answer(&client.receive_response(), 502, &["tls_protocol_error"]);
+}
+
+#[test]
+fn the_proxy_does_not_connect_to_itself() {
+    let proxy = Proxy::start(json!({}));
+    let (own, gateway) = (proxy.address(), proxy.gateway_address());
+    for dest in [
+        own.to_string(),
+        gateway.to_string(),
+        format!("localhost:{}", own.port()),
+        format!("127.0.0.1:{}", own.port()),
+    ] {
+        let response = proxy.get(&format!("http://{dest}/"));
+        assert!([502, 508].contains(&response.status()), "{dest}: {}", response.text());
+        let status = response.header("proxy-status").expect("Proxy-Status");
+        assert!(status.contains("proxy_loop_detected"), "{dest}: {status}");
+        let (_, response) = proxy.request_tunnel(&dest);
+        assert!([502, 508].contains(&response.status()), "{dest}: {}", response.text());
+    }
+    // A path sent to the proxy as if it were an origin names nobody else either.
+    let response = proxy.exchange(format!("GET /status HTTP/1.1\r\nHost: {own}\r\n\r\n"));
+    assert!(response.status() >= 400, "{}", response.text());
+    let connections = crate::support::wait_for("the counters", || {
+        let connections = proxy.status()["counters"]["connections"].as_u64().unwrap();
+        (connections >= 9).then_some(connections)
+    });
+    assert_eq!(connections, 9, "one a client, none of its own");
+}
