@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -126,9 +126,7 @@ impl Worker {
             Some(worker) => std::mem::take(&mut worker.listeners),
             None => Vec::new(),
         };
-        for (listener, door) in listeners {
-            glommio::spawn_local(Rc::clone(&self).accept(listener, door)).detach();
-        }
+        glommio::spawn_local(Rc::clone(&self).accept(listeners)).detach();
         let mut swept_at = Instant::now();
         let mut cut_at = None;
         loop {
@@ -153,19 +151,29 @@ impl Worker {
         }
     }
 
-    /// One listener's loop: a permit, then a connection.
-    async fn accept(self: Rc<Self>, listener: TcpListener, door: Door) {
+    /// The loop over all listeners: a permit, then a connection from whichever has one. A wait for a listener
+    /// goes on in the next round and is never dropped, so that no accepted connection is lost with it.
+    async fn accept(self: Rc<Self>, listeners: Vec<(TcpListener, Door)>) {
         let deadline = self.core.deadlines.register();
+        let listeners: Vec<_> = listeners.into_iter().map(|(l, door)| (Rc::new(l), door)).collect();
+        let mut waits: Vec<_> =
+            listeners.iter().map(|(listener, door)| (next_of(listener), *door)).collect();
         let mut has_failed = false;
         loop {
             let next = async {
                 let permit = self.permits.acquire_static_permit(1).await;
-                (permit, listener.accept().await)
+                (permit, first_of(&mut waits).await)
             };
-            let Ok((permit, accepted)) = deadline.while_idle(Duration::MAX, next).await else {
+            let Ok((permit, (index, accepted, door))) =
+                deadline.while_idle(Duration::MAX, next).await
+            else {
                 return;
             };
-            match accepted.map_err(io::Error::from).and_then(tcp) {
+            if let (Some(wait), Some((listener, _))) = (waits.get_mut(index), listeners.get(index))
+            {
+                wait.0 = next_of(listener);
+            }
+            match accepted.and_then(Tcp::new) {
                 Ok(tcp) => {
                     has_failed = false;
                     let serving = Rc::clone(&self).serve(tcp, door, permit.ok());
@@ -194,8 +202,24 @@ impl Worker {
     }
 }
 
-fn tcp(stream: TcpStream) -> io::Result<Tcp> {
-    Tcp::new(stream)
+type Accepting = Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>;
+
+fn next_of(listener: &Rc<TcpListener>) -> Accepting {
+    let listener = Rc::clone(listener);
+    Box::pin(async move { listener.accept().await.map_err(io::Error::from) })
+}
+
+/// The first listener that has something, by its index.
+async fn first_of(waits: &mut [(Accepting, Door)]) -> (usize, io::Result<TcpStream>, Door) {
+    poll_fn(|context| {
+        for (index, (wait, door)) in waits.iter_mut().enumerate() {
+            if let Poll::Ready(accepted) = wait.as_mut().poll(context) {
+                return Poll::Ready((index, accepted, *door));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Keeps a defect in the code of one connection from ending the others.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::inspect::{Inspector, Sight, scan_head};
+use super::upstream::unanswered;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
@@ -273,13 +274,10 @@ impl Exchange<'_> {
             }
             let was_empty = unread.is_empty();
             let error = match unread.fill(upstream).await {
-                Ok(0) => "closed".to_owned(),
+                Ok(0) => unanswered(&self.sight.dest, None),
                 Ok(_) => continue,
-                Err(error) => error.to_string(),
+                Err(error) => unanswered(&self.sight.dest, Some(error)),
             };
-            let detail = format!("the origin ended the connection before its answer: {error}");
-            let cause = Cause::HttpResponseIncomplete;
-            let error = Error::answered(Side::Upstream, Stage::ResponseHead, 502, cause, detail);
             return Err(match was_empty {
                 true => Outcome::Unanswered(error),
                 false => Outcome::Failed(error),

@@ -14,7 +14,7 @@ use crate::http::chain::connect_head;
 use crate::http::head::{HeadLimits, parse_response};
 use crate::http::reply::Cause;
 use crate::tls::stream::{self, HandshakeError, Stream};
-use crate::tls::{FailureKind, explain};
+use crate::tls::{FailureKind, TlsError, explain};
 
 /// How an origin is reached: directly, or by the configured upstream proxy, which is asked for a tunnel unless
 /// it can be sent requests in absolute-form.
@@ -168,19 +168,39 @@ fn dial_failure(error: &DialError, origin: &Origin) -> Error {
 /// What a failed handshake with an origin earns.
 fn handshake_failure(error: &HandshakeError, origin: &Origin, server_name: &str) -> Error {
     let (cause, text) = match error {
-        HandshakeError::Tls(error) => {
-            let failure = explain(error, server_name);
-            let cause = match failure.kind {
-                FailureKind::Certificate => Cause::TlsCertificateError,
-                FailureKind::Alert => Cause::TlsAlertReceived,
-                FailureKind::Protocol => Cause::TlsProtocolError,
-            };
-            (cause, failure.text)
-        }
+        HandshakeError::Tls(error) => in_words(error, server_name),
         HandshakeError::Io(error) => (Cause::ConnectionTerminated, error.to_string()),
     };
     let detail = format!("{}: {text}", origin.dest);
     Error::answered(Side::Upstream, Stage::UpstreamTls, 502, cause, detail)
+}
+
+/// What an end before the answer earns. With TLS 1.3 an origin refuses a client certificate, or the lack of
+/// one, only after the handshake: that shows here, as an alert.
+pub fn unanswered(dest: &str, error: Option<io::Error>) -> Error {
+    let ended = "the origin ended the connection before its answer";
+    let (cause, text) = match error.map(HandshakeError::from) {
+        None => (Cause::HttpResponseIncomplete, ended.to_owned()),
+        Some(HandshakeError::Io(error)) => {
+            (Cause::HttpResponseIncomplete, format!("{ended}: {error}"))
+        }
+        Some(HandshakeError::Tls(error)) => {
+            let host = dest.rsplit_once(':').map_or(dest, |(host, _)| host);
+            in_words(&error, host)
+        }
+    };
+    let detail = format!("{dest}: {text}");
+    Error::answered(Side::Upstream, Stage::ResponseHead, 502, cause, detail)
+}
+
+fn in_words(error: &TlsError, host: &str) -> (Cause, String) {
+    let failure = explain(error, host);
+    let cause = match failure.kind {
+        FailureKind::Certificate => Cause::TlsCertificateError,
+        FailureKind::Alert => Cause::TlsAlertReceived,
+        FailureKind::Protocol => Cause::TlsProtocolError,
+    };
+    (cause, failure.text)
 }
 
 fn stopping(stage: Stage) -> Error {

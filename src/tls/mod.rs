@@ -40,6 +40,9 @@ pub use leaf_cache::{LeafCache, shared_ticketer};
 pub use upstream_failure::{FailureKind, UpstreamTlsFailure, explain};
 pub use upstream_roots::{RootsError, RootsReport, RootsWarning, client_config, with_own_sessions};
 
+/// What rustls says went wrong.
+pub type TlsError = rustls::Error;
+
 /// How TLS is spoken to origins.
 pub type ClientTls = std::sync::Arc<rustls::ClientConfig>;
 
