@@ -42,8 +42,8 @@ pub fn server(files: &Files, resumes: bool) -> Outcome<Arc<ServerConfig>> {
 
 /// The client's side: trusts `roots` only, or anything when there are none (`insecure`).
 pub fn client(roots: &[PathBuf], insecure: bool, resumes: bool) -> Outcome<Arc<ClientConfig>> {
-    let builder = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let mut config = if insecure {
         let verifier = Arc::new(AcceptAny(provider()));
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()

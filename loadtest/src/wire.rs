@@ -95,12 +95,19 @@ enum ChunkState {
     /// In the size line; the size so far, and whether an extension has begun.
     #[default]
     Start,
-    Size { size: u64, in_extension: bool },
-    Data { left: u64 },
+    Size {
+        size: u64,
+        in_extension: bool,
+    },
+    Data {
+        left: u64,
+    },
     /// The line end after the data.
     DataEnd,
     /// In the trailer; how long the current line is.
-    Trailer { line: usize },
+    Trailer {
+        line: usize,
+    },
     Done,
 }
 

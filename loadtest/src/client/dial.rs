@@ -35,7 +35,8 @@ pub struct Target {
 impl Target {
     /// Reads `http://host:port/path` or `https://host:port/path`.
     pub fn parse(url: &str) -> Outcome<Target> {
-        let (scheme, rest) = url.split_once("://").ok_or("a URL starts with http:// or https://")?;
+        let (scheme, rest) =
+            url.split_once("://").ok_or("a URL starts with http:// or https://")?;
         let is_tls = match scheme {
             "http" => false,
             "https" => true,

@@ -150,7 +150,8 @@ impl Connection {
                         received += piece.len() as u64;
                         payload(piece);
                     };
-                    let taken = decoder.feed(&self.input, count).map_err(|error| invalid(&error))?;
+                    let taken =
+                        decoder.feed(&self.input, count).map_err(|error| invalid(&error))?;
                     self.input.drain(..taken);
                     decoder.is_done()
                 }

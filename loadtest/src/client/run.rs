@@ -134,9 +134,7 @@ where
         })
         .collect();
     let bar = bar();
-    wait_for(&bar, "connecting", READY_MAX, || {
-        shared.opened.load(Ordering::Relaxed) >= to_open
-    });
+    wait_for(&bar, "connecting", READY_MAX, || shared.opened.load(Ordering::Relaxed) >= to_open);
     if span.requests.is_none() {
         shared.enter(Phase::Warming);
         wait_for(&bar, "warming up", Duration::from_secs_f64(span.warmup), || false);
@@ -178,12 +176,7 @@ fn charged(tally: &Tally, cpu_ns: u64, seconds: f64, pid: u32) -> Value {
     })
 }
 
-fn run_thread<W, F>(
-    work: &W,
-    shared: Arc<Shared>,
-    index: usize,
-    threads: usize,
-) -> Outcome<Tally>
+fn run_thread<W, F>(work: &W, shared: Arc<Shared>, index: usize, threads: usize) -> Outcome<Tally>
 where
     W: Fn(Share) -> F,
     F: Future<Output = ()>,

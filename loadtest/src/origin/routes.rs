@@ -107,7 +107,9 @@ impl<S: OriginStream> Exchange<'_, S> {
                 self.bytes(1024).await
             }
             "reset" => {
-                self.stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1024\r\n\r\npart").await?;
+                self.stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1024\r\n\r\npart")
+                    .await?;
                 self.stream.flush().await?;
                 self.stream.reset_on_drop()?;
                 Err(invalid("reset, as asked for"))
@@ -208,8 +210,9 @@ impl<S: OriginStream> Exchange<'_, S> {
         for number in 0..events {
             tokio::time::sleep(Duration::from_millis(interval_ms)).await;
             let sent_ns = monotonic_ns();
-            let event =
-                format!("data: {{\"sent_ns\":{sent_ns},\"number\":{number},\"text\":\"{pad}\"}}\n\n");
+            let event = format!(
+                "data: {{\"sent_ns\":{sent_ns},\"number\":{number},\"text\":\"{pad}\"}}\n\n"
+            );
             self.stream.write_all(&chunk_of(event.as_bytes())).await?;
             self.stream.flush().await?;
         }
