@@ -127,7 +127,10 @@ impl Bench {
 
     fn fresh(&self, kind: Kind, name: &str, workers: usize, dedup: u64) -> Outcome<Peer> {
         let folder = self.folder.join(name);
-        let second = (workers > 1).then_some(self.cores.1);
+        // In a flood the report's thread gets the core that it has in practice. Beside the worker, and with
+        // equal real-time priority, it would never run.
+        let has_both = workers > 1 || dedup == 0;
+        let second = has_both.then_some(self.cores.1);
         let setting = Setting {
             folder: &folder,
             origin: self.origin,

@@ -99,7 +99,11 @@ impl Kind {
             Kind::Squid => squid(&program, setting),
             Kind::MitmProxy => mitmproxy(&program, setting),
         };
-        started.map_err(|error| format!("{}: {error}", self.name()).into())
+        started.map_err(|error| {
+            let output = fs::read_to_string(setting.path("output.log")).unwrap_or_default();
+            let last = output.lines().rev().take(3).collect::<Vec<_>>().join(" / ");
+            format!("{}: {error}: {last}", self.name()).into()
+        })
     }
 }
 
@@ -259,7 +263,7 @@ tls_outgoing_options cafile={authority}
 ssl_bump bump all
 http_access allow all
 cache deny all
-cache_effective_user root
+cache_effective_user proxy
 access_log none
 cache_log {folder}/cache.log
 pid_filename {folder}/squid.pid
@@ -271,7 +275,14 @@ shutdown_lifetime 0 seconds
 "
     );
     fs::write(setting.path("squid.conf"), config)?;
-    let mut process = setting.run(program, &words(&["-N", "-f", &setting.text("squid.conf")]))?;
+    if rustix::process::geteuid().is_root() {
+        // Squid will not stay root, and its helper has to write what root made.
+        let args = words(&["-R", "proxy:", &setting.text("")]);
+        Process::output(Path::new("chown"), &args, setting.placement)?;
+    }
+    // The name is part of its shared memory's, which a killed instance leaves behind.
+    let name = format!("loadtest{port}");
+    let mut process = setting.run(program, &words(&["-N", "-d1", "-n", &name, "-f", &setting.text("squid.conf")]))?;
     process.listens(local(port))?;
     Ok(Peer { process, http: port, https: port, ca_file: setting.files.authority.clone() })
 }

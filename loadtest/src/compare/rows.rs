@@ -53,7 +53,7 @@ const KEPT: &[&str] = &["--connections", "32"];
 const BULK: &[&str] = &["--connections", "8"];
 const POST: &[&str] = &["--connections", "8", "--body", "65536"];
 const NEW: &[&str] = &["--connections", "4", "--new-connection"];
-const RESUMED: &[&str] = &["--connections", "2", "--new-connection", "--resume"];
+const RESUMED: &[&str] = &["--connections", "4", "--new-connection", "--resume"];
 const FINDINGS: &[&str] = &["--connections", "32", "--findings", "0.1"];
 
 const fn requests(
