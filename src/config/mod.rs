@@ -10,6 +10,7 @@ mod file;
 mod keys;
 mod layers;
 mod nearest;
+mod origins;
 mod patterns;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use error::{ConfigError, Warning};
 pub use layers::process_environment;
+pub use origins::OriginPatterns;
 pub use patterns::HostPatterns;
 
 /// Where settings come from, the weakest first. Defaults are weaker still.
@@ -103,6 +105,8 @@ pub struct ListenConfig {
     pub gateway: Option<SocketAddr>,
     /// 127.0.0.1:`gateway_target_port`.
     pub gateway_target: SocketAddr,
+    /// `gateway_allowed_origins`: whose pages may send requests to the gateway.
+    pub gateway_allowed_origins: OriginPatterns,
 }
 
 /// Cores, connections, the end.

@@ -17,10 +17,11 @@ use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::{Body, Piece};
 use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan, plan_response};
-use crate::http::head::{HeadLimits, Method, Version, parse_response};
+use crate::http::head::{HeadLimits, Method, ResponseHead, Version, parse_request, parse_response};
 use crate::http::reply::Cause;
 use crate::http::rewrite::{ClientSide, write_response};
 use crate::http::search::HeadSearch;
+use crate::http::websocket::{Agreement, agreement};
 use crate::limits::{FIRST_WRITE_BYTES, HALF_CLOSE_GRACE_MS};
 use crate::tls::stream::Stream;
 
@@ -41,8 +42,8 @@ pub struct Request<'a> {
 pub enum Outcome {
     /// The response went out whole.
     Done { keep_client: bool, keep_upstream: bool },
-    /// 101: from now on both connections carry another protocol.
-    Upgraded,
+    /// 101: from now on both connections carry another protocol, WebSocket if there is an agreement.
+    Upgraded(Option<Agreement>),
     /// The upstream connection closed without a byte of an answer.
     Unanswered(Error),
     /// The client can still be told.
@@ -230,7 +231,7 @@ impl Exchange<'_> {
                 }
                 ResponseKind::SwitchingProtocols if self.request.plan.upgrade => {
                     return match client.write_all(&out.bytes).await {
-                        Ok(()) => Outcome::Upgraded,
+                        Ok(()) => Outcome::Upgraded(received.websocket),
                         Err(error) => Outcome::Cut(client_write(error)),
                     };
                 }
@@ -307,8 +308,20 @@ impl Exchange<'_> {
             keep_upstream: plan.persistent,
             dechunk: side.dechunk,
             body: plan.body,
+            websocket: match plan.kind {
+                ResponseKind::SwitchingProtocols => self.agreement(&head),
+                ResponseKind::Interim | ResponseKind::Final => None,
+            },
         };
         Ok(Some((received, len)))
+    }
+
+    /// What a 101 agreed on, by the request's head as it went upstream.
+    fn agreement(&self, response: &ResponseHead<'_>) -> Option<Agreement> {
+        let sent = self.request.head;
+        let limits = HeadLimits { max_bytes: sent.len() + 1, max_headers: sent.len() };
+        let request = parse_request(sent, &limits).ok().flatten()?;
+        agreement(&request, response)
     }
 
     fn client_side(&self, plan: &ResponsePlan) -> ClientSide {
@@ -388,6 +401,7 @@ struct Received {
     keep_client: bool,
     keep_upstream: bool,
     dechunk: bool,
+    websocket: Option<Agreement>,
 }
 
 /// What may be used again.
