@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn pattern_bounds_hold_at_the_bound_and_break_past_it() {
         let longest = format!("http://{}", "a".repeat(ORIGIN_PATTERN_MAX_CHARS - 7));
-        assert!(OriginPatterns::parse(&[longest.clone()]).is_ok());
+        assert!(OriginPatterns::parse(std::slice::from_ref(&longest)).is_ok());
         assert!(OriginPatterns::parse(&[longest + "a"]).is_err());
         let most = vec!["null".to_string(); ORIGIN_PATTERNS_MAX];
         assert!(OriginPatterns::parse(&most).is_ok());

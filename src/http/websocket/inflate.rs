@@ -23,6 +23,8 @@ pub enum Undecodable {
     Malformed,
     /// It inflates beyond its cap.
     TooLarge,
+    /// It may refer to a message that could not be read.
+    ContextLost,
 }
 
 impl fmt::Display for Undecodable {
@@ -30,6 +32,7 @@ impl fmt::Display for Undecodable {
         f.write_str(match self {
             Undecodable::Malformed => "a compressed message is malformed",
             Undecodable::TooLarge => "a compressed message inflates beyond its cap",
+            Undecodable::ContextLost => "a compressed message refers to one that went unread",
         })
     }
 }
