@@ -26,7 +26,7 @@ pub const LINGER_MS: u64 = 1000;
 pub const LINGER_BYTES: usize = 1024 * 1024;
 
 /// The largest task of one connection: what it costs while it is idle, besides its TLS sessions.
-pub const CONNECTION_TASK_MAX_BYTES: usize = 32 * 1024;
+pub const CONNECTION_TASK_MAX_BYTES: usize = 4 * 1024;
 
 /// How long a client may take to read an answer of our own.
 pub const ANSWER_WAIT_MS: u64 = 5000;

@@ -12,8 +12,8 @@ use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::exchange::{Exchange, Outcome, Request};
 use super::inspect::{Sight, scan_head};
-use super::tunnel::Content;
-use super::{answer, connect, tunnel, upstream};
+use super::tunnel::{Content, Tunnelled};
+use super::{Role, answer, upstream};
 use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
 use crate::finding::{Direction, Protocol};
@@ -27,7 +27,6 @@ use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
 use crate::http::search::HeadSearch;
 use crate::http::target::{Authority, Scheme, Target, parse_host_header, parse_target};
-use crate::http::websocket::Agreement;
 
 /// Where the requests of a connection go.
 pub enum Route {
@@ -105,50 +104,42 @@ impl<'a> Requests<'a> {
     }
 
     /// Serves until the connection ends, or becomes a tunnel.
-    pub async fn serve(mut self, mut client: Leg) -> Result<(), Error> {
+    pub async fn serve(mut self, mut client: Leg) -> Result<Role, Error> {
         loop {
             let admitted = match self.next_request(&mut client).await {
                 Awaited::Admitted(admitted) => admitted,
                 Awaited::End => {
                     client.stream.finish().await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
                 Awaited::Refused(error) => {
                     self.core.counters.requests_refused.add(1);
                     log::info!("{}: refused: {error}", self.source);
                     answer::send(&client.stream, self.deadline, &error, false).await;
                     answer::linger(client, self.deadline).await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
             };
             self.served += 1;
             self.core.counters.requests.add(1);
             client.unread.consume(admitted.len);
             if let Destination::Tunnel(authority) = admitted.destination {
-                let Requests { core, deadline, source, .. } = self;
-                let connect = connect::Connect { core, deadline, source, authority };
-                return connect.run(client).await;
+                return Ok(Role::Connect(client, authority));
             }
             // Boxed, so that a connection that waits for its next request is small.
             match Box::pin(self.answer(&mut client, *admitted)).await? {
                 Answered::Next(Next::Request) => {}
                 Answered::Next(Next::Close) => {
                     client.stream.finish().await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
                 Answered::Next(Next::Linger) => {
                     answer::linger(client, self.deadline).await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
                 Answered::Upgraded(upgraded) => {
-                    let (upstream, sight, websocket) = *upgraded;
-                    let content = match &websocket {
-                        Some(agreement) => Content::WebSocket(&sight, agreement),
-                        None => Content::Raw(&sight),
-                    };
-                    let tunnel = tunnel::Tunnel { core: self.core, deadline: self.deadline };
-                    // Boxed, so that a connection that is no tunnel is small.
-                    return Box::pin(tunnel.relay(client, upstream, content)).await;
+                    let (upstream, content) = *upgraded;
+                    return Ok(Role::Tunnel(Box::new(Tunnelled { client, upstream, content })));
                 }
             }
         }
@@ -377,7 +368,11 @@ impl<'a> Requests<'a> {
                     return Err(error);
                 }
                 Outcome::Upgraded(websocket) => {
-                    let upgraded = (upstream, admitted.sight, websocket);
+                    let content = match websocket {
+                        Some(agreement) => Content::WebSocket(admitted.sight, agreement),
+                        None => Content::Raw(admitted.sight),
+                    };
+                    let upgraded = (upstream, content);
                     return Ok(Answered::Upgraded(Box::new(upgraded)));
                 }
                 Outcome::Done { keep_client, keep_upstream } => {
@@ -427,7 +422,7 @@ impl<'a> Requests<'a> {
 
 enum Answered {
     Next(Next),
-    Upgraded(Box<(Leg, Sight, Option<Agreement>)>),
+    Upgraded(Box<(Leg, Content)>),
 }
 
 /// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of

@@ -23,14 +23,22 @@ pub struct Tunnel<'a> {
 }
 
 /// How what flows is read.
-#[derive(Clone, Copy, Debug)]
-pub enum Content<'a> {
+#[derive(Debug)]
+pub enum Content {
     /// Not at all: it is only counted.
     Unread,
     /// As it is.
-    Raw(&'a Sight),
+    Raw(Sight),
     /// By the messages in its frames.
-    WebSocket(&'a Sight, &'a Agreement),
+    WebSocket(Sight, Agreement),
+}
+
+/// Two connections to be joined.
+#[derive(Debug)]
+pub struct Tunnelled {
+    pub client: Leg,
+    pub upstream: Leg,
+    pub content: Content,
 }
 
 /// Who reads one direction.
@@ -44,17 +52,15 @@ impl Tunnel<'_> {
     /// Relays until both directions have ended.
     pub async fn relay(
         &self,
-        client: Leg,
-        upstream: Leg,
-        content: Content<'_>,
+        Tunnelled { client, upstream, content }: Tunnelled,
     ) -> Result<(), Error> {
-        let socket = match content {
+        let socket = match &content {
             Content::WebSocket(sight, agreement) => {
                 Some(WebSocket::new(self.core, sight, agreement))
             }
             Content::Unread | Content::Raw(_) => None,
         };
-        let watch = |direction| match (content, &socket) {
+        let watch = |direction| match (&content, &socket) {
             (Content::WebSocket(..), Some(socket)) => {
                 Watch::WebSocket(Box::new(socket.direction(direction)))
             }
