@@ -94,6 +94,10 @@ pub const POOL_IDLE_PER_ORIGIN_MAX: usize = 64;
 pub const DEADLINE_TICK_MS: u64 = 50;
 pub const IDLE_TICK_MS: u64 = 250;
 
+/// How much earlier a pooled connection is given up than the origin said it would close it, so that a
+/// request and that close do not cross.
+pub const KEEP_ALIVE_MARGIN_SECS: u64 = 1;
+
 /// How often a core closes pooled connections that waited too long.
 pub const SWEEP_INTERVAL_MS: u64 = 1000;
 

@@ -22,7 +22,7 @@ use crate::http::reply::Cause;
 use crate::http::rewrite::{ClientSide, write_response};
 use crate::http::search::HeadSearch;
 use crate::http::websocket::{Agreement, agreement};
-use crate::limits::{FIRST_WRITE_BYTES, HALF_CLOSE_GRACE_MS};
+use crate::limits::{FIRST_WRITE_BYTES, HALF_CLOSE_GRACE_MS, KEEP_ALIVE_MARGIN_SECS};
 use crate::tls::stream::Stream;
 
 /// A request, decided: what goes upstream and what to expect.
@@ -41,7 +41,8 @@ pub struct Request<'a> {
 #[derive(Debug)]
 pub enum Outcome {
     /// The response went out whole.
-    Done { keep_client: bool, keep_upstream: bool },
+    /// The upstream connection may wait for so long for another request, if at all.
+    Done { keep_client: bool, keep_upstream: Option<Duration> },
     /// 101: from now on both connections carry another protocol, WebSocket if there is an agreement.
     Upgraded(Option<Agreement>),
     /// The upstream connection closed without a byte of an answer.
@@ -305,7 +306,7 @@ impl Exchange<'_> {
         let received = Received {
             kind: plan.kind,
             keep_client: side.persistent,
-            keep_upstream: plan.persistent,
+            keep_upstream: plan.persistent.then(|| idle_wait(plan.keep_alive_secs)),
             dechunk: side.dechunk,
             body: plan.body,
             websocket: match plan.kind {
@@ -389,7 +390,7 @@ impl Exchange<'_> {
         let request_sent = progress.request_sent.get();
         Outcome::Done {
             keep_client: keep.client && request_sent && !progress.half_closed.get(),
-            keep_upstream: keep.upstream && request_sent,
+            keep_upstream: keep.upstream.filter(|_| request_sent),
         }
     }
 }
@@ -399,7 +400,7 @@ struct Received {
     kind: ResponseKind,
     body: BodyKind,
     keep_client: bool,
-    keep_upstream: bool,
+    keep_upstream: Option<Duration>,
     dechunk: bool,
     websocket: Option<Agreement>,
 }
@@ -407,7 +408,14 @@ struct Received {
 /// What may be used again.
 struct Keep {
     client: bool,
-    upstream: bool,
+    upstream: Option<Duration>,
+}
+
+/// How long a connection may wait for its next request, by what the origin says of its own patience.
+fn idle_wait(keep_alive_secs: Option<u64>) -> Duration {
+    keep_alive_secs.map_or(Duration::MAX, |seconds| {
+        Duration::from_secs(seconds.saturating_sub(KEEP_ALIVE_MARGIN_SECS))
+    })
 }
 
 /// Judges and scans what was read of a request's body; returns how much belongs to it.
@@ -464,7 +472,7 @@ impl Received {
     fn keep(&self, unread: &Unread, until_close: bool) -> Keep {
         Keep {
             client: self.keep_client,
-            upstream: self.keep_upstream && !until_close && unread.is_empty(),
+            upstream: self.keep_upstream.filter(|_| !until_close && unread.is_empty()),
         }
     }
 }

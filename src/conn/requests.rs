@@ -376,9 +376,9 @@ impl<'a> Requests<'a> {
                     return Ok(Answered::Upgraded(Box::new(upgraded)));
                 }
                 Outcome::Done { keep_client, keep_upstream } => {
-                    if keep_upstream {
+                    if let Some(wait) = keep_upstream {
                         let mut pool = self.core.pool.borrow_mut();
-                        pool.put(&origin, upstream.stream, Instant::now());
+                        pool.put(&origin, upstream.stream, Instant::now(), wait);
                     }
                     let next = if keep_client { Next::Request } else { Next::Linger };
                     return Ok(Answered::Next(next));
