@@ -4,8 +4,8 @@
 mod support;
 
 mod cache_tests;
+mod handshakes;
 mod pooling;
-mod resumption;
 mod tls_scan;
 
 use std::path::{Path, PathBuf};

@@ -20,7 +20,7 @@ const SUITES: [&str; 6] = [
     "TLS_CHACHA20_POLY1305_SHA256",
 ];
 
-/// Resumption is not among them: sslyze takes a renewed ticket for a refused one. See `resumption`.
+/// Resumption is not among them: sslyze takes a renewed ticket for a refused one. See `handshakes`.
 const COMMANDS: [&str; 16] = [
     "--certinfo",
     "--sslv2",

@@ -1,6 +1,6 @@
-//! TLS sessions that are taken up again: by OpenSSL's own client and by Python's ssl, whichever worker they meet.
+//! OpenSSL's own client and Python's ssl, as strict as they get: versions, suites, chain, and sessions taken up
+//! again on whichever worker they meet.
 
-use std::path::Path;
 use std::process::Command;
 
 use super::support::run::{Outcome, run, run_with_input};
@@ -12,31 +12,60 @@ fn start() -> (Origin, Proxy) {
     (origin, Proxy::start(json!({"workers": 2})))
 }
 
-/// One request by `openssl s_client`, in this version, with the session file in or out.
-fn s_client(origin: &Origin, proxy: &Proxy, version: &str, option: &str, file: &Path) -> Outcome {
+/// One request by `openssl s_client` through the proxy, the chain verified.
+fn s_client(origin: &Origin, proxy: &Proxy, arguments: &[&str]) -> Outcome {
     let mut openssl = Command::new("openssl");
-    openssl.args(["s_client", "-ign_eof", "-x509_strict", "-verify_return_error", version]);
+    openssl.args(["s_client", "-ign_eof", "-x509_strict", "-verify_return_error"]);
     openssl.args(["-verify_hostname", "localhost", "-servername", "localhost"]);
     openssl.args(["-connect", &origin.local_dest(), "-proxy", &proxy.address().to_string()]);
-    openssl.arg("-CAfile").arg(proxy.ca_path()).arg(option).arg(file);
+    openssl.arg("-CAfile").arg(proxy.ca_path()).args(arguments);
     let request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    let outcome = run_with_input(&mut openssl, request);
-    assert!(outcome.stdout.contains("HTTP/1.1 200 OK"), "{}", outcome.text());
-    assert!(outcome.stdout.contains("Verify return code: 0 (ok)"), "{}", outcome.text());
-    outcome
+    run_with_input(&mut openssl, request)
+}
+
+fn is_answered(outcome: &Outcome) -> bool {
+    outcome.stdout.contains("HTTP/1.1 200 OK")
+}
+
+#[test]
+fn openssl_finds_a_strictly_valid_chain_in_tls_1_2_and_1_3_only() {
+    let (origin, proxy) = start();
+    for (version, accepted) in [("-tls1_2", true), ("-tls1_3", true), ("-tls1_1", false)] {
+        let outcome = s_client(&origin, &proxy, &[version, "-cipher", "ALL:@SECLEVEL=0"]);
+        assert_eq!(is_answered(&outcome), accepted, "{version}: {}", outcome.text());
+        if accepted {
+            assert!(outcome.text().contains("Verify return code: 0 (ok)"), "{}", outcome.text());
+        }
+    }
+}
+
+#[test]
+fn weak_suites_are_not_offered() {
+    let (origin, proxy) = start();
+    for suites in
+        ["AES128-SHA", "AES256-GCM-SHA384", "DHE-RSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "NULL"]
+    {
+        let suites = format!("{suites}:@SECLEVEL=0");
+        let outcome = s_client(&origin, &proxy, &["-tls1_2", "-cipher", &suites]);
+        assert!(!is_answered(&outcome), "{suites}: {}", outcome.text());
+    }
 }
 
 #[test]
 fn openssl_takes_a_session_up_again_on_either_worker() {
     let (origin, proxy) = start();
     let file = proxy.setup.directory().join("session.pem");
+    let file = file.to_str().unwrap();
+    let resumed = |arguments: &[&str], kind: &str| {
+        let outcome = s_client(&origin, &proxy, arguments);
+        assert!(is_answered(&outcome) && outcome.stdout.contains(kind), "{}", outcome.text());
+        assert!(outcome.stdout.contains("Verify return code: 0 (ok)"), "{}", outcome.text());
+    };
     for (version, name) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
-        let first = s_client(&origin, &proxy, version, "-sess_out", &file);
-        assert!(first.stdout.contains(&format!("New, {name}")), "{}", first.text());
+        resumed(&[version, "-sess_out", file], &format!("New, {name}"));
         // The kernel spreads connections over the workers by their port.
         for _ in 0..8 {
-            let again = s_client(&origin, &proxy, version, "-sess_in", &file);
-            assert!(again.stdout.contains(&format!("Reused, {name}")), "{}", again.text());
+            resumed(&[version, "-sess_in", file], &format!("Reused, {name}"));
         }
     }
 }
