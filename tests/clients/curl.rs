@@ -82,7 +82,9 @@ fn play(way: &Way, end: &End, route: Route, more: &[&str], case: &[&str]) -> (St
     shell.arg(format!("{}{target}", end.base));
     let outcome = succeed(&mut shell);
     // Whether a connection ends is told on each connection by itself.
-    let shown = outcome.stdout.replacen("\r\nConnection: close\r\n", "\r\n", 1);
+    let shown = ["close", "keep-alive"].iter().fold(outcome.stdout, |shown, option| {
+        shown.replacen(&format!("\r\nConnection: {option}\r\n"), "\r\n", 1)
+    });
     (shown, end.stage.take_seen())
 }
 
