@@ -351,9 +351,10 @@ fn looks_random(run: &[u8], is_cut: bool) -> bool {
 }
 
 /// Whether the kind of character changes at every fourth place or more: words do so rarely,
-/// base64 at 6 places of 10, hex at 5.
+/// base64 at 6 places of 10, hex at 5. A long run has less of a word, so that every sixth will do.
 fn is_dense(run: &[u8]) -> bool {
-    4 * changes(run) >= run.len()
+    let places = if run.len() >= RUN_BYTES { 6 } else { 4 };
+    places * changes(run) >= run.len()
 }
 
 /// How often lower case, upper case and digits follow each other directly.
