@@ -164,7 +164,7 @@ impl Deadline {
     }
 
     /// Runs `future` for at most `wait`, which begins now.
-    pub fn within<'a, T>(
+    pub fn within<'a, T: 'a>(
         &'a self,
         wait: Duration,
         future: impl Future<Output = T> + 'a,
