@@ -23,7 +23,7 @@ use std::time::Duration;
 
 pub use error::{ConfigError, Warning};
 pub use layers::process_environment;
-pub use patterns::HostPatterns;
+pub use patterns::{HostPatterns, glob_matches};
 
 /// Where settings come from, the weakest first. Defaults are weaker still.
 #[derive(Debug)]

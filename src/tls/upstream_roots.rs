@@ -272,6 +272,23 @@ fn load_system(environment: &EnvironmentRoots) -> (LoadedRoots, String) {
     (loaded, bundle.display().to_string())
 }
 
+/// The roots that programs of this machine trust, as the environment names them; the system's where
+/// it names nothing but our own certificates, or the `bundle` that we made ourselves.
+pub(super) fn machine_roots(
+    own: &[CertificateDer<'_>],
+    bundle: &Path,
+) -> Vec<CertificateDer<'static>> {
+    let environment = EnvironmentRoots::read();
+    let is_own = |found: &CertificateDer<'_>| own.iter().any(|one| one.as_ref() == found.as_ref());
+    if environment.is_set() && environment.file.as_deref() != Some(bundle) {
+        let loaded = environment.load();
+        if !loaded.certificates.iter().all(is_own) {
+            return loaded.certificates;
+        }
+    }
+    load_system(&environment).0.certificates
+}
+
 /// Adds the file's certificates, all of which must be usable: the owner asked for each of them.
 fn add_extra_roots(
     roots: &mut RootCertStore,
