@@ -12,8 +12,8 @@ use super::error::{ConfigError, Warning};
 use super::layers::{Setting, Settings};
 use super::value::{self, Value};
 use super::{
-    Config, DEFAULT_PROXY_HOST, HostMismatch, HostPatterns, HttpConfig, ListenConfig, ReportConfig,
-    RuntimeConfig, ScanConfig, TlsConfig,
+    Config, DEFAULT_PROXY_HOST, HostMismatch, HostPatterns, HttpConfig, ListenConfig, ListenPorts,
+    ReportConfig, RuntimeConfig, ScanConfig, TlsConfig,
 };
 
 /// Builds the configuration; what is not set has its default.
@@ -79,7 +79,8 @@ fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenCo
         )));
     }
     let gateway_target = SocketAddr::new(DEFAULT_PROXY_HOST, target_port);
-    Ok(ListenConfig { proxy, gateway, gateway_target })
+    let ports = ListenPorts { proxy: proxy_port, gateway: gateway_port };
+    Ok(ListenConfig { proxy, gateway, gateway_target, ports })
 }
 
 fn proxy_host(settings: &Reader<'_>) -> Result<IpAddr, ConfigError> {

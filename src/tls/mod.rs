@@ -23,6 +23,8 @@ pub mod leaf;
 pub mod leaf_cache;
 /// Origins whose own certificate was named as a root.
 mod named_roots;
+/// A client's handshake with the proxy, for `doctor`.
+pub mod probe;
 /// One connection's bytes, clear or through rustls driven by hand.
 pub mod stream;
 /// The machine's roots and ours in one file.

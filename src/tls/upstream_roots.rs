@@ -14,6 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::named_roots::NamedRoots;
+use super::trust_bundle::file_holds;
 use crate::limits::{ROOT_PROBLEMS_MAX, UPSTREAM_CA_FILE_MAX_BYTES, UPSTREAM_SESSIONS_MAX};
 
 /// Where the usual systems keep their bundle of roots, for when the environment points at no usable
@@ -287,6 +288,11 @@ pub(super) fn machine_roots(
         }
     }
     load_system(&environment).0.certificates
+}
+
+/// Whether the system's own bundle holds a certificate, whatever the environment names.
+pub fn system_trusts(certificate: &CertificateDer<'static>) -> bool {
+    SYSTEM_BUNDLES.iter().any(|bundle| file_holds(Path::new(bundle), certificate).unwrap_or(false))
 }
 
 /// Adds the file's certificates, all of which must be usable: the owner asked for each of them.
