@@ -13,7 +13,7 @@ use super::layers::{Setting, Settings};
 use super::value::{self, Value};
 use super::{
     Config, DEFAULT_PROXY_HOST, HostMismatch, HostPatterns, HttpConfig, ListenConfig, ListenPorts,
-    ReportConfig, RuntimeConfig, ScanConfig, TlsConfig,
+    OriginPatterns, ReportConfig, RuntimeConfig, ScanConfig, TlsConfig,
 };
 
 /// Builds the configuration; what is not set has its default.
@@ -79,8 +79,14 @@ fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenCo
         )));
     }
     let gateway_target = SocketAddr::new(DEFAULT_PROXY_HOST, target_port);
+    let gateway_allowed_origins = settings.origins("gateway_allowed_origins");
+    if gateway_allowed_origins.names_all() {
+        warnings.push(Warning(
+            "gateway_allowed_origins names every origin: any web page can use the gateway".into(),
+        ));
+    }
     let ports = ListenPorts { proxy: proxy_port, gateway: gateway_port };
-    Ok(ListenConfig { proxy, gateway, gateway_target, ports })
+    Ok(ListenConfig { proxy, gateway, gateway_target, ports, gateway_allowed_origins })
 }
 
 fn proxy_host(settings: &Reader<'_>) -> Result<IpAddr, ConfigError> {
@@ -250,6 +256,14 @@ impl Reader<'_> {
         match self.0.get(key).map(|setting| &setting.value) {
             Some(Value::Hosts(hosts)) => hosts.clone(),
             _ => HostPatterns::default(),
+        }
+    }
+
+    /// What is set replaces the default: whoever lists origins lists all of them.
+    fn origins(&self, key: &str) -> OriginPatterns {
+        match self.0.get(key).map(|setting| &setting.value) {
+            Some(Value::Origins(origins)) => origins.clone(),
+            _ => OriginPatterns::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod file;
 mod keys;
 mod layers;
 mod nearest;
+mod origins;
 mod patterns;
 mod show;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use error::{ConfigError, Origin, Warning};
 pub use layers::process_environment;
+pub use origins::OriginPatterns;
 pub use patterns::{HostPatterns, glob_matches};
 
 /// Where settings come from, the weakest first. Defaults are weaker still.
@@ -127,6 +129,8 @@ pub struct ListenConfig {
     pub gateway_target: SocketAddr,
     /// As they are set, whether or not there is a listener for them.
     pub ports: ListenPorts,
+    /// `gateway_allowed_origins`: whose pages may send requests to the gateway.
+    pub gateway_allowed_origins: OriginPatterns,
 }
 
 /// `proxy_port` and `gateway_local_port`.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Config, HostPatterns, UpstreamProxy};
+use super::{Config, HostMismatch, HostPatterns, UpstreamProxy};
 
 impl Config {
     /// Every key, in the order of the reference. Credentials of `upstream_proxy` are left out.
@@ -16,6 +16,7 @@ impl Config {
             ("proxy_port", json!(listen.ports.proxy)),
             ("gateway_local_port", json!(listen.ports.gateway)),
             ("gateway_target_port", json!(listen.gateway_target.port())),
+            ("gateway_allowed_origins", json!(listen.gateway_allowed_origins.as_slice())),
             ("log_dir", json!(report.log_dir)),
             ("log_level", json!(level_name(report.log_level))),
             ("max_scan_bytes", json!(self.scan.max_window_bytes)),
@@ -62,6 +63,8 @@ impl Config {
             ("max_headers", json!(http.max_headers)),
             ("max_requests_per_connection", json!(http.max_requests_per_connection)),
             ("add_via", json!(http.add_via)),
+            ("add_forwarded", json!(http.add_forwarded)),
+            ("host_mismatch", json!(mismatch_name(http.host_mismatch))),
         ] {
             object.insert(key.to_owned(), value);
         }
@@ -90,6 +93,13 @@ fn level_name(level: log::LevelFilter) -> &'static str {
         log::LevelFilter::Info => "INFO",
         log::LevelFilter::Warn => "WARNING",
         log::LevelFilter::Error | log::LevelFilter::Off => "ERROR",
+    }
+}
+
+fn mismatch_name(mismatch: HostMismatch) -> &'static str {
+    match mismatch {
+        HostMismatch::Log => "log",
+        HostMismatch::Refuse => "refuse",
     }
 }
 
@@ -141,6 +151,7 @@ mod tests {
             ("upstream_proxy", "http://[::1]:3128"),
             ("log_level", "warn"),
             ("workers", "3"),
+            ("host_mismatch", "refuse"),
         ];
         let object = shown(&settings);
         let directory = tempfile::tempdir().unwrap();

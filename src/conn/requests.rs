@@ -12,7 +12,8 @@ use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::exchange::{Exchange, Outcome, Request};
 use super::inspect::{Sight, scan_head};
-use super::{answer, connect, tunnel, upstream};
+use super::tunnel::{Content, Tunnelled};
+use super::{Role, answer, upstream};
 use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
 use crate::finding::{Direction, Protocol};
@@ -103,45 +104,42 @@ impl<'a> Requests<'a> {
     }
 
     /// Serves until the connection ends, or becomes a tunnel.
-    pub async fn serve(mut self, mut client: Leg) -> Result<(), Error> {
+    pub async fn serve(mut self, mut client: Leg) -> Result<Role, Error> {
         loop {
             let admitted = match self.next_request(&mut client).await {
                 Awaited::Admitted(admitted) => admitted,
                 Awaited::End => {
                     client.stream.finish().await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
                 Awaited::Refused(error) => {
                     self.core.counters.requests_refused.add(1);
                     log::info!("{}: refused: {error}", self.source);
                     answer::send(&client.stream, self.deadline, &error, false).await;
                     answer::linger(client, self.deadline).await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
             };
             self.served += 1;
             self.core.counters.requests.add(1);
             client.unread.consume(admitted.len);
             if let Destination::Tunnel(authority) = admitted.destination {
-                let Requests { core, deadline, source, .. } = self;
-                let connect = connect::Connect { core, deadline, source, authority };
-                return connect.run(client).await;
+                return Ok(Role::Connect(client, authority));
             }
             // Boxed, so that a connection that waits for its next request is small.
             match Box::pin(self.answer(&mut client, *admitted)).await? {
                 Answered::Next(Next::Request) => {}
                 Answered::Next(Next::Close) => {
                     client.stream.finish().await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
                 Answered::Next(Next::Linger) => {
                     answer::linger(client, self.deadline).await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
                 Answered::Upgraded(upgraded) => {
-                    let (upstream, sight) = *upgraded;
-                    let tunnel = tunnel::Tunnel { core: self.core, deadline: self.deadline };
-                    return tunnel.relay(client, upstream, Some(&sight)).await;
+                    let (upstream, content) = *upgraded;
+                    return Ok(Role::Tunnel(Box::new(Tunnelled { client, upstream, content })));
                 }
             }
         }
@@ -259,6 +257,9 @@ impl<'a> Requests<'a> {
             }
             _ => {}
         }
+        if !self.may_come_from(head) {
+            return Destination::Refused(foreign_page());
+        }
         if inside && let Some(error) = self.mismatch(head, &origin) {
             return Destination::Refused(error);
         }
@@ -279,6 +280,17 @@ impl<'a> Requests<'a> {
         let forwarding = Forwarding { host: &host, default_port, via, forwarded_for, relay };
         write_request(head, &target, plan, &forwarding, out);
         Destination::Origin(origin)
+    }
+
+    /// Whether the page that sent a request, if one did, may use the gateway: 127.0.0.1 is within reach of
+    /// every page that a browser on this machine shows.
+    fn may_come_from(&self, head: &RequestHead<'_>) -> bool {
+        if !matches!(self.route, Route::Fixed { protocol: Protocol::Gateway, .. }) {
+            return true;
+        }
+        let allowed = &self.core.config.listen.gateway_allowed_origins;
+        let mut origins = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
+        origins.all(|(_, origin)| allowed.matches(origin))
     }
 
     /// Whether the Host field names somebody else than the tunnel's ends do, and that is refused.
@@ -355,13 +367,18 @@ impl<'a> Requests<'a> {
                     upstream.stream.abort();
                     return Err(error);
                 }
-                Outcome::Upgraded => {
-                    return Ok(Answered::Upgraded(Box::new((upstream, admitted.sight))));
+                Outcome::Upgraded(websocket) => {
+                    let content = match websocket {
+                        Some(agreement) => Content::WebSocket(admitted.sight, agreement),
+                        None => Content::Raw(admitted.sight),
+                    };
+                    let upgraded = (upstream, content);
+                    return Ok(Answered::Upgraded(Box::new(upgraded)));
                 }
                 Outcome::Done { keep_client, keep_upstream } => {
-                    if keep_upstream {
+                    if let Some(wait) = keep_upstream {
                         let mut pool = self.core.pool.borrow_mut();
-                        pool.put(&origin, upstream.stream, Instant::now());
+                        pool.put(&origin, upstream.stream, Instant::now(), wait);
                     }
                     let next = if keep_client { Next::Request } else { Next::Linger };
                     return Ok(Answered::Next(next));
@@ -405,7 +422,7 @@ impl<'a> Requests<'a> {
 
 enum Answered {
     Next(Next),
-    Upgraded(Box<(Leg, Sight)>),
+    Upgraded(Box<(Leg, Content)>),
 }
 
 /// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of
@@ -427,6 +444,12 @@ fn host_of(field: &[u8]) -> &[u8] {
 fn refusal(error: &HeadError) -> Error {
     let cause = Cause::HttpRequestError;
     Error::answered(Side::Client, Stage::RequestHead, error.status, cause, error.reason)
+}
+
+fn foreign_page() -> Error {
+    let cause = Cause::HttpRequestDenied;
+    let detail = "the page that sent this (Origin) is not in gateway_allowed_origins";
+    Error::answered(Side::Client, Stage::RequestHead, 403, cause, detail)
 }
 
 fn unroutable(detail: &str) -> Error {

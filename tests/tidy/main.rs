@@ -147,6 +147,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rcgen", &["tls/"]),
     ("x509_parser", &["tls/"]),
     ("hyperscan", &["scan/"]),
+    ("flate2", &["http/websocket/"]),
+    ("aws_lc_rs", &["http/websocket/", "tls/"]),
     ("crossbeam_channel", &["report/", "worker.rs", "supervisor.rs"]),
     ("serde_json", &["config/", "report/", "cli/"]),
     ("signal_hook", &["supervisor.rs", "main.rs"]),

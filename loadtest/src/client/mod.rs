@@ -1,0 +1,89 @@
+//! The client: opens connections through a proxy or straight to an origin, puts one kind of work on them, and
+//! prints what it saw, with what the proxy's process spent meanwhile.
+
+mod dial;
+mod exchange;
+mod idle;
+mod requests;
+mod run;
+mod streams;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+
+use self::dial::Dialer;
+use crate::{Outcome, tls};
+
+/// Put load on a proxy, or straight on an origin.
+#[derive(Args)]
+pub struct ClientArguments {
+    #[command(subcommand)]
+    work: Work,
+}
+
+#[derive(Subcommand)]
+enum Work {
+    /// Request after request: closed loop, or open loop with --rate.
+    Requests(requests::RequestsArguments),
+    /// Event streams: how long after its sending an event arrives.
+    Sse(streams::SseArguments),
+    /// WebSocket echo: round trips.
+    Websocket(streams::WebsocketArguments),
+    /// Connections that only wait: what memory the proxy holds for each.
+    Idle(idle::IdleArguments),
+}
+
+/// Where the load goes. The same for every kind of work.
+#[derive(Args, Clone)]
+pub struct TargetArguments {
+    /// http://HOST:PORT/PATH or https://HOST:PORT/PATH.
+    #[arg(long)]
+    url: String,
+    /// The forward proxy, HOST:PORT. Absolute-form for http, CONNECT for https. Without: straight to the URL.
+    #[arg(long)]
+    proxy: Option<String>,
+    /// Trusted roots (PEM) for https: the proxy's CA, or the origin's. May be given more than once.
+    #[arg(long)]
+    ca_file: Vec<PathBuf>,
+    /// Trust any certificate.
+    #[arg(long)]
+    insecure: bool,
+    /// Give each new connection the next of so many server names, hN.load.test.
+    #[arg(long)]
+    names: Option<u64>,
+    /// The N of the first of these names.
+    #[arg(long, default_value_t = 0)]
+    first_name: u64,
+    /// Resume TLS sessions.
+    #[arg(long)]
+    resume: bool,
+    /// PID of the proxy: CPU time and memory of it and its children are charged to the work.
+    #[arg(long)]
+    charge: Option<u32>,
+}
+
+impl TargetArguments {
+    fn dialer(&self) -> Outcome<Arc<Dialer>> {
+        let target = dial::Target::parse(&self.url)?;
+        let tls = match target.is_tls {
+            true => Some(tls::client(&self.ca_file, self.insecure, self.resume)?),
+            false => None,
+        };
+        let names = self.names.map(|count| (self.first_name, count.max(1)));
+        Ok(Arc::new(Dialer::new(target, self.proxy.as_deref(), tls, names)?))
+    }
+}
+
+/// Runs one kind of work and prints its result as one JSON object.
+pub fn run(arguments: ClientArguments) -> Outcome<()> {
+    let result = match arguments.work {
+        Work::Requests(arguments) => requests::run(arguments),
+        Work::Sse(arguments) => streams::run_sse(arguments),
+        Work::Websocket(arguments) => streams::run_websocket(arguments),
+        Work::Idle(arguments) => idle::run(&arguments),
+    };
+    println!("{}", serde_json::to_string_pretty(&result?)?);
+    Ok(())
+}

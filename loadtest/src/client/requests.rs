@@ -1,0 +1,261 @@
+//! Request after request. Closed loop: the next when the last is answered. Open loop: at a constant rate, with
+//! the latency counted from when a request should have been sent, so that a stall shows in all it delayed.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::Value;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::TargetArguments;
+use super::dial::Dialer;
+use super::exchange::{Answer, Connection, RequestShape};
+use super::run::{Share, SpanArguments, measure};
+use crate::{Outcome, text};
+
+/// Connections being opened at a time.
+const OPENING_MAX: usize = 64;
+/// What a client waits after a failed request.
+const ERROR_BACKOFF: Duration = Duration::from_millis(5);
+/// The open loop's step; tokio's timer is no finer than a millisecond, so a thread of its own keeps time.
+const STEP_MIN: Duration = Duration::from_micros(50);
+
+/// Request after request.
+#[derive(Args)]
+pub struct RequestsArguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    #[command(flatten)]
+    span: SpanArguments,
+    /// Connections.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Open loop: requests a second, over all connections. Without: closed loop.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// A new connection for every request.
+    #[arg(long)]
+    new_connection: bool,
+    /// Ask for every connection to be closed, at the origin too.
+    #[arg(long)]
+    close: bool,
+    /// Send a body of so many bytes (POST).
+    #[arg(long, default_value_t = 0)]
+    body: usize,
+    /// The share of requests that carry findings, 0 to 1.
+    #[arg(long, default_value_t = 0.0)]
+    findings: f64,
+    /// How many findings such a request carries, 1 to 4.
+    #[arg(long, default_value_t = 1)]
+    findings_each: usize,
+}
+
+/// What the tasks of a thread need.
+struct Loop {
+    share: Share,
+    dialer: Arc<Dialer>,
+    shape: RequestShape,
+    is_new_each: bool,
+    findings: f64,
+    headers: Vec<String>,
+    opening: Semaphore,
+}
+
+/// Measures.
+pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
+    let dialer = arguments.target.dialer()?;
+    let path = dialer.target.path.clone();
+    let method = if arguments.body > 0 { "POST" } else { "GET" };
+    let body = text::clean_of(arguments.body);
+    let shape = RequestShape { method, path, body, closes: arguments.close };
+    let headers = finding_lines(arguments.findings_each);
+    let (connections, rate) = (arguments.connections, arguments.rate);
+    let is_new_each = arguments.new_connection || arguments.close;
+    let findings = arguments.findings;
+    let to_open = if is_new_each { 0 } else { connections as u64 };
+    measure(&arguments.span, arguments.target.charge, to_open, move |share| {
+        let all = Rc::new(Loop {
+            share,
+            dialer: Arc::clone(&dialer),
+            shape: shape.clone(),
+            is_new_each,
+            findings,
+            headers: headers.clone(),
+            opening: Semaphore::new(OPENING_MAX),
+        });
+        async move {
+            match rate {
+                None => all.closed(connections).await,
+                Some(rate) => all.open(connections, rate).await,
+            }
+        }
+    })
+}
+
+/// What is sent with the first, second ... request that carries findings.
+fn finding_lines(each: usize) -> Vec<String> {
+    let lines = text::finding_headers();
+    let each = each.clamp(1, lines.len());
+    (0..lines.len())
+        .map(|first| lines.iter().cycle().skip(first).take(each).map(String::as_str).collect())
+        .collect()
+}
+
+impl Loop {
+    async fn closed(self: Rc<Self>, connections: usize) {
+        let mut tasks = JoinSet::new();
+        for _ in 0..self.share.of(connections) {
+            let own = Rc::clone(&self);
+            tasks.spawn_local(async move {
+                let mut held = own.first_connection().await;
+                let mut number = 0;
+                while own.share.shared.may_start() {
+                    let started = Instant::now();
+                    held = own.request(held, started, number).await;
+                    number += 1;
+                }
+            });
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn open(self: Rc<Self>, connections: usize, rate: f64) {
+        let count = self.share.of(connections).max(1);
+        let mut tasks = JoinSet::new();
+        let mut queues = Vec::new();
+        for _ in 0..count {
+            let (send, mut receive) = mpsc::unbounded_channel::<(Instant, u64)>();
+            queues.push(send);
+            let own = Rc::clone(&self);
+            tasks.spawn_local(async move {
+                let mut held = own.first_connection().await;
+                while let Some((intended, number)) = receive.recv().await {
+                    held = own.request(held, intended, number).await;
+                }
+            });
+        }
+        self.share.shared.opened().await;
+        let rate = rate / self.share.threads as f64;
+        let shared = Arc::clone(&self.share.shared);
+        // Ends with the measurement: nobody receives any more, or nothing may be started.
+        std::thread::spawn(move || {
+            let began = Instant::now();
+            for (number, queue) in queues.iter().cycle().enumerate() {
+                let intended = began + Duration::from_secs_f64(number as f64 / rate);
+                let ahead = intended.saturating_duration_since(Instant::now());
+                if ahead > STEP_MIN {
+                    std::thread::sleep(ahead);
+                }
+                if !shared.may_start() || queue.send((intended, number as u64)).is_err() {
+                    return;
+                }
+            }
+        });
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// The connection that a keep-alive client begins with.
+    async fn first_connection(&self) -> Option<Connection> {
+        if self.is_new_each {
+            self.share.shared.opened().await;
+            return None;
+        }
+        let permit = self.opening.acquire().await;
+        let dialled = self.dialer.dial().await;
+        drop(permit);
+        self.share.shared.note_opened();
+        self.share.shared.opened().await;
+        match dialled {
+            Ok(connection) => Some(connection),
+            Err(error) => {
+                self.share.tally.borrow_mut().note_error(error.to_string());
+                None
+            }
+        }
+    }
+
+    /// One request; gives back the connection when it can be used again.
+    async fn request(
+        &self,
+        held: Option<Connection>,
+        started: Instant,
+        number: u64,
+    ) -> Option<Connection> {
+        let is_new = held.is_none();
+        match self.exchange(held, number).await {
+            Ok((answer, connection)) => {
+                self.count(&answer, &connection, started, is_new);
+                if answer.keep_alive && !self.is_new_each {
+                    return Some(connection);
+                }
+                connection.close().await;
+            }
+            Err(error) => {
+                if self.share.shared.is_measuring() {
+                    self.share.tally.borrow_mut().note_error(error.to_string());
+                }
+                tokio::time::sleep(ERROR_BACKOFF).await;
+            }
+        }
+        None
+    }
+
+    async fn exchange(
+        &self,
+        held: Option<Connection>,
+        number: u64,
+    ) -> io::Result<(Answer, Connection)> {
+        let mut connection = match held {
+            Some(connection) => connection,
+            None => self.dialer.dial().await?,
+        };
+        connection.send(&self.shape, self.extra(number)).await?;
+        let answer = connection.receive(|_| {}).await?;
+        if answer.status != 200 {
+            return Err(io::Error::other(format!("answered {}", answer.status)));
+        }
+        Ok((answer, connection))
+    }
+
+    /// Every so many requests one carries findings, spread evenly.
+    fn extra(&self, number: u64) -> &str {
+        let before = (number as f64 * self.findings).floor();
+        let after = ((number + 1) as f64 * self.findings).floor();
+        if after <= before {
+            return "";
+        }
+        let index = before as usize % self.headers.len().max(1);
+        self.headers.get(index).map_or("", String::as_str)
+    }
+
+    fn count(&self, answer: &Answer, connection: &Connection, started: Instant, is_new: bool) {
+        if !self.share.shared.is_measuring() {
+            return;
+        }
+        let mut tally = self.share.tally.borrow_mut();
+        tally.requests += 1;
+        tally.body_bytes += answer.body_bytes + self.shape.body.len() as u64;
+        tally.connections += u64::from(is_new);
+        tally.resumed += u64::from(is_new && connection.resumed);
+        tally.latency.record(started.elapsed());
+        tally.first_byte.record(answer.first_byte.saturating_duration_since(started));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_carry_as_many_findings_as_asked() {
+        for each in [1, 4] {
+            let lines = finding_lines(each);
+            assert_eq!(lines.len(), 4);
+            assert!(lines.iter().all(|line| line.matches("\r\n").count() == each));
+        }
+    }
+}

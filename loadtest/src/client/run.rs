@@ -1,0 +1,220 @@
+//! The life of a measurement: client threads, warm-up, the measured stretch with the proxy's CPU time at both
+//! ends, and the end. Knows no HTTP.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use tokio::task::LocalSet;
+
+use crate::tally::Tally;
+use crate::{Outcome, meter};
+
+/// How often waiting threads look at the phase.
+const PHASE_TICK: Duration = Duration::from_millis(5);
+/// The longest that connections may take to open before the work starts.
+const READY_MAX: Duration = Duration::from_secs(180);
+
+/// How long a measurement takes. The same for every kind of work.
+#[derive(Args, Clone)]
+pub struct SpanArguments {
+    /// Seconds measured; with --requests, the most that the work may take.
+    #[arg(long, default_value_t = 5.0)]
+    pub seconds: f64,
+    /// Seconds of work before that, not counted.
+    #[arg(long, default_value_t = 1.0)]
+    pub warmup: f64,
+    /// End after so many requests, warm-up left out.
+    #[arg(long)]
+    pub requests: Option<u64>,
+    /// Client threads.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Phase {
+    Opening,
+    Warming,
+    Measuring,
+    Over,
+}
+
+/// What the threads of a measurement share.
+pub struct Shared {
+    phase: AtomicU8,
+    /// Connections opened before the work starts.
+    opened: AtomicU64,
+    /// Requests that may still be started, when they are bounded.
+    budget: Option<AtomicI64>,
+}
+
+impl Shared {
+    fn phase_is(&self, phase: Phase) -> bool {
+        self.phase.load(Ordering::Relaxed) == phase as u8
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Takes the right to start one more request.
+    pub fn may_start(&self) -> bool {
+        let within = |budget: &AtomicI64| budget.fetch_sub(1, Ordering::Relaxed) > 0;
+        !self.phase_is(Phase::Over) && self.budget.as_ref().is_none_or(within)
+    }
+
+    /// Whether what ends now counts.
+    pub fn is_measuring(&self) -> bool {
+        self.phase_is(Phase::Measuring)
+    }
+
+    /// Whether connections are still being opened, and work has to wait.
+    pub fn is_opening(&self) -> bool {
+        self.phase_is(Phase::Opening)
+    }
+
+    /// Tells that a connection stands, or will not.
+    pub fn note_opened(&self) {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until all connections stand.
+    pub async fn opened(&self) {
+        while self.is_opening() {
+            tokio::time::sleep(PHASE_TICK).await;
+        }
+    }
+}
+
+/// One thread's share: what its tasks need.
+pub struct Share {
+    pub shared: Arc<Shared>,
+    pub tally: Rc<RefCell<Tally>>,
+    /// Which thread this is, from 0, of how many.
+    pub index: usize,
+    pub threads: usize,
+}
+
+impl Share {
+    /// This thread's part of `whole`.
+    pub fn of(&self, whole: usize) -> usize {
+        whole / self.threads + usize::from(self.index < whole % self.threads)
+    }
+}
+
+/// Runs `work` on every client thread and measures. `to_open` is how many connections the work opens and
+/// reports (`note_opened`) before it starts.
+pub fn measure<W, F>(
+    span: &SpanArguments,
+    charge: Option<u32>,
+    to_open: u64,
+    work: W,
+) -> Outcome<Value>
+where
+    W: Fn(Share) -> F + Send + Clone + 'static,
+    F: Future<Output = ()>,
+{
+    let budget = span.requests.map(|budget| AtomicI64::new(budget.cast_signed()));
+    let phase = AtomicU8::new(Phase::Opening as u8);
+    let shared = Arc::new(Shared { phase, opened: AtomicU64::new(0), budget });
+    let threads = span.threads.max(1);
+    let running: Vec<_> = (0..threads)
+        .map(|index| {
+            let (work, shared) = (work.clone(), Arc::clone(&shared));
+            thread::spawn(move || run_thread(&work, shared, index, threads))
+        })
+        .collect();
+    let bar = bar();
+    wait_for(&bar, "connecting", READY_MAX, || shared.opened.load(Ordering::Relaxed) >= to_open);
+    if span.requests.is_none() {
+        shared.enter(Phase::Warming);
+        wait_for(&bar, "warming up", Duration::from_secs_f64(span.warmup), || false);
+    }
+    let cpu_before = charge.map(meter::cpu_ns);
+    let began = Instant::now();
+    shared.enter(Phase::Measuring);
+    let longest = Duration::from_secs_f64(span.seconds);
+    wait_for(&bar, "measuring", longest, || running.iter().all(thread::JoinHandle::is_finished));
+    let seconds = began.elapsed().as_secs_f64();
+    let cpu_after = charge.map(meter::cpu_ns);
+    shared.enter(Phase::Over);
+    bar.finish_and_clear();
+    let mut tally = Tally::new();
+    for thread in running {
+        tally.add(&thread.join().map_err(|_| "a client thread panicked")??);
+    }
+    let mut result = tally.to_json(seconds);
+    if let (Some(before), Some(after), Some(pid)) = (cpu_before, cpu_after, charge) {
+        let charged = charged(&tally, after.saturating_sub(before), seconds, pid);
+        if let Some(result) = result.as_object_mut() {
+            result.insert("proxy".to_owned(), charged);
+        }
+    }
+    Ok(result)
+}
+
+/// What the proxy spent, by request and by KiB of bodies.
+fn charged(tally: &Tally, cpu_ns: u64, seconds: f64, pid: u32) -> Value {
+    let per = |count: f64, unit: f64| match count {
+        0.0 => Value::Null,
+        count => json!(cpu_ns as f64 / unit / count),
+    };
+    json!({
+        "cpu_us_per_request": per(tally.requests as f64, 1000.0),
+        "cpu_ns_per_kib": per(tally.body_bytes as f64 / 1024.0, 1.0),
+        "cpu_share": cpu_ns as f64 / 1e9 / seconds,
+        "pss_kib": meter::pss_kib(pid),
+    })
+}
+
+fn run_thread<W, F>(work: &W, shared: Arc<Shared>, index: usize, threads: usize) -> Outcome<Tally>
+where
+    W: Fn(Share) -> F,
+    F: Future<Output = ()>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tally = Rc::new(RefCell::new(Tally::new()));
+    let share = Share { shared: Arc::clone(&shared), tally: Rc::clone(&tally), index, threads };
+    // Whatever still waits when the time is over is dropped with the set.
+    let tasks = LocalSet::new();
+    tasks.block_on(&runtime, async {
+        let over = async {
+            while !shared.phase_is(Phase::Over) {
+                tokio::time::sleep(PHASE_TICK).await;
+            }
+        };
+        tokio::select! {
+            () = work(share) => {}
+            () = over => {}
+        }
+    });
+    drop(tasks);
+    Ok(tally.replace(Tally::new()))
+}
+
+/// A bar on a terminal; nothing elsewhere.
+pub fn bar() -> ProgressBar {
+    let bar = ProgressBar::new(1000);
+    let style = ProgressStyle::with_template("{msg:>12} [{bar:40}] {elapsed}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+    bar
+}
+
+fn wait_for(bar: &ProgressBar, what: &'static str, longest: Duration, is_done: impl Fn() -> bool) {
+    bar.set_message(what);
+    let began = Instant::now();
+    while began.elapsed() < longest && !is_done() {
+        let share = began.elapsed().as_secs_f64() / longest.as_secs_f64();
+        bar.set_position((share * 1000.0) as u64);
+        thread::sleep(PHASE_TICK.min(longest.saturating_sub(began.elapsed())));
+    }
+}

@@ -1,0 +1,323 @@
+//! Runs one row over one peer: starts what is needed, runs the client, takes the figure out of its result.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::peers::{Kind, Origin, Peer, Setting};
+use super::process::{Placement, Process};
+use super::rows::{Measure, Row, Work};
+use crate::Outcome;
+use crate::certificates::Files;
+
+/// The share of requests that may fail in a figure.
+const ERRORS_MAX_SHARE: f64 = 0.01;
+/// Requests of a flood.
+const FLOOD_REQUESTS: u64 = 100_000;
+/// How long ClawSec's logger may take to write what it has.
+const REPORTED_MAX: Duration = Duration::from_secs(20);
+
+/// How long a figure takes, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub seconds: f64,
+    pub warmup: f64,
+}
+
+/// What is the same in all rows.
+pub struct Bench {
+    pub clawsec: PathBuf,
+    pub pace: Pace,
+    pub realtime: bool,
+    own: PathBuf,
+    folder: PathBuf,
+    files: Files,
+    origin: Origin,
+    cores: (usize, usize),
+    running: RefCell<HashMap<&'static str, Rc<Peer>>>,
+    _origin: Process,
+}
+
+impl Bench {
+    /// Starts the origin. Everything is put into a new folder below the system's temporary one.
+    pub fn start(
+        clawsec: &Path,
+        cores: (usize, usize),
+        realtime: bool,
+        pace: Pace,
+    ) -> Outcome<Bench> {
+        let folder = std::env::temp_dir().join(format!("loadtest-{}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        let own = std::env::current_exe()?;
+        let tls_dir = folder.join("tls");
+        let args = ["origin", "--tls-dir", &tls_dir.to_string_lossy()].map(str::to_owned);
+        let placement = Placement { cores: [Some(cores.1), None], realtime };
+        let (process, line) = Process::start_announced(&own, &args, placement)?;
+        let ports: Value = serde_json::from_str(&line)?;
+        let port =
+            |name| ports.get(name).and_then(Value::as_u64).and_then(|p| u16::try_from(p).ok());
+        let port = |name| port(name).ok_or("the origin did not say where it listens");
+        let origin = Origin {
+            http: port("http")?,
+            tls: port("tls")?,
+            tls_without_resumption: port("tls_without_resumption")?,
+        };
+        let files = crate::certificates::make(&tls_dir)?;
+        let clawsec = fs::canonicalize(clawsec).unwrap_or_else(|_| clawsec.to_owned());
+        let running = RefCell::default();
+        Ok(Bench {
+            clawsec,
+            pace,
+            realtime,
+            own,
+            folder,
+            files,
+            origin,
+            cores,
+            running,
+            _origin: process,
+        })
+    }
+
+    pub fn finds(&self, kind: Kind) -> bool {
+        kind.program(&self.clawsec).is_some()
+    }
+
+    /// One figure; `None` when the row does not apply to the peer.
+    pub fn row(&self, row: &Row, kind: Kind, round: usize) -> Outcome<Option<f64>> {
+        match row.measure {
+            Measure::Requests { is_tls, path, args, at } => {
+                let peer = self.peer(kind)?;
+                let mut all = self.target(&peer, kind, is_tls, path);
+                all.splice(0..0, ["requests".to_owned()]);
+                all.extend(args.iter().map(|word| (*word).to_owned()));
+                all.extend(self.span());
+                let result = self.client(&all)?;
+                checked_resumption(row, &result)?;
+                figure(&result, at).map(Some)
+            }
+            Measure::Names { .. } | Measure::Idle { .. } if !applies_to_idle(row, kind) => Ok(None),
+            Measure::Names { count } => self.names(kind, count, round).map(Some),
+            Measure::Idle { at } => self.idle(kind, at).map(Some),
+            Measure::Added { work, at } => self.added(kind, work, at).map(Some),
+            Measure::Cores | Measure::FloodKept | Measure::FloodLost if kind != Kind::ClawSec => {
+                Ok(None)
+            }
+            Measure::Cores => self.scaling().map(Some),
+            Measure::FloodKept => self.flood_kept().map(Some),
+            Measure::FloodLost => self.flood_lost().map(Some),
+        }
+    }
+
+    /// The instance that serves most rows; started when first asked for.
+    fn peer(&self, kind: Kind) -> Outcome<Rc<Peer>> {
+        if let Some(peer) = self.running.borrow().get(kind.name()) {
+            return Ok(Rc::clone(peer));
+        }
+        let peer = Rc::new(self.fresh(kind, kind.name(), 1, 60)?);
+        self.running.borrow_mut().insert(kind.name(), Rc::clone(&peer));
+        Ok(peer)
+    }
+
+    fn fresh(&self, kind: Kind, name: &str, workers: usize, dedup: u64) -> Outcome<Peer> {
+        let folder = self.folder.join(name);
+        // In a flood the report's thread gets the core that it has in practice. Beside the worker, and with
+        // equal real-time priority, it would never run.
+        let has_both = workers > 1 || dedup == 0;
+        let second = has_both.then_some(self.cores.1);
+        let setting = Setting {
+            folder: &folder,
+            origin: self.origin,
+            files: &self.files,
+            clawsec: &self.clawsec,
+            placement: Placement { cores: [Some(self.cores.0), second], realtime: self.realtime },
+            workers,
+            dedup_window_secs: dedup,
+        };
+        kind.start(&setting)
+    }
+
+    /// The client's arguments that name the way: through the peer, with its CPU time charged.
+    fn target(&self, peer: &Peer, kind: Kind, is_tls: bool, path: &str) -> Vec<String> {
+        let (scheme, own, origin) = match is_tls {
+            false => ("http", peer.http, self.origin.http),
+            true => ("https", peer.https, self.origin.tls),
+        };
+        let mut args = match kind.is_forward() {
+            false => vec!["--url".to_owned(), format!("{scheme}://localhost:{own}{path}")],
+            true => vec![
+                "--url".to_owned(),
+                format!("{scheme}://localhost:{origin}{path}"),
+                "--proxy".to_owned(),
+                format!("127.0.0.1:{own}"),
+            ],
+        };
+        let (ca_file, pid) = (peer.ca_file.to_string_lossy(), peer.process.pid().to_string());
+        args.extend(["--ca-file", &ca_file, "--charge", &pid].map(str::to_owned));
+        args
+    }
+
+    fn direct(&self, path: &str) -> Vec<String> {
+        let url = format!("https://localhost:{}{path}", self.origin.tls);
+        let roots = self.files.authority.to_string_lossy();
+        ["--url", &url, "--ca-file", &roots].map(str::to_owned).to_vec()
+    }
+
+    fn span(&self) -> Vec<String> {
+        let (seconds, warmup) = (self.pace.seconds.to_string(), self.pace.warmup.to_string());
+        ["--seconds", &seconds, "--warmup", &warmup].map(str::to_owned).to_vec()
+    }
+
+    fn client(&self, args: &[String]) -> Outcome<Value> {
+        let mut all = vec!["client".to_owned()];
+        all.extend_from_slice(args);
+        let placement = Placement { cores: [Some(self.cores.1), None], realtime: self.realtime };
+        let output = Process::output(&self.own, &all, placement)?;
+        let result: Value = serde_json::from_slice(&output)?;
+        let count = |name| result.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+        if count("errors") > ERRORS_MAX_SHARE * count("requests") {
+            let texts = result.get("error_texts").cloned().unwrap_or_default();
+            return Err(format!("{} errors: {texts}", count("errors")).into());
+        }
+        Ok(result)
+    }
+
+    /// New names to an origin that neither resumes nor keeps connections, so that only the leaf differs between
+    /// the first and the second time.
+    fn names(&self, kind: Kind, count: u64, round: usize) -> Outcome<f64> {
+        let peer = self.peer(kind)?;
+        let url = format!("https://127.0.0.1:{}/bytes/16", self.origin.tls_without_resumption);
+        let (proxy, count_text) = (format!("127.0.0.1:{}", peer.https), count.to_string());
+        let first = (round as u64 * count).to_string();
+        let (ca_file, pid) = (peer.ca_file.to_string_lossy(), peer.process.pid().to_string());
+        let args = [
+            "requests",
+            "--url",
+            &url,
+            "--proxy",
+            &proxy,
+            "--ca-file",
+            &ca_file,
+            "--charge",
+            &pid,
+            "--close",
+            "--connections",
+            "4",
+            "--names",
+            &count_text,
+            "--first-name",
+            &first,
+            "--requests",
+            &count_text,
+            "--seconds",
+            "60",
+        ];
+        let args = args.map(str::to_owned);
+        let first_time = figure(&self.client(&args)?, "/proxy/cpu_us_per_request")?;
+        let second_time = figure(&self.client(&args)?, "/proxy/cpu_us_per_request")?;
+        Ok(first_time - second_time)
+    }
+
+    /// A fresh instance each time: memory that was given back to an allocator only looks free.
+    fn idle(&self, kind: Kind, at: &str) -> Outcome<f64> {
+        let peer = self.fresh(kind, &format!("{}-idle", kind.name()), 1, 60)?;
+        let mut args = self.target(&peer, kind, true, "/slow?ms=5000");
+        args.splice(0..0, ["idle".to_owned()]);
+        figure(&self.client(&args)?, at)
+    }
+
+    fn added(&self, kind: Kind, work: Work, at: &str) -> Outcome<f64> {
+        let (path, args): (_, &[&str]) = match work {
+            Work::Events => ("/sse?events=200&interval_ms=5", &["sse", "--connections", "8"]),
+            Work::TenThousand => {
+                ("/bytes/1024", &["requests", "--connections", "10000", "--rate", "1000"])
+            }
+        };
+        let run = |way: Vec<String>| {
+            let mut all: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
+            all.extend(way);
+            all.extend(self.span());
+            figure(&self.client(&all)?, at)
+        };
+        let direct = run(self.direct(path))?;
+        let peer = self.peer(kind)?;
+        Ok(run(self.target(&peer, kind, true, path))? - direct)
+    }
+
+    fn scaling(&self) -> Outcome<f64> {
+        let cost = |workers: usize| {
+            let name = format!("clawsec-{workers}-workers");
+            let peer = self.fresh(Kind::ClawSec, &name, workers, 60)?;
+            self.cost_of(&peer, &[])
+        };
+        Ok(2.0 * cost(1)? / cost(2)?)
+    }
+
+    fn cost_of(&self, peer: &Peer, args: &[&str]) -> Outcome<f64> {
+        let mut all = self.target(peer, Kind::ClawSec, false, "/bytes/1024");
+        all.splice(0..0, ["requests".to_owned()]);
+        all.extend(args.iter().map(|word| (*word).to_owned()));
+        all.extend(self.span());
+        figure(&self.client(&all)?, "/proxy/cpu_us_per_request")
+    }
+
+    fn flood_kept(&self) -> Outcome<f64> {
+        let peer = self.fresh(Kind::ClawSec, "clawsec-flood", 1, 0)?;
+        let clean = self.cost_of(&peer, &[])?;
+        Ok(100.0 * clean / self.cost_of(&peer, &["--findings", "1"])?)
+    }
+
+    fn flood_lost(&self) -> Outcome<f64> {
+        let name = format!("clawsec-lost-{}", crate::meter::monotonic_ns());
+        let peer = self.fresh(Kind::ClawSec, &name, 1, 0)?;
+        let requests = FLOOD_REQUESTS.to_string();
+        let mut args = self.target(&peer, Kind::ClawSec, false, "/bytes/16");
+        args.splice(0..0, ["requests".to_owned()]);
+        args.extend(["--findings", "1", "--findings-each", "4"].map(str::to_owned));
+        args.extend(["--requests", &requests, "--seconds", "60"].map(str::to_owned));
+        let result = self.client(&args)?;
+        let expected = figure(&result, "/requests")? * 4.0;
+        let state = self.folder.join(&name).join("log/monitor.json");
+        let began = Instant::now();
+        let mut written = 0.0;
+        while written < expected && began.elapsed() < REPORTED_MAX {
+            thread::sleep(Duration::from_millis(200));
+            let state: Value = serde_json::from_slice(&fs::read(&state)?).unwrap_or_default();
+            written = state.get("threats_written").and_then(Value::as_f64).unwrap_or(0.0);
+        }
+        Ok(expected - written)
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.running.borrow_mut().clear();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A reverse proxy makes no leaves; its idle connections are measured like any.
+fn applies_to_idle(row: &Row, kind: Kind) -> bool {
+    kind.is_forward() || matches!(row.measure, Measure::Idle { .. })
+}
+
+fn figure(result: &Value, at: &str) -> Outcome<f64> {
+    let found = result.pointer(at).and_then(Value::as_f64);
+    found.ok_or_else(|| format!("the client's result has nothing at {at}").into())
+}
+
+/// The row of resumed sessions means nothing when they were not resumed.
+fn checked_resumption(row: &Row, result: &Value) -> Outcome<()> {
+    let count = |name| result.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+    let share = count("resumed") / count("connections").max(1.0);
+    if row.id == "resumed" && share < 0.9 {
+        return Err(format!("only {:.0} % of the sessions were resumed", share * 100.0).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Child processes that are pinned to a core and never outlive this one.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::Outcome;
+
+/// How long a process may take until it listens.
+const START_MAX: Duration = Duration::from_secs(30);
+/// How long it may take to end after SIGTERM, before SIGKILL.
+const STOP_MAX: Duration = Duration::from_secs(3);
+const POLL: Duration = Duration::from_millis(20);
+
+/// How children are run.
+#[derive(Clone, Copy, Debug)]
+pub struct Placement {
+    /// The only cores that they may use; all when empty.
+    pub cores: [Option<usize>; 2],
+    pub realtime: bool,
+}
+
+/// A child that is ended when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts a program, its output going to `log`.
+    pub fn start(
+        program: &Path,
+        args: &[String],
+        placement: Placement,
+        log: &Path,
+    ) -> Outcome<Process> {
+        let mut command = command(program, args, placement);
+        let log = File::create(log)?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        Ok(Process { child: spawn(&mut command, placement)? })
+    }
+
+    /// Starts a program and waits for the first line of its output. Its standard input is a pipe, whose end
+    /// tells it that this process is gone.
+    pub fn start_announced(
+        program: &Path,
+        args: &[String],
+        placement: Placement,
+    ) -> Outcome<(Process, String)> {
+        let mut command = command(program, args, placement);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).env("LOADTEST_PARENT", "pipe");
+        let mut child = spawn(&mut command, placement)?;
+        let output = child.stdout.take().ok_or("no output to read")?;
+        let process = Process { child };
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        Ok((process, line))
+    }
+
+    /// Runs a program to its end; its standard output, when it went well.
+    pub fn output(program: &Path, args: &[String], placement: Placement) -> Outcome<Vec<u8>> {
+        let mut command = command(program, args, placement);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = spawn(&mut command, placement)?.wait_with_output()?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned().into())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until the address takes connections.
+    pub fn listens(&mut self, address: SocketAddr) -> Outcome<()> {
+        self.wait(|| TcpStream::connect(address).ok()).map(drop)
+    }
+
+    /// Waits until `ready` gives something, as long as the process lives.
+    pub fn wait<T>(&mut self, ready: impl Fn() -> Option<T>) -> Outcome<T> {
+        let began = Instant::now();
+        while began.elapsed() < START_MAX {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(format!("it ended while starting ({status})").into());
+            }
+            if let Some(ready) = ready() {
+                return Ok(ready);
+            }
+            thread::sleep(POLL);
+        }
+        Err("it did not start in time".into())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let began = Instant::now();
+        while began.elapsed() < STOP_MAX {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(POLL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program, behind those that set its priority and tie its life to ours. Each of them becomes the next, so
+/// that the PID stays.
+fn command(program: &Path, args: &[String], placement: Placement) -> Command {
+    let mut words: Vec<String> = Vec::new();
+    if find("setpriv").is_some() {
+        words.extend(["setpriv", "--pdeathsig", "KILL"].map(str::to_owned));
+    }
+    if placement.realtime {
+        words.extend(["chrt", "-f", "10"].map(str::to_owned));
+    }
+    words.push(program.to_string_lossy().into_owned());
+    words.extend_from_slice(args);
+    let mut words = words.into_iter();
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
+}
+
+/// A child has the affinity of the thread that makes it, from its first instruction on.
+fn spawn(command: &mut Command, placement: Placement) -> Outcome<Child> {
+    let own = sched_getaffinity(None)?;
+    let mut wanted = CpuSet::new();
+    for core in placement.cores.into_iter().flatten() {
+        wanted.set(core);
+    }
+    if wanted.count() > 0 {
+        sched_setaffinity(None, &wanted)?;
+    }
+    let child = command.spawn();
+    sched_setaffinity(None, &own)?;
+    child.map_err(|error| format!("{:?}: {error}", command.get_program()).into())
+}
+
+/// Where a program is: in PATH, or where administrators' programs are.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(usual)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+}
+
+/// A port of 127.0.0.1 that was free just now.
+pub fn free_port() -> Outcome<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
