@@ -181,6 +181,9 @@ pub(super) fn check_pair(
     let mut below = parsed;
     for above in chain {
         let above = parse(above).map_err(bad)?;
+        if below.subject().as_raw() == below.issuer().as_raw() {
+            return Err(bad("holds more than one certificate, and the one in front is a root"));
+        }
         check_purpose(&above).map_err(|_| bad("holds a chain with a certificate of no CA"))?;
         if !is_issuer(&above, &below) {
             return Err(bad("holds certificates of which one does not certify the one before it"));

@@ -35,6 +35,8 @@ pub mod upstream_failure;
 pub mod upstream_roots;
 
 #[cfg(test)]
+mod authority_change_tests;
+#[cfg(test)]
 mod authority_tests;
 #[cfg(test)]
 mod clients_tests;

@@ -284,3 +284,10 @@ fn an_import_replaces_only_when_asked_and_only_by_what_works() {
     assert_eq!(crate::certificates(&setup.log_dir().join("ca.crt")), 2);
     drop(setup.start());
 }
+
+#[test]
+fn the_days_of_an_overlap_hold_at_their_bound_and_break_past_it() {
+    let setup = with_ca();
+    ca(&setup, &["rotate", "--overlap-days", "365"]).expect_success("at the bound");
+    assert_eq!(ca(&setup, &["rotate", "--overlap-days", "366"]).code, Some(2));
+}
