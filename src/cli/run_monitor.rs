@@ -73,7 +73,7 @@ impl RunMonitor {
                 Monitor::Stopped if child.is_none() => {
                     child = Some(spawn(config, arguments)?);
                 }
-                Monitor::Stopped => refuse_if_ended(&mut child)?,
+                Monitor::Stopped => refuse_if_ended(&mut child, &log_dir)?,
                 Monitor::Starting => {}
             }
             if interrupted() || Instant::now() >= deadline {
@@ -168,22 +168,24 @@ fn spawn(config: &Config, arguments: &CommonArguments) -> Result<Child, String> 
     start.spawn().map_err(|error| format!("cannot start the monitor: {error}"))
 }
 
-/// A monitor that ended says why; unless another was faster, which is then found running.
-fn refuse_if_ended(child: &mut Option<Child>) -> Result<(), String> {
+/// A monitor that ended says why; unless another run's was faster, which is then there by now.
+fn refuse_if_ended(child: &mut Option<Child>, log_dir: &Path) -> Result<(), String> {
     let Some(started) = child else { return Ok(()) };
-    match started.try_wait() {
-        Ok(None) => Ok(()),
-        Ok(Some(_)) => {
-            let mut words = Vec::new();
-            if let Some(stderr) = started.stderr.take() {
-                // What cannot be read is not said.
-                let _ = stderr.take(RUN_MONITOR_WORDS_BYTES as u64).read_to_end(&mut words);
-            }
-            let words = String::from_utf8_lossy(&words);
-            Err(format!("the monitor did not start:\n{}", words.trim_end()))
-        }
-        Err(error) => Err(format!("cannot ask after the monitor: {error}")),
+    let ended = started.try_wait();
+    if ended.map_err(|error| format!("cannot ask after the monitor: {error}"))?.is_none() {
+        return Ok(());
     }
+    if !matches!(monitor::look(log_dir)?, Monitor::Stopped) {
+        *child = None;
+        return Ok(());
+    }
+    let mut words = Vec::new();
+    if let Some(stderr) = started.stderr.take() {
+        // What cannot be read is not said.
+        let _ = stderr.take(RUN_MONITOR_WORDS_BYTES as u64).read_to_end(&mut words);
+    }
+    let words = String::from_utf8_lossy(&words);
+    Err(format!("the monitor did not start:\n{}", words.trim_end()))
 }
 
 /// Ends a monitor that was started and never got ready.

@@ -30,7 +30,7 @@ type Kind = (String, String, String, String);
 impl Summary {
     /// Remembers where the file ends now.
     pub fn begin(log_dir: &Path, state: &State) -> io::Result<Summary> {
-        let end = match rustix::fs::stat(&log_dir.join(THREATS_FILE_NAME)) {
+        let end = match rustix::fs::stat(log_dir.join(THREATS_FILE_NAME)) {
             Ok(stat) => Some((Identity::from(&stat), u64::try_from(stat.st_size).unwrap_or(0))),
             Err(rustix::io::Errno::NOENT) => None,
             Err(errno) => return Err(errno.into()),
@@ -42,7 +42,7 @@ impl Summary {
     /// Waits until a monitor that goes on has written what the program's last bytes were.
     pub fn settle(&self) {
         let inode =
-            || rustix::fs::stat(&self.log_dir.join(STATE_FILE_NAME)).ok().map(|stat| stat.st_ino);
+            || rustix::fs::stat(self.log_dir.join(STATE_FILE_NAME)).ok().map(|stat| stat.st_ino);
         let before = inode();
         let deadline = Instant::now() + Duration::from_millis(2 * REPORT_TICK_MS);
         while inode() == before && Instant::now() < deadline {

@@ -220,7 +220,7 @@ pub(super) fn parse<'a>(
     certificate: &'a CertificateDer<'_>,
 ) -> Result<X509Certificate<'a>, &'static str> {
     match x509_parser::parse_x509_certificate(certificate) {
-        Ok((rest, parsed)) if rest.is_empty() => Ok(parsed),
+        Ok(([], parsed)) => Ok(parsed),
         _ => Err("holds a certificate that cannot be read"),
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -12,9 +12,13 @@ use crate::support::{DEADLINE, Setup, json, wait_until};
 
 /// A run of a shell script, in a process group of its own as a shell would give it.
 fn spawn(setup: &Setup, script: &str) -> Child {
+    command(setup, script).spawn().unwrap()
+}
+
+fn command(setup: &Setup, script: &str) -> Command {
     let mut command = setup.command("run", &["--", "sh", "-c", script]);
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().unwrap()
+    command
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -93,7 +97,10 @@ fn the_last_of_several_runs_ends_the_monitor() {
 #[test]
 fn runs_that_begin_at_once_share_one_monitor() {
     let setup = Setup::new(json!({}));
-    let mut children: Vec<Child> = (0..3).map(|_| spawn(&setup, "exit 5")).collect();
+    // All made before one is started: making one writes the config file anew.
+    let commands: Vec<Command> = (0..3).map(|_| command(&setup, "exit 5")).collect();
+    let mut children: Vec<Child> =
+        commands.into_iter().map(|mut command| command.spawn().unwrap()).collect();
     for child in &mut children {
         assert_eq!(wait_child(child, DEADLINE), Some(Some(5)));
     }
