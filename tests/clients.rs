@@ -96,7 +96,7 @@ impl Way {
 
     fn curl(&self, arguments: &[&str]) -> Outcome {
         let mut curl = Command::new("curl");
-        self.equip(curl.args(["--silent", "--show-error", "--fail", "--max-time", "60"]));
+        self.equip(curl.args(["--silent", "--show-error", "--fail", "--max-time", "170"]));
         run(curl.args(arguments)).expect_success(&format!("curl {arguments:?}"))
     }
 }
@@ -234,7 +234,7 @@ fn curl_tells_why_an_origin_is_not_reached() {
     let way = Way::new();
     let expired = Origin::https(tls::server(Shown::Expired), answer);
     let mut curl = Command::new("curl");
-    way.equip(curl.args(["--silent", "--include", "--max-time", "60"]));
+    way.equip(curl.args(["--silent", "--include", "--max-time", "170"]));
     let shown = run(curl.arg(format!("https://{}/hello", expired.local_dest())));
     assert!(shown.stdout.contains("HTTP/1.1 502"), "{}", shown.text());
     assert!(shown.stdout.contains("expired"), "{}", shown.text());

@@ -4,12 +4,21 @@
 use std::collections::HashMap;
 use std::fs;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds of CLOCK_MONOTONIC: the same for every process of the machine.
 pub fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}
+
+/// Lets this process, and what it starts, open as many connections as it may.
+pub fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // What cannot be raised shows as errors of the connections that are too many.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// A process and its descendants, as they are now.

@@ -78,6 +78,10 @@ impl<'a> Reading<'a> {
     /// Reads the bytes of `chunk`. Others get their turn where few bytes inflate to many.
     pub async fn feed(&mut self, chunk: &Chunk) {
         let bytes = chunk.bytes();
+        if self.reader.is_none() {
+            self.socket.core.counters.bytes_unscanned.add(bytes.len() as u64);
+            return;
+        }
         let mut work = self.socket.core.scratch.lend();
         // What is only unmasked does not grow.
         let room_len = match self.socket.readable {

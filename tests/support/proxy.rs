@@ -1,6 +1,7 @@
 //! The running binary: its own directory, free ports, its findings, its logs, its end.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::connection::Connection;
 use super::message::Response;
@@ -114,7 +115,10 @@ impl Setup {
     /// The path of the config file, written now.
     pub fn config_file(&self) -> PathBuf {
         let path = self.directory.path().join("config.json");
-        fs::write(&path, serde_json::to_vec_pretty(&self.config).unwrap()).unwrap();
+        // Another process may be reading it: it is there whole, or not yet.
+        let mut written = NamedTempFile::new_in(self.directory.path()).unwrap();
+        written.write_all(&serde_json::to_vec_pretty(&self.config).unwrap()).unwrap();
+        written.persist(&path).unwrap();
         path
     }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use flate2::{Compress, Compression, FlushCompress};
 
 use crate::support::tls::{self, Shown};
-use crate::support::{Connection, Origin, Proxy, wait_until};
+use crate::support::{Connection, DEADLINE, Origin, Proxy, wait_until};
 
 pub const FIN: u8 = 0x80;
 pub const RSV1: u8 = 0x40;
@@ -121,9 +121,15 @@ enum Order {
 impl Joined {
     /// Opens one; the server answers with these fields.
     pub fn open(way: Way, answer: &str) -> Joined {
-        let answer = format!(
+        Joined::open_early(way, answer, b"", b"")
+    }
+
+    /// The same, with bytes that follow the request and the answer to it in one write; both must arrive.
+    pub fn open_early(way: Way, answer: &str, client_says: &[u8], server_says: &[u8]) -> Joined {
+        let head = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{answer}\r\n"
         );
+        let answer = [head.as_bytes(), server_says].concat();
         let (to_server, orders) = mpsc::channel();
         let (received, from_server) = mpsc::channel();
         let ends = Mutex::new((orders, received));
@@ -153,13 +159,17 @@ impl Joined {
             Way::Gateway => proxy.connect_gateway(),
         };
         let path = if way == Way::Absolute { origin.url("/chat") } else { "/chat".to_owned() };
-        client.send(format!(
+        let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {dest}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
-        ));
+        );
+        client.send([request.as_bytes(), client_says].concat());
         let head = client.receive_head();
         assert!(head.start.starts_with("HTTP/1.1 101 "), "{head:?}");
+        assert_eq!(client.receive_exact(server_says.len()), server_says);
+        to_server.send(Order::Receive(client_says.len())).unwrap();
+        assert_eq!(from_server.recv_timeout(DEADLINE).as_deref(), Ok(client_says));
         Joined { client, to_server, from_server, proxy, dest, _origin: origin }
     }
 
@@ -171,7 +181,7 @@ impl Joined {
                 for piece in bytes.chunks(piece) {
                     self.client.send(piece);
                 }
-                let arrived = self.from_server.recv_timeout(crate::support::DEADLINE);
+                let arrived = self.from_server.recv_timeout(DEADLINE);
                 assert!(arrived.expect("what the server received") == bytes, "bytes were changed");
             }
             From::Server => {

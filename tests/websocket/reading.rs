@@ -110,6 +110,22 @@ fn a_secret_is_found_at_every_split_of_the_bytes() {
 }
 
 #[test]
+fn frames_that_come_with_the_handshake_are_read() {
+    for way in Way::ALL {
+        let secret = |tag: &str| format!("{tag} {}", sample("aws_access_key").text()).into_bytes();
+        let client_says = frame(From::Client, FIN | TEXT, &secret("early"));
+        let server_says = frame(From::Server, FIN | TEXT, &secret("at once"));
+        let mut socket = Joined::open_early(way, PROOF, &client_says, &server_says);
+        socket.pass(From::Client, &frame(From::Client, FIN | TEXT, &secret("later")));
+        let findings = socket.proxy.settled_findings();
+        assert_eq!(findings.len(), 3, "{way:?}: {findings:?}");
+        for tag in ["early", "at once", "later"] {
+            assert_eq!(of(&findings, tag).len(), 1, "{way:?} {tag}: {findings:?}");
+        }
+    }
+}
+
+#[test]
 fn control_frames_are_read_too() {
     let mut socket = Joined::open(Way::Gateway, PROOF);
     let secret = sample("aws_access_key").text();

@@ -78,6 +78,7 @@ impl TargetArguments {
 
 /// Runs one kind of work and prints its result as one JSON object.
 pub fn run(arguments: ClientArguments) -> Outcome<()> {
+    crate::meter::raise_descriptor_limit();
     let result = match arguments.work {
         Work::Requests(arguments) => requests::run(arguments),
         Work::Sse(arguments) => streams::run_sse(arguments),

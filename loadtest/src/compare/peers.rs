@@ -258,7 +258,7 @@ fn squid(program: &Path, setting: &Setting<'_>) -> Outcome<Peer> {
         "http_port 127.0.0.1:{port} ssl-bump generate-host-certificates=on \
 dynamic_cert_mem_cache_size=16MB tls-cert={combined}
 sslcrtd_program {SQUID_CERTIFICATES} -s {store} -M 16MB
-sslcrtd_children 1 startup=1 idle=1
+sslcrtd_children 4 startup=4 idle=4
 tls_outgoing_options cafile={authority}
 ssl_bump bump all
 http_access allow all
@@ -282,7 +282,8 @@ shutdown_lifetime 0 seconds
     }
     // The name is part of its shared memory's, which a killed instance leaves behind.
     let name = format!("loadtest{port}");
-    let mut process = setting.run(program, &words(&["-N", "-d1", "-n", &name, "-f", &setting.text("squid.conf")]))?;
+    let mut process = setting
+        .run(program, &words(&["-N", "-d1", "-n", &name, "-f", &setting.text("squid.conf")]))?;
     process.listens(local(port))?;
     Ok(Peer { process, http: port, https: port, ca_file: setting.files.authority.clone() })
 }

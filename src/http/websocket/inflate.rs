@@ -23,6 +23,8 @@ pub enum Undecodable {
     Malformed,
     /// It inflates beyond its cap.
     TooLarge,
+    /// It may refer to a message that could not be read.
+    ContextLost,
 }
 
 impl fmt::Display for Undecodable {
@@ -30,6 +32,7 @@ impl fmt::Display for Undecodable {
         f.write_str(match self {
             Undecodable::Malformed => "a compressed message is malformed",
             Undecodable::TooLarge => "a compressed message inflates beyond its cap",
+            Undecodable::ContextLost => "a compressed message refers to one that went unread",
         })
     }
 }
@@ -129,7 +132,7 @@ impl Inflater {
     }
 
     fn run(&mut self, bytes: &[u8], out: &mut [u8]) -> Result<Progress, Undecodable> {
-        if self.became >= cap(self.came) {
+        if self.became > cap(self.came) {
             return Err(self.give_up(Undecodable::TooLarge));
         }
         let window_bits = self.side.window_bits.max(ENGINE_WINDOW_BITS_MIN);
@@ -169,4 +172,27 @@ impl Inflater {
 /// How far a message may be inflated of which so many bytes came. What one call writes may go beyond.
 fn cap(came: u64) -> u64 {
     WEBSOCKET_INFLATED_FREE_BYTES.saturating_add(came.saturating_mul(WEBSOCKET_INFLATED_RATIO_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_inflated_at_its_cap_and_not_past_it() {
+        // RFC 7692 §7.2.3.1: Hello.
+        let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        for (past, expected) in [(0, Ok(5)), (1, Err(Undecodable::TooLarge))] {
+            let mut inflater = Inflater::new(Side::default());
+            inflater.came = 1000;
+            inflater.became = cap(inflater.came) + past;
+            let mut out = [0; 16];
+            let inflated = inflater.inflate(&hello, &mut out).map(|progress| progress.written);
+            assert_eq!(inflated, expected);
+            assert_eq!(inflater.is_lost(), expected.is_err());
+        }
+        assert_eq!(cap(0), WEBSOCKET_INFLATED_FREE_BYTES);
+        assert_eq!(cap(10), WEBSOCKET_INFLATED_FREE_BYTES + 10 * WEBSOCKET_INFLATED_RATIO_MAX);
+        assert_eq!(cap(u64::MAX), u64::MAX);
+    }
 }

@@ -17,7 +17,7 @@ pub enum Event {
     InPlace(Unit, Range<usize>),
     /// Payload that was unmasked or inflated: so many bytes at the front of the work buffer.
     Worked(Unit, usize),
-    /// So many bytes of payload that cannot be inflated; the reason where it is a new one.
+    /// So many bytes of payload that cannot be inflated; the reason once a message.
     Unreadable(usize, Option<Undecodable>),
     /// The unit is complete.
     End(Unit),
@@ -37,6 +37,8 @@ pub struct Reader {
     frames: Frames,
     inflater: Inflater,
     next: Next,
+    /// Whether it was told of the message under way why it cannot be inflated.
+    is_told: bool,
 }
 
 /// What the next step is for.
@@ -60,6 +62,7 @@ impl Reader {
             frames: Frames::new(sender, compression.is_some()),
             inflater: Inflater::new(side),
             next: Next::Frames,
+            is_told: false,
         }
     }
 
@@ -121,7 +124,7 @@ impl Reader {
     fn read_compressed(&mut self, payload: &[u8], work: &mut [u8]) -> (usize, Option<Event>) {
         if self.inflater.is_lost() {
             self.frames.take(payload.len());
-            return (payload.len(), Some(Event::Unreadable(payload.len(), None)));
+            return (payload.len(), self.unreadable(payload.len(), Undecodable::ContextLost));
         }
         let mut unmasked = [0; WEBSOCKET_UNMASK_BYTES];
         let clear = if self.frames.is_masked() {
@@ -149,7 +152,7 @@ impl Reader {
                 }
                 (progress.taken, worked(progress.written))
             }
-            Err(reason) => (0, Some(Event::Unreadable(bytes.len(), Some(reason)))),
+            Err(reason) => (0, self.unreadable(bytes.len(), reason)),
         }
     }
 
@@ -158,11 +161,17 @@ impl Reader {
             Ok(written) if written == work.len() => (0, worked(written)),
             Ok(0) => {
                 self.next = Next::Frames;
+                self.is_told = false;
                 (0, Some(Event::End(Unit::Message)))
             }
             Ok(written) => (0, worked(written)),
-            Err(reason) => (0, Some(Event::Unreadable(0, Some(reason)))),
+            Err(reason) => (0, self.unreadable(0, reason)),
         }
+    }
+
+    fn unreadable(&mut self, len: usize, reason: Undecodable) -> Option<Event> {
+        let is_new = !std::mem::replace(&mut self.is_told, true);
+        Some(Event::Unreadable(len, is_new.then_some(reason)))
     }
 }
 

@@ -352,13 +352,19 @@ fn every_window_size_is_inflated_with_and_without_the_context_before() {
 fn a_malformed_message_costs_what_refers_to_it() {
     let broken = frame(FIN | RSV1 | TEXT, None, &[0xff; 40]);
     let clear = frame(FIN | TEXT, None, b"clear");
-    for (side, later) in [(FRESH, &b"fine"[..]), (TAKING_OVER, b"")] {
+    let lost = [Undecodable::Malformed, Undecodable::ContextLost, Undecodable::ContextLost];
+    for (side, later, reasons) in [(FRESH, &b"fine"[..], &lost[..1]), (TAKING_OVER, b"", &lost[..])]
+    {
         let fine = frame(FIN | RSV1 | TEXT, None, &Deflater::new(side).message(b"fine"));
-        let bytes = [broken.clone(), fine.clone(), clear.clone()].concat();
+        let bytes = [&broken[..], &fine, &clear, &fine].concat();
+        for pieces in [usize::MAX, 1] {
+            let mut reader = Reader::new(Sender::Server, Some(&agreed(side)));
+            let said = read(&mut reader, &bytes, &[pieces], 64);
+            assert_eq!(said.reasons, reasons, "{side:?}");
+            assert_eq!(said.messages, [b"", later, b"clear", later], "{side:?}");
+        }
         let said = read_whole(Sender::Server, Some(&agreed(side)), &bytes);
-        assert_eq!(said.reasons, [Undecodable::Malformed], "{side:?}");
-        assert_eq!(said.messages, [b"", later, b"clear"], "{side:?}");
-        let lost = if side.takes_over { fine.len() - 2 } else { 0 };
+        let lost = if side.takes_over { 2 * (fine.len() - 2) } else { 0 };
         assert_eq!(said.unreadable_bytes, 40 + lost, "{side:?}");
     }
 }

@@ -1,0 +1,46 @@
+//! hudsucker as a plain intercepting proxy: no handler, one thread. `hudsucker-peer PORT CA-AND-KEY ROOTS`.
+
+#![deny(unsafe_code)]
+
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use hudsucker::Proxy;
+use hudsucker::certificate_authority::RcgenAuthority;
+use hudsucker::rcgen::{Issuer, KeyPair};
+use hudsucker::rustls::crypto::aws_lc_rs;
+use hudsucker::rustls::pki_types::CertificateDer;
+use hudsucker::rustls::pki_types::pem::PemObject;
+use hudsucker::rustls::{ClientConfig, RootCertStore};
+use hyper_rustls::HttpsConnectorBuilder;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut words = std::env::args().skip(1);
+    let mut next = || words.next().ok_or("hudsucker-peer PORT CA-AND-KEY ROOTS");
+    let (port, authority, roots) = (next()?.parse()?, next()?, next()?);
+    let authority = std::fs::read_to_string(authority)?;
+    let issuer = Issuer::from_ca_cert_pem(&authority, KeyPair::from_pem(&authority)?)?;
+    let mut store = RootCertStore::empty();
+    for root in CertificateDer::pem_file_iter(roots)? {
+        store.add(root?)?;
+    }
+    let provider = aws_lc_rs::default_provider();
+    let config = ClientConfig::builder_with_provider(provider.clone().into())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(config)
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Proxy::builder()
+        .with_addr(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .with_ca(RcgenAuthority::new(issuer, 1_000, provider))
+        .with_http_connector(connector)
+        .build()?
+        .start()
+        .await?;
+    Ok(())
+}
