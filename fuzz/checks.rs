@@ -6,6 +6,9 @@ use clawsec::http::framing::{BodyKind, RequestPlan, plan_request, plan_response}
 use clawsec::http::head::{HeadLimits, Method, Version, parse_request, parse_response};
 use clawsec::http::rewrite::{ClientSide, Forwarding, write_request, write_response};
 use clawsec::http::target::{Authority, parse_target};
+use clawsec::http::websocket::{
+    Compression, Event, InvalidFrame, Reader, Sender, Side, Undecodable, Unit,
+};
 
 const LIMITS: HeadLimits = HeadLimits { max_bytes: 65_536, max_headers: 256 };
 
@@ -21,7 +24,8 @@ pub fn request_head(data: &[u8]) {
         return;
     }
     let host = Authority { host: "origin.test".into(), port: 80 };
-    let forwarding = Forwarding { host: &host, default_port: 80, via: None, relay: None };
+    let forwarding =
+        Forwarding { host: &host, default_port: 80, via: None, relay: None, forwarded_for: None };
     let mut out = Vec::new();
     write_request(&head, &target, &plan, &forwarding, &mut out);
     let large = HeadLimits { max_bytes: 2 * LIMITS.max_bytes, max_headers: LIMITS.max_headers };
@@ -97,4 +101,63 @@ fn run(kind: BodyKind, reads: &[&[u8]]) -> Outcome {
         }
     }
     (data, trailer, taken, Ok(body.is_done()))
+}
+
+/// A WebSocket says the same however its bytes arrive.
+pub fn websocket(data: &[u8]) {
+    let [choice, split, stream @ ..] = data else { return };
+    let sender = if choice & 1 == 0 { Sender::Client } else { Sender::Server };
+    let side = Side { window_bits: 8 + (choice >> 1 & 7), takes_over: choice & 0x10 == 0 };
+    let compression = (choice & 0x20 == 0).then_some(Compression { client: side, server: side });
+    let read = |pieces: &[&[u8]]| read_socket(Reader::new(sender, compression.as_ref()), pieces);
+    let whole = read(&[stream]);
+    let pieces: Vec<&[u8]> = stream.chunks(usize::from(*split).max(1)).collect();
+    let cut = read(&pieces);
+    assert_eq!(cut.invalid, whole.invalid);
+    assert_eq!(cut.unreadable, whole.unreadable);
+    // How much of a malformed message was understood depends on where the reads were split.
+    if whole.unreadable.is_empty() {
+        assert_eq!(cut.units, whole.units);
+    }
+}
+
+/// What was read of a WebSocket.
+#[derive(Default)]
+struct Said {
+    units: Vec<(bool, Vec<u8>)>,
+    unreadable: Vec<Undecodable>,
+    invalid: Option<InvalidFrame>,
+}
+
+fn read_socket(mut reader: Reader, pieces: &[&[u8]]) -> Said {
+    let mut work = [0; 1024];
+    let mut said = Said::default();
+    let mut open = [Vec::new(), Vec::new()];
+    for piece in pieces {
+        let mut rest = *piece;
+        loop {
+            let step = match reader.step(rest, &mut work) {
+                Ok(step) => step,
+                Err(invalid) => {
+                    said.invalid = Some(invalid);
+                    return said;
+                }
+            };
+            match step.event {
+                Event::Idle => {
+                    assert_eq!(step.taken, rest.len(), "every byte was taken");
+                    break;
+                }
+                Event::InPlace(of, range) => open[of as usize].extend_from_slice(&rest[range]),
+                Event::Worked(of, len) => open[of as usize].extend_from_slice(&work[..len]),
+                Event::Unreadable(_, reason) => said.unreadable.extend(reason),
+                Event::End(of) => {
+                    let ended = std::mem::take(&mut open[of as usize]);
+                    said.units.push((of == Unit::Message, ended));
+                }
+            }
+            rest = &rest[step.taken..];
+        }
+    }
+    said
 }

@@ -71,6 +71,12 @@ counters! {
     upstream_errors,
     /// Blind tunnels opened.
     tunnels,
+    /// WebSockets agreed on.
+    websockets,
+    /// Directions of a WebSocket that went on unread: invalid frames, or an extension that is not known.
+    websockets_unread,
+    /// Compressed WebSocket messages that could not be inflated, or not to their end.
+    websocket_messages_unread,
     /// Findings handed to the logger.
     findings,
     /// Findings that a core held back as repeats.

@@ -39,31 +39,31 @@
 pub mod cli;
 /// File, environment and flags ▶ one checked, immutable `Config`, a sub-struct a stage.
 pub mod config;
-/// The life of one connection; every branch between stages; every timeout.
-pub mod conn;
-/// What each core counts, readable from any thread.
-pub mod counters;
+/// Every bound, with its unit in the name.
+pub mod limits;
 /// Whose fault a failure was, at which stage, and which answer it earns.
 pub mod error;
 /// `Finding` and its parts: plain, owned, bounded data.
 pub mod finding;
-/// Names to addresses, connections to origins, and the pool of idle ones.
-pub mod forward;
-/// HTTP/1.1 as values: head, target, framing, body, our own replies.
-pub mod http;
-/// Every bound, with its unit in the name.
-pub mod limits;
-/// The addresses to listen on, probed and held before any worker starts.
-pub mod listen;
-/// The queue, the dedup, the JSON line, and the thread that writes.
-pub mod report;
-/// The ring set-up flag that glommio has no option for: the one file with `unsafe`.
-mod ring;
-/// Rules, the compiled database, the scanner, masking.
-pub mod scan;
+/// What each core counts, readable from any thread.
+pub mod counters;
 /// One run, from a checked configuration to the exit: logger, workers, signals, drain.
 pub mod supervisor;
-/// The local CA, its leaves, and rustls driven over a socket.
-pub mod tls;
+/// The ring set-up flag that glommio has no option for: the one file with `unsafe`.
+mod ring;
+/// The addresses to listen on, probed and held before any worker starts.
+pub mod listen;
 /// One core: pin, executor, listeners, accept loop, permits, drain.
 pub mod worker;
+/// The life of one connection; every branch between stages; every timeout.
+pub mod conn;
+/// HTTP/1.1 as values: head, target, framing, body, our own replies.
+pub mod http;
+/// The local CA, its leaves, and rustls driven over a socket.
+pub mod tls;
+/// Names to addresses, connections to origins, and the pool of idle ones.
+pub mod forward;
+/// Rules, the compiled database, the scanner, masking.
+pub mod scan;
+/// The queue, the dedup, the JSON line, and the thread that writes.
+pub mod report;

@@ -25,6 +25,9 @@ pub const HALF_CLOSE_GRACE_MS: u64 = 1000;
 pub const LINGER_MS: u64 = 1000;
 pub const LINGER_BYTES: usize = 1024 * 1024;
 
+/// The largest task of one connection: what it costs while it is idle, besides its TLS sessions.
+pub const CONNECTION_TASK_MAX_BYTES: usize = 4 * 1024;
+
 /// How long a client may take to read an answer of our own.
 pub const ANSWER_WAIT_MS: u64 = 5000;
 
@@ -90,6 +93,10 @@ pub const POOL_IDLE_PER_ORIGIN_MAX: usize = 64;
 /// How often a core looks for connections past their deadline, and how often when it has none.
 pub const DEADLINE_TICK_MS: u64 = 50;
 pub const IDLE_TICK_MS: u64 = 250;
+
+/// How much earlier a pooled connection is given up than the origin said it would close it, so that a
+/// request and that close do not cross.
+pub const KEEP_ALIVE_MARGIN_SECS: u64 = 1;
 
 /// How often a core closes pooled connections that waited too long.
 pub const SWEEP_INTERVAL_MS: u64 = 1000;
@@ -314,3 +321,33 @@ const _: () = assert!(SCAN_REDACTION_AFTER_BYTES >= 4 * SNIPPET_CONTEXT_CHARS);
 const _: () = assert!(SCAN_REDACTION_STRETCH_MAX_BYTES >= SCAN_REDACTION_AFTER_BYTES);
 const _: () = assert!(SNIPPET_MATCH_CHARS < SNIPPET_CHARS);
 const _: () = assert!(SCAN_WINDOW_MAX_BYTES <= u32::MAX as usize);
+
+/// The most payload of a WebSocket control frame (RFC 6455 §5.5).
+pub const WEBSOCKET_CONTROL_MAX_BYTES: u64 = 125;
+
+/// What of a WebSocket message is unmasked or inflated at a time, to be scanned.
+pub const WEBSOCKET_WORK_BYTES: usize = 32 * 1024;
+
+/// What of a masked payload is unmasked at a time on its way to the inflater.
+pub const WEBSOCKET_UNMASK_BYTES: usize = 4096;
+
+/// How far a compressed WebSocket message is inflated: so many bytes whatever it is, and beyond them so many
+/// for each byte that was sent. Text comes to 10 for one, deflate's most is 1032.
+pub const WEBSOCKET_INFLATED_FREE_BYTES: u64 = 32 * 1024 * 1024;
+pub const WEBSOCKET_INFLATED_RATIO_MAX: u64 = 64;
+
+/// The most deflate streams that follow each other in one message: each costs a fresh inflater (RFC 7692
+/// §7.2.3.5 allows them, nobody makes more than one).
+pub const WEBSOCKET_DEFLATE_STREAMS_MAX: u32 = 64;
+
+/// What of inflated bytes is scanned before the other connections of the core get their turn.
+pub const WEBSOCKET_TURN_BYTES: usize = 256 * 1024;
+
+/// Patterns in `gateway_allowed_origins`, and the length of one: a scheme, a host name and a port.
+pub const ORIGIN_PATTERNS_MAX: usize = 4096;
+pub const ORIGIN_PATTERN_MAX_CHARS: usize = 300;
+
+const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_BYTES);
+const _: () = assert!(WEBSOCKET_WORK_BYTES <= WEBSOCKET_TURN_BYTES);
+const _: () = assert!(WEBSOCKET_INFLATED_FREE_BYTES >= 16 * 1024 * 1024);
+const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);

@@ -135,6 +135,21 @@ mod tests {
     }
 
     #[test]
+    fn a_port_whose_last_connections_linger_is_free() {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.set_reuse_port(true).unwrap();
+        listener.bind(&loopback(0).into()).unwrap();
+        listener.listen(1).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let client = std::net::TcpStream::connect(address).unwrap();
+        // The side that closes first is the one that lingers.
+        drop(listener.accept().unwrap());
+        drop((client, listener));
+        assert!(TcpListener::bind(address).is_err(), "the port is not lingering");
+        assert_eq!(hold(address).unwrap().address, address);
+    }
+
+    #[test]
     fn a_port_shared_by_reuseport_counts_as_taken() {
         let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         other.set_reuse_port(true).unwrap();

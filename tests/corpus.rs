@@ -30,3 +30,8 @@ fn response_heads() {
 fn bodies() {
     run("body", checks::body);
 }
+
+#[test]
+fn websockets() {
+    run("websocket", checks::websocket);
+}

@@ -12,8 +12,8 @@ use super::error::{ConfigError, Warning};
 use super::layers::{Setting, Settings};
 use super::value::{self, Value};
 use super::{
-    Config, DEFAULT_PROXY_HOST, HostPatterns, HttpConfig, ListenConfig, ReportConfig,
-    RuntimeConfig, ScanConfig, TlsConfig,
+    Config, DEFAULT_PROXY_HOST, HostMismatch, HostPatterns, HttpConfig, ListenConfig,
+    OriginPatterns, ReportConfig, RuntimeConfig, ScanConfig, TlsConfig,
 };
 
 /// Builds the configuration; what is not set has its default.
@@ -28,7 +28,7 @@ pub fn build(settings: &Settings, warnings: &mut Vec<Warning>) -> Result<Config,
             shutdown_timeout: settings.seconds("shutdown_timeout_secs", 5.0),
         },
         tls: tls(&settings, warnings),
-        http: http(&settings),
+        http: http(&settings)?,
         chain: chain::build(settings.text("upstream_proxy"), settings.hosts("no_proxy"))?,
         scan: ScanConfig { max_window_bytes: settings.count("max_scan_bytes", 65_536) },
         report: ReportConfig {
@@ -79,7 +79,13 @@ fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenCo
         )));
     }
     let gateway_target = SocketAddr::new(DEFAULT_PROXY_HOST, target_port);
-    Ok(ListenConfig { proxy, gateway, gateway_target })
+    let gateway_allowed_origins = settings.origins("gateway_allowed_origins");
+    if gateway_allowed_origins.names_all() {
+        warnings.push(Warning(
+            "gateway_allowed_origins names every origin: any web page can use the gateway".into(),
+        ));
+    }
+    Ok(ListenConfig { proxy, gateway, gateway_target, gateway_allowed_origins })
 }
 
 fn proxy_host(settings: &Reader<'_>) -> Result<IpAddr, ConfigError> {
@@ -111,8 +117,8 @@ fn tls(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> TlsConfig {
     }
 }
 
-fn http(settings: &Reader<'_>) -> HttpConfig {
-    HttpConfig {
+fn http(settings: &Reader<'_>) -> Result<HttpConfig, ConfigError> {
+    Ok(HttpConfig {
         max_head_bytes: settings.count("max_head_bytes", 65_536),
         max_headers: settings.count("max_headers", 256),
         max_requests_per_connection: settings.integer("max_requests_per_connection", 0),
@@ -126,6 +132,19 @@ fn http(settings: &Reader<'_>) -> HttpConfig {
         tunnel_idle_timeout: settings.seconds("tunnel_idle_timeout_secs", 3600.0),
         detect_timeout: Duration::from_millis(settings.integer("detect_timeout_ms", 250)),
         add_via: settings.boolean("add_via", false),
+        add_forwarded: settings.boolean("add_forwarded", false),
+        host_mismatch: host_mismatch(settings)?,
+    })
+}
+
+fn host_mismatch(settings: &Reader<'_>) -> Result<HostMismatch, ConfigError> {
+    let Some((text, setting)) = settings.text("host_mismatch") else {
+        return Ok(HostMismatch::Log);
+    };
+    match text.to_ascii_lowercase().as_str() {
+        "log" => Ok(HostMismatch::Log),
+        "refuse" => Ok(HostMismatch::Refuse),
+        _ => Err(invalid("host_mismatch", text, setting, "\"log\" or \"refuse\"")),
     }
 }
 
@@ -236,6 +255,14 @@ impl Reader<'_> {
         match self.0.get(key).map(|setting| &setting.value) {
             Some(Value::Hosts(hosts)) => hosts.clone(),
             _ => HostPatterns::default(),
+        }
+    }
+
+    /// What is set replaces the default: whoever lists origins lists all of them.
+    fn origins(&self, key: &str) -> OriginPatterns {
+        match self.0.get(key).map(|setting| &setting.value) {
+            Some(Value::Origins(origins)) => origins.clone(),
+            _ => OriginPatterns::default(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum Kind {
     },
     /// A list of host patterns; in the environment separated by commas.
     Hosts,
+    /// A list of origins; in the environment separated by commas.
+    Origins,
     /// Seconds by host pattern, bounded as the timeouts are; in the environment `pattern=seconds`, separated by
     /// commas.
     HostSeconds,
@@ -64,6 +66,7 @@ pub const KEYS: &[Key] = &[
     key("proxy_port", ANY_PORT),
     key("gateway_local_port", ANY_PORT),
     key("gateway_target_port", REAL_PORT),
+    key("gateway_allowed_origins", Kind::Origins),
     key("log_dir", Kind::Path),
     key("log_level", Kind::Text),
     key(
@@ -96,6 +99,8 @@ pub const KEYS: &[Key] = &[
     key("max_headers", Kind::Integer { min: 1, max: HEADERS_MAX as u64 }),
     key("max_requests_per_connection", Kind::Integer { min: 0, max: u64::MAX }),
     key("add_via", Kind::Boolean),
+    key("add_forwarded", Kind::Boolean),
+    key("host_mismatch", Kind::Text),
     key("http_proxy_port", ANY_PORT),
     key("enable_ssh_watcher", Kind::Ignored),
     key("ssh_poll_interval", Kind::Ignored),
@@ -123,6 +128,9 @@ impl Kind {
             }
             Kind::Seconds { min, max } => format!("a number of seconds from {min} to {max}"),
             Kind::Hosts => format!("a list of hosts, each {}", super::patterns::PATTERN_ALLOWED),
+            Kind::Origins => {
+                format!("a list of origins, each {}", super::origins::ORIGIN_ALLOWED)
+            }
             Kind::HostSeconds => format!(
                 "seconds from {TIMEOUT_MIN_SECS} to {TIMEOUT_MAX_SECS} by host, each host {}",
                 super::patterns::PATTERN_ALLOWED

@@ -10,6 +10,7 @@ mod file;
 mod keys;
 mod layers;
 mod nearest;
+mod origins;
 mod patterns;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use error::{ConfigError, Warning};
 pub use layers::process_environment;
+pub use origins::OriginPatterns;
 pub use patterns::HostPatterns;
 
 /// Where settings come from, the weakest first. Defaults are weaker still.
@@ -103,6 +105,8 @@ pub struct ListenConfig {
     pub gateway: Option<SocketAddr>,
     /// 127.0.0.1:`gateway_target_port`.
     pub gateway_target: SocketAddr,
+    /// `gateway_allowed_origins`: whose pages may send requests to the gateway.
+    pub gateway_allowed_origins: OriginPatterns,
 }
 
 /// Cores, connections, the end.
@@ -161,6 +165,20 @@ pub struct HttpConfig {
     pub detect_timeout: Duration,
     /// `add_via`: whether a `Via` header is added to forwarded messages.
     pub add_via: bool,
+    /// `add_forwarded`: whether a `Forwarded` header (RFC 7239) tells origins the client's address.
+    pub add_forwarded: bool,
+    /// `host_mismatch`.
+    pub host_mismatch: HostMismatch,
+}
+
+/// What is done when CONNECT, the TLS server name and the Host field do not name the same host: the way around
+/// a rule that looks at one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostMismatch {
+    /// It is logged, and forwarded to the host that CONNECT named.
+    Log,
+    /// It is logged and refused: 421 to a request, the end of a handshake.
+    Refuse,
 }
 
 impl HttpConfig {

@@ -60,7 +60,7 @@ fn normalise(pattern: &str) -> Option<String> {
 }
 
 /// Matches with one point of return, the last `*`: at most pattern × host steps, no recursion.
-fn glob_matches(pattern: &[u8], host: &[u8]) -> bool {
+pub(super) fn glob_matches(pattern: &[u8], host: &[u8]) -> bool {
     let (mut at_pattern, mut at_host) = (0, 0);
     let mut last_star: Option<(usize, usize)> = None;
     while let Some(byte) = host.get(at_host) {

@@ -58,6 +58,7 @@ fn without_any_source_the_defaults_are_the_originals() {
     assert_eq!(config.listen.proxy, Some("127.0.0.1:8888".parse().unwrap()));
     assert_eq!(config.listen.gateway, Some("127.0.0.1:18790".parse().unwrap()));
     assert_eq!(config.listen.gateway_target, "127.0.0.1:18789".parse().unwrap());
+    assert_eq!(config.listen.gateway_allowed_origins, OriginPatterns::default());
     assert_eq!(config.report.log_dir, Path::new("/tmp/clawsec"));
     assert_eq!(config.report.log_level, LevelFilter::Info);
     assert_eq!(config.report.dedup_window, Duration::from_secs(60));
@@ -72,6 +73,10 @@ fn without_any_source_the_defaults_are_the_originals() {
     assert_eq!(config.http.detect_timeout, Duration::from_millis(250));
     assert_eq!(config.http.max_requests_per_connection, 0);
     assert!(!config.http.add_via);
+    assert!(!config.http.add_forwarded);
+    assert_eq!(config.http.host_mismatch, HostMismatch::Log);
+    assert!(config.http.response_timeout_overrides.is_empty());
+    assert_eq!(config.chain.proxy, None);
     assert_eq!(format!("{:?}", file("{}").unwrap().0), format!("{config:?}"));
 }
 
@@ -97,12 +102,15 @@ fn every_key_reaches_its_field() {
     let config = config(
         r#"{"workers": 3, "max_connections": 7, "shutdown_timeout_secs": 1.5,
             "upstream_ca_file": "/etc/extra.pem", "insecure_hosts": ["*.Lab.example"],
+            "gateway_allowed_origins": ["https://app.example"],
             "passthrough_hosts": ["pinned.example"], "connect_timeout_secs": 1,
             "tls_handshake_timeout_secs": 2, "head_timeout_secs": 3, "response_timeout_secs": 4,
             "client_idle_timeout_secs": 5, "body_idle_timeout_secs": 6,
             "upstream_idle_timeout_secs": 7, "tunnel_idle_timeout_secs": 8,
             "detect_timeout_ms": 9, "max_head_bytes": 2048, "max_headers": 10,
-            "max_requests_per_connection": 11, "add_via": true, "dedup_window_secs": 0.25,
+            "max_requests_per_connection": 11, "add_via": true, "add_forwarded": true, "host_mismatch": "Refuse",
+            "response_timeout_overrides": {"slow.example": 1200},
+            "upstream_proxy": "http://proxy.example:3128", "no_proxy": ["*.internal"], "dedup_window_secs": 0.25,
             "enable_ssh_watcher": false, "ssh_poll_interval": 5, "proxy_host": "::1"}"#,
     );
     assert_eq!(config.runtime.workers, Some(3));
@@ -111,6 +119,8 @@ fn every_key_reaches_its_field() {
     assert_eq!(config.tls.upstream_ca_file.as_deref(), Some(Path::new("/etc/extra.pem")));
     assert!(config.tls.insecure_hosts.matches("a.lab.example"));
     assert!(config.tls.passthrough_hosts.matches("pinned.example"));
+    assert!(config.listen.gateway_allowed_origins.matches(b"https://app.example"));
+    assert!(!config.listen.gateway_allowed_origins.matches(b"http://localhost"));
     let http = &config.http;
     let seconds = [
         http.connect_timeout,
@@ -126,7 +136,13 @@ fn every_key_reaches_its_field() {
     assert_eq!(http.detect_timeout, Duration::from_millis(9));
     assert_eq!((http.max_head_bytes, http.max_headers), (2048, 10));
     assert_eq!(http.max_requests_per_connection, 11);
-    assert!(http.add_via);
+    assert!(http.add_via && http.add_forwarded);
+    assert_eq!(http.host_mismatch, HostMismatch::Refuse);
+    assert_eq!(http.response_timeout_of("slow.example"), Duration::from_secs(1200));
+    assert_ne!(http.response_timeout_of("other.example"), Duration::from_secs(1200));
+    let chain = &config.chain;
+    assert_eq!(chain.proxy_for("a.example").map(|proxy| proxy.port), Some(3128));
+    assert_eq!(chain.proxy_for("a.internal"), None);
     assert_eq!(config.report.dedup_window, Duration::from_millis(250));
     assert_eq!(config.listen.proxy, Some("[::1]:8888".parse().unwrap()));
 }
@@ -191,6 +207,10 @@ fn an_error_names_key_value_what_is_allowed_and_the_source() {
     assert_error(file(r#"{"log_dir": ""}"#), &["log_dir: \"\"", "a path"]);
     assert_error(file(r#"{"log_dir": "~/logs"}"#), &["log_dir: \"~/logs\"", "not expanded"]);
     assert_error(file(r#"{"log_level": "LOUD"}"#), &["log_level: \"LOUD\"", "DEBUG, INFO"]);
+    assert_error(
+        file(r#"{"gateway_allowed_origins": ["https://a.example/"]}"#),
+        &["gateway_allowed_origins: [\"https://a.example/\"]", "without a path"],
+    );
     assert_error(
         file(r#"{"insecure_hosts": ["a.example:443"]}"#),
         &["insecure_hosts: [\"a.example:443\"]", "without scheme, port or path"],
@@ -280,6 +300,8 @@ fn a_repeated_key_counts_last_and_is_said() {
 #[test]
 fn verification_switched_off_for_every_host_is_said() {
     assert_warning(file(r#"{"insecure_hosts": ["*"]}"#), &["no origin's certificate is verified"]);
+    let open = file(r#"{"gateway_allowed_origins": ["*"]}"#);
+    assert_warning(open, &["any web page can use the gateway"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 
 use super::keys::Kind;
+use super::origins::OriginPatterns;
 use super::patterns::HostPatterns;
 use crate::limits::{
     HOST_PATTERNS_MAX, MESSAGE_VALUE_MAX_CHARS, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS,
@@ -22,6 +23,7 @@ pub enum Value {
     Integer(u64),
     Seconds(f64),
     Hosts(HostPatterns),
+    Origins(OriginPatterns),
     HostSeconds(Vec<(HostPatterns, f64)>),
 }
 
@@ -41,11 +43,8 @@ pub fn from_json(kind: Kind, json: &Json) -> Option<Value> {
         (Kind::Seconds { min, max }, Json::Number(number)) => {
             seconds_value(min, max, number.as_f64()?)
         }
-        (Kind::Hosts, Json::Array(items)) => {
-            let hosts: Option<Vec<String>> =
-                items.iter().map(|item| item.as_str().map(str::to_string)).collect();
-            hosts_value(&hosts?)
-        }
+        (Kind::Hosts, Json::Array(items)) => hosts_value(&texts(items)?),
+        (Kind::Origins, Json::Array(items)) => origins_value(&texts(items)?),
         (Kind::HostSeconds, Json::Object(items)) => {
             let pairs: Option<Vec<_>> =
                 items.iter().map(|(host, secs)| Some((host.clone(), secs.as_f64()?))).collect();
@@ -69,13 +68,11 @@ pub fn from_text(kind: Kind, text: &str) -> Option<Value> {
             integer_value(min, max, trimmed.parse().ok()?)
         }
         Kind::Seconds { min, max } => seconds_value(min, max, trimmed.parse().ok()?),
-        Kind::Hosts => {
-            let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
-            hosts_value(&items.map(str::to_string).collect::<Vec<_>>())
-        }
+        Kind::Hosts => hosts_value(&listed(trimmed)),
+        Kind::Origins => origins_value(&listed(trimmed)),
         Kind::HostSeconds => {
-            let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
-            let pairs: Option<Vec<_>> = items
+            let pairs: Option<Vec<_>> = listed(trimmed)
+                .iter()
                 .map(|item| {
                     let (host, secs) = item.split_once('=')?;
                     Some((host.to_string(), secs.trim().parse().ok()?))
@@ -160,6 +157,21 @@ fn seconds_value(min: f64, max: f64, number: f64) -> Option<Value> {
 
 fn hosts_value(hosts: &[String]) -> Option<Value> {
     HostPatterns::parse(hosts).ok().map(Value::Hosts)
+}
+
+fn origins_value(origins: &[String]) -> Option<Value> {
+    OriginPatterns::parse(origins).ok().map(Value::Origins)
+}
+
+/// The texts of an array; none if anything else is in it.
+fn texts(items: &[Json]) -> Option<Vec<String>> {
+    items.iter().map(|item| item.as_str().map(str::to_string)).collect()
+}
+
+/// The members of a comma list.
+fn listed(text: &str) -> Vec<String> {
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(str::to_string).collect()
 }
 
 #[cfg(test)]
@@ -260,6 +272,17 @@ mod tests {
         assert_eq!(from_text(Kind::Hosts, ""), Some(Value::Hosts(HostPatterns::default())));
         for wrong in [json!("a.example"), json!(["a.example", 1]), json!(["a.example:443"])] {
             assert_eq!(from_json(Kind::Hosts, &wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn origins_come_as_an_array_or_separated_by_commas() {
+        let array = from_json(Kind::Origins, &json!(["http://a.example", "https://*.b.example"]));
+        assert!(matches!(array, Some(Value::Origins(_))));
+        assert_eq!(from_text(Kind::Origins, "HTTP://a.example ,, https://*.b.example"), array);
+        assert!(from_text(Kind::Origins, "").is_some());
+        for wrong in [json!("http://a.example"), json!(["http://a.example", 1]), json!(["a"])] {
+            assert_eq!(from_json(Kind::Origins, &wrong), None, "{wrong}");
         }
     }
 

@@ -11,9 +11,10 @@ use std::task::Poll;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
 use super::inspect::Sight;
-use super::requests::{Requests, Route};
-use super::tunnel::Tunnel;
-use super::{answer, upstream};
+use super::requests::Route;
+use super::tunnel::{Content, Tunnelled};
+use super::{Role, answer, upstream};
+use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Protocol;
 use crate::forward::leg::Leg;
@@ -24,6 +25,9 @@ use crate::http::reply::CONNECT_ESTABLISHED;
 use crate::http::target::Authority;
 use crate::tls::stream::{HandshakeError, Hello, Stream, is_rejected_leaf};
 
+/// The content type of a TLS record that carries a ClientHello (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// One CONNECT request.
 pub struct Connect<'a> {
     pub core: &'a Rc<Core>,
@@ -33,8 +37,8 @@ pub struct Connect<'a> {
 }
 
 impl Connect<'_> {
-    /// Serves the tunnel to its end.
-    pub async fn run(self, client: Leg) -> Result<(), Error> {
+    /// Opens the tunnel and says what the connection is from then on.
+    pub async fn run(self, client: Leg) -> Result<Role, Error> {
         let way = upstream::way(self.core, &self.authority.host, false);
         let origin = Origin::clear(&self.authority.host, self.authority.port).by(way);
         let is_unread = self.core.config.tls.passthrough_hosts.matches(&origin.host);
@@ -56,18 +60,18 @@ impl Connect<'_> {
         }
         match dialled {
             Some(upstream) if is_unread => {
-                self.blind(client, upstream, &origin, "passthrough_hosts").await
+                Ok(self.blind(client, upstream, &origin, "passthrough_hosts"))
             }
             dialled => self.detect(client, dialled, origin, intercepts).await,
         }
     }
 
-    async fn refuse(self, client: Leg, origin: &Origin, error: &Error) -> Result<(), Error> {
+    async fn refuse(self, client: Leg, origin: &Origin, error: &Error) -> Result<Role, Error> {
         self.core.counters.upstream_errors.add(1);
         log::warn!("{} ▶ {}: {error}", self.source, origin.dest);
         answer::send(&client.stream, self.deadline, error, false).await;
         answer::linger(client, self.deadline).await;
-        Ok(())
+        Ok(Role::Ended)
     }
 
     /// Goes on by what the client says first, or by the origin's speaking first.
@@ -77,19 +81,18 @@ impl Connect<'_> {
         mut dialled: Option<Leg>,
         origin: Origin,
         intercepts: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<Role, Error> {
         let opening = self.opening(&mut client, dialled.as_mut()).await?;
         match (opening, dialled) {
             (Opening::Tls, dialled) if intercepts => self.intercept(client, dialled, origin).await,
             (Opening::Tls, Some(upstream)) => {
-                self.blind(client, upstream, &origin, "interception is off").await
+                Ok(self.blind(client, upstream, &origin, "interception is off"))
             }
             (Opening::Http, dialled) => {
                 let spare = dialled.and_then(into_spare);
                 let route =
                     Route::Fixed { origin: Rc::new(origin), protocol: Protocol::Http, spare };
-                Box::pin(Requests::new(self.core, self.deadline, self.source, route).serve(client))
-                    .await
+                Ok(Role::Requests(client, route))
             }
             (_, dialled) => {
                 let upstream = match dialled {
@@ -98,9 +101,8 @@ impl Connect<'_> {
                 };
                 self.core.counters.tunnels.add(1);
                 log::info!("{} ▶ {}: tunnel, scanned raw", self.source, origin.dest);
-                let sight = self.sight(&origin, Protocol::Http);
-                let tunnel = Tunnel { core: self.core, deadline: self.deadline };
-                tunnel.relay(client, upstream, Some(&sight)).await
+                let content = Content::Raw(self.sight(&origin, Protocol::Http));
+                Ok(Role::Tunnel(Box::new(Tunnelled { client, upstream, content })))
             }
         }
     }
@@ -128,6 +130,10 @@ impl Connect<'_> {
                 Ok(Spoke::Client(Ok(0))) | Ok(Spoke::Upstream) => return Ok(Opening::Other),
                 Ok(Spoke::Client(Ok(_))) => {}
                 Ok(Spoke::Client(Err(error))) => return Err(silent(&error.to_string())),
+                // Half a TLS record header: whoever trickles it shall not slip by unread.
+                Err(Interrupt::Expired) if client.unread.bytes().starts_with(&[TLS_HANDSHAKE]) => {
+                    return Ok(Opening::Tls);
+                }
                 Err(Interrupt::Expired) if has_begun => return Ok(Opening::Other),
                 Err(_) => return Err(silent("said nothing")),
             }
@@ -140,7 +146,7 @@ impl Connect<'_> {
         client: Leg,
         dialled: Option<Leg>,
         origin: Origin,
-    ) -> Result<(), Error> {
+    ) -> Result<Role, Error> {
         let Stream::Clear(tcp) = client.stream else {
             return Err(silent("TLS inside TLS"));
         };
@@ -151,25 +157,34 @@ impl Connect<'_> {
             let hello = Hello::read(tcp, unread.take(), &self.core.buffers).await?;
             asked = hello.server_name();
             let name = asked.as_deref().unwrap_or(&origin.host);
+            if self.is_refused(name, &origin) {
+                return Ok(None);
+            }
             let Some(config) = self.core.server_tls(name) else { return Ok(None) };
             hello.accept(config).await.map(Some)
         };
         let stream = match self.deadline.within(wait, handshake).await {
             Ok(Ok(Some(stream))) => stream,
-            Ok(Ok(None)) => return Err(silent("no certificate could be made")),
+            Ok(Ok(None)) => return Err(silent("the server name is refused")),
             Ok(Err(error)) => return Err(self.rejected(&origin, &error)),
             Err(_) => return Err(silent("the handshake did not end in time")),
         };
         self.core.counters.client_handshakes.add(1);
         let name = asked.as_deref().unwrap_or(&origin.host);
-        if name != origin.host {
-            log::info!("{} ▶ {}: TLS asks for {name}", self.source, origin.dest);
-        }
         let origin = Rc::new(origin.encrypted(name));
         let spare = dialled.and_then(into_spare);
         let route = Route::Fixed { origin, protocol: Protocol::Https, spare };
         let client = Leg::new(stream, &self.core.buffers);
-        Box::pin(Requests::new(self.core, self.deadline, self.source, route).serve(client)).await
+        Ok(Role::Requests(client, route))
+    }
+
+    /// Whether a server name other than the CONNECT host's is refused. An address says nothing of a name.
+    fn is_refused(&self, name: &str, origin: &Origin) -> bool {
+        if name == origin.host.trim_end_matches('.') || origin.host.parse::<IpAddr>().is_ok() {
+            return false;
+        }
+        log::warn!("{} ▶ {}: TLS asks for {name}", self.source, origin.dest);
+        self.core.config.http.host_mismatch == HostMismatch::Refuse
     }
 
     /// What a client's failed handshake means; a leaf it does not trust is reported once a host.
@@ -186,17 +201,10 @@ impl Connect<'_> {
         Error::silent(Side::Client, Stage::ClientTls, format!("{}: {error}", origin.dest))
     }
 
-    async fn blind(
-        &self,
-        client: Leg,
-        upstream: Leg,
-        origin: &Origin,
-        reason: &str,
-    ) -> Result<(), Error> {
+    fn blind(&self, client: Leg, upstream: Leg, origin: &Origin, reason: &str) -> Role {
         self.core.counters.tunnels.add(1);
         log::info!("{} ▶ {}: tunnel, unread ({reason})", self.source, origin.dest);
-        let tunnel = Tunnel { core: self.core, deadline: self.deadline };
-        tunnel.relay(client, upstream, None).await
+        Role::Tunnel(Box::new(Tunnelled { client, upstream, content: Content::Unread }))
     }
 
     fn sight(&self, origin: &Origin, protocol: Protocol) -> Sight {

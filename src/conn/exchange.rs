@@ -17,11 +17,12 @@ use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::{Body, Piece};
 use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan, plan_response};
-use crate::http::head::{HeadLimits, Method, Version, parse_response};
+use crate::http::head::{HeadLimits, Method, ResponseHead, Version, parse_request, parse_response};
 use crate::http::reply::Cause;
 use crate::http::rewrite::{ClientSide, write_response};
 use crate::http::search::HeadSearch;
-use crate::limits::{FIRST_WRITE_BYTES, HALF_CLOSE_GRACE_MS};
+use crate::http::websocket::{Agreement, agreement};
+use crate::limits::{FIRST_WRITE_BYTES, HALF_CLOSE_GRACE_MS, KEEP_ALIVE_MARGIN_SECS};
 use crate::tls::stream::Stream;
 
 /// A request, decided: what goes upstream and what to expect.
@@ -40,9 +41,10 @@ pub struct Request<'a> {
 #[derive(Debug)]
 pub enum Outcome {
     /// The response went out whole.
-    Done { keep_client: bool, keep_upstream: bool },
-    /// 101: from now on both connections carry another protocol.
-    Upgraded,
+    /// The upstream connection may wait for so long for another request, if at all.
+    Done { keep_client: bool, keep_upstream: Option<Duration> },
+    /// 101: from now on both connections carry another protocol, WebSocket if there is an agreement.
+    Upgraded(Option<Agreement>),
     /// The upstream connection closed without a byte of an answer.
     Unanswered(Error),
     /// The client can still be told.
@@ -230,7 +232,7 @@ impl Exchange<'_> {
                 }
                 ResponseKind::SwitchingProtocols if self.request.plan.upgrade => {
                     return match client.write_all(&out.bytes).await {
-                        Ok(()) => Outcome::Upgraded,
+                        Ok(()) => Outcome::Upgraded(received.websocket),
                         Err(error) => Outcome::Cut(client_write(error)),
                     };
                 }
@@ -304,11 +306,23 @@ impl Exchange<'_> {
         let received = Received {
             kind: plan.kind,
             keep_client: side.persistent,
-            keep_upstream: plan.persistent,
+            keep_upstream: plan.persistent.then(|| idle_wait(plan.keep_alive_secs)),
             dechunk: side.dechunk,
             body: plan.body,
+            websocket: match plan.kind {
+                ResponseKind::SwitchingProtocols => self.agreement(&head),
+                ResponseKind::Interim | ResponseKind::Final => None,
+            },
         };
         Ok(Some((received, len)))
+    }
+
+    /// What a 101 agreed on, by the request's head as it went upstream.
+    fn agreement(&self, response: &ResponseHead<'_>) -> Option<Agreement> {
+        let sent = self.request.head;
+        let limits = HeadLimits { max_bytes: sent.len() + 1, max_headers: sent.len() };
+        let request = parse_request(sent, &limits).ok().flatten()?;
+        agreement(&request, response)
     }
 
     fn client_side(&self, plan: &ResponsePlan) -> ClientSide {
@@ -376,7 +390,7 @@ impl Exchange<'_> {
         let request_sent = progress.request_sent.get();
         Outcome::Done {
             keep_client: keep.client && request_sent && !progress.half_closed.get(),
-            keep_upstream: keep.upstream && request_sent,
+            keep_upstream: keep.upstream.filter(|_| request_sent),
         }
     }
 }
@@ -386,14 +400,22 @@ struct Received {
     kind: ResponseKind,
     body: BodyKind,
     keep_client: bool,
-    keep_upstream: bool,
+    keep_upstream: Option<Duration>,
     dechunk: bool,
+    websocket: Option<Agreement>,
 }
 
 /// What may be used again.
 struct Keep {
     client: bool,
-    upstream: bool,
+    upstream: Option<Duration>,
+}
+
+/// How long a connection may wait for its next request, by what the origin says of its own patience.
+fn idle_wait(keep_alive_secs: Option<u64>) -> Duration {
+    keep_alive_secs.map_or(Duration::MAX, |seconds| {
+        Duration::from_secs(seconds.saturating_sub(KEEP_ALIVE_MARGIN_SECS))
+    })
 }
 
 /// Judges and scans what was read of a request's body; returns how much belongs to it.
@@ -450,7 +472,7 @@ impl Received {
     fn keep(&self, unread: &Unread, until_close: bool) -> Keep {
         Keep {
             client: self.keep_client,
-            upstream: self.keep_upstream && !until_close && unread.is_empty(),
+            upstream: self.keep_upstream.filter(|_| !until_close && unread.is_empty()),
         }
     }
 }

@@ -88,8 +88,13 @@ impl<'a> Inspector<'a> {
 
     /// The next bytes: `range` of those not taken from `chunk` yet.
     pub fn feed(&mut self, chunk: &Chunk, range: Range<usize>) {
-        let len = range.len() as u64;
         let (backing, range) = chunk.backing(range);
+        self.feed_backed(backing, range);
+    }
+
+    /// The next bytes: `range` of a buffer with room to read behind it.
+    pub fn feed_backed(&mut self, backing: &[u8], range: Range<usize>) {
+        let len = range.len() as u64;
         let Some(bytes) = Padded::new(backing, range) else {
             self.core.counters.bytes_unscanned.add(len);
             return;
@@ -101,7 +106,12 @@ impl<'a> Inspector<'a> {
 
     /// The end of the body: what only the end decides is reported.
     pub fn finish(mut self) {
-        let Inspector { core, sight, direction, ref mut stream } = self;
-        stream.finish(&mut Reporting { core, sight, direction });
+        self.finish_unit();
+    }
+
+    /// The end of one of several units: the next byte is the first of another.
+    pub fn finish_unit(&mut self) {
+        let Inspector { core, sight, direction, stream } = self;
+        stream.finish(&mut Reporting { core, sight, direction: *direction });
     }
 }

@@ -2,7 +2,7 @@
 //! branch between stages and every timeout is here; what a byte means is decided elsewhere.
 //!
 //! `serve` ▶ `requests` (one head after the other) ▶ `exchange` (one request and its response) or `connect`
-//! (what a tunnel carries) ▶ `tunnel` (bytes both ways).
+//! (what a tunnel carries) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them).
 
 pub mod answer;
 pub mod connect;
@@ -13,15 +13,19 @@ pub mod inspect;
 pub mod requests;
 pub mod tunnel;
 pub mod upstream;
+pub mod websocket;
 
 use std::rc::Rc;
 
+use self::connect::Connect;
 use self::core::Core;
 use self::requests::{Requests, Route};
+use self::tunnel::{Tunnel, Tunnelled};
 use crate::finding::Protocol;
 use crate::forward::leg::Leg;
 use crate::forward::origin::Origin;
 use crate::forward::tcp::Tcp;
+use crate::http::target::Authority;
 use crate::tls::stream::Stream;
 
 /// What we call ourselves in `Via` (RFC 9110 §7.6.3), where that is switched on.
@@ -36,20 +40,72 @@ pub enum Door {
     Gateway,
 }
 
+/// What a connection is for the time being. Each role ends by naming the next; what it held is given back
+/// first, so that a connection costs no more than its present role.
+pub enum Role {
+    /// HTTP, one request after the other.
+    Requests(Leg, Route),
+    /// A tunnel that was asked for.
+    Connect(Leg, Authority),
+    /// Bytes both ways.
+    Tunnel(Box<Tunnelled>),
+    /// Over, in order.
+    Ended,
+}
+
 /// Serves one client to the end of its connection. What went wrong is logged here, once.
 pub async fn serve(core: Rc<Core>, tcp: Tcp, door: Door) {
     let source = tcp.peer().ip().to_canonical();
     let deadline = core.deadlines.register();
-    let route = match door {
+    let client = Leg::new(Stream::Clear(tcp), &core.buffers);
+    let mut role = Role::Requests(client, route_of(&core, door));
+    loop {
+        let next = match role {
+            Role::Requests(client, route) => {
+                Box::pin(Requests::new(&core, &deadline, source, route).serve(client)).await
+            }
+            Role::Connect(client, authority) => {
+                let connect = Connect { core: &core, deadline: &deadline, source, authority };
+                Box::pin(connect.run(client)).await
+            }
+            Role::Tunnel(tunnelled) => {
+                let tunnel = Tunnel { core: &core, deadline: &deadline };
+                Box::pin(tunnel.relay(*tunnelled)).await.map(|()| Role::Ended)
+            }
+            Role::Ended => return,
+        };
+        role = match next {
+            Ok(next) => next,
+            Err(error) => return log::debug!("{source}: {error}"),
+        };
+    }
+}
+
+fn route_of(core: &Core, door: Door) -> Route {
+    match door {
         Door::Proxy => Route::Proxy,
         Door::Gateway => {
             let target = core.config.listen.gateway_target;
             let origin = Rc::new(Origin::clear(&target.ip().to_string(), target.port()));
             Route::Fixed { origin, protocol: Protocol::Gateway, spare: None }
         }
-    };
-    let client = Leg::new(Stream::Clear(tcp), &core.buffers);
-    if let Err(error) = Requests::new(&core, &deadline, source, route).serve(client).await {
-        log::debug!("{source}: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_output<A, B, C, F>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        let task = size_of_output(serve);
+        let idle =
+            size_of_output(|requests: Requests<'static>, client, _: ()| requests.serve(client));
+        let size = task + idle;
+        assert!(size <= crate::limits::CONNECTION_TASK_MAX_BYTES, "{task} + {idle} bytes");
     }
 }

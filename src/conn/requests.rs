@@ -1,6 +1,7 @@
 //! The requests of one client connection, one after the other: read a head, decide, find a connection to the
 //! origin, run the exchange, and again.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -11,9 +12,12 @@ use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::exchange::{Exchange, Outcome, Request};
 use super::inspect::{Sight, scan_head};
-use super::{answer, connect, tunnel, upstream};
+use super::tunnel::{Content, Tunnelled};
+use super::{Role, answer, upstream};
+use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
 use crate::finding::{Direction, Protocol};
+use crate::forward::buffer::Scratch;
 use crate::forward::leg::Leg;
 use crate::forward::origin::{Origin, Way};
 use crate::forward::tcp::Tcp;
@@ -44,6 +48,8 @@ pub struct Requests<'a> {
     pub source: IpAddr,
     pub route: Route,
     served: u64,
+    /// A Host field that names somebody else is logged once a connection.
+    mismatch_told: Cell<bool>,
 }
 
 /// What a request's head decided.
@@ -55,6 +61,8 @@ struct Admitted {
     plan: RequestPlan,
     sight: Sight,
     destination: Destination,
+    /// The head as it goes upstream.
+    forwarded: Scratch,
 }
 
 enum Destination {
@@ -92,59 +100,53 @@ impl<'a> Requests<'a> {
         source: IpAddr,
         route: Route,
     ) -> Requests<'a> {
-        Requests { core, deadline, source, route, served: 0 }
+        Requests { core, deadline, source, route, served: 0, mismatch_told: Cell::new(false) }
     }
 
     /// Serves until the connection ends, or becomes a tunnel.
-    pub async fn serve(mut self, mut client: Leg) -> Result<(), Error> {
-        let mut out = self.core.scratch.lend();
+    pub async fn serve(mut self, mut client: Leg) -> Result<Role, Error> {
         loop {
-            out.bytes.clear();
-            let admitted = match self.next_request(&mut client, &mut out.bytes).await {
+            let admitted = match self.next_request(&mut client).await {
                 Awaited::Admitted(admitted) => admitted,
                 Awaited::End => {
                     client.stream.finish().await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
                 Awaited::Refused(error) => {
                     self.core.counters.requests_refused.add(1);
                     log::info!("{}: refused: {error}", self.source);
                     answer::send(&client.stream, self.deadline, &error, false).await;
                     answer::linger(client, self.deadline).await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
             };
             self.served += 1;
             self.core.counters.requests.add(1);
             client.unread.consume(admitted.len);
             if let Destination::Tunnel(authority) = admitted.destination {
-                drop(out);
-                let Requests { core, deadline, source, .. } = self;
-                let connect = connect::Connect { core, deadline, source, authority };
-                return connect.run(client).await;
+                return Ok(Role::Connect(client, authority));
             }
-            match self.answer(&mut client, *admitted, &out.bytes).await? {
+            // Boxed, so that a connection that waits for its next request is small.
+            match Box::pin(self.answer(&mut client, *admitted)).await? {
                 Answered::Next(Next::Request) => {}
                 Answered::Next(Next::Close) => {
                     client.stream.finish().await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
                 Answered::Next(Next::Linger) => {
                     answer::linger(client, self.deadline).await;
-                    return Ok(());
+                    return Ok(Role::Ended);
                 }
                 Answered::Upgraded(upgraded) => {
-                    let (upstream, sight) = *upgraded;
-                    drop(out);
-                    let tunnel = tunnel::Tunnel { core: self.core, deadline: self.deadline };
-                    return tunnel.relay(client, upstream, Some(&sight)).await;
+                    let (upstream, content) = *upgraded;
+                    return Ok(Role::Tunnel(Box::new(Tunnelled { client, upstream, content })));
                 }
             }
         }
     }
 
     /// Waits for a whole head: patiently for its first byte, with one deadline for the rest.
-    async fn next_request(&mut self, client: &mut Leg, out: &mut Vec<u8>) -> Awaited {
+    async fn next_request(&mut self, client: &mut Leg) -> Awaited {
         let http = &self.core.config.http;
         let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
         let mut search = HeadSearch::request(limits);
@@ -152,7 +154,7 @@ impl<'a> Requests<'a> {
         loop {
             let found = search.find(client.unread.bytes());
             let admitted = match found {
-                Ok(Some(_)) => self.admit(client, &limits, out),
+                Ok(Some(_)) => self.admit(client, &limits),
                 Ok(None) => Ok(None),
                 Err(error) => Err(error),
             };
@@ -185,14 +187,8 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// Decides about the head at the front of what was read; None while it is not there whole. The head as it
-    /// goes upstream is left in `out`.
-    fn admit(
-        &self,
-        client: &Leg,
-        limits: &HeadLimits,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Admitted>, HeadError> {
+    /// Decides about the head at the front of what was read; None while it is not there whole.
+    fn admit(&self, client: &Leg, limits: &HeadLimits) -> Result<Option<Admitted>, HeadError> {
         let Some(chunk) = client.unread.chunk() else { return Ok(None) };
         let Some(head) = parse_request(chunk.bytes(), limits)? else { return Ok(None) };
         let target = parse_target(head.method, head.target)?;
@@ -201,7 +197,8 @@ impl<'a> Requests<'a> {
         let sight =
             Sight { protocol, source: self.source, dest: std::sync::Arc::clone(&origin.dest) };
         scan_head(self.core, &sight, Direction::Outbound, chunk, head.len);
-        let destination = self.decide(&head, target, &plan, origin, out);
+        let mut forwarded = self.core.scratch.lend();
+        let destination = self.decide(&head, target, &plan, origin, &mut forwarded.bytes);
         Ok(Some(Admitted {
             len: head.len,
             method: head.method,
@@ -209,6 +206,7 @@ impl<'a> Requests<'a> {
             plan,
             sight,
             destination,
+            forwarded,
         }))
     }
 
@@ -259,6 +257,12 @@ impl<'a> Requests<'a> {
             }
             _ => {}
         }
+        if !self.may_come_from(head) {
+            return Destination::Refused(foreign_page());
+        }
+        if inside && let Some(error) = self.mismatch(head, &origin) {
+            return Destination::Refused(error);
+        }
         if plan.max_forwards == Some(0) {
             match head.method {
                 Method::Trace => return Destination::Reply(reply::trace(head, true)),
@@ -272,18 +276,49 @@ impl<'a> Requests<'a> {
         let relay = proxy
             .filter(|_| origin.way == Way::Relayed)
             .map(|proxy| Relay { authorization: proxy.authorization.as_deref() });
-        let forwarding = Forwarding { host: &host, default_port, via, relay };
+        let forwarded_for = self.core.config.http.add_forwarded.then_some(self.source);
+        let forwarding = Forwarding { host: &host, default_port, via, forwarded_for, relay };
         write_request(head, &target, plan, &forwarding, out);
         Destination::Origin(origin)
     }
 
+    /// Whether the page that sent a request, if one did, may use the gateway: 127.0.0.1 is within reach of
+    /// every page that a browser on this machine shows.
+    fn may_come_from(&self, head: &RequestHead<'_>) -> bool {
+        if !matches!(self.route, Route::Fixed { protocol: Protocol::Gateway, .. }) {
+            return true;
+        }
+        let allowed = &self.core.config.listen.gateway_allowed_origins;
+        let mut origins = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
+        origins.all(|(_, origin)| allowed.matches(origin))
+    }
+
+    /// Whether the Host field names somebody else than the tunnel's ends do, and that is refused.
+    fn mismatch(&self, head: &RequestHead<'_>, origin: &Origin) -> Option<Error> {
+        let server_name = origin.server_name.as_deref()?;
+        let field = head.get("host")?;
+        let host = host_of(field);
+        let named = [server_name, origin.host.as_str()];
+        if named.iter().any(|name| host.eq_ignore_ascii_case(name.as_bytes())) {
+            return None;
+        }
+        let detail = format!(
+            "Host {} inside a connection to {} ({server_name})",
+            String::from_utf8_lossy(host),
+            origin.dest
+        );
+        if !self.mismatch_told.replace(true) {
+            log::warn!("{}: {detail}", self.source);
+        }
+        let refuses = self.core.config.http.host_mismatch == HostMismatch::Refuse;
+        refuses.then(|| {
+            let (stage, cause) = (Stage::RequestHead, Cause::HttpRequestDenied);
+            Error::answered(Side::Client, stage, 421, cause, detail)
+        })
+    }
+
     /// One admitted request to its end.
-    async fn answer(
-        &mut self,
-        client: &mut Leg,
-        admitted: Admitted,
-        head: &[u8],
-    ) -> Result<Answered, Error> {
+    async fn answer(&mut self, client: &mut Leg, admitted: Admitted) -> Result<Answered, Error> {
         let origin = match &admitted.destination {
             Destination::Origin(origin) => Rc::clone(origin),
             Destination::Reply(bytes) => {
@@ -300,7 +335,7 @@ impl<'a> Requests<'a> {
             method: admitted.method,
             version: admitted.version,
             plan: &admitted.plan,
-            head,
+            head: &admitted.forwarded.bytes,
             may_stay: !self.is_last(),
         };
         let core = Rc::clone(self.core);
@@ -332,13 +367,18 @@ impl<'a> Requests<'a> {
                     upstream.stream.abort();
                     return Err(error);
                 }
-                Outcome::Upgraded => {
-                    return Ok(Answered::Upgraded(Box::new((upstream, admitted.sight))));
+                Outcome::Upgraded(websocket) => {
+                    let content = match websocket {
+                        Some(agreement) => Content::WebSocket(admitted.sight, agreement),
+                        None => Content::Raw(admitted.sight),
+                    };
+                    let upgraded = (upstream, content);
+                    return Ok(Answered::Upgraded(Box::new(upgraded)));
                 }
                 Outcome::Done { keep_client, keep_upstream } => {
-                    if keep_upstream {
+                    if let Some(wait) = keep_upstream {
                         let mut pool = self.core.pool.borrow_mut();
-                        pool.put(&origin, upstream.stream, Instant::now());
+                        pool.put(&origin, upstream.stream, Instant::now(), wait);
                     }
                     let next = if keep_client { Next::Request } else { Next::Linger };
                     return Ok(Answered::Next(next));
@@ -382,7 +422,7 @@ impl<'a> Requests<'a> {
 
 enum Answered {
     Next(Next),
-    Upgraded(Box<(Leg, Sight)>),
+    Upgraded(Box<(Leg, Content)>),
 }
 
 /// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of
@@ -392,9 +432,24 @@ fn may_repeat(admitted: &Admitted) -> bool {
         && matches!(admitted.plan.body, BodyKind::None | BodyKind::Length(0))
 }
 
+/// A Host field's value without its port and the brackets of an IPv6 address.
+fn host_of(field: &[u8]) -> &[u8] {
+    let end = match field.strip_prefix(b"[") {
+        Some(rest) => return rest.split(|byte| *byte == b']').next().unwrap_or(rest),
+        None => field.iter().rposition(|byte| *byte == b':').unwrap_or(field.len()),
+    };
+    field.get(..end).unwrap_or(field)
+}
+
 fn refusal(error: &HeadError) -> Error {
     let cause = Cause::HttpRequestError;
     Error::answered(Side::Client, Stage::RequestHead, error.status, cause, error.reason)
+}
+
+fn foreign_page() -> Error {
+    let cause = Cause::HttpRequestDenied;
+    let detail = "the page that sent this (Origin) is not in gateway_allowed_origins";
+    Error::answered(Side::Client, Stage::RequestHead, 403, cause, detail)
 }
 
 fn unroutable(detail: &str) -> Error {

@@ -9,9 +9,11 @@ use std::task::Poll;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
 use super::inspect::{Inspector, Sight};
+use super::websocket::{Reading, WebSocket};
 use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
+use crate::http::websocket::Agreement;
 use crate::tls::stream::Stream;
 
 /// What a tunnel needs of its connection.
@@ -20,16 +22,57 @@ pub struct Tunnel<'a> {
     pub deadline: &'a Deadline,
 }
 
+/// How what flows is read.
+#[derive(Debug)]
+pub enum Content {
+    /// Not at all: it is only counted.
+    Unread,
+    /// As it is.
+    Raw(Sight),
+    /// By the messages in its frames.
+    WebSocket(Sight, Agreement),
+}
+
+/// Two connections to be joined.
+#[derive(Debug)]
+pub struct Tunnelled {
+    pub client: Leg,
+    pub upstream: Leg,
+    pub content: Content,
+}
+
+/// Who reads one direction.
+enum Watch<'a> {
+    Unread,
+    Raw(Inspector<'a>),
+    WebSocket(Box<Reading<'a>>),
+}
+
 impl Tunnel<'_> {
-    /// Relays until both directions have ended. Without a sight nothing is scanned, and all is counted.
+    /// Relays until both directions have ended.
     pub async fn relay(
         &self,
-        client: Leg,
-        upstream: Leg,
-        sight: Option<&Sight>,
+        Tunnelled { client, upstream, content }: Tunnelled,
     ) -> Result<(), Error> {
+        let socket = match &content {
+            Content::WebSocket(sight, agreement) => {
+                Some(WebSocket::new(self.core, sight, agreement))
+            }
+            Content::Unread | Content::Raw(_) => None,
+        };
+        let watch = |direction| match (&content, &socket) {
+            (Content::WebSocket(..), Some(socket)) => {
+                Watch::WebSocket(Box::new(socket.direction(direction)))
+            }
+            (Content::Raw(sight), _) => Watch::Raw(Inspector::new(self.core, sight, direction)),
+            _ => Watch::Unread,
+        };
+        let (outbound, inbound) = (watch(Direction::Outbound), watch(Direction::Inbound));
         let result = self
-            .both_ways(&client.stream, &upstream.stream, client.unread, upstream.unread, sight)
+            .both_ways(
+                (&client.stream, client.unread, outbound),
+                (&upstream.stream, upstream.unread, inbound),
+            )
             .await;
         if result.is_err() {
             client.stream.abort();
@@ -40,15 +83,9 @@ impl Tunnel<'_> {
 
     async fn both_ways(
         &self,
-        client: &Stream,
-        upstream: &Stream,
-        client_unread: Unread,
-        upstream_unread: Unread,
-        sight: Option<&Sight>,
+        (client, client_unread, outbound): (&Stream, Unread, Watch<'_>),
+        (upstream, upstream_unread, inbound): (&Stream, Unread, Watch<'_>),
     ) -> Result<(), Error> {
-        let inspector = |direction| sight.map(|sight| Inspector::new(self.core, sight, direction));
-        let outbound = inspector(Direction::Outbound);
-        let inbound = inspector(Direction::Inbound);
         let counters = &self.core.counters;
         let out_bytes = Cell::new(0);
         let in_bytes = Cell::new(0);
@@ -70,15 +107,16 @@ impl Tunnel<'_> {
         from: &Stream,
         mut unread: Unread,
         to: &Stream,
-        mut inspector: Option<Inspector<'_>>,
+        mut watch: Watch<'_>,
         total: &Cell<u64>,
     ) -> Result<(), Error> {
         loop {
             if let Some(chunk) = unread.chunk() {
                 let len = chunk.bytes().len();
-                match &mut inspector {
-                    Some(inspector) => inspector.feed(chunk, 0..len),
-                    None => self.core.counters.bytes_unscanned.add(len as u64),
+                match &mut watch {
+                    Watch::Unread => self.core.counters.bytes_unscanned.add(len as u64),
+                    Watch::Raw(inspector) => inspector.feed(chunk, 0..len),
+                    Watch::WebSocket(reading) => reading.feed(chunk).await,
                 }
                 total.set(total.get() + len as u64);
                 to.write_all(chunk.bytes()).await.map_err(tunnel_io)?;
@@ -86,8 +124,10 @@ impl Tunnel<'_> {
                 self.deadline.set(self.core.config.http.tunnel_idle_timeout);
             }
             if unread.fill(from).await.map_err(tunnel_io)? == 0 {
-                if let Some(inspector) = inspector {
-                    inspector.finish();
+                match watch {
+                    Watch::Unread => {}
+                    Watch::Raw(inspector) => inspector.finish(),
+                    Watch::WebSocket(reading) => reading.finish(),
                 }
                 to.finish().await;
                 return Ok(());

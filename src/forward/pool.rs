@@ -21,6 +21,13 @@ pub struct Pool<S = Stream> {
 struct Waiting<S> {
     stream: S,
     since: Instant,
+    wait: Duration,
+}
+
+impl<S> Waiting<S> {
+    fn is_late(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= self.wait
+    }
 }
 
 /// What can tell whether it may carry another request.
@@ -44,10 +51,10 @@ impl<S: Reusable> Pool<S> {
     /// Takes the connection that was used last, if one is still good.
     pub fn take(&mut self, origin: &Origin, context: &mut Context<'_>) -> Option<S> {
         let waiting = self.idle.get_mut(origin)?;
-        while let Some(Waiting { stream, since }) = waiting.pop() {
+        while let Some(one) = waiting.pop() {
             self.count -= 1;
-            if since.elapsed() < self.idle_timeout && stream.is_reusable(context) {
-                return Some(stream);
+            if !one.is_late(Instant::now()) && one.stream.is_reusable(context) {
+                return Some(one.stream);
             }
         }
         None
@@ -58,9 +65,11 @@ impl<S: Reusable> Pool<S> {
         self.idle.get(origin).is_some_and(|waiting| !waiting.is_empty())
     }
 
-    /// Keeps a connection whose last exchange ended in order. Closes it when there is no room.
-    pub fn put(&mut self, origin: &Rc<Origin>, stream: S, now: Instant) {
-        if self.count >= POOL_IDLE_MAX {
+    /// Keeps a connection whose last exchange ended in order, for `wait` or the pool's own time, whichever is
+    /// shorter. Closes it when there is no room.
+    pub fn put(&mut self, origin: &Rc<Origin>, stream: S, now: Instant, wait: Duration) {
+        let wait = wait.min(self.idle_timeout);
+        if self.count >= POOL_IDLE_MAX || wait.is_zero() {
             return;
         }
         let waiting = match self.idle.get_mut(origin) {
@@ -68,17 +77,16 @@ impl<S: Reusable> Pool<S> {
             None => self.idle.entry(Rc::clone(origin)).or_default(),
         };
         if waiting.len() < POOL_IDLE_PER_ORIGIN_MAX {
-            waiting.push(Waiting { stream, since: now });
+            waiting.push(Waiting { stream, since: now, wait });
             self.count += 1;
         }
     }
 
     /// Closes what has waited too long.
     pub fn sweep(&mut self, now: Instant) {
-        let idle_timeout = self.idle_timeout;
         let mut count = 0;
         self.idle.retain(|_, waiting| {
-            waiting.retain(|one| now.saturating_duration_since(one.since) < idle_timeout);
+            waiting.retain(|one| !one.is_late(now));
             count += waiting.len();
             !waiting.is_empty()
         });
@@ -110,8 +118,8 @@ mod tests {
     #[test]
     fn dead_connections_are_passed_over() {
         let (mut pool, origin) = (Pool::new(Duration::from_secs(60)), origin("a"));
-        pool.put(&origin, Fake(true), Instant::now());
-        pool.put(&origin, Fake(false), Instant::now());
+        pool.put(&origin, Fake(true), Instant::now(), Duration::MAX);
+        pool.put(&origin, Fake(false), Instant::now(), Duration::MAX);
         assert!(take(&mut pool, &origin));
         assert!(!take(&mut pool, &origin));
         assert_eq!(pool.count, 0);
@@ -121,7 +129,7 @@ mod tests {
     fn an_origin_keeps_a_bounded_number() {
         let (mut pool, origin) = (Pool::new(Duration::from_secs(60)), origin("a"));
         for _ in 0..=POOL_IDLE_PER_ORIGIN_MAX {
-            pool.put(&origin, Fake(true), Instant::now());
+            pool.put(&origin, Fake(true), Instant::now(), Duration::MAX);
         }
         assert_eq!(pool.count, POOL_IDLE_PER_ORIGIN_MAX);
     }
@@ -130,7 +138,7 @@ mod tests {
     fn all_origins_together_keep_a_bounded_number() {
         let mut pool = Pool::new(Duration::from_secs(60));
         for n in 0..=POOL_IDLE_MAX {
-            pool.put(&origin(&n.to_string()), Fake(true), Instant::now());
+            pool.put(&origin(&n.to_string()), Fake(true), Instant::now(), Duration::MAX);
         }
         assert_eq!(pool.count, POOL_IDLE_MAX);
     }
@@ -139,10 +147,27 @@ mod tests {
     fn what_waited_too_long_is_closed() {
         let (mut pool, origin) = (Pool::new(Duration::from_secs(60)), origin("a"));
         let now = Instant::now();
-        pool.put(&origin, Fake(true), now);
+        pool.put(&origin, Fake(true), now, Duration::MAX);
         pool.sweep(now + Duration::from_secs(59));
         assert!(pool.has(&origin));
         pool.sweep(now + Duration::from_secs(60));
         assert!(!pool.has(&origin) && pool.idle.is_empty() && pool.count == 0);
+    }
+
+    #[test]
+    fn an_origin_that_waits_less_is_not_tried_later() {
+        let (mut pool, origin) = (Pool::new(Duration::from_secs(60)), origin("a"));
+        let now = Instant::now();
+        pool.put(&origin, Fake(true), now, Duration::ZERO);
+        assert!(!pool.has(&origin));
+        pool.put(&origin, Fake(true), now, Duration::from_secs(4));
+        pool.sweep(now + Duration::from_secs(3));
+        assert!(pool.has(&origin));
+        pool.sweep(now + Duration::from_secs(4));
+        assert!(!pool.has(&origin) && pool.count == 0);
+        if let Some(earlier) = now.checked_sub(Duration::from_secs(5)) {
+            pool.put(&origin, Fake(true), earlier, Duration::from_secs(4));
+            assert!(!take(&mut pool, &origin));
+        }
     }
 }

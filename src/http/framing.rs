@@ -56,6 +56,9 @@ pub struct ResponsePlan {
     pub body: BodyKind,
     /// Whether the connection to upstream may be used again.
     pub persistent: bool,
+    /// After how many idle seconds the origin closes the connection, if it says so
+    /// (`Keep-Alive: timeout=5`, RFC 2068 §19.7.1).
+    pub keep_alive_secs: Option<u64>,
     pub kind: ResponseKind,
     /// What Content-Length says, when it is passed on: it may describe the body that HEAD or 304
     /// leave out.
@@ -101,11 +104,12 @@ impl ConnectionOptions {
     }
 }
 
-/// Content-Length and Transfer-Encoding as they stand.
+/// Content-Length, Transfer-Encoding and Keep-Alive as they stand.
 #[derive(Clone, Copy, Debug, Default)]
 struct FramingFields<'b> {
     content_length: Option<&'b [u8]>,
     transfer_encoding: Option<&'b [u8]>,
+    keep_alive: Option<&'b [u8]>,
     repeated: Option<&'static str>,
 }
 
@@ -122,6 +126,7 @@ impl<'b> FramingFields<'b> {
                     let earlier = framing.transfer_encoding.replace(value);
                     framing.note(earlier, "more than one Transfer-Encoding");
                 }
+                FieldName::KeepAlive => framing.keep_alive = Some(value),
                 _ => {}
             }
         }
@@ -194,6 +199,14 @@ fn parse_length(value: &[u8]) -> Option<u64> {
         return None;
     }
     std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// The `timeout` of a Keep-Alive field; nothing where it is malformed, since it is advice only.
+fn parse_keep_alive(value: &[u8]) -> Option<u64> {
+    list_items(value).find_map(|item| {
+        let (name, seconds) = item.split_at_checked(b"timeout=".len())?;
+        name.eq_ignore_ascii_case(b"timeout=").then(|| parse_length(seconds)).flatten()
+    })
 }
 
 /// Plans a request, or says why its framing is refused.
@@ -270,6 +283,7 @@ pub fn plan_response(
     let bodyless = ResponsePlan {
         body: BodyKind::None,
         persistent,
+        keep_alive_secs: fields.keep_alive.and_then(parse_keep_alive),
         kind,
         content_length: None,
         transfer_encoding: false,

@@ -241,11 +241,12 @@ fn reason_phrase(head: &[u8]) -> &[u8] {
 }
 
 /// RFC 9112 §3.2: exactly one well-formed Host in HTTP/1.1, at most one in HTTP/1.0. It may be
-/// empty, as for a target without authority; whoever routes by it refuses that.
+/// empty, as for a target without authority; whoever routes by it refuses that. CONNECT may lack it:
+/// its target alone says where to, and clients in use (sslyze) send nothing else.
 fn check_host(head: &RequestHead<'_>) -> Result<(), HeadError> {
     let mut hosts = head.fields.values("host");
     match (hosts.next(), hosts.next()) {
-        (None, _) if head.version == Version::Http11 => {
+        (None, _) if head.version == Version::Http11 && head.method != Method::Connect => {
             Err(HeadError::bad_request("no Host in an HTTP/1.1 request"))
         }
         (None, _) | (Some([]), None) => Ok(()),

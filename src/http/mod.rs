@@ -15,6 +15,7 @@
 //!          reply    what we answer ourselves
 //!          chain    what we ask another proxy
 //!          detect   what the first bytes in a tunnel are
+//!          websocket  what the frames behind an upgrade say
 //! ```
 
 /// Which of the next bytes belong to a message, and which of those are data.
@@ -39,6 +40,8 @@ pub mod rewrite;
 pub mod search;
 /// Request targets, authorities and the Host field.
 pub mod target;
+/// WebSocket: what an upgrade agreed on, and the messages in its frames.
+pub mod websocket;
 
 #[cfg(test)]
 mod tests;

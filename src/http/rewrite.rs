@@ -3,6 +3,7 @@
 //! spelled anew, since their odd spellings are where two readers part.
 
 use std::io::Write as _;
+use std::net::IpAddr;
 
 use super::fields::{Field, FieldName, Fields};
 use super::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan};
@@ -18,6 +19,8 @@ pub struct Forwarding<'a> {
     pub default_port: u16,
     /// The name in an added Via field; none: none is added.
     pub via: Option<&'a str>,
+    /// The client's address for an added Forwarded field (RFC 7239); none: none is added.
+    pub forwarded_for: Option<IpAddr>,
     /// Set where the request goes to another proxy.
     pub relay: Option<Relay<'a>>,
 }
@@ -104,6 +107,9 @@ pub fn write_request(
         write_field("Proxy-Authorization", authorization.as_bytes(), out);
     }
     write_via(head.version, forwarding.via, out);
+    if let Some(address) = forwarding.forwarded_for {
+        write_forwarded(address, forwarding.default_port, out);
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -268,6 +274,16 @@ fn write_via(received: Version, via: Option<&str>, out: &mut Vec<u8>) {
         };
         write_field("Via", [protocol.as_bytes(), name.as_bytes()].concat().as_slice(), out);
     }
+}
+
+/// RFC 7239 §4 and §6: an IPv6 address in brackets and quotes.
+fn write_forwarded(address: IpAddr, default_port: u16, out: &mut Vec<u8>) {
+    let proto = if default_port == 443 { "https" } else { "http" };
+    let value = match address {
+        IpAddr::V4(address) => format!("for={address};proto={proto}"),
+        IpAddr::V6(address) => format!("for=\"[{address}]\";proto={proto}"),
+    };
+    write_field("Forwarded", value.as_bytes(), out);
 }
 
 fn write_field(name: &str, value: &[u8], out: &mut Vec<u8>) {

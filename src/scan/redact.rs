@@ -41,11 +41,9 @@ const TOKENS: &str = concat!(
     r")[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]{8,})*",
 );
 
-/// An SSH key in one line; the group is the part that may be shown.
-const SSH_KEY: &str = concat!(
-    r"(?i-u)(ssh-(?:rsa|dss|ed25519)(?:[\t-\r +]|%20|\\[nrt])+[A-Za-z0-9+/=]{0,4})",
-    r"[A-Za-z0-9+/=]+",
-);
+/// An SSH key in one line; the group is what comes before the key itself.
+const SSH_KEY: &str =
+    concat!(r"(?i-u)(ssh-(?:rsa|dss|ed25519)(?:[\t-\r +]|%20|\\[nrt])+)", r"[A-Za-z0-9+/=]+",);
 
 /// An HTTP authentication scheme; the credential follows.
 const SCHEME: &str = r"(?i-u)\b(?:bearer|basic|digest|negotiate|token)(?:[\t +]|%20)+";
@@ -128,7 +126,9 @@ impl Redactor {
         }
         for found in self.ssh_key.captures_iter(text) {
             if let (Some(whole), Some(head)) = (found.get(0), found.get(1)) {
-                let shown = head.len().min(SECRET_HEAD_BYTES).min(whole.len() / 3);
+                // The algorithm is no secret; the key shows as much of its head as other secrets do.
+                let key = whole.len() - head.len();
+                let shown = head.len() + (key / 3).min(4);
                 secrets.push(Secret { start: whole.start(), end: whole.end(), shown });
             }
         }
@@ -351,9 +351,10 @@ fn looks_random(run: &[u8], is_cut: bool) -> bool {
 }
 
 /// Whether the kind of character changes at every fourth place or more: words do so rarely,
-/// base64 at 6 places of 10, hex at 5.
+/// base64 at 6 places of 10, hex at 5. A long run has less of a word, so that every sixth will do.
 fn is_dense(run: &[u8]) -> bool {
-    4 * changes(run) >= run.len()
+    let places = if run.len() >= RUN_BYTES { 6 } else { 4 };
+    places * changes(run) >= run.len()
 }
 
 /// How often lower case, upper case and digits follow each other directly.

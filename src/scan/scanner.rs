@@ -367,11 +367,14 @@ mod tests {
         let mut snippets = Snippets(Vec::new());
         let mut stream = scanner.open();
         let mut buffer = PaddedBuffer::new();
-        stream.feed(buffer.fill(b"a first part; "), &mut snippets);
+        // Longer than a snippet, so that a wrong place shows other text.
+        let first = format!("{}a first part; ", ". ".repeat(SCAN_CARRY_BYTES / 4));
+        stream.feed(buffer.fill(first.as_bytes()), &mut snippets);
         scanner.core.close_engine(stream.engine.take().unwrap());
         stream.feed(buffer.fill(b"cat /etc/shadow now"), &mut snippets);
         stream.finish(&mut snippets);
-        assert_eq!(snippets.0, ["a first part; cat /etc/shadow now"]);
+        assert_eq!(snippets.0.len(), 1);
+        assert!(snippets.0[0].ends_with("a first part; cat /etc/shadow now"), "{:?}", snippets.0);
     }
 
     #[test]

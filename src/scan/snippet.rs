@@ -103,13 +103,12 @@ fn render(text: &[u8], range: Range<usize>, secrets: &[Secret]) -> Vec<char> {
         if secret.start >= range.end {
             break;
         }
-        push_visible(text, at..secret.start, &mut characters);
-        if secret.start >= range.start {
-            let shown = secret.start.saturating_add(secret.shown).min(range.end);
-            push_visible(text, secret.start..shown, &mut characters);
+        let shown = secret.start.saturating_add(secret.shown).clamp(range.start, range.end);
+        push_visible(text, at..shown, &mut characters);
+        at = at.max(secret.end.min(range.end));
+        if shown < at {
+            characters.extend(MASK.chars());
         }
-        characters.extend(MASK.chars());
-        at = at.max(secret.end);
     }
     push_visible(text, at..range.end, &mut characters);
     characters

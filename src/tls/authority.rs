@@ -243,7 +243,7 @@ fn server_config(provider: &Arc<CryptoProvider>) -> Result<ServerConfig, Authori
         .map_err(crypto_error)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
-    config.alpn_protocols = vec![super::ALPN_HTTP_1_1.to_vec()];
+    config.alpn_protocols = vec![super::ALPN_HTTP_1_1.to_vec(), super::ALPN_HTTP_1_0.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 2;
     config.max_early_data_size = 0;

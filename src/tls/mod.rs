@@ -52,5 +52,7 @@ pub type ServerTls = std::sync::Arc<rustls::ServerConfig>;
 /// What makes sessions resumable on any core.
 pub type Ticketer = std::sync::Arc<dyn rustls::server::ProducesTickets>;
 
-/// The one application protocol that both legs speak, as ALPN names it (RFC 7301 §6).
+/// The application protocol that both legs speak, as ALPN names it (RFC 7301 §6).
 const ALPN_HTTP_1_1: &[u8] = b"http/1.1";
+/// What a client offers that speaks nothing newer.
+const ALPN_HTTP_1_0: &[u8] = b"http/1.0";

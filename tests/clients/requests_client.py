@@ -1,20 +1,34 @@
-"""Python requests through the proxy; arguments: a base URL, a text to send."""
-
-import sys
+"""Python requests; arguments: a base URL, a text to send."""
 
 import requests
 
-base, text = sys.argv[1:]
+from transcript import base, done, new_stream, note, piece, pieces, text
+
 with requests.Session() as session:
-    assert session.get(f"{base}/hello").text == "hello"
-    assert session.get(f"{base}/hello").text == "hello"
-    assert session.head(f"{base}/hello").headers["Content-Length"] == "5"
-    assert session.get(f"{base}/redirect").text == "hello"
-    assert session.post(f"{base}/echo", data=text.encode()).text == text
-    large = b"0123456789abcde\n" * 65536
-    assert session.post(f"{base}/echo", data=iter([large, large])).content == large * 2
-    with session.get(f"{base}/events", stream=True) as answer:
-        events = [line for line in answer.iter_lines() if line]
-    assert events == [b"data: 0", b"data: 1", b"data: 2"], events
-    assert session.get(f"{base}/missing").status_code == 404
-print("done")
+
+    def ask(step, method, path, fields=False, **options):
+        answer = session.request(method, base + path, timeout=60, **options)
+        shown = answer.raw.headers.items() if fields else ()
+        note(step, f"{answer.status_code} {answer.reason}", answer.content, shown)
+        return answer
+
+    for _ in range(3):
+        assert ask("hello", "GET", "/hello").text == "hello"
+    assert ask("head", "HEAD", "/hello").headers["Content-Length"] == "5"
+    ask("fields", "GET", "/fields", fields=True)
+    ask("none", "DELETE", "/none")
+    ask("missing", "GET", "/missing?a=%2F&b=c")
+    assert ask("redirect", "GET", "/redirect").text == "hello"
+    assert ask("post", "POST", "/echo", data=text.encode()).text == text
+    assert ask("chunked", "POST", "/echo", data=pieces()).content == piece * 2
+    path, stream = new_stream()
+    with session.get(base + path, stream=True, timeout=60) as answer:
+        for line in answer.iter_lines():
+            if line:
+                note("event", answer.status_code, line)
+                ask("seen", "GET", f"/seen/{stream}/{line.decode().split()[1]}")
+    large = ask("large", "GET", "/large").content
+    assert ask("large put", "PUT", "/echo", data=large).content == large
+    assert ask("chunks", "GET", "/chunks").content == large
+    ask("close", "GET", "/close")
+done()

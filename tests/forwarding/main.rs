@@ -3,11 +3,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chain;
 mod connections;
 mod framing;
 mod gateway;
 mod heads;
 mod limits;
+mod policies;
 mod streaming;
 mod tls;
 mod tunnels;

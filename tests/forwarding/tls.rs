@@ -195,3 +195,13 @@ fn a_client_that_does_not_trust_the_ca_harms_nobody_else() {
     proxy.wait_for_log(&["localhost"]);
     assert_eq!(fetch(&mut proxy.https(&origin.local_dest())), "inside");
 }
+
+#[test]
+fn a_leaf_is_for_the_name_that_the_client_asks_for() {
+    let proxy = Proxy::start(json!({}));
+    let origin = inside();
+    let config = tls::client(&proxy.ca_path());
+    // CONNECT by address, TLS by name: both the leaf and the origin's verification go by the name.
+    let mut client = proxy.tunnel(&origin.dest()).tls_client("localhost", config).unwrap();
+    assert_eq!(fetch(&mut client), "inside");
+}

@@ -241,3 +241,22 @@ fn the_other_side_of_a_tunnel_learns_that_one_side_went_away() {
     client.reset();
     end.recv_timeout(crate::support::DEADLINE).expect("the origin's side ends");
 }
+
+#[test]
+fn a_tls_hello_that_trickles_past_the_detection_is_intercepted_all_the_same() {
+    let proxy = Proxy::start(json!({ "detect_timeout_ms": 50 }));
+    let origin = Origin::raw(|mut connection| while connection.receive().is_ok() {});
+    let mut tunnel = proxy.tunnel(&origin.local_dest());
+    let config = crate::support::tls::client(&proxy.ca_path());
+    let mut client =
+        rustls::ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    tunnel.send(&hello[..1]);
+    // Were this too short, the hello would only arrive before the deadline: the test could not fail falsely.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    tunnel.send(&hello[1..]);
+    let answer = tunnel.receive_exact(3);
+    assert_eq!(answer[..2], [0x16, 0x03], "our own ServerHello");
+    assert_eq!(origin.received(), b"", "nothing went on unread");
+}

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -174,4 +175,32 @@ fn commands_explain_themselves() {
         assert_eq!(outcome.code, Some(2), "{}", outcome.text());
         assert!(!outcome.stderr.is_empty());
     }
+}
+
+#[test]
+fn commands_that_only_look_make_no_directory() {
+    let setup = Setup::new(json!({}));
+    let log_dir = setup.directory().join("never/started");
+    let setup = setup.with(json!({ "log_dir": log_dir }));
+    assert_eq!(setup.run("status", &[]).code, Some(3));
+    assert_eq!(setup.run("stop", &[]).code, Some(0));
+    assert!(threats(&setup, &[]).is_empty());
+    assert!(!log_dir.exists());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_defect() {
+    let setup = Setup::new(json!({}));
+    let lines: String = (1..=2000).map(numbered_line).collect();
+    fs::write(setup.log_dir().join("threats.jsonl"), lines).unwrap();
+    let mut child = setup
+        .command("threats", &["--limit", "2000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let outcome = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&outcome.stderr);
+    assert!(!stderr.contains("panicked"), "{stderr}");
 }

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Barrier};
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
 use crate::support::samples::sample;
 use crate::support::tls::{self, Shown};
 use crate::support::{Connection, Origin, Proxy, Reply, json};
@@ -49,4 +51,26 @@ fn fifty_intercepted_connections_at_once_are_answered() {
     for (number, client) in clients.iter_mut().enumerate() {
         assert_eq!(client.receive_response().text(), format!("/{number}"));
     }
+}
+
+/// How many files the process has open.
+fn open_files(proxy: &Proxy) -> u64 {
+    std::fs::read_dir(format!("/proc/{}/fd", proxy.pid())).unwrap().count() as u64
+}
+
+#[test]
+fn running_out_of_files_is_told_once_and_survived() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    let pid = Pid::from_raw(i32::try_from(proxy.pid()).unwrap());
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit { current: Some(open_files(&proxy) + 8), maximum };
+    let before = prlimit(pid, Resource::Nofile, limit).unwrap();
+    let clients: Vec<Connection> = (0..40).map(|_| proxy.connect()).collect();
+    let line = proxy.wait_for_log(&["ERROR", "accept"]);
+    prlimit(pid, Resource::Nofile, before).unwrap();
+    drop(clients);
+    assert_eq!(proxy.get(&origin.url("/")).text(), "ok");
+    let told = proxy.log().lines().filter(|line| line.contains("accept")).count();
+    assert_eq!(told, 1, "{line}");
 }

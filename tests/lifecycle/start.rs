@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use crate::support::origin::unused_address;
-use crate::support::{Connection, Origin, Proxy, Reply, Setup, json};
+use crate::support::run::wait_child;
+use crate::support::{
+    Connection, DEADLINE, Origin, Proxy, Reply, Setup, json, wait_for, wait_until,
+};
 
 fn pid_file(proxy: &Proxy) -> String {
     fs::read_to_string(proxy.log_dir().join("monitor.pid")).unwrap()
@@ -160,4 +163,37 @@ fn the_listeners_are_on_the_loopback_only() {
     assert!(proxy.address().ip().is_loopback());
     assert!(proxy.gateway_address().ip().is_loopback());
     drop(Connection::open(proxy.address()));
+}
+
+#[test]
+fn of_several_starts_at_once_one_wins() {
+    let setup = Setup::new(json!({}));
+    let start = || {
+        let mut command = setup.command("start", &[]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut racers: Vec<Child> = (0..4).map(|_| start()).collect();
+    let mut refused = Vec::new();
+    wait_until("all but one to give up", || {
+        racers.retain_mut(|racer| match racer.try_wait().unwrap() {
+            Some(status) => {
+                refused.push(status.code());
+                false
+            }
+            None => true,
+        });
+        racers.len() <= 1
+    });
+    let winner = wait_for("the winner", || {
+        let state = fs::read(setup.log_dir().join("monitor.json")).ok()?;
+        serde_json::from_slice::<serde_json::Value>(&state).ok()?["pid"].as_u64()
+    });
+    let ids: Vec<u64> = racers.iter().map(|racer| u64::from(racer.id())).collect();
+    let stopped = setup.run("stop", &[]);
+    for racer in &mut racers {
+        assert!(wait_child(racer, DEADLINE).is_some(), "the winner ends");
+    }
+    assert_eq!(ids, [winner]);
+    assert_eq!(refused, [Some(1); 3]);
+    stopped.expect_success("stop");
 }

@@ -140,11 +140,17 @@ impl Connection {
 
     /// The next request; `None` where the peer ended in between.
     pub fn try_receive_request(&mut self) -> Option<Request> {
-        let raw = match self.try_receive_through(b"\r\n\r\n") {
-            Ok(raw) => raw,
-            Err(_) => return None,
-        };
-        let head = Head::parse(raw);
+        let head = self.try_receive_request_head()?;
+        self.try_receive_request_body(head)
+    }
+
+    /// The head of the next request; `None` where the peer ended before its end.
+    pub fn try_receive_request_head(&mut self) -> Option<Head> {
+        self.try_receive_through(b"\r\n\r\n").ok().map(Head::parse)
+    }
+
+    /// The rest of a request; `None` where the peer ended before its end.
+    pub fn try_receive_request_body(&mut self, head: Head) -> Option<Request> {
         let body = if head.is_chunked() {
             self.receive_chunked()
         } else {

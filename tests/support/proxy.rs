@@ -1,17 +1,18 @@
 //! The running binary: its own directory, free ports, its findings, its logs, its end.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::connection::Connection;
 use super::message::Response;
@@ -114,7 +115,10 @@ impl Setup {
     /// The path of the config file, written now.
     pub fn config_file(&self) -> PathBuf {
         let path = self.directory.path().join("config.json");
-        fs::write(&path, serde_json::to_vec_pretty(&self.config).unwrap()).unwrap();
+        // Another process may be reading it: it is there whole, or not yet.
+        let mut written = NamedTempFile::new_in(self.directory.path()).unwrap();
+        written.write_all(&serde_json::to_vec_pretty(&self.config).unwrap()).unwrap();
+        written.persist(&path).unwrap();
         path
     }
 
@@ -175,6 +179,7 @@ impl Setup {
             proxy: listener("proxy"),
             gateway: listener("gateway"),
             client_tls: OnceLock::new(),
+            markers: Mutex::new(Vec::new()),
             setup: self,
         }
     }
@@ -198,6 +203,8 @@ pub struct Proxy {
     proxy: Option<SocketAddr>,
     gateway: Option<SocketAddr>,
     client_tls: OnceLock<Arc<rustls::ClientConfig>>,
+    /// Where markers went so far.
+    markers: Mutex<Vec<String>>,
     pub setup: Setup,
 }
 
@@ -280,7 +287,9 @@ impl Proxy {
         let url = origin.url("/etc/shadow");
         assert_eq!(self.get(&url).status(), 200, "the marker's answer");
         self.wait_for_finding(|finding| finding.dest == origin.dest());
-        self.findings().into_iter().filter(|finding| finding.dest != origin.dest()).collect()
+        let mut markers = self.markers.lock().unwrap();
+        markers.push(origin.dest());
+        self.findings().into_iter().filter(|finding| !markers.contains(&finding.dest)).collect()
     }
 
     /// A clear connection to the proxy.

@@ -136,6 +136,27 @@ fn upstream_connections_are_used_again_or_not() {
 }
 
 #[test]
+fn an_origin_says_how_long_it_waits() {
+    let table = [
+        ("", None),
+        ("Keep-Alive: timeout=5\r\n", Some(5)),
+        ("keep-alive: max=100, Timeout=75\r\n", Some(75)),
+        ("Keep-Alive: timeout=0\r\n", Some(0)),
+        ("Keep-Alive: timeout\r\n", None),
+        ("Keep-Alive: timeout=\r\n", None),
+        ("Keep-Alive: timeout=-1\r\n", None),
+        ("Keep-Alive: timeout=5s\r\n", None),
+        ("Keep-Alive: 300\r\n", None),
+    ];
+    for (fields, seconds) in table {
+        let fields = format!("{fields}Content-Length: 0\r\n");
+        let plan = response(Method::Get, "HTTP/1.1", 200, &fields);
+        assert_eq!(plan.keep_alive_secs, seconds, "{fields}");
+        assert!(plan.persistent, "{fields}");
+    }
+}
+
+#[test]
 fn kinds_of_response() {
     let kind = |status| response(Method::Get, "HTTP/1.1", status, "").kind;
     assert_eq!(kind(100), ResponseKind::Interim);

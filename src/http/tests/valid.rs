@@ -16,6 +16,7 @@ fn odd_requests_get_through() {
         ("absolute with an empty port", b"GET http://a.test:/ HTTP/1.1\r\nHost: a.test\r\n\r\n"),
         ("CONNECT", b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n"),
         ("CONNECT to IPv6", b"CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n\r\n"),
+        ("CONNECT without Host", b"CONNECT a.test:443 HTTP/1.1\r\n\r\n"),
         ("CONNECT with length 0", b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"),
         ("OPTIONS *", b"OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n"),
         ("unknown method", b"M-SEARCH / HTTP/1.1\r\nHost: a.test\r\n\r\n"),

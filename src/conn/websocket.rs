@@ -1,0 +1,161 @@
+//! A WebSocket beside its tunnel: reads the frames that pass, scans each message as one unit, and says once
+//! when it cannot read on. Never holds a byte back: the tunnel relays whatever is found out here.
+
+use std::cell::Cell;
+
+use super::core::Core;
+use super::inspect::{Inspector, Sight};
+use crate::finding::Direction;
+use crate::forward::buffer::Chunk;
+use crate::http::websocket::{
+    Agreement, Compression, Event, Extensions, Reader, Sender, Undecodable, Unit,
+};
+use crate::limits::{SCAN_PADDING_BYTES, WEBSOCKET_TURN_BYTES, WEBSOCKET_WORK_BYTES};
+
+/// One WebSocket, both directions.
+pub struct WebSocket<'a> {
+    core: &'a Core,
+    sight: &'a Sight,
+    readable: Readable,
+    /// Whether it was said that something goes unread.
+    is_reported: Cell<bool>,
+}
+
+/// What was agreed on, as far as it can be read.
+#[derive(Clone, Copy)]
+enum Readable {
+    Plain,
+    Compressed(Compression),
+    Not,
+}
+
+impl<'a> WebSocket<'a> {
+    /// As it was agreed on.
+    pub fn new(core: &'a Core, sight: &'a Sight, agreement: &Agreement) -> WebSocket<'a> {
+        core.counters.websockets.add(1);
+        if !agreement.is_proven {
+            log::warn!("{}: Sec-WebSocket-Accept does not fit the client's key", sight.dest);
+        }
+        let readable = match agreement.extensions {
+            Extensions::None => Readable::Plain,
+            Extensions::Deflate(compression) => Readable::Compressed(compression),
+            Extensions::Unreadable(reason) => {
+                log::warn!("{}: a WebSocket goes on unread: {reason}", sight.dest);
+                core.counters.websockets_unread.add(2);
+                Readable::Not
+            }
+        };
+        WebSocket { core, sight, readable, is_reported: Cell::new(false) }
+    }
+
+    /// The reading of one direction.
+    pub fn direction(&self, direction: Direction) -> Reading<'_> {
+        let sender = match direction {
+            Direction::Outbound => Sender::Client,
+            Direction::Inbound => Sender::Server,
+        };
+        let reader = match &self.readable {
+            Readable::Plain => Some(Reader::new(sender, None)),
+            Readable::Compressed(compression) => Some(Reader::new(sender, Some(compression))),
+            Readable::Not => None,
+        };
+        let inspector = || Inspector::new(self.core, self.sight, direction);
+        Reading { socket: self, direction, reader, messages: inspector(), controls: inspector() }
+    }
+}
+
+/// One direction of a WebSocket.
+pub struct Reading<'a> {
+    socket: &'a WebSocket<'a>,
+    direction: Direction,
+    /// None once nothing can be read any more.
+    reader: Option<Reader>,
+    messages: Inspector<'a>,
+    controls: Inspector<'a>,
+}
+
+impl<'a> Reading<'a> {
+    /// Reads the bytes of `chunk`. Others get their turn where few bytes inflate to many.
+    pub async fn feed(&mut self, chunk: &Chunk) {
+        let bytes = chunk.bytes();
+        if self.reader.is_none() {
+            self.socket.core.counters.bytes_unscanned.add(bytes.len() as u64);
+            return;
+        }
+        let mut work = self.socket.core.scratch.lend();
+        // What is only unmasked does not grow.
+        let room_len = match self.socket.readable {
+            Readable::Compressed(_) => WEBSOCKET_WORK_BYTES,
+            Readable::Plain | Readable::Not => bytes.len().clamp(1, WEBSOCKET_WORK_BYTES),
+        };
+        work.bytes.resize(room_len + SCAN_PADDING_BYTES, 0);
+        let (mut at, mut turn) = (0, 0);
+        while let Some(reader) = &mut self.reader {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let room = work.bytes.get_mut(..room_len).unwrap_or_default();
+            let step = match reader.step(rest, room) {
+                Ok(step) => step,
+                Err(invalid) => {
+                    self.reader = None;
+                    self.socket.core.counters.websockets_unread.add(1);
+                    self.report(&invalid);
+                    break;
+                }
+            };
+            match step.event {
+                Event::Idle => return,
+                Event::InPlace(unit, range) => {
+                    self.inspector(unit).feed(chunk, at + range.start..at + range.end);
+                }
+                Event::Worked(unit, len) => {
+                    self.inspector(unit).feed_backed(&work.bytes, 0..len);
+                    turn += len;
+                }
+                Event::Unreadable(len, reason) => self.unreadable(len, reason),
+                Event::End(unit) => self.inspector(unit).finish_unit(),
+            }
+            at += step.taken;
+            if turn >= WEBSOCKET_TURN_BYTES {
+                turn = 0;
+                glommio::executor().yield_if_needed().await;
+            }
+        }
+        let unread = bytes.len().saturating_sub(at);
+        self.socket.core.counters.bytes_unscanned.add(unread as u64);
+    }
+
+    /// The direction's end: what only the end decides is reported.
+    pub fn finish(self) {
+        self.messages.finish();
+        self.controls.finish();
+    }
+
+    fn inspector(&mut self, unit: Unit) -> &mut Inspector<'a> {
+        match unit {
+            Unit::Message => &mut self.messages,
+            Unit::Control => &mut self.controls,
+        }
+    }
+
+    fn unreadable(&self, len: usize, reason: Option<Undecodable>) {
+        let counters = &self.socket.core.counters;
+        counters.bytes_unscanned.add(len as u64);
+        if let Some(reason) = reason {
+            counters.websocket_messages_unread.add(1);
+            self.report(&reason);
+        }
+    }
+
+    /// Logs the first thing of a connection that goes unread; the counters tell of the others.
+    fn report(&self, reason: &dyn std::fmt::Display) {
+        if self.socket.is_reported.replace(true) {
+            return;
+        }
+        let sender = match self.direction {
+            Direction::Outbound => "client",
+            Direction::Inbound => "server",
+        };
+        let dest = &self.socket.sight.dest;
+        log::warn!("{dest}: WebSocket bytes of the {sender} go on unread: {reason}");
+    }
+}

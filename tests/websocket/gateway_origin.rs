@@ -1,0 +1,87 @@
+//! Pages in a browser can reach 127.0.0.1: the gateway lets only those of `gateway_allowed_origins` in.
+
+use serde_json::{Value, json};
+
+use crate::support::{Origin, Proxy, Reply, Response};
+
+fn ask(proxy: &Proxy, fields: &str) -> Response {
+    let mut client = proxy.connect_gateway();
+    client.send(format!("GET /api HTTP/1.1\r\nHost: 127.0.0.1\r\n{fields}\r\n"));
+    client.receive_response()
+}
+
+fn gateway(allowed: Value) -> (Origin, Proxy) {
+    let origin = Origin::http(|_| Reply::ok("from the gateway"));
+    let proxy = Proxy::start(json!({
+        "gateway_target_port": origin.address.port(),
+        "gateway_allowed_origins": allowed,
+    }));
+    (origin, proxy)
+}
+
+#[test]
+fn by_default_pages_of_this_machine_and_requests_of_no_page_pass() {
+    let (origin, proxy) = gateway(Value::Null);
+    let allowed = [
+        "",
+        "Origin: http://localhost\r\n",
+        "Origin: https://localhost:3000\r\n",
+        "ORIGIN: http://127.0.0.1:18790\r\n",
+        "Origin: http://[::1]:8080\r\n",
+    ];
+    for fields in allowed {
+        assert_eq!(ask(&proxy, fields).text(), "from the gateway", "{fields}");
+    }
+    assert_eq!(origin.requests().len(), allowed.len());
+}
+
+#[test]
+fn other_pages_are_refused_and_nothing_reaches_the_gateway() {
+    let (origin, proxy) = gateway(Value::Null);
+    let websocket = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for fields in [
+        "Origin: https://evil.example\r\n",
+        "origin: http://localhost.evil.example\r\n",
+        "Origin: null\r\n",
+        "Origin:\r\n",
+        "Origin: http://localhost\r\nOrigin: https://evil.example\r\n",
+        &format!("Origin: https://evil.example\r\n{websocket}"),
+    ] {
+        let response = ask(&proxy, fields);
+        assert_eq!(response.status(), 403, "{fields}");
+        assert_eq!(response.json()["error"], "http_request_denied", "{fields}");
+        let status = response.header("proxy-status").unwrap();
+        assert!(status.contains("error=http_request_denied"), "{status}");
+    }
+    assert_eq!(origin.connections(), 0);
+    proxy.wait_for_log(&["gateway_allowed_origins", "Origin"]);
+}
+
+#[test]
+fn what_is_configured_replaces_the_default() {
+    let (origin, proxy) = gateway(json!(["https://app.example", "https://*.lab.example:*"]));
+    for (asked, status) in [
+        ("https://app.example", 200),
+        ("https://x.lab.example:8443", 200),
+        ("http://app.example", 403),
+        ("https://x.lab.example", 403),
+        ("http://localhost", 403),
+    ] {
+        assert_eq!(ask(&proxy, &format!("Origin: {asked}\r\n")).status(), status, "{asked}");
+    }
+    assert_eq!(ask(&proxy, "").status(), 200);
+    assert_eq!(origin.requests().len(), 3);
+}
+
+#[test]
+fn the_forward_proxy_does_not_look_at_origins() {
+    let (_gateway, proxy) = gateway(Value::Null);
+    let origin = Origin::http(|_| Reply::ok("elsewhere"));
+    let url = origin.url("/");
+    let dest = origin.dest();
+    let response = proxy.exchange(format!(
+        "GET {url} HTTP/1.1\r\nHost: {dest}\r\nOrigin: https://evil.example\r\n\r\n"
+    ));
+    assert_eq!(response.text(), "elsewhere");
+}
