@@ -4,7 +4,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help start build install uninstall test lint format dependencies test-dependencies clean
+.PHONY: help start build install uninstall test lint format dependencies test-dependencies clean loadtest \
+	hudsucker-peer
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
@@ -21,6 +22,7 @@ help:
 	@echo 'make build                 build $(BINARY)'
 	@echo 'make install [PREFIX=...]  build, and copy binary, man pages and completions to $(PREFIX)'
 	@echo 'make uninstall             remove it from there'
+	@echo 'make loadtest [ARGS="..."] measure beside the peers found here (PERF.md; ARGS=--list: the rows)'
 	@echo 'make lint                  check format and lints, changing nothing'
 	@echo 'make format                format the code'
 	@echo 'make clean                 remove what was built and the clients that tests use'
@@ -54,6 +56,16 @@ lint: dependencies
 
 format:
 	$(CARGO) fmt
+	cd loadtest && $(CARGO) fmt
+
+# A crate of its own, with its own target folder. Results go to loadtest/results.
+loadtest: build
+	cd loadtest && PATH="$$PATH:$$PWD/hudsucker-peer/target/release" \
+		$(CARGO) run --release --locked -- compare --clawsec '$(abspath $(BINARY))' $(ARGS)
+
+# A peer that has to be built; `make loadtest` then finds it.
+hudsucker-peer:
+	cd loadtest/hudsucker-peer && $(CARGO) build --release --locked
 
 dependencies:
 	@scripts/install-deps.sh build
@@ -64,4 +76,5 @@ test-dependencies:
 
 clean:
 	$(CARGO) clean
+	rm -rf loadtest/target loadtest/hudsucker-peer/target
 	rm -rf .venv tests/clients/node_modules

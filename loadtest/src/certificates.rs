@@ -13,7 +13,7 @@ pub struct Files {
     pub key: PathBuf,
     /// Leaf and key in one file, as HAProxy wants them.
     pub combined: PathBuf,
-    /// Authority and its key in one file, as Squid wants them.
+    /// The authority's key and the authority in one file: for Squid, and for hudsucker, which wants the key first.
     pub authority_combined: PathBuf,
 }
 
@@ -57,7 +57,7 @@ pub fn make(folder: &Path) -> Outcome<Files> {
     std::fs::write(&files.leaf, leaf.pem())?;
     std::fs::write(&files.key, key.serialize_pem())?;
     std::fs::write(&files.combined, leaf.pem() + &key.serialize_pem())?;
-    let both = certificate.pem() + &authority_key.serialize_pem();
+    let both = authority_key.serialize_pem() + &certificate.pem();
     std::fs::write(&files.authority_combined, both)?;
     Ok(files)
 }

@@ -20,7 +20,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut next = || words.next().ok_or("hudsucker-peer PORT CA-AND-KEY ROOTS");
     let (port, authority, roots) = (next()?.parse()?, next()?, next()?);
     let authority = std::fs::read_to_string(authority)?;
-    let issuer = Issuer::from_ca_cert_pem(&authority, KeyPair::from_pem(&authority)?)?;
+    // Each parser takes the first block that it finds, whatever it is.
+    let at = authority.find("-----BEGIN CERTIFICATE-----").ok_or("no certificate")?;
+    let (key, certificate) = authority.split_at(at);
+    let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key)?)?;
     let mut store = RootCertStore::empty();
     for root in CertificateDer::pem_file_iter(roots)? {
         store.add(root?)?;
@@ -30,11 +33,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_safe_default_protocol_versions()?
         .with_root_certificates(store)
         .with_no_client_auth();
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(config)
-        .https_or_http()
-        .enable_http1()
-        .build();
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
     Proxy::builder()
         .with_addr(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .with_ca(RcgenAuthority::new(issuer, 1_000, provider))
