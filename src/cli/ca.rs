@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use crate::tls::CertificateDer;
 use clap::{Args, Subcommand};
-use rustls::pki_types::CertificateDer;
 
 use super::arguments::CommonArguments;
 use super::ca_store::{INSTRUCTIONS, Store};

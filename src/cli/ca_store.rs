@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustls::pki_types::CertificateDer;
+use crate::tls::CertificateDer;
 
 use crate::tls::trust_bundle::certificate_pem;
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use crate::tls::CertificateDer;
 use clap::Args;
-use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 
 use super::arguments::CommonArguments;

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use rustls::pki_types::CertificateDer;
+use crate::tls::CertificateDer;
 
 use super::doctor::Point;
 use super::environment::{

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::CertificateDer;
+use crate::tls::CertificateDer;
 use serde_json::Value;
 
 use super::doctor::Point;

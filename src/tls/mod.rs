@@ -50,6 +50,9 @@ pub use leaf_cache::{LeafCache, shared_ticketer};
 pub use upstream_failure::{FailureKind, UpstreamTlsFailure, explain};
 pub use upstream_roots::{RootsError, RootsReport, RootsWarning, client_config, with_own_sessions};
 
+/// A certificate, for those who only hand it on.
+pub use rustls::pki_types::CertificateDer;
+
 /// What rustls says went wrong.
 pub type TlsError = rustls::Error;
 
