@@ -15,6 +15,7 @@ use super::process::{Placement, Process};
 use super::rows::{Measure, Row, Work};
 use crate::Outcome;
 use crate::certificates::Files;
+use crate::meter::monotonic_ns;
 
 /// The share of requests that may fail in a figure.
 const ERRORS_MAX_SHARE: f64 = 0.01;
@@ -151,12 +152,18 @@ impl Bench {
         Ok(result)
     }
 
-    /// The instance that serves most rows; started when first asked for.
+    /// Every round has instances of its own, so that what one left behind does not weigh on the next.
+    pub fn begin_round(&self) {
+        self.running.borrow_mut().clear();
+    }
+
+    /// The instance that serves most rows of a round; started when first asked for.
     fn peer(&self, kind: Kind) -> Outcome<Rc<Peer>> {
         if let Some(peer) = self.running.borrow().get(kind.name()) {
             return Ok(Rc::clone(peer));
         }
-        let peer = Rc::new(self.fresh(kind, kind.name(), 1, 60)?);
+        let peer =
+            Rc::new(self.fresh(kind, &format!("{}-{}", kind.name(), monotonic_ns()), 1, 60)?);
         self.running.borrow_mut().insert(kind.name(), Rc::clone(&peer));
         Ok(peer)
     }
@@ -303,7 +310,7 @@ impl Bench {
 
     fn scaling(&self) -> Outcome<f64> {
         let cost = |workers: usize| {
-            let name = format!("clawsec-{workers}-workers");
+            let name = format!("clawsec-{workers}-workers-{}", monotonic_ns());
             let peer = self.fresh(Kind::ClawSec, &name, workers, 60)?;
             self.cost_of(&peer, &[])
         };
@@ -319,13 +326,13 @@ impl Bench {
     }
 
     fn flood_kept(&self) -> Outcome<f64> {
-        let peer = self.fresh(Kind::ClawSec, "clawsec-flood", 1, 0)?;
+        let peer = self.fresh(Kind::ClawSec, &format!("clawsec-flood-{}", monotonic_ns()), 1, 0)?;
         let clean = self.cost_of(&peer, &[])?;
         Ok(100.0 * clean / self.cost_of(&peer, &["--findings", "1"])?)
     }
 
     fn flood_lost(&self) -> Outcome<f64> {
-        let name = format!("clawsec-lost-{}", crate::meter::monotonic_ns());
+        let name = format!("clawsec-lost-{}", monotonic_ns());
         let peer = self.fresh(Kind::ClawSec, &name, 1, 0)?;
         let requests = FLOOD_REQUESTS.to_string();
         let mut args = self.target(&peer, Kind::ClawSec, false, "/bytes/16");

@@ -88,6 +88,7 @@ pub fn run(arguments: &CompareArguments) -> Outcome<()> {
     bar.set_style(style?.progress_chars("=> "));
     let mut results = Results::new(&bench, arguments.rounds);
     for round in 0..arguments.rounds {
+        bench.begin_round();
         for row in &chosen {
             for kind in &kinds {
                 bar.set_message(format!("{} {}", row.id, kind.name()));
