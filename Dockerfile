@@ -10,6 +10,7 @@ RUN apt-get update \
 WORKDIR /build
 COPY Cargo.toml Cargo.lock build.rs README.md ./
 COPY src src
+COPY benches benches
 RUN cargo build --release --locked --bin clawsec
 
 FROM debian:bookworm-slim

@@ -59,6 +59,8 @@ counters! {
     bytes_scanned,
     /// Bytes that were forwarded without being scanned.
     bytes_unscanned,
+    /// Bytes of bodies in a content coding (gzip, br, …): scanned only as they are on the wire.
+    bytes_encoded,
     /// TLS handshakes completed with clients.
     client_handshakes,
     /// TLS handshakes completed with origins.

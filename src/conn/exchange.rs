@@ -16,7 +16,9 @@ use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::{Body, Piece};
-use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan, plan_response};
+use crate::http::framing::{
+    BodyKind, RequestPlan, ResponseKind, ResponsePlan, is_encoded, plan_response,
+};
 use crate::http::head::{HeadLimits, Method, ResponseHead, Version, parse_request, parse_response};
 use crate::http::reply::Cause;
 use crate::http::rewrite::{ClientSide, write_response};
@@ -31,6 +33,8 @@ pub struct Request<'a> {
     pub method: Method,
     pub version: Version,
     pub plan: &'a RequestPlan,
+    /// Whether its body is in a content coding.
+    pub is_encoded: bool,
     /// The head as it goes upstream.
     pub head: &'a [u8],
     /// Whether the client's connection may be kept after this request, as far as we go.
@@ -171,7 +175,8 @@ impl Exchange<'_> {
         upstream: &Stream,
         body: &mut Body,
     ) -> Result<(), Error> {
-        let mut inspector = Inspector::new(self.core, self.sight, Direction::Outbound);
+        let mut inspector = Inspector::new(self.core, self.sight, Direction::Outbound)
+            .encoded(self.request.is_encoded);
         let mut first = self.core.scratch.lend();
         first.bytes.extend_from_slice(self.request.head);
         loop {
@@ -308,6 +313,7 @@ impl Exchange<'_> {
             keep_client: side.persistent,
             keep_upstream: plan.persistent.then(|| idle_wait(plan.keep_alive_secs)),
             dechunk: side.dechunk,
+            is_encoded: is_encoded(head.get("content-encoding")),
             body: plan.body,
             websocket: match plan.kind {
                 ResponseKind::SwitchingProtocols => self.agreement(&head),
@@ -343,8 +349,10 @@ impl Exchange<'_> {
     ) -> Outcome {
         let until_close = matches!(received.body, BodyKind::UntilClose);
         let mut body = Body::new(received.body);
-        let mut inspector =
-            (!body.is_done()).then(|| Inspector::new(self.core, self.sight, Direction::Inbound));
+        let mut inspector = (!body.is_done()).then(|| {
+            let inspector = Inspector::new(self.core, self.sight, Direction::Inbound);
+            inspector.encoded(received.is_encoded)
+        });
         let mut ended = false;
         let mut data = received.dechunk.then(|| self.core.scratch.lend());
         loop {
@@ -402,6 +410,7 @@ struct Received {
     keep_client: bool,
     keep_upstream: Option<Duration>,
     dechunk: bool,
+    is_encoded: bool,
     websocket: Option<Agreement>,
 }
 

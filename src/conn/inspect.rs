@@ -78,12 +78,19 @@ pub struct Inspector<'a> {
     sight: &'a Sight,
     direction: Direction,
     stream: Stream,
+    /// Whether the bytes are in a content coding, in which little can be found.
+    is_encoded: bool,
 }
 
 impl<'a> Inspector<'a> {
     /// Nothing scanned yet.
     pub fn new(core: &'a Core, sight: &'a Sight, direction: Direction) -> Inspector<'a> {
-        Inspector { core, sight, direction, stream: core.scanner.open() }
+        Inspector { core, sight, direction, stream: core.scanner.open(), is_encoded: false }
+    }
+
+    /// The same for a body that is, or is not, in a content coding.
+    pub fn encoded(self, is_encoded: bool) -> Inspector<'a> {
+        Inspector { is_encoded, ..self }
     }
 
     /// The next bytes: `range` of those not taken from `chunk` yet.
@@ -95,12 +102,15 @@ impl<'a> Inspector<'a> {
     /// The next bytes: `range` of a buffer with room to read behind it.
     pub fn feed_backed(&mut self, backing: &[u8], range: Range<usize>) {
         let len = range.len() as u64;
+        if self.is_encoded {
+            self.core.counters.bytes_encoded.add(len);
+        }
         let Some(bytes) = Padded::new(backing, range) else {
             self.core.counters.bytes_unscanned.add(len);
             return;
         };
         self.core.counters.bytes_scanned.add(len);
-        let Inspector { core, sight, direction, stream } = self;
+        let Inspector { core, sight, direction, stream, .. } = self;
         stream.feed(bytes, &mut Reporting { core, sight, direction: *direction });
     }
 
@@ -111,7 +121,7 @@ impl<'a> Inspector<'a> {
 
     /// The end of one of several units: the next byte is the first of another.
     pub fn finish_unit(&mut self) {
-        let Inspector { core, sight, direction, stream } = self;
+        let Inspector { core, sight, direction, stream, .. } = self;
         stream.finish(&mut Reporting { core, sight, direction: *direction });
     }
 }

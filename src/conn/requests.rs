@@ -21,7 +21,7 @@ use crate::forward::buffer::Scratch;
 use crate::forward::leg::Leg;
 use crate::forward::origin::{Origin, Way};
 use crate::forward::tcp::Tcp;
-use crate::http::framing::{BodyKind, RequestPlan, plan_request};
+use crate::http::framing::{BodyKind, RequestPlan, is_encoded, plan_request};
 use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, parse_request};
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
@@ -59,6 +59,7 @@ struct Admitted {
     method: Method,
     version: Version,
     plan: RequestPlan,
+    is_encoded: bool,
     sight: Sight,
     destination: Destination,
     /// The head as it goes upstream.
@@ -203,6 +204,7 @@ impl<'a> Requests<'a> {
             len: head.len,
             method: head.method,
             version: head.version,
+            is_encoded: is_encoded(head.get("content-encoding")),
             plan,
             sight,
             destination,
@@ -335,6 +337,7 @@ impl<'a> Requests<'a> {
             method: admitted.method,
             version: admitted.version,
             plan: &admitted.plan,
+            is_encoded: admitted.is_encoded,
             head: &admitted.forwarded.bytes,
             may_stay: !self.is_last(),
         };

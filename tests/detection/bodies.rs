@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::support::message::chunked;
 use crate::support::samples::sample;
 use crate::support::tls::{self, Shown};
-use crate::support::{Connection, Origin, Proxy, Reply, Request, json};
+use crate::support::{Connection, Origin, Proxy, Reply, Request, json, wait_until};
 use crate::{Row, assert_one_each};
 
 const BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -103,4 +103,13 @@ fn a_body_until_the_end_of_the_connection_is_inspected_to_its_end() {
     assert!(response.body == long_body(&text), "the answer is unchanged");
     let row = Row::new(0, sample("unix_sensitive"), "inbound", ("http", &origin.dest()));
     assert_one_each(&[row], &proxy.settled_findings());
+}
+
+#[test]
+fn bodies_in_a_content_coding_are_counted_since_little_is_found_in_them() {
+    let proxy = Proxy::start(json!({}));
+    let origin =
+        Origin::http(|_| Reply::with("200 OK", "Content-Encoding: gzip\r\n", "0123456789"));
+    assert_eq!(proxy.get(&origin.url("/")).status(), 200);
+    wait_until("the counter", || proxy.status()["counters"]["bytes_encoded"] == json!(10));
 }
