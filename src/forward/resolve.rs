@@ -116,7 +116,12 @@ impl Entry {
 
 /// Blocks: runs on the executor's helper threads only.
 fn look_up(host: &str) -> Result<Vec<SocketAddr>, String> {
-    let found = (host, 0).to_socket_addrs().map_err(|error| error.to_string())?;
+    // A zone is written `%25eth0` in a URL (RFC 6874), and `%eth0` for the system.
+    let host = match host.contains(':') {
+        true => host.replacen("%25", "%", 1),
+        false => host.to_owned(),
+    };
+    let found = (host.as_str(), 0).to_socket_addrs().map_err(|error| error.to_string())?;
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in found {
         if !addresses.contains(&address) {
@@ -177,6 +182,13 @@ mod tests {
             resolver.learn(format!("host{n}.test"), Err("none".into()), Instant::now());
         }
         assert_eq!(resolver.names.borrow().len(), DNS_CACHE_ENTRIES);
+    }
+
+    #[test]
+    fn a_zone_becomes_the_scope_of_its_address() {
+        let found = look_up("fe80::1%25lo").unwrap();
+        let [SocketAddr::V6(address)] = found.as_slice() else { panic!("{found:?}") };
+        assert_ne!(address.scope_id(), 0);
     }
 
     #[test]
