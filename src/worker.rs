@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -14,7 +14,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use glommio::net::{TcpListener, TcpStream};
+use glommio::net::TcpListener;
 use glommio::sync::Semaphore;
 use glommio::timer::sleep;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, PoolPlacement};
@@ -126,7 +126,9 @@ impl Worker {
             Some(worker) => std::mem::take(&mut worker.listeners),
             None => Vec::new(),
         };
-        glommio::spawn_local(Rc::clone(&self).accept(listeners)).detach();
+        for (listener, door) in listeners {
+            glommio::spawn_local(Rc::clone(&self).accept(listener, door)).detach();
+        }
         let mut swept_at = Instant::now();
         let mut cut_at = None;
         loop {
@@ -151,35 +153,34 @@ impl Worker {
         }
     }
 
-    /// The loop over all listeners: a permit, then a connection from whichever has one. A wait for a listener
-    /// goes on in the next round and is never dropped, so that no accepted connection is lost with it.
-    async fn accept(self: Rc<Self>, listeners: Vec<(TcpListener, Door)>) {
+    /// One listener's loop: room for a connection, a connection, its permit. The wait for a connection holds
+    /// no permit, since another listener may need the last one.
+    ///
+    /// Each listener has a task of its own: glommio keeps a waker for every poll of a pending accept, and its
+    /// count of them is an i16, so that a task woken by another listener would come to an end with it.
+    async fn accept(self: Rc<Self>, listener: TcpListener, door: Door) {
         let deadline = self.core.deadlines.register();
-        let listeners: Vec<_> = listeners.into_iter().map(|(l, door)| (Rc::new(l), door)).collect();
-        let mut waits: Vec<_> =
-            listeners.iter().map(|(listener, door)| (next_of(listener), *door)).collect();
         let mut has_failed = false;
         loop {
             let next = async {
-                let permit = self.permits.acquire_static_permit(1).await;
-                (permit, first_of(&mut waits).await)
+                drop(self.permits.acquire_static_permit(1).await);
+                let accepted = listener.accept().await;
+                (self.permits.acquire_static_permit(1).await, accepted)
             };
-            let Ok((permit, (index, accepted, door))) =
-                deadline.while_idle(Duration::MAX, next).await
-            else {
+            let Ok((permit, accepted)) = deadline.while_idle(Duration::MAX, next).await else {
                 return;
             };
-            if let (Some(wait), Some((listener, _))) = (waits.get_mut(index), listeners.get(index))
-            {
-                wait.0 = next_of(listener);
-            }
-            match accepted.and_then(Tcp::new) {
-                Ok(tcp) => {
+            match accepted.map_err(io::Error::from) {
+                Ok(stream) => {
                     has_failed = false;
+                    // A client that reset its connection before it was accepted has no address any more.
+                    let Ok(tcp) = Tcp::new(stream) else { continue };
                     let serving = Rc::clone(&self).serve(tcp, door, permit.ok());
                     glommio::spawn_local(serving).detach();
                 }
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
+                    drop(permit);
                     if !has_failed {
                         log::error!("accepting failed, trying on: {error}");
                     }
@@ -200,26 +201,6 @@ impl Worker {
         counters.connections_open.sub(1);
         drop(permit);
     }
-}
-
-type Accepting = Pin<Box<dyn Future<Output = io::Result<TcpStream>>>>;
-
-fn next_of(listener: &Rc<TcpListener>) -> Accepting {
-    let listener = Rc::clone(listener);
-    Box::pin(async move { listener.accept().await.map_err(io::Error::from) })
-}
-
-/// The first listener that has something, by its index.
-async fn first_of(waits: &mut [(Accepting, Door)]) -> (usize, io::Result<TcpStream>, Door) {
-    poll_fn(|context| {
-        for (index, (wait, door)) in waits.iter_mut().enumerate() {
-            if let Poll::Ready(accepted) = wait.as_mut().poll(context) {
-                return Poll::Ready((index, accepted, *door));
-            }
-        }
-        Poll::Pending
-    })
-    .await
 }
 
 /// Keeps a defect in the code of one connection from ending the others.

@@ -74,3 +74,18 @@ fn running_out_of_files_is_told_once_and_survived() {
     let told = proxy.log().lines().filter(|line| line.contains("accept")).count();
     assert_eq!(told, 1, "{line}");
 }
+
+/// glommio counts the wakers of a task in an i16; a worker that collected one for each connection stopped
+/// accepting after some 32,000 of them.
+#[test]
+fn a_worker_accepts_more_connections_than_a_task_may_have_wakers() {
+    const CONNECTIONS: usize = i16::MAX as usize + 2_000;
+    let proxy = Proxy::start(json!({}));
+    for _ in 0..CONNECTIONS {
+        // A reset leaves no port in TIME_WAIT.
+        proxy.connect().reset();
+    }
+    let origin = Origin::http(|_| Reply::ok("still here"));
+    assert_eq!(proxy.get(&origin.url("/")).text(), "still here");
+    assert!(!proxy.log().contains("accepting failed"), "a reset is no failure to accept");
+}
