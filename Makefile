@@ -11,13 +11,16 @@ CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
 ARGS ?=
+BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/clawsec
+ZSH_COMPLETION = $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_clawsec
+FISH_COMPLETION = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/clawsec.fish
 BINARY = $(or $(CARGO_TARGET_DIR),target)/release/clawsec
 
 help:
 	@echo 'make start [ARGS="..."]    install what is missing, build, run the proxy in the foreground'
 	@echo 'make test                  install what is missing, run every test'
 	@echo 'make build                 build $(BINARY)'
-	@echo 'make install [PREFIX=...]  build, and copy the binary to $(PREFIX)/bin'
+	@echo 'make install [PREFIX=...]  build, and copy binary, man pages and completions to $(PREFIX)'
 	@echo 'make uninstall             remove it from there'
 	@echo 'make loadtest [ARGS="..."] measure beside the peers found here (PERF.md; ARGS=--list: the rows)'
 	@echo 'make lint                  check format and lints, changing nothing'
@@ -34,9 +37,15 @@ build: dependencies
 install:
 	@test -x '$(BINARY)' || $(MAKE) build
 	install -D -m 0755 '$(BINARY)' '$(DESTDIR)$(PREFIX)/bin/clawsec'
+	'$(BINARY)' man '$(DESTDIR)$(PREFIX)/share/man/man1'
+	install -d '$(dir $(BASH_COMPLETION))' '$(dir $(ZSH_COMPLETION))' '$(dir $(FISH_COMPLETION))'
+	'$(BINARY)' completions bash > '$(BASH_COMPLETION)'
+	'$(BINARY)' completions zsh > '$(ZSH_COMPLETION)'
+	'$(BINARY)' completions fish > '$(FISH_COMPLETION)'
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/clawsec'
+	rm -f '$(DESTDIR)$(PREFIX)/bin/clawsec' '$(BASH_COMPLETION)' '$(ZSH_COMPLETION)' '$(FISH_COMPLETION)'
+	rm -f '$(DESTDIR)$(PREFIX)/share/man/man1/clawsec.1' '$(DESTDIR)$(PREFIX)'/share/man/man1/clawsec-*.1
 
 test: test-dependencies
 	$(CARGO) test --locked

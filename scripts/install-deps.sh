@@ -39,6 +39,7 @@ test_needs=(
     'have node|nodejs'
     'have npm|npm'
     'have flock|util-linux'
+    'have wget|wget'
 )
 
 missing_packages() {
@@ -87,7 +88,7 @@ install_packages() {
         say "These are missing, by their Debian names: $*"
         say "This system has no apt-get; install what corresponds, then run this again. Fedora:"
         say "  sudo dnf install gcc gcc-c++ make git pkgconf-pkg-config hyperscan-devel curl openssl \\"
-        say "    nginx python3 nodejs npm util-linux"
+        say "    nginx python3 nodejs npm util-linux wget"
         say "(the static library libhs.a is needed; where a distribution leaves it out, build Hyperscan 5.4)"
         exit 1
     fi

@@ -35,7 +35,7 @@
 
 #![deny(unsafe_code)]
 
-/// One file a command: `start`, `stop`, `status`, `threats`.
+/// One file a command: `start`, `stop`, `run`, `threats`, `doctor`, …
 pub mod cli;
 /// File, environment and flags ▶ one checked, immutable `Config`, a sub-struct a stage.
 pub mod config;

@@ -33,6 +33,8 @@ type Ended = Result<(), String>;
 
 /// Runs the monitor until a signal ends it. An error is one sentence for the person who started it.
 pub fn run(config: Config) -> Ended {
+    // A huge page stays resident for a single small object on it: 80 MB more after 1,000 connections.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let log = log_record::install(config.report.log_level).map_err(|error| error.to_string())?;
     let doors = hold_doors(&config)?;
     let signals = listen_for_signals()?;

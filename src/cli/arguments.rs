@@ -1,18 +1,27 @@
 //! The command line as clap sees it. Values stay text here: `config` checks them like those of any
-//! other source.
+//! other source. The arguments of a command stand with it, but for those of `start` and `status`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::ca::CaArguments;
+use super::configuration::ConfigArguments;
+use super::doctor::DoctorArguments;
+use super::environment::EnvArguments;
+use super::generated::{CompletionsArguments, ManArguments};
+use super::rules::RulesArguments;
+use super::run::RunArguments;
+use super::scan::ScanArguments;
+use super::stats::StatsArguments;
+use super::threats::ThreatsArguments;
 use crate::config::Overrides;
-use crate::limits::{THREATS_DEFAULT, THREATS_MAX};
 
 const AFTER_HELP: &str = "\
 Every setting is a key of the config file (JSON), a CLAWSEC_<KEY> environment variable, or a flag; the later \
 beats the earlier. The keys and their defaults are in README.md.
 
-Exit codes: 0 done, 1 failed or already running, 2 wrong arguments or configuration, 3 (status) stopped.";
+Exit codes: 0 done, 1 failed or already running, 2 wrong arguments or configuration, 3 (status) stopped;\nof run: those of the program, 125 if there is no monitor, 126 and 127 if the program cannot be run.";
 
 /// Inspects what AI agents send and receive: an HTTP and HTTPS proxy that logs leaks and
 /// injections.
@@ -33,8 +42,30 @@ pub enum Command {
     Stop(CommonArguments),
     /// Show whether it runs, its counters and the last threats
     Status(StatusArguments),
-    /// Print the last threats as a JSON array, newest first
-    Threats(ThreatsArguments),
+    /// Print the last threats (as a JSON array, newest first), or follow them
+    Threats(Box<ThreatsArguments>),
+    /// Run a program with its traffic inspected: starts the monitor if need be
+    Run(RunArguments),
+    /// Print the environment that sends a program's traffic through the monitor
+    Env(EnvArguments),
+    /// Show, install, rotate or import the CA that HTTPS is read with
+    Ca(CaArguments),
+    /// Find out why it does not work: monitor, CA, environment, a request with a planted key
+    Doctor(DoctorArguments),
+    /// Count the threats by pattern, destination and hour
+    Stats(StatsArguments),
+    /// Look for the same patterns in files
+    Scan(ScanArguments),
+    /// List what is looked for, with examples
+    Rules(RulesArguments),
+    /// Check or show the configuration
+    Config(ConfigArguments),
+    /// Print the completions of a shell
+    #[command(hide = true)]
+    Completions(CompletionsArguments),
+    /// Write the man pages into a folder
+    #[command(hide = true)]
+    Man(ManArguments),
 }
 
 /// What every command takes: where the settings and the logs are.
@@ -86,6 +117,9 @@ pub struct StartArguments {
     /// Largest piece scanned at once; all pieces are scanned [default: 65536]
     #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
     pub max_scan_bytes: Option<String>,
+    /// Leave the terminal's session, as `run` wants it: its Ctrl-C is not for the monitor
+    #[arg(long, hide = true)]
+    pub own_session: bool,
 }
 
 /// `clawsec status`.
@@ -96,17 +130,6 @@ pub struct StatusArguments {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-}
-
-/// `clawsec threats`.
-#[derive(Clone, Debug, Args)]
-pub struct ThreatsArguments {
-    #[command(flatten)]
-    pub common: CommonArguments,
-    /// How many
-    #[arg(long, short = 'n', value_name = "N", default_value_t = THREATS_DEFAULT as u64,
-          value_parser = clap::value_parser!(u64).range(0..=THREATS_MAX as u64))]
-    pub limit: u64,
 }
 
 impl CommonArguments {
@@ -177,19 +200,5 @@ mod tests {
         assert_eq!(config.tls.upstream_ca_file.unwrap().to_str(), Some("/x/ca.pem"));
         assert_eq!(config.report.dedup_window.as_millis(), 500);
         assert_eq!(config.scan.max_window_bytes, 2048);
-    }
-
-    #[test]
-    fn the_limit_holds_at_its_bound_and_breaks_past_it() {
-        let parse =
-            |limit: &str| Arguments::try_parse_from(["clawsec", "threats", "--limit", limit]);
-        assert!(parse(&THREATS_MAX.to_string()).is_ok());
-        assert!(parse("0").is_ok());
-        for wrong in [(THREATS_MAX + 1).to_string().as_str(), "-1", "ten"] {
-            assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong}");
-        }
-        let default = Arguments::try_parse_from(["clawsec", "threats"]).unwrap();
-        let Command::Threats(threats) = default.command else { panic!("threats") };
-        assert_eq!(threats.limit, THREATS_DEFAULT as u64);
     }
 }

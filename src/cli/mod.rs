@@ -1,15 +1,42 @@
-//! The commands, one file each: `start`, `stop`, `status`, `threats`. They never touch traffic.
+//! The commands, one file each. They never touch traffic.
 
 pub mod arguments;
+/// `ca path|print|fingerprint|install|uninstall|rotate|import`.
+pub mod ca;
+mod ca_store;
+/// `config check|show`.
+pub mod configuration;
+/// `doctor`, its checks, and the request that it makes.
+pub mod doctor;
+mod doctor_environment;
+mod doctor_request;
+/// `env`, and what a program's environment must say.
+pub mod environment;
+mod environment_shells;
+/// `completions` and `man`: what clap knows, in other forms.
+pub mod generated;
 pub mod log_dir;
+/// Whether a monitor runs, and where it listens.
+mod monitor;
 pub mod output;
 pub mod pid_file;
 mod process;
 pub mod requirements;
+pub mod rules;
+/// `run`, the monitor that it starts, and what it says at the end.
+pub mod run;
+mod run_child;
+mod run_monitor;
+mod run_summary;
+pub mod scan;
 pub mod start;
+pub mod stats;
 pub mod status;
 pub mod stop;
+/// `threats`, as it was and as it comes.
 pub mod threats;
+mod threats_follow;
+mod threats_format;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,6 +58,16 @@ pub fn run(serve: impl FnOnce(Config, &PidFile) -> Result<(), String>) -> ExitCo
         Command::Stop(arguments) => stop::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Threats(arguments) => threats::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Env(arguments) => environment::run(&arguments),
+        Command::Ca(arguments) => ca::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Stats(arguments) => stats::run(&arguments),
+        Command::Scan(arguments) => scan::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
+        Command::Config(arguments) => configuration::run(&arguments),
+        Command::Completions(arguments) => generated::completions(&arguments),
+        Command::Man(arguments) => generated::man(&arguments),
     }
 }
 
@@ -38,6 +75,14 @@ pub fn run(serve: impl FnOnce(Config, &PidFile) -> Result<(), String>) -> ExitCo
 fn load(file: Option<&Path>, flags: Overrides) -> Result<(Config, Vec<Warning>), ConfigError> {
     let environment = config::process_environment()?;
     config::load(Sources { file, environment, flags })
+}
+
+/// How a command ends: a sentence for the user is a failure.
+fn exit_code(outcome: Result<ExitCode, String>) -> ExitCode {
+    outcome.unwrap_or_else(|message| {
+        output::error(message);
+        ExitCode::FAILURE
+    })
 }
 
 /// For the commands that only look at a monitor: loads, and says what there is to say. The exit

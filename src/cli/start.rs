@@ -14,6 +14,10 @@ pub fn run(
     arguments: &StartArguments,
     serve: impl FnOnce(Config, &PidFile) -> Result<(), String>,
 ) -> ExitCode {
+    if arguments.own_session {
+        // It fails for the leader of a group, which has left its parent's job already.
+        let _ = rustix::process::setsid();
+    }
     let loaded = load(arguments.common.config.as_deref(), arguments.overrides());
     let (config, warnings) = match loaded.and_then(|loaded| loaded.0.check_files().map(|()| loaded))
     {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::arguments::StatusArguments;
+use super::output::visible;
 use super::pid_file::{self, Instance};
 use super::{load_common, log_dir, output};
 use crate::limits::STATUS_THREATS;
@@ -190,19 +191,6 @@ impl<'a> Status<'a> {
 fn line(text: &mut String, name: &str, value: &str) {
     // Writing into a String cannot fail.
     let _ = writeln!(text, "  {:<11} {}", format!("{name}:"), visible(value));
-}
-
-/// The text without power over a terminal: what is in the files came from the network once.
-fn visible(text: &str) -> String {
-    let mut visible = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            visible.extend(character.escape_default());
-        } else {
-            visible.push(character);
-        }
-    }
-    visible
 }
 
 fn uptime_secs(started_at: &str, now: Timestamp) -> Option<u64> {

@@ -32,7 +32,7 @@ pub fn run(arguments: &CommonArguments) -> ExitCode {
 
 /// How long is waited after each signal.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Patience {
+pub(super) struct Patience {
     after_term: Duration,
     after_kill: Duration,
 }
@@ -40,7 +40,7 @@ struct Patience {
 impl Patience {
     /// What a process that uses the whole of its own shutdown time needs, and never less than the
     /// original's 5 s.
-    fn of(shutdown_timeout: Duration) -> Patience {
+    pub(super) fn of(shutdown_timeout: Duration) -> Patience {
         let own = shutdown_timeout + Duration::from_millis(STOP_GRACE_MS);
         Patience {
             after_term: own.max(Duration::from_millis(STOP_WAIT_MIN_MS)),
@@ -49,9 +49,10 @@ impl Patience {
     }
 }
 
-type Say<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
+pub(super) type Say<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
 
-fn stop(log_dir: &Path, patience: Patience, say: Say<'_>) -> Result<(), String> {
+/// Ends the monitor of the folder, if one runs.
+pub(super) fn stop(log_dir: &Path, patience: Patience, say: Say<'_>) -> Result<(), String> {
     let inspected =
         pid_file::inspect(log_dir).map_err(|error| log_dir::unreadable(log_dir, &error))?;
     match inspected {

@@ -1,14 +1,95 @@
-//! `clawsec threats`: the last findings as a JSON array, newest first. Changes nothing.
+//! `clawsec threats`: the last findings, newest first, or the next ones as they come. Changes
+//! nothing.
 
-use std::path::Path;
 use std::process::ExitCode;
 
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::arguments::ThreatsArguments;
-use super::{load_common, log_dir, output};
+use super::arguments::CommonArguments;
+use super::threats_follow::Follow;
+use super::threats_format::{Csv, Table};
+use super::{exit_code, load_common, log_dir, output};
+use crate::limits::{THREATS_DEFAULT, THREATS_MAX};
 use crate::report::THREATS_FILE_NAME;
-use crate::report::tail;
+use crate::report::tail::{self, Tail};
+use crate::report::threat_filter::{ThreatFilter, parse_since};
+
+/// `clawsec threats`.
+#[derive(Clone, Debug, Args)]
+pub struct ThreatsArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// How many at most [default: 10; with --since all, with --follow none of the old ones]
+    #[arg(long, short = 'n', value_name = "N",
+          value_parser = clap::value_parser!(u64).range(0..=THREATS_MAX as u64))]
+    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub filter: FilterArguments,
+    /// Go on with those that come, until Ctrl-C
+    #[arg(long, short = 'f')]
+    pub follow: bool,
+    /// How they are printed [default: json; with --follow jsonl]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
+}
+
+/// Which findings, for the commands that read them.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FilterArguments {
+    /// Only since then: 90s, 10m, 2h, 7d ago, or a moment such as 2026-02-19T13:41:59Z
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Only these patterns; * stands for any characters; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub pattern: Vec<String>,
+    /// Only inbound or outbound
+    #[arg(long, value_name = "GLOB")]
+    pub direction: Vec<String>,
+    /// Only EXFIL or INJECTION
+    #[arg(long = "type", value_name = "GLOB")]
+    pub threat_type: Vec<String>,
+    /// Only these destinations, with the port or without
+    #[arg(long, value_name = "GLOB")]
+    pub dest: Vec<String>,
+    /// Only from these addresses
+    #[arg(long, value_name = "GLOB")]
+    pub source: Vec<String>,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One array
+    Json,
+    /// One object a line, as in the file
+    Jsonl,
+    /// Columns for people, coloured on a terminal
+    Table,
+    /// Comma-separated, with a line of names
+    Csv,
+}
+
+impl FilterArguments {
+    /// The filter that they ask for.
+    pub fn filter(&self, now: Timestamp) -> Result<ThreatFilter, String> {
+        let since = match &self.since {
+            None => None,
+            Some(text) => Some(parse_since(text, now).ok_or_else(|| {
+                format!("--since {text:?}: write 90s, 10m, 2h, 7d or 2026-02-19T13:41:59Z")
+            })?),
+        };
+        Ok(ThreatFilter {
+            pattern: self.pattern.clone(),
+            direction: self.direction.clone(),
+            threat_type: self.threat_type.clone(),
+            dest: self.dest.clone(),
+            source: self.source.clone(),
+            since,
+        })
+    }
+}
 
 /// Runs the command.
 pub fn run(arguments: &ThreatsArguments) -> ExitCode {
@@ -16,58 +97,148 @@ pub fn run(arguments: &ThreatsArguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let limit = usize::try_from(arguments.limit).unwrap_or(usize::MAX);
-    let printed = last(&config.report.log_dir, limit).and_then(|(text, skipped)| {
-        output::result(&text).map_err(|error| format!("cannot print: {error}"))?;
-        if skipped > 0 {
-            output::warning(format!("{skipped} unreadable lines of {THREATS_FILE_NAME} skipped"));
-        }
-        Ok(())
-    });
-    match printed {
-        Ok(()) => ExitCode::SUCCESS,
+    if arguments.follow && arguments.format == Some(Format::Json) {
+        output::error("--follow never ends, and an array must: use --format jsonl");
+        return ExitCode::from(super::EXIT_USAGE);
+    }
+    let filter = match arguments.filter.filter(Timestamp::now()) {
+        Ok(filter) => filter,
         Err(message) => {
             output::error(message);
-            ExitCode::FAILURE
+            return ExitCode::from(super::EXIT_USAGE);
         }
+    };
+    let path = config.report.log_dir.join(THREATS_FILE_NAME);
+    let shown = Shown { path, filter, limit: arguments.limit(), format: arguments.format() };
+    let outcome = match arguments.follow {
+        true => shown.follow(),
+        false => shown.last(),
+    };
+    exit_code(outcome.map(|()| ExitCode::SUCCESS))
+}
+
+impl ThreatsArguments {
+    fn limit(&self) -> usize {
+        match (self.limit, self.follow, &self.filter.since) {
+            (Some(limit), ..) => usize::try_from(limit).unwrap_or(usize::MAX),
+            (None, _, Some(_)) => THREATS_MAX,
+            (None, true, None) => 0,
+            (None, false, None) => THREATS_DEFAULT,
+        }
+    }
+
+    fn format(&self) -> Format {
+        let default = if self.follow { Format::Jsonl } else { Format::Json };
+        self.format.unwrap_or(default)
     }
 }
 
-/// The array, and how many lines are missing in it because they could not be read.
-fn last(log_dir: &Path, limit: usize) -> Result<(String, usize), String> {
-    let path = log_dir.join(THREATS_FILE_NAME);
-    let tail = tail::last(&path, limit).map_err(|error| log_dir::unreadable(&path, &error))?;
-    Ok((format!("{:#}\n", Value::Array(tail.threats)), tail.skipped))
+/// What is to be shown, and how.
+struct Shown {
+    path: std::path::PathBuf,
+    filter: ThreatFilter,
+    limit: usize,
+    format: Format,
+}
+
+impl Shown {
+    fn last(&self) -> Result<(), String> {
+        let tail = self.tail()?;
+        match self.format {
+            Format::Json => output::print(&format!("{:#}\n", Value::Array(tail.threats)))?,
+            _ => output::print(&format!("{}{}", self.heading(), self.lines(&tail.threats)))?,
+        }
+        if tail.skipped > 0 {
+            let count = tail.skipped;
+            output::warning(format!("{count} unreadable lines of {THREATS_FILE_NAME} skipped"));
+        }
+        Ok(())
+    }
+
+    /// The old ones that are asked for, oldest first, then each new one.
+    fn follow(&self) -> Result<(), String> {
+        let unreadable = |error| log_dir::unreadable(&self.path, &error);
+        let mut follow = Follow::from_end(&self.path).map_err(unreadable)?;
+        let mut tail = self.tail()?;
+        tail.threats.reverse();
+        let mut text = format!("{}{}", self.heading(), self.lines(&tail.threats));
+        loop {
+            let goes_on = output::piece(&text).map_err(|error| format!("cannot print: {error}"))?;
+            if !goes_on {
+                return Ok(());
+            }
+            let mut new = follow.wait().map_err(unreadable)?;
+            new.retain(|threat| self.filter.wants(threat));
+            text = self.lines(&new);
+        }
+    }
+
+    fn tail(&self) -> Result<Tail, String> {
+        tail::last_matching(&self.path, self.limit, &mut |threat| self.filter.judge(threat))
+            .map_err(|error| log_dir::unreadable(&self.path, &error))
+    }
+
+    fn heading(&self) -> String {
+        match self.format {
+            Format::Csv => Csv::heading(),
+            Format::Table => Table::new(output::has_colours()).heading(),
+            Format::Json | Format::Jsonl => String::new(),
+        }
+    }
+
+    fn lines(&self, threats: &[Value]) -> String {
+        let table = Table::new(output::has_colours());
+        let line = |threat: &Value| match self.format {
+            Format::Csv => Csv::line(threat),
+            Format::Table => table.line(threat),
+            Format::Json | Format::Jsonl => format!("{threat}\n"),
+        };
+        threats.iter().map(line).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
+    use super::super::arguments::{Arguments, Command};
     use super::*;
 
-    #[test]
-    fn a_missing_file_is_an_empty_array() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(last(folder.path(), 10).unwrap(), ("[]\n".to_string(), 0));
-        assert_eq!(last(&folder.path().join("none"), 10).unwrap().0, "[]\n");
+    fn parse(words: &[&str]) -> Result<ThreatsArguments, clap::Error> {
+        let parsed = Arguments::try_parse_from([&["clawsec", "threats"], words].concat())?;
+        let Command::Threats(threats) = parsed.command else { panic!("threats") };
+        Ok(*threats)
     }
 
     #[test]
-    fn the_newest_come_first_indented_by_two_with_their_fields_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let lines = "{\"z\":1,\"a\":\"x\"}\n{\"z\":2}\nrubbish\n{\"z\":3}\n";
-        std::fs::write(folder.path().join(THREATS_FILE_NAME), lines).unwrap();
-        let (text, skipped) = last(folder.path(), 10).unwrap();
-        let expected = "[\n  {\n    \"z\": 3\n  },\n  {\n    \"z\": 2\n  },\n  {\n    \"z\": 1,\n    \
-                        \"a\": \"x\"\n  }\n]\n";
-        assert_eq!((text.as_str(), skipped), (expected, 1));
-        assert_eq!(last(folder.path(), 1).unwrap().0, "[\n  {\n    \"z\": 3\n  }\n]\n");
-        assert_eq!(last(folder.path(), 0).unwrap().0, "[]\n");
+    fn the_limit_holds_at_its_bound_and_breaks_past_it() {
+        assert_eq!(parse(&["--limit", &THREATS_MAX.to_string()]).unwrap().limit(), THREATS_MAX);
+        assert_eq!(parse(&["-n", "0"]).unwrap().limit(), 0);
+        for wrong in [(THREATS_MAX + 1).to_string().as_str(), "-1", "ten"] {
+            assert_eq!(parse(&["--limit", wrong]).unwrap_err().exit_code(), 2, "{wrong}");
+        }
     }
 
     #[test]
-    fn a_folder_in_its_place_is_an_error_that_names_it() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join(THREATS_FILE_NAME)).unwrap();
-        assert!(last(folder.path(), 1).unwrap_err().contains("threats.jsonl"));
+    fn defaults_depend_on_what_is_asked() {
+        for (words, limit, format) in [
+            (&[][..], THREATS_DEFAULT, Format::Json),
+            (&["--since", "1h"][..], THREATS_MAX, Format::Json),
+            (&["--follow"][..], 0, Format::Jsonl),
+            (&["--follow", "--limit", "5", "--format", "csv"][..], 5, Format::Csv),
+        ] {
+            let arguments = parse(words).unwrap();
+            assert_eq!((arguments.limit(), arguments.format()), (limit, format), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn filters_may_be_repeated() {
+        let arguments = parse(&["--pattern", "a*", "--pattern", "b", "--type", "EXFIL"]).unwrap();
+        let filter = arguments.filter.filter(Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(filter.pattern, ["a*", "b"]);
+        assert_eq!(filter.threat_type, ["EXFIL"]);
+        let wrong = parse(&["--since", "soon"]).unwrap();
+        assert!(wrong.filter.filter(Timestamp::UNIX_EPOCH).unwrap_err().contains("soon"));
     }
 }

@@ -12,7 +12,7 @@ use super::error::{ConfigError, Warning};
 use super::layers::{Setting, Settings};
 use super::value::{self, Value};
 use super::{
-    Config, DEFAULT_PROXY_HOST, HostMismatch, HostPatterns, HttpConfig, ListenConfig,
+    Config, DEFAULT_PROXY_HOST, HostMismatch, HostPatterns, HttpConfig, ListenConfig, ListenPorts,
     OriginPatterns, ReportConfig, RuntimeConfig, ScanConfig, TlsConfig,
 };
 
@@ -85,7 +85,8 @@ fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenCo
             "gateway_allowed_origins names every origin: any web page can use the gateway".into(),
         ));
     }
-    Ok(ListenConfig { proxy, gateway, gateway_target, gateway_allowed_origins })
+    let ports = ListenPorts { proxy: proxy_port, gateway: gateway_port };
+    Ok(ListenConfig { proxy, gateway, gateway_target, ports, gateway_allowed_origins })
 }
 
 fn proxy_host(settings: &Reader<'_>) -> Result<IpAddr, ConfigError> {

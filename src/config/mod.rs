@@ -12,6 +12,7 @@ mod layers;
 mod nearest;
 mod origins;
 mod patterns;
+mod show;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -22,10 +23,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use error::{ConfigError, Warning};
+pub use error::{ConfigError, Origin, Warning};
 pub use layers::process_environment;
 pub use origins::OriginPatterns;
-pub use patterns::HostPatterns;
+pub use patterns::{HostPatterns, glob_matches};
 
 /// Where settings come from, the weakest first. Defaults are weaker still.
 #[derive(Debug)]
@@ -70,6 +71,27 @@ where
     Ok((config, warnings))
 }
 
+/// A configuration, with where its settings come from.
+#[derive(Debug)]
+pub struct Explained {
+    pub config: Config,
+    pub warnings: Vec<Warning>,
+    /// By key, of what is set at all.
+    pub origins: Vec<(&'static str, Origin)>,
+}
+
+/// As [`load`], for people who ask why.
+pub fn explain<E>(sources: Sources<'_, E>) -> Result<Explained, ConfigError>
+where
+    E: IntoIterator<Item = (String, String)>,
+{
+    let mut warnings = Vec::new();
+    let settings = layers::merge(sources, &mut warnings)?;
+    let config = build::build(&settings, &mut warnings)?;
+    let origins = settings.iter().map(|(key, setting)| (*key, setting.origin.clone())).collect();
+    Ok(Explained { config, warnings, origins })
+}
+
 /// Everything that can be set, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -105,8 +127,17 @@ pub struct ListenConfig {
     pub gateway: Option<SocketAddr>,
     /// 127.0.0.1:`gateway_target_port`.
     pub gateway_target: SocketAddr,
+    /// As they are set, whether or not there is a listener for them.
+    pub ports: ListenPorts,
     /// `gateway_allowed_origins`: whose pages may send requests to the gateway.
     pub gateway_allowed_origins: OriginPatterns,
+}
+
+/// `proxy_port` and `gateway_local_port`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenPorts {
+    pub proxy: u16,
+    pub gateway: u16,
 }
 
 /// Cores, connections, the end.

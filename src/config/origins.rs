@@ -44,6 +44,11 @@ impl OriginPatterns {
         patterns.iter().map(normalise).collect::<Result<_, _>>().map(OriginPatterns)
     }
 
+    /// The patterns, in their order.
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+
     /// Whether every origin is named, those of any web page.
     pub fn names_all(&self) -> bool {
         self.0.iter().any(|pattern| pattern == "*")

@@ -59,8 +59,9 @@ fn normalise(pattern: &str) -> Option<String> {
         .then(|| host.to_ascii_lowercase())
 }
 
-/// Matches with one point of return, the last `*`: at most pattern × host steps, no recursion.
-pub(super) fn glob_matches(pattern: &[u8], host: &[u8]) -> bool {
+/// Whether a text is named by a pattern with `*` for any run of bytes; case does not matter.
+/// Matches with one point of return, the last `*`: at most pattern × text steps, no recursion.
+pub fn glob_matches(pattern: &[u8], host: &[u8]) -> bool {
     let (mut at_pattern, mut at_host) = (0, 0);
     let mut last_star: Option<(usize, usize)> = None;
     while let Some(byte) = host.get(at_host) {

@@ -163,14 +163,14 @@ impl Deadline {
         .await
     }
 
-    /// Runs `future` for at most `wait`.
-    pub async fn within<T>(
-        &self,
+    /// Runs `future` for at most `wait`, which begins now.
+    pub fn within<'a, T: 'a>(
+        &'a self,
         wait: Duration,
-        future: impl Future<Output = T>,
-    ) -> Result<T, Interrupt> {
+        future: impl Future<Output = T> + 'a,
+    ) -> impl Future<Output = Result<T, Interrupt>> + 'a {
         self.set(wait);
-        self.guard(future).await
+        self.guard(future)
     }
 
     /// As [`Deadline::within`], and ended at once when the process begins to stop.

@@ -34,6 +34,8 @@ pub mod queue;
 pub mod state;
 /// The end of `threats.jsonl`, read backwards.
 pub mod tail;
+/// Which findings somebody wants to see.
+pub mod threat_filter;
 mod threats_file;
 /// Moments as text.
 pub mod timestamp;

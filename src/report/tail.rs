@@ -19,21 +19,51 @@ pub struct Tail {
     pub skipped: usize,
 }
 
+/// What becomes of a finding that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Keep,
+    PassOver,
+    /// Neither it nor anything older is wanted.
+    Stop,
+}
+
 /// The last `limit` findings of the file; none, when there is no file.
 pub fn last(path: &Path, limit: usize) -> io::Result<Tail> {
+    last_matching(path, limit, &mut |_| Verdict::Keep)
+}
+
+/// The last `limit` findings that are to be kept.
+pub fn last_matching(
+    path: &Path,
+    limit: usize,
+    judge: &mut dyn FnMut(&Value) -> Verdict,
+) -> io::Result<Tail> {
     match File::open(path) {
-        Ok(mut file) => last_of(&mut file, limit, TAIL_BLOCK_BYTES, TAIL_LINE_MAX_BYTES),
+        Ok(mut file) => judged(&mut file, limit, TAIL_BLOCK_BYTES, TAIL_LINE_MAX_BYTES, judge),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tail::default()),
         Err(error) => Err(error),
     }
 }
 
-/// Reads from the end in blocks of `block_bytes`; takes lines of up to `line_max_bytes`.
+/// Every line is kept.
+#[cfg(test)]
 fn last_of(
     file: &mut (impl Read + Seek),
     limit: usize,
     block_bytes: usize,
     line_max_bytes: usize,
+) -> io::Result<Tail> {
+    judged(file, limit, block_bytes, line_max_bytes, &mut |_| Verdict::Keep)
+}
+
+/// Reads from the end in blocks of `block_bytes`; takes lines of up to `line_max_bytes`.
+fn judged(
+    file: &mut (impl Read + Seek),
+    limit: usize,
+    block_bytes: usize,
+    line_max_bytes: usize,
+    judge: &mut dyn FnMut(&Value) -> Verdict,
 ) -> io::Result<Tail> {
     let mut tail = Tail::default();
     let mut line = LineBackwards { end: Vec::new(), is_too_long: false, line_max_bytes };
@@ -49,8 +79,8 @@ fn last_of(
         while let Some(line_end) = memrchr(b'\n', unread) {
             let (before, after) = unread.split_at_checked(line_end + 1).unwrap_or_default();
             line.prepend(after);
-            line.finish(&mut tail);
-            if tail.threats.len() == limit {
+            let goes_on = line.finish(&mut tail, judge);
+            if !goes_on || tail.threats.len() == limit {
                 return Ok(tail);
             }
             unread = before.strip_suffix(b"\n").unwrap_or(before);
@@ -58,7 +88,7 @@ fn last_of(
         line.prepend(unread);
     }
     if tail.threats.len() < limit {
-        line.finish(&mut tail);
+        line.finish(&mut tail, judge);
     }
     Ok(tail)
 }
@@ -80,17 +110,23 @@ impl LineBackwards {
         }
     }
 
-    /// The line's start was reached: adds it to the tail. An empty line is nothing.
-    fn finish(&mut self, tail: &mut Tail) {
+    /// The line's start was reached: adds it to the tail, if it is to be kept. An empty line is
+    /// nothing. False: older lines are not wanted.
+    fn finish(&mut self, tail: &mut Tail, judge: &mut dyn FnMut(&Value) -> Verdict) -> bool {
         let is_too_long = std::mem::take(&mut self.is_too_long);
         let line = std::mem::take(&mut self.end);
         if !is_too_long && line.trim_ascii().is_empty() {
-            return;
+            return true;
         }
         match serde_json::from_slice(&line) {
-            Ok(threat @ Value::Object(_)) => tail.threats.push(threat),
+            Ok(threat @ Value::Object(_)) => match judge(&threat) {
+                Verdict::Keep => tail.threats.push(threat),
+                Verdict::PassOver => {}
+                Verdict::Stop => return false,
+            },
             _ => tail.skipped += 1,
         }
+        true
     }
 }
 
@@ -137,6 +173,21 @@ mod tests {
         assert_eq!(numbers(&tail), [4, 3, 1]);
         assert_eq!(tail.skipped, 4);
         assert_eq!(tail_of(text, 1, 7).skipped, 1, "older lines are not looked at");
+    }
+
+    #[test]
+    fn what_is_passed_over_does_not_count_and_a_stop_ends_the_reading() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        let lines: String = (1..=9).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+        std::fs::write(&path, lines).unwrap();
+        let mut judge = |threat: &Value| match threat["n"].as_u64().unwrap() {
+            ..=2 => Verdict::Stop,
+            odd if odd % 2 == 1 => Verdict::PassOver,
+            _ => Verdict::Keep,
+        };
+        assert_eq!(numbers(&last_matching(&path, 2, &mut judge).unwrap()), [8, 6]);
+        assert_eq!(numbers(&last_matching(&path, 10, &mut judge).unwrap()), [8, 6, 4]);
     }
 
     #[test]

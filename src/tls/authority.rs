@@ -5,7 +5,9 @@
 //!
 //! The leaf and the CA's certificate. Clients need the leaf only, but with the CA's beside it those
 //! that pin it work, and an agent that does not trust it says "self-signed certificate in chain",
-//! not "unable to verify".
+//! not "unable to verify". A CA that another certified is followed by its chain. For some time after
+//! a rotation, what the CA before certified of this one stands in its own certificate's place, so
+//! that clients believe who trust either (`authority_overlap`).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,14 +24,17 @@ use rustls::{ServerConfig, version};
 use time::OffsetDateTime;
 
 pub use super::authority_error::AuthorityError;
-use super::authority_files::AuthorityFiles;
+use super::authority_files::{AuthorityFiles, FoundFile};
+use super::authority_overlap::overlap_chain;
 pub use super::authority_pair::Origin;
 use super::authority_pair::{
-    CERTIFICATE_FILE, KEY_FILE, check_pair, find_or_make, random_serial, read_key,
+    CERTIFICATE_FILE, CheckedPair, KEY_FILE, check_pair, find, find_or_make, random_serial,
+    read_key,
 };
 use super::leaf::{
     DAY_SECS, Leaf, LeafLife, LeafName, crypto_error, date_time, leaf_params, unix_secs,
 };
+use super::trust_bundle::certificate_pem;
 use crate::limits::CA_EXPIRY_WARNING_DAYS;
 
 /// What the CA's owner should know, although it works.
@@ -39,6 +44,8 @@ pub enum AuthorityWarning {
     NoKeyIdentifier { path: PathBuf },
     /// The CA ends within 30 days.
     ExpiresSoon { path: PathBuf, not_after: OffsetDateTime },
+    /// What a rotation left to ease the change cannot be used: only the new CA is shown.
+    OverlapUnusable { problem: String },
     /// Others than its owner could read the key. `mended`: they no longer can.
     KeyReadableByOthers { path: PathBuf, mended: bool },
 }
@@ -49,15 +56,19 @@ impl fmt::Display for AuthorityWarning {
             Self::NoKeyIdentifier { path } => write!(
                 out,
                 "the CA in {} has no subject key identifier: Python 3.13 and other strict clients \
-                 refuse it; to have a new one made, remove ca.crt and ca.key, and trust it anew",
+                 refuse it; clawsec ca rotate makes a new one, to be trusted anew",
                 path.display()
             ),
             Self::ExpiresSoon { path, not_after } => write!(
                 out,
-                "the CA in {} expires on {}: to have a new one made, remove ca.crt and ca.key, and \
-                 trust it anew",
+                "the CA in {} expires on {}: clawsec ca rotate makes a new one, to be trusted anew",
                 path.display(),
                 not_after.date()
+            ),
+            Self::OverlapUnusable { problem } => write!(
+                out,
+                "{problem}: clients that trust only the CA before the last rotation will refuse \
+                 this one"
             ),
             Self::KeyReadableByOthers { path, mended: true } => write!(
                 out,
@@ -78,6 +89,8 @@ impl fmt::Display for AuthorityWarning {
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
+    /// What clients are sent behind the leaf.
+    chain: Vec<CertificateDer<'static>>,
     certificate_path: PathBuf,
     has_key_identifier: bool,
     not_after_secs: u64,
@@ -99,7 +112,41 @@ impl Authority {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let files = AuthorityFiles::open(directory)?;
         let (origin, certificate, key) = find_or_make(&files, &provider, now_secs)?;
+        Ok((Self::assemble(&files, &certificate, &key, provider, now_secs)?, origin))
+    }
 
+    /// Loads what [`Authority::load_or_create`] made; makes nothing.
+    pub fn load(directory: &Path, now: SystemTime) -> Result<Self, AuthorityError> {
+        let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let files = AuthorityFiles::open(directory)?;
+        let (certificate, key) = find(&files)?;
+        Self::assemble(&files, &certificate, &key, provider, now_secs)
+    }
+
+    /// A CA that is in no file; the paths that its messages name are empty.
+    pub(super) fn from_memory(
+        certificates: &[CertificateDer<'static>],
+        key_pem: &str,
+        now: SystemTime,
+    ) -> Result<Self, AuthorityError> {
+        let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let nowhere = PathBuf::new();
+        let key = read_key(key_pem.as_bytes(), &nowhere)?;
+        let pem: String = certificates.iter().map(certificate_pem).collect();
+        let pair = check_pair(pem.as_bytes(), key, &nowhere, &nowhere, now_secs)?;
+        let chain = certificates.to_vec();
+        Self::of_pair(pair, chain, nowhere, Vec::new(), provider, now_secs)
+    }
+
+    fn assemble(
+        files: &AuthorityFiles,
+        certificate: &FoundFile,
+        key: &FoundFile,
+        provider: Arc<CryptoProvider>,
+        now_secs: u64,
+    ) -> Result<Self, AuthorityError> {
         let certificate_path = files.path_of(CERTIFICATE_FILE);
         let key_path = files.path_of(KEY_FILE);
         let mut warnings = Vec::new();
@@ -109,6 +156,27 @@ impl Authority {
         }
         let key = read_key(&key.bytes, &key_path)?;
         let pair = check_pair(&certificate.bytes, key, &certificate_path, &key_path, now_secs)?;
+        let own = [vec![pair.certificate.clone()], pair.chain.clone()].concat();
+        let chain = match overlap_chain(files, &pair.certificate, now_secs) {
+            Ok(bridges) if bridges.is_empty() => own,
+            Ok(bridges) => bridges,
+            Err(error) => {
+                let problem = error.without_remedy();
+                warnings.push(AuthorityWarning::OverlapUnusable { problem });
+                own
+            }
+        };
+        Self::of_pair(pair, chain, certificate_path, warnings, provider, now_secs)
+    }
+
+    fn of_pair(
+        pair: CheckedPair,
+        chain: Vec<CertificateDer<'static>>,
+        certificate_path: PathBuf,
+        mut warnings: Vec<AuthorityWarning>,
+        provider: Arc<CryptoProvider>,
+        now_secs: u64,
+    ) -> Result<Self, AuthorityError> {
         let not_after = date_time(pair.not_after_secs)?;
         if !pair.has_key_identifier {
             warnings.push(AuthorityWarning::NoKeyIdentifier { path: certificate_path.clone() });
@@ -127,6 +195,7 @@ impl Authority {
         let authority = Self {
             issuer: pair.issuer,
             certificate: pair.certificate,
+            chain,
             certificate_path,
             has_key_identifier: pair.has_key_identifier,
             not_after_secs: pair.not_after_secs,
@@ -138,7 +207,7 @@ impl Authority {
             warnings,
         };
         authority.check_issuer_name(now_secs)?;
-        Ok((authority, origin))
+        Ok(authority)
     }
 
     /// Makes a leaf for the name, valid from two days ago for under 200 days, and never longer than
@@ -151,7 +220,7 @@ impl Authority {
         }
         let life = LeafLife::new(now_secs, self.not_after_secs);
         let certificate = self.sign_leaf(name, life)?;
-        let chain = vec![certificate, self.certificate.clone()];
+        let chain = [vec![certificate], self.chain.clone()].concat();
         Ok(Leaf {
             certified_key: Arc::new(CertifiedKey::new(chain, Arc::clone(&self.leaf_signer))),
             not_before_secs: life.not_before_secs,
@@ -172,11 +241,7 @@ impl Authority {
 
     /// SHA-256 of the certificate as `openssl x509 -fingerprint -sha256` shows it: `AB:CD:…`.
     pub fn fingerprint_sha256(&self) -> String {
-        sha256(&self.certificate)
-            .iter()
-            .map(|byte| format!("{byte:02X}"))
-            .collect::<Vec<_>>()
-            .join(":")
+        fingerprint_sha256(&self.certificate)
     }
 
     /// The CA's `notAfter`.
@@ -248,6 +313,12 @@ fn server_config(provider: &Arc<CryptoProvider>) -> Result<ServerConfig, Authori
     config.send_tls13_tickets = 2;
     config.max_early_data_size = 0;
     Ok(config)
+}
+
+/// SHA-256 of a certificate, as `openssl x509 -fingerprint -sha256` shows it: `AB:CD:…`.
+pub fn fingerprint_sha256(certificate: &CertificateDer<'_>) -> String {
+    let bytes = sha256(certificate);
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
 }
 
 /// The digest that the TLS library brings along anyway.

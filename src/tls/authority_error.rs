@@ -18,6 +18,10 @@ pub enum AuthorityError {
     NotARegularFile { path: PathBuf },
     /// Larger than any certificate or key.
     TooLarge { path: PathBuf },
+    /// No CA was made yet.
+    Absent { certificate: PathBuf },
+    /// Another command is changing the CA.
+    Busy { path: PathBuf },
     /// The certificate is there, its key is not.
     KeyMissing { certificate: PathBuf, key: PathBuf },
     /// No private key that we can use is in the file.
@@ -41,6 +45,13 @@ pub enum AuthorityError {
 impl AuthorityError {
     pub(super) fn read(path: &Path, source: impl Into<io::Error>) -> Self {
         Self::Read { path: path.to_owned(), source: source.into() }
+    }
+
+    /// What is wrong, for a file that is not the CA's own yet: without what would mend the CA.
+    pub fn without_remedy(&self) -> String {
+        let text = self.to_string();
+        let problem = text.strip_suffix(START_ANEW).unwrap_or(&text);
+        problem.trim_end_matches([' ', ':', ';']).to_owned()
     }
 
     pub(super) fn write(path: &Path, source: impl Into<io::Error>) -> Self {
@@ -68,6 +79,16 @@ impl fmt::Display for AuthorityError {
             Self::TooLarge { path } => {
                 write!(out, "{} is too large for a CA's file; {START_ANEW}", path.display())
             }
+            Self::Absent { certificate } => write!(
+                out,
+                "there is no CA yet: {} is missing; the first clawsec start makes it",
+                certificate.display()
+            ),
+            Self::Busy { path } => write!(
+                out,
+                "another command is changing the CA in {}: try again when it has ended",
+                path.display()
+            ),
             Self::KeyMissing { certificate, key } => write!(
                 out,
                 "{} is there, but its key {} is missing: {START_ANEW}",

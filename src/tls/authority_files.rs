@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawMode, RenameFlags};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RawMode, RenameFlags};
 use rustix::io::Errno;
 
 use super::authority_error::AuthorityError;
@@ -92,9 +92,52 @@ impl AuthorityFiles {
             published.map_err(|error| AuthorityError::write(&self.path_of(name), error))?;
         // The name is durable before the next file is published, so that a crash cannot leave the
         // second without the first.
+        self.sync().map(|()| published)
+    }
+
+    /// Gives the file its contents and permissions, whole and durable, in place of what has the name.
+    pub(super) fn replace(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        mode: RawMode,
+        nonce: u64,
+    ) -> Result<(), AuthorityError> {
+        let temporary = format!(".{name}.{}.{nonce:016x}.tmp", std::process::id());
+        let directory = &self.directory;
+        let replaced = self.write_temporary(&temporary, bytes, mode).and_then(|()| {
+            rustix::fs::renameat(directory, &temporary, directory, name).map_err(io::Error::from)
+        });
+        if replaced.is_err() {
+            // Best effort: it may be that it never was.
+            let _ = rustix::fs::unlinkat(directory, &temporary, AtFlags::empty());
+        }
+        replaced.map_err(|error| AuthorityError::write(&self.path_of(name), error))?;
+        self.sync()
+    }
+
+    /// Takes the name away, if something has it.
+    pub(super) fn remove(&self, name: &str) -> Result<(), AuthorityError> {
+        match rustix::fs::unlinkat(&self.directory, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => self.sync(),
+            Err(errno) => Err(AuthorityError::write(&self.path_of(name), errno)),
+        }
+    }
+
+    /// Keeps other changes of the CA away for as long as this value lives.
+    pub(super) fn lock(&self) -> Result<(), AuthorityError> {
+        match rustix::fs::flock(&self.directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(()),
+            Err(Errno::WOULDBLOCK) => Err(AuthorityError::Busy { path: self.path.clone() }),
+            Err(errno) => Err(AuthorityError::write(&self.path, errno)),
+        }
+    }
+
+    /// Makes the names durable.
+    fn sync(&self) -> Result<(), AuthorityError> {
         match rustix::fs::fsync(&self.directory) {
             // A file system that cannot sync directories says so with EINVAL.
-            Ok(()) | Err(Errno::INVAL) => Ok(published),
+            Ok(()) | Err(Errno::INVAL) => Ok(()),
             Err(errno) => Err(AuthorityError::write(&self.path, errno)),
         }
     }

@@ -24,12 +24,14 @@ use x509_parser::extensions::ParsedExtension;
 use super::authority_error::AuthorityError;
 use super::authority_files::{AuthorityFiles, FoundFile};
 use super::leaf::{DAY_SECS, crypto_error, date_time};
-use crate::limits::{CA_VALIDITY_DAYS, LEAF_BACKDATE_DAYS};
+use crate::limits::{CA_CHAIN_MAX, CA_VALIDITY_DAYS, LEAF_BACKDATE_DAYS};
 
 pub(super) const CERTIFICATE_FILE: &str = "ca.crt";
 pub(super) const KEY_FILE: &str = "ca.key";
-const CERTIFICATE_MODE: u32 = 0o644;
-const KEY_MODE: u32 = 0o600;
+pub(super) const CERTIFICATE_MODE: u32 = 0o644;
+pub(super) const KEY_MODE: u32 = 0o600;
+/// The first CA's name.
+pub(super) const COMMON_NAME: &str = "ClawSec Monitor CA";
 
 /// Where the CA came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +48,13 @@ pub enum Origin {
 pub(super) struct CheckedPair {
     pub(super) issuer: Issuer<'static, KeyPair>,
     pub(super) certificate: CertificateDer<'static>,
+    /// What else the file holds: who certified the CA, each the issuer of the one before.
+    pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) has_key_identifier: bool,
+    /// The first end of all of them.
     pub(super) not_after_secs: u64,
+    /// Whether another CA may stand between this one and its leaves (RFC 5280 §4.2.1.9).
+    pub(super) may_sign_authorities: bool,
 }
 
 /// The two files as they are in the directory, made where need be.
@@ -78,7 +85,8 @@ pub(super) fn find_or_make(
         return Ok((Origin::Loaded, certificate, key));
     }
     let signer = read_key(&key.bytes, &files.path_of(KEY_FILE))?;
-    let pem = make_certificate(&signer, provider, now_secs)?;
+    let params = authority_params(COMMON_NAME, provider, now_secs)?;
+    let pem = params.self_signed(&signer).map_err(crypto_error)?.pem();
     let nonce = random_nonce(provider)?;
     let ours = files.publish(CERTIFICATE_FILE, pem.as_bytes(), CERTIFICATE_MODE, nonce)?;
     let origin = match (ours, key_was_there) {
@@ -87,6 +95,18 @@ pub(super) fn find_or_make(
         (true, false) => Origin::Created,
     };
     Ok((origin, read_published(files, CERTIFICATE_FILE)?, key))
+}
+
+/// The two files as they are in the directory; none is made.
+pub(super) fn find(files: &AuthorityFiles) -> Result<(FoundFile, FoundFile), AuthorityError> {
+    let certificate = files.path_of(CERTIFICATE_FILE);
+    match (files.read(CERTIFICATE_FILE)?, files.read(KEY_FILE)?) {
+        (Some(certificate), Some(key)) => Ok((certificate, key)),
+        (None, _) => Err(AuthorityError::Absent { certificate }),
+        (Some(_), None) => {
+            Err(AuthorityError::KeyMissing { certificate, key: files.path_of(KEY_FILE) })
+        }
+    }
 }
 
 /// What was published a moment ago, by us or by another process.
@@ -99,12 +119,12 @@ fn read_published(files: &AuthorityFiles, name: &str) -> Result<FoundFile, Autho
     })
 }
 
-/// The CA's certificate for the key, self-signed, as PEM.
-fn make_certificate(
-    key: &KeyPair,
+/// What a CA's certificate of ours says, whoever signs it.
+pub(super) fn authority_params(
+    common_name: &str,
     provider: &CryptoProvider,
     now_secs: u64,
-) -> Result<String, AuthorityError> {
+) -> Result<CertificateParams, AuthorityError> {
     let not_before_secs = now_secs.saturating_sub(LEAF_BACKDATE_DAYS * DAY_SECS);
     let not_after_secs = not_before_secs.saturating_add(CA_VALIDITY_DAYS * DAY_SECS);
     let mut params = CertificateParams::default();
@@ -112,7 +132,7 @@ fn make_certificate(
     params.not_after = date_time(not_after_secs)?;
     params.serial_number = Some(SerialNumber::from_slice(&random_serial(provider)?));
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "ClawSec Monitor CA");
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.distinguished_name.push(DnType::OrganizationName, "ClawSec");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![
@@ -120,7 +140,7 @@ fn make_certificate(
         KeyUsagePurpose::KeyCertSign,
         KeyUsagePurpose::CrlSign,
     ];
-    Ok(params.self_signed(key).map_err(crypto_error)?.pem())
+    Ok(params)
 }
 
 /// The private key in a PEM file: PKCS#8, PKCS#1 (RSA, as the original ClawSec wrote it) or SEC1
@@ -134,8 +154,8 @@ pub(super) fn read_key(pem: &[u8], path: &Path) -> Result<KeyPair, AuthorityErro
         .map_err(|_| bad("holds a private key that is broken or of no known kind"))
 }
 
-/// Checks that the file holds one CA certificate, that it is in its time, and that the key is its
-/// own.
+/// Checks that the file holds a CA certificate, with the chain above it if it is no root; that all
+/// are in their time; and that the key is the first one's.
 pub(super) fn check_pair(
     pem: &[u8],
     key: KeyPair,
@@ -145,19 +165,10 @@ pub(super) fn check_pair(
 ) -> Result<CheckedPair, AuthorityError> {
     let bad =
         |problem| AuthorityError::BadCertificate { path: certificate_path.to_owned(), problem };
-    let mut certificates = CertificateDer::pem_slice_iter(pem);
-    let certificate = certificates
-        .next()
-        .and_then(Result::ok)
-        .ok_or_else(|| bad("holds no certificate in PEM form"))?;
-    if certificates.next().is_some() {
-        return Err(bad("holds more than one certificate"));
-    }
-    let (rest, parsed) = x509_parser::parse_x509_certificate(&certificate)
-        .map_err(|_| bad("holds a certificate that cannot be read"))?;
-    if !rest.is_empty() {
-        return Err(bad("holds a certificate that cannot be read"));
-    }
+    let certificates = read_certificates(pem).map_err(bad)?;
+    let (certificate, chain) =
+        certificates.split_first().ok_or_else(|| bad("holds no certificate in PEM form"))?;
+    let parsed = parse(certificate).map_err(bad)?;
     let has_key_identifier = check_purpose(&parsed).map_err(bad)?;
     if parsed.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
         return Err(AuthorityError::KeyMismatch {
@@ -165,10 +176,64 @@ pub(super) fn check_pair(
             key: key_path.to_owned(),
         });
     }
-    let not_after_secs = check_validity(&parsed, certificate_path, now_secs)?;
-    let issuer = Issuer::from_ca_cert_der(&certificate, key)
+    let may_sign_authorities = path_length(&parsed) != Some(0);
+    let mut not_after_secs = check_validity(&parsed, certificate_path, now_secs)?;
+    let mut below = parsed;
+    for above in chain {
+        let above = parse(above).map_err(bad)?;
+        if below.subject().as_raw() == below.issuer().as_raw() {
+            return Err(bad("holds more than one certificate, and the one in front is a root"));
+        }
+        check_purpose(&above).map_err(|_| bad("holds a chain with a certificate of no CA"))?;
+        if !is_issuer(&above, &below) {
+            return Err(bad("holds certificates of which one does not certify the one before it"));
+        }
+        not_after_secs = not_after_secs.min(check_validity(&above, certificate_path, now_secs)?);
+        below = above;
+    }
+    let issuer = Issuer::from_ca_cert_der(certificate, key)
         .map_err(|_| bad("has a subject name that cannot be repeated exactly in leaves"))?;
-    Ok(CheckedPair { issuer, certificate, has_key_identifier, not_after_secs })
+    Ok(CheckedPair {
+        issuer,
+        certificate: certificate.clone(),
+        chain: chain.to_vec(),
+        has_key_identifier,
+        not_after_secs,
+        may_sign_authorities,
+    })
+}
+
+/// Every certificate of a PEM file, at most [`CA_CHAIN_MAX`].
+pub(super) fn read_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
+    let mut certificates = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        if certificates.len() == CA_CHAIN_MAX {
+            return Err("holds more certificates than any chain");
+        }
+        certificates.push(certificate.map_err(|_| "holds no certificate in PEM form")?);
+    }
+    Ok(certificates)
+}
+
+/// The whole certificate, with nothing behind it.
+pub(super) fn parse<'a>(
+    certificate: &'a CertificateDer<'_>,
+) -> Result<X509Certificate<'a>, &'static str> {
+    match x509_parser::parse_x509_certificate(certificate) {
+        Ok(([], parsed)) => Ok(parsed),
+        _ => Err("holds a certificate that cannot be read"),
+    }
+}
+
+/// Whether one certificate issued the other: by name and by signature.
+pub(super) fn is_issuer(above: &X509Certificate<'_>, below: &X509Certificate<'_>) -> bool {
+    above.subject().as_raw() == below.issuer().as_raw()
+        && below.verify_signature(Some(above.public_key())).is_ok()
+}
+
+/// How many CAs may stand below this one, where there is a bound.
+fn path_length(certificate: &X509Certificate<'_>) -> Option<u32> {
+    certificate.basic_constraints().ok().flatten()?.value.path_len_constraint
 }
 
 /// Whether the CA has a subjectKeyIdentifier, if it is a CA at all (RFC 5280 §4.2.1.3, §4.2.1.9).
@@ -191,7 +256,7 @@ fn check_purpose(certificate: &X509Certificate<'_>) -> Result<bool, &'static str
 }
 
 /// The CA's `notAfter`, Unix seconds, if now is in its time.
-fn check_validity(
+pub(super) fn check_validity(
     certificate: &X509Certificate<'_>,
     path: &Path,
     now_secs: u64,
@@ -223,7 +288,7 @@ pub(super) fn random_serial(provider: &CryptoProvider) -> Result<[u8; 16], Autho
     Ok(serial)
 }
 
-fn random_nonce(provider: &CryptoProvider) -> Result<u64, AuthorityError> {
+pub(super) fn random_nonce(provider: &CryptoProvider) -> Result<u64, AuthorityError> {
     let serial = random_serial(provider)?;
     Ok(u128::from_be_bytes(serial) as u64)
 }

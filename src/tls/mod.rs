@@ -5,10 +5,14 @@
 
 /// The local CA: made or loaded, signs leaves.
 pub mod authority;
+/// The CA changed: rotated, or imported.
+pub mod authority_change;
 /// Why the CA could not be had, in words that name the file and the remedy.
 mod authority_error;
 /// `ca.crt` and `ca.key` on disk: read without following links, published whole or not at all.
 mod authority_files;
+/// What a rotation leaves of the CA before.
+mod authority_overlap;
 /// The CA's certificate and key: found or made, and checked against each other.
 mod authority_pair;
 /// The configuration for `insecure_hosts`: origins whose certificate is not verified.
@@ -19,13 +23,19 @@ pub mod leaf;
 pub mod leaf_cache;
 /// Origins whose own certificate was named as a root.
 mod named_roots;
+/// A client's handshake with the proxy, for `doctor`.
+pub mod probe;
 /// One connection's bytes, clear or through rustls driven by hand.
 pub mod stream;
+/// The machine's roots and ours in one file.
+pub mod trust_bundle;
 /// What a failed upstream handshake means, in words for an agent.
 pub mod upstream_failure;
 /// The roots that origins are verified against.
 pub mod upstream_roots;
 
+#[cfg(test)]
+mod authority_change_tests;
 #[cfg(test)]
 mod authority_tests;
 #[cfg(test)]
@@ -39,6 +49,9 @@ pub use leaf::{Leaf, LeafName};
 pub use leaf_cache::{LeafCache, shared_ticketer};
 pub use upstream_failure::{FailureKind, UpstreamTlsFailure, explain};
 pub use upstream_roots::{RootsError, RootsReport, RootsWarning, client_config, with_own_sessions};
+
+/// A certificate, for those who only hand it on.
+pub use rustls::pki_types::CertificateDer;
 
 /// What rustls says went wrong.
 pub type TlsError = rustls::Error;

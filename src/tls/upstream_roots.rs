@@ -14,6 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::named_roots::NamedRoots;
+use super::trust_bundle::file_holds;
 use crate::limits::{ROOT_PROBLEMS_MAX, UPSTREAM_CA_FILE_MAX_BYTES, UPSTREAM_SESSIONS_MAX};
 
 /// Where the usual systems keep their bundle of roots, for when the environment points at no usable
@@ -270,6 +271,28 @@ fn load_system(environment: &EnvironmentRoots) -> (LoadedRoots, String) {
     };
     loaded.add(rustls_native_certs::load_certs_from_paths(Some(bundle), None));
     (loaded, bundle.display().to_string())
+}
+
+/// The roots that programs of this machine trust, as the environment names them; the system's where
+/// it names nothing but our own certificates, or the `bundle` that we made ourselves.
+pub(super) fn machine_roots(
+    own: &[CertificateDer<'_>],
+    bundle: &Path,
+) -> Vec<CertificateDer<'static>> {
+    let environment = EnvironmentRoots::read();
+    let is_own = |found: &CertificateDer<'_>| own.iter().any(|one| one.as_ref() == found.as_ref());
+    if environment.is_set() && environment.file.as_deref() != Some(bundle) {
+        let loaded = environment.load();
+        if !loaded.certificates.iter().all(is_own) {
+            return loaded.certificates;
+        }
+    }
+    load_system(&environment).0.certificates
+}
+
+/// Whether the system's own bundle holds a certificate, whatever the environment names.
+pub fn system_trusts(certificate: &CertificateDer<'static>) -> bool {
+    SYSTEM_BUNDLES.iter().any(|bundle| file_holds(Path::new(bundle), certificate).unwrap_or(false))
 }
 
 /// Adds the file's certificates, all of which must be usable: the owner asked for each of them.

@@ -149,9 +149,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyperscan", &["scan/"]),
     ("flate2", &["http/websocket/"]),
     ("aws_lc_rs", &["http/websocket/", "tls/"]),
-    ("crossbeam_channel", &["report/", "worker.rs", "supervisor.rs"]),
+    ("crossbeam_channel", &["report/", "worker.rs", "supervisor.rs", "cli/run_child.rs"]),
     ("serde_json", &["config/", "report/", "cli/"]),
-    ("signal_hook", &["supervisor.rs", "main.rs"]),
+    ("signal_hook", &["supervisor.rs", "main.rs", "cli/run_child.rs"]),
     ("mimalloc", &["main.rs"]),
 ];
 

@@ -1,0 +1,86 @@
+//! `clawsec config check|show`: what the settings come to. Starts nothing.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::arguments::CommonArguments;
+use super::{EXIT_USAGE, exit_code, output};
+use crate::config::{self, Explained, Sources};
+
+/// `clawsec config`.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArguments {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What about the configuration.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check file and environment as a start would: exit code 0 or 2
+    Check(CommonArguments),
+    /// Print every setting as a config file (secrets left out)
+    Show(ShowArguments),
+}
+
+/// `clawsec config show`.
+#[derive(Clone, Debug, Args)]
+pub struct ShowArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// One setting a line, with where it comes from
+    #[arg(long)]
+    pub origins: bool,
+}
+
+/// Runs the command.
+pub fn run(arguments: &ConfigArguments) -> ExitCode {
+    let common = match &arguments.command {
+        ConfigCommand::Check(common) => common,
+        ConfigCommand::Show(show) => &show.common,
+    };
+    let explained = config::process_environment().and_then(|environment| {
+        let file = common.config.as_deref();
+        config::explain(Sources { file, environment, flags: common.overrides() })
+    });
+    let explained = match explained {
+        Ok(explained) => explained,
+        Err(error) => {
+            output::error(error);
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    explained.warnings.iter().for_each(output::warning);
+    match &arguments.command {
+        ConfigCommand::Check(_) => check(&explained),
+        ConfigCommand::Show(show) => {
+            let text = if show.origins { with_origins(&explained) } else { file(&explained) };
+            exit_code(output::print(&text).map(|()| ExitCode::SUCCESS))
+        }
+    }
+}
+
+fn check(explained: &Explained) -> ExitCode {
+    if let Err(error) = explained.config.check_files() {
+        output::error(error);
+        return ExitCode::from(EXIT_USAGE);
+    }
+    exit_code(output::print("The configuration is valid.\n").map(|()| ExitCode::SUCCESS))
+}
+
+fn file(explained: &Explained) -> String {
+    format!("{:#}\n", Value::Object(explained.config.to_json()))
+}
+
+fn with_origins(explained: &Explained) -> String {
+    let origin = |key: &str| match explained.origins.iter().find(|(name, _)| *name == key) {
+        Some((_, origin)) => origin.to_string(),
+        None => "default".to_owned(),
+    };
+    let line = |(key, value): (&String, &Value)| {
+        format!("{key:<28} {:<24}  {}\n", value.to_string(), origin(key))
+    };
+    explained.config.to_json().iter().map(line).collect()
+}

@@ -1,0 +1,282 @@
+//! `clawsec doctor`: walks the troubleshooting list by itself, and says of each point whether it is
+//! well, and if not what to do. Changes nothing but for one planted finding in `threats.jsonl`.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use crate::tls::CertificateDer;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::arguments::CommonArguments;
+use super::monitor::{self, Monitor};
+use super::output::visible;
+use super::{doctor_environment, doctor_request, exit_code, load_common, output};
+use crate::config::Config;
+use crate::limits::DOCTOR_CONNECT_MS;
+use crate::report::state::State;
+use crate::tls::trust_bundle::own_certificates_of;
+use crate::tls::upstream_roots::system_trusts;
+use crate::tls::{Authority, authority::fingerprint_sha256};
+
+/// `clawsec doctor`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 it works, 1 something is to be mended.")]
+pub struct DoctorArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// Look at the environment of this process (the agent) instead of this shell's
+    #[arg(long, value_name = "PID")]
+    pub pid: Option<u32>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a point stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    Well,
+    /// It works, or may; the user should know.
+    Doubtful,
+    Ill,
+    /// Another point must be mended first.
+    Unknown,
+}
+
+/// One point of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    pub name: &'static str,
+    pub health: Health,
+    pub said: String,
+    /// What to do, where there is something to do.
+    pub remedy: Option<String>,
+}
+
+impl Point {
+    pub fn well(name: &'static str, said: impl Into<String>) -> Point {
+        Point { name, health: Health::Well, said: said.into(), remedy: None }
+    }
+
+    pub fn doubtful(
+        name: &'static str,
+        said: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Point {
+        Point { name, health: Health::Doubtful, said: said.into(), remedy: Some(remedy.into()) }
+    }
+
+    pub fn ill(name: &'static str, said: impl Into<String>, remedy: impl Into<String>) -> Point {
+        Point { name, health: Health::Ill, said: said.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn unknown(name: &'static str, said: impl Into<String>) -> Point {
+        Point { name, health: Health::Unknown, said: said.into(), remedy: None }
+    }
+}
+
+/// Runs the command.
+pub fn run(arguments: &DoctorArguments) -> ExitCode {
+    let config = match load_common(&arguments.common) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let points = match examine(&config, arguments.pid) {
+        Ok(points) => points,
+        Err(message) => {
+            output::error(message);
+            return ExitCode::FAILURE;
+        }
+    };
+    let text = if arguments.json { json_of(&points) } else { text_of(&points) };
+    let code = if is_healthy(&points) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    exit_code(output::print(&text).map(|()| code))
+}
+
+fn examine(config: &Config, pid: Option<u32>) -> Result<Vec<Point>, String> {
+    let log_dir = &config.report.log_dir;
+    let mut points = Vec::new();
+    let state = match monitor::look(log_dir)? {
+        Monitor::Running(state) => {
+            let said = format!("running (PID {}, version {})", state.pid, state.version);
+            points.push(Point::well("monitor", said));
+            Some(state)
+        }
+        other => {
+            points.push(not_running(&other, log_dir));
+            None
+        }
+    };
+    let proxy = state.as_deref().and_then(|state| monitor::proxy_address(state).ok());
+    points.push(listening(state.as_deref(), proxy));
+    points.push(writing(state.as_deref()));
+    let mitm = state.as_deref().map_or(config.tls.mitm, |state| state.mitm);
+    let (authority, own) = authority(log_dir, mitm);
+    points.extend(authority);
+    let is_trusted = own.first().is_some_and(|_| own.iter().any(system_trusts));
+    if !own.is_empty() {
+        points.push(store(is_trusted));
+    }
+    let address = proxy.or_else(|| config.listen.proxy.map(monitor::client_address));
+    let expected = doctor_environment::Expected { proxy: address, own: &own, is_trusted };
+    points.extend(doctor_environment::examine(pid, &expected)?);
+    match proxy.filter(|address| can_connect(*address).is_ok()) {
+        Some(proxy) => points.extend(doctor_request::examine(proxy, log_dir, &own, mitm)),
+        None => points.push(Point::unknown("request", "not made: there is no proxy to make it to")),
+    }
+    Ok(points)
+}
+
+fn not_running(monitor: &Monitor, log_dir: &Path) -> Point {
+    let name = "monitor";
+    match monitor {
+        Monitor::Starting => Point::ill(name, "just starting", "wait a moment, and try again"),
+        Monitor::Original { pid } => Point::ill(
+            name,
+            format!("the original in Python runs (PID {pid})"),
+            format!("end it, and start this one: kill {pid} && clawsec start"),
+        ),
+        Monitor::Stopped | Monitor::Running(_) => Point::ill(
+            name,
+            format!("not running on {}", log_dir.display()),
+            "clawsec start, or clawsec run -- COMMAND (with the same --config, if you use one)",
+        ),
+    }
+}
+
+fn listening(state: Option<&State>, proxy: Option<SocketAddr>) -> Point {
+    let name = "listener";
+    match (state, proxy) {
+        (None, _) => Point::unknown(name, "not known: the monitor does not run"),
+        (Some(_), None) => Point::ill(
+            name,
+            "the monitor has no proxy listener",
+            "set enable_http_proxy to true, and start it anew",
+        ),
+        (Some(_), Some(proxy)) => match can_connect(proxy) {
+            Ok(()) => Point::well(name, format!("accepts connections on {proxy}")),
+            Err(problem) => Point::ill(
+                name,
+                format!("{proxy} cannot be reached: {problem}"),
+                "is the monitor in another container or network namespace? See clawsec.log",
+            ),
+        },
+    }
+}
+
+fn can_connect(address: SocketAddr) -> Result<(), String> {
+    TcpStream::connect_timeout(&address, Duration::from_millis(DOCTOR_CONNECT_MS))
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+fn writing(state: Option<&State>) -> Point {
+    let name = "log";
+    match state {
+        None => Point::unknown(name, "not known: the monitor does not run"),
+        Some(State { last_error: Some(error), .. }) => Point::ill(
+            name,
+            format!("findings cannot be written: {error}"),
+            "make room or mend the folder; what waits is written then",
+        ),
+        Some(State { dropped, .. }) if *dropped > 0 => Point::doubtful(
+            name,
+            format!("{dropped} findings were lost because more came than could be written"),
+            "a larger dedup_window_secs holds repeats back",
+        ),
+        Some(_) => Point::well(name, "findings are written"),
+    }
+}
+
+fn authority(log_dir: &Path, mitm: bool) -> (Vec<Point>, Vec<CertificateDer<'static>>) {
+    let name = "CA";
+    if !mitm {
+        let said = "HTTPS is tunnelled unread (enable_mitm is false)";
+        let remedy = "to see what is inside: start without --no-mitm, and set enable_mitm to true";
+        return (vec![Point::doubtful(name, said, remedy)], Vec::new());
+    }
+    let loaded = Authority::load(log_dir, SystemTime::now());
+    match (loaded, own_certificates_of(log_dir)) {
+        (Ok(authority), Ok(own)) => {
+            let said = format!(
+                "valid until {}, SHA-256 {}",
+                authority.expires_at().date(),
+                own.first().map(fingerprint_sha256).unwrap_or_default()
+            );
+            let warnings = authority.warnings().iter();
+            let doubts = warnings.map(|warning| {
+                Point::doubtful(
+                    name,
+                    warning.to_string(),
+                    "clawsec ca rotate, then trust the new one",
+                )
+            });
+            (std::iter::once(Point::well(name, said)).chain(doubts).collect(), own)
+        }
+        (Err(error), _) | (_, Err(error)) => (
+            vec![Point::ill(
+                name,
+                error.to_string(),
+                "clawsec start makes one where there is none",
+            )],
+            Vec::new(),
+        ),
+    }
+}
+
+fn store(is_trusted: bool) -> Point {
+    match is_trusted {
+        true => Point::well("store", "this system's store holds the CA"),
+        false => Point::doubtful(
+            "store",
+            "this system's store does not hold the CA (each program needs its variable)",
+            "clawsec run and clawsec env set them; or, for the whole system: sudo clawsec ca install",
+        ),
+    }
+}
+
+fn is_healthy(points: &[Point]) -> bool {
+    points.iter().all(|point| matches!(point.health, Health::Well | Health::Doubtful))
+}
+
+fn text_of(points: &[Point]) -> String {
+    let mut text = String::new();
+    for point in points {
+        let word = match point.health {
+            Health::Well => "OK",
+            Health::Doubtful => "NOTE",
+            Health::Ill => "FAIL",
+            Health::Unknown => "?",
+        };
+        text.push_str(&format!("{word:<5} {:<12} {}\n", point.name, visible(&point.said)));
+        if let Some(remedy) = &point.remedy {
+            text.push_str(&format!("{:<18} ▶ {}\n", "", visible(remedy)));
+        }
+    }
+    let ill = points.iter().filter(|point| point.health == Health::Ill).count();
+    text.push_str(&match ill {
+        0 if is_healthy(points) => "\nOK: ClawSec works.\n".to_owned(),
+        1 => "\n1 problem to be mended.\n".to_owned(),
+        _ => format!("\n{ill} problems to be mended.\n"),
+    });
+    text
+}
+
+fn json_of(points: &[Point]) -> String {
+    let list: Vec<Value> = points
+        .iter()
+        .map(|point| {
+            let health = match point.health {
+                Health::Well => "ok",
+                Health::Doubtful => "note",
+                Health::Ill => "fail",
+                Health::Unknown => "unknown",
+            };
+            json!({"name": point.name, "health": health, "said": point.said, "remedy": point.remedy})
+        })
+        .collect();
+    format!("{:#}\n", json!({"ok": is_healthy(points), "points": list}))
+}

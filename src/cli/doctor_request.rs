@@ -1,0 +1,186 @@
+//! The points of `doctor` that only a real request shows: it goes through the proxy to a tiny
+//! origin of our own, with an invented key that must be found.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::tls::CertificateDer;
+use serde_json::Value;
+
+use super::doctor::Point;
+use crate::limits::{
+    DOCTOR_ANSWER_BYTES, DOCTOR_CONNECT_MS, DOCTOR_FINDING_MS, RUN_POLL_MS, STATUS_THREATS,
+};
+use crate::report::THREATS_FILE_NAME;
+use crate::report::tail::{self, Verdict};
+use crate::tls::probe;
+
+/// Connections that the origin takes: the request's, and the tunnel's with some to spare.
+const ORIGIN_CONNECTIONS: usize = 8;
+
+/// The rule that must find the key.
+const PATTERN: &str = "aws_access_key";
+
+/// Makes the request, and looks for its finding.
+pub fn examine(
+    proxy: SocketAddr,
+    log_dir: &Path,
+    own: &[CertificateDer<'static>],
+    mitm: bool,
+) -> Vec<Point> {
+    let origin = match start_origin() {
+        Ok(origin) => origin,
+        Err(error) => {
+            let said = format!("not made: no origin of our own can be had: {error}");
+            return vec![Point::ill("request", said, "is the loopback interface up?")];
+        }
+    };
+    let mut points = vec![request(proxy, origin)];
+    points.push(finding(&log_dir.join(THREATS_FILE_NAME), origin));
+    if mitm && !own.is_empty() {
+        points.push(handshake(proxy, origin, own));
+    }
+    points
+}
+
+/// An origin that answers each request with 200, for as long as this process lives.
+fn start_origin() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    std::thread::Builder::new().name("doctor-origin".to_owned()).spawn(move || {
+        for connection in listener.incoming().take(ORIGIN_CONNECTIONS).flatten() {
+            // One that cannot be served shows as a request without an answer.
+            let _ = std::thread::Builder::new().spawn(move || serve(connection));
+        }
+    })?;
+    Ok(address)
+}
+
+fn serve(mut connection: TcpStream) -> io::Result<()> {
+    set_timeouts(&connection)?;
+    read_head(&mut connection)?;
+    connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+}
+
+fn set_timeouts(connection: &TcpStream) -> io::Result<()> {
+    let timeout = Some(Duration::from_millis(DOCTOR_FINDING_MS));
+    connection.set_read_timeout(timeout)?;
+    connection.set_write_timeout(timeout)
+}
+
+/// The status line of the answer, or of a request its first line.
+fn read_head(connection: &mut TcpStream) -> io::Result<String> {
+    let mut head = Vec::new();
+    let mut byte = [0; 1];
+    // Byte by byte: what follows the head of an answer to CONNECT is TLS, and not ours.
+    while !head.ends_with(b"\r\n\r\n") && head.len() < DOCTOR_ANSWER_BYTES {
+        if connection.read(&mut byte)? == 0 {
+            break;
+        }
+        head.extend_from_slice(&byte);
+    }
+    let text = String::from_utf8_lossy(&head);
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn ask(proxy: SocketAddr, request: &str) -> io::Result<(TcpStream, String)> {
+    let mut connection =
+        TcpStream::connect_timeout(&proxy, Duration::from_millis(DOCTOR_CONNECT_MS))?;
+    set_timeouts(&connection)?;
+    connection.write_all(request.as_bytes())?;
+    let status = read_head(&mut connection)?;
+    Ok((connection, status))
+}
+
+fn is_ok(status: &str) -> bool {
+    status.split(' ').nth(1) == Some("200")
+}
+
+fn request(proxy: SocketAddr, origin: SocketAddr) -> Point {
+    let name = "request";
+    // Put together here, so that no scanner of this program's own file finds a key in it.
+    let key = ["AKIA", "IOSFODNN7", "EXAMPLE"].concat();
+    let request = format!(
+        "GET http://{origin}/clawsec-doctor HTTP/1.1\r\nHost: {origin}\r\nX-Invented-Key: {key}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    match ask(proxy, &request) {
+        Ok((_, status)) if is_ok(&status) => {
+            Point::well(name, format!("went through the proxy to {origin} and back"))
+        }
+        Ok((_, status)) => Point::ill(
+            name,
+            format!("the proxy answered {status:?}"),
+            "clawsec.log says why (with upstream_proxy, name 127.0.0.1 in no_proxy)",
+        ),
+        Err(error) => Point::ill(
+            name,
+            format!("the proxy did not answer: {error}"),
+            "see clawsec.log; then clawsec stop, clawsec start",
+        ),
+    }
+}
+
+fn finding(path: &Path, origin: SocketAddr) -> Point {
+    let name = "detection";
+    let dest = origin.to_string();
+    let is_it = |threat: &Value| {
+        let field = |name: &str| threat.get(name).and_then(Value::as_str);
+        match field("dest") == Some(&dest) && field("pattern") == Some(PATTERN) {
+            true => Verdict::Keep,
+            false => Verdict::PassOver,
+        }
+    };
+    let mut looked_at = 0;
+    let deadline = Instant::now() + Duration::from_millis(DOCTOR_FINDING_MS);
+    loop {
+        looked_at += 1;
+        let mut nearby = 0;
+        let mut judge = |threat: &Value| {
+            nearby += 1;
+            // It is among the youngest, if it is there at all.
+            if nearby > 100 * STATUS_THREATS { Verdict::Stop } else { is_it(threat) }
+        };
+        let found = tail::last_matching(path, 1, &mut judge);
+        match found {
+            Ok(tail) if !tail.threats.is_empty() => {
+                let said = "the invented key in it was found and written";
+                return Point::well(name, said);
+            }
+            Ok(_) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(RUN_POLL_MS));
+            }
+            Ok(_) => {
+                let said =
+                    format!("the invented key is not in {} ({looked_at} looks)", path.display());
+                return Point::ill(name, said, "see clawsec.log: is the disk full?");
+            }
+            Err(error) => {
+                let said = format!("{} cannot be read: {error}", path.display());
+                return Point::ill(name, said, "look at its owner and permissions");
+            }
+        }
+    }
+}
+
+/// What the proxy shows must be signed by the CA on disk.
+fn handshake(proxy: SocketAddr, origin: SocketAddr, own: &[CertificateDer<'static>]) -> Point {
+    let name = "HTTPS";
+    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let connect = format!("CONNECT {origin} HTTP/1.1\r\nHost: {origin}\r\n\r\n");
+    let remedy = "if the CA was changed since the start: clawsec stop, clawsec start";
+    match ask(proxy, &connect) {
+        Ok((mut tunnel, status)) if is_ok(&status) => {
+            match probe::shake_hands(&mut tunnel, address, own) {
+                Ok(()) => Point::well(name, "decrypted with the CA on disk"),
+                Err(problem) => Point::ill(name, format!("not decrypted: {problem}"), remedy),
+            }
+        }
+        Ok((_, status)) => {
+            Point::ill(name, format!("the proxy answered CONNECT with {status:?}"), remedy)
+        }
+        Err(error) => Point::ill(name, format!("no answer to CONNECT: {error}"), remedy),
+    }
+}

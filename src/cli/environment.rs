@@ -1,0 +1,247 @@
+//! `clawsec env`, and what the environment of a program must say to be inspected.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use clap::{Args, ValueEnum};
+
+use super::arguments::CommonArguments;
+use super::monitor::{self, Monitor};
+use super::{environment_shells, exit_code, load_common, output};
+use crate::config::Config;
+use crate::tls::trust_bundle::{TrustFiles, write_trust_files};
+
+/// The proxy, in both spellings: curl reads only the lower-case `http_proxy`.
+pub const PROXY_VARIABLES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
+
+/// What would lead past the proxy, or to another one.
+pub const REMOVED_VARIABLES: [&str; 2] = ["ALL_PROXY", "all_proxy"];
+
+/// Who is spared.
+pub const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Files of roots that replace a program's own: OpenSSL and what is built on it (Python's ssl and
+/// httpx, Go, Ruby), requests, curl, git, cargo, the AWS SDKs, pip.
+pub const REPLACING_VARIABLES: [&str; 7] = [
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "CARGO_HTTP_CAINFO",
+    "AWS_CA_BUNDLE",
+    "PIP_CERT",
+];
+
+/// Files of roots that are added to a program's own: Node.js, Deno.
+pub const ADDING_VARIABLES: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
+
+/// `clawsec env`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Use: eval \"$(clawsec env)\"   or, in fish: clawsec env --shell fish | source"
+)]
+pub struct EnvArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// Whose language it is written in
+    #[arg(long, value_enum, value_name = "SHELL", default_value = "sh")]
+    pub shell: ShellKind,
+}
+
+/// Languages of an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShellKind {
+    /// POSIX shells, bash and zsh
+    Sh,
+    Fish,
+    Powershell,
+    /// A file for docker run --env-file
+    Docker,
+    /// One object; null where a variable is to be removed
+    Json,
+}
+
+/// What is to change in a program's environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// In order, each name once; without a value it is to be removed.
+    pub variables: Vec<(&'static str, Option<String>)>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+impl Environment {
+    /// For a proxy at this address, with the CA if it decrypts. `inherited` is what is there.
+    pub fn new(
+        proxy: SocketAddr,
+        trust: Option<&TrustFiles>,
+        inherited: &dyn Fn(&str) -> Option<String>,
+    ) -> Environment {
+        let mut environment = Environment::default();
+        let url = format!("http://{proxy}");
+        for name in PROXY_VARIABLES {
+            environment.variables.push((name, Some(url.clone())));
+        }
+        for name in REMOVED_VARIABLES {
+            environment.variables.push((name, None));
+        }
+        environment.spare(inherited);
+        environment.variables.push(("NODE_USE_ENV_PROXY", Some("1".to_owned())));
+        if let Some(trust) = trust {
+            let files = REPLACING_VARIABLES
+                .map(|name| (name, &trust.whole))
+                .into_iter()
+                .chain(ADDING_VARIABLES.map(|name| (name, &trust.addition)));
+            for (name, file) in files {
+                environment.variables.push((name, Some(file.display().to_string())));
+            }
+        }
+        environment
+    }
+
+    /// Keeps `NO_PROXY` but for what spares everything.
+    fn spare(&mut self, inherited: &dyn Fn(&str) -> Option<String>) {
+        for name in NO_PROXY_VARIABLES {
+            let Some(hosts) = inherited(name) else { continue };
+            let kept: Vec<&str> =
+                hosts.split([',', ' ']).filter(|host| !host.is_empty() && *host != "*").collect();
+            if spares_everything(&hosts) {
+                self.notes.push(format!("{name} spared every host (*), so that nothing would be inspected: the * is left out"));
+            }
+            let value = (!kept.is_empty()).then(|| kept.join(","));
+            self.variables.push((name, value));
+        }
+    }
+}
+
+/// Whether a list of hosts has one that stands for all.
+pub fn spares_everything(hosts: &str) -> bool {
+    hosts.split([',', ' ']).any(|host| host == "*")
+}
+
+/// A variable of this process; none if it is no text.
+pub fn inherited(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The CA's files, written anew, for a monitor that decrypts.
+pub fn trust_files(log_dir: &Path, mitm: bool) -> Result<Option<TrustFiles>, String> {
+    if !mitm {
+        return Ok(None);
+    }
+    write_trust_files(log_dir, SystemTime::now()).map(Some).map_err(|error| error.to_string())
+}
+
+/// Runs the command.
+pub fn run(arguments: &EnvArguments) -> ExitCode {
+    let config = match load_common(&arguments.common) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    exit_code(print(&config, arguments.shell).map(|()| ExitCode::SUCCESS))
+}
+
+fn print(config: &Config, shell: ShellKind) -> Result<(), String> {
+    let log_dir = &config.report.log_dir;
+    let (proxy, mitm) = match monitor::look(log_dir)? {
+        Monitor::Running(state) => (monitor::proxy_address(&state)?, state.mitm),
+        Monitor::Original { pid } => {
+            output::warning(format!("the original monitor in Python runs (PID {pid})"));
+            (configured_address(config)?, config.tls.mitm)
+        }
+        Monitor::Stopped | Monitor::Starting => {
+            output::warning("the monitor does not run: start it, or nothing gets through");
+            (configured_address(config)?, config.tls.mitm)
+        }
+    };
+    let trust = trust_files(log_dir, mitm)?;
+    let environment = Environment::new(proxy, trust.as_ref(), &inherited);
+    environment.notes.iter().for_each(output::warning);
+    if shell == ShellKind::Docker
+        && let Some(trust) = &trust
+    {
+        let path = trust.whole.display();
+        let folder = log_dir.display();
+        output::note(format!(
+            "add to docker run: --network host -v {path}:{path}:ro -v {folder}/ca.crt:{folder}/ca.crt:ro"
+        ));
+    }
+    output::print(&environment_shells::written(&environment, shell))
+}
+
+fn configured_address(config: &Config) -> Result<SocketAddr, String> {
+    match config.listen.proxy {
+        None => Err("enable_http_proxy is false: there is no proxy to go through".to_owned()),
+        Some(listener) if listener.port() == 0 => {
+            Err("proxy_port is 0: the port is known when the monitor runs".to_owned())
+        }
+        Some(listener) => Ok(monitor::client_address(listener)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(inherited: &[(&str, &str)]) -> Environment {
+        let trust =
+            TrustFiles { whole: "/log/ca-bundle.pem".into(), addition: "/log/ca.crt".into() };
+        let inherited = |name: &str| {
+            let found = inherited.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Environment::new("[::1]:8888".parse().unwrap(), Some(&trust), &inherited)
+    }
+
+    fn value<'a>(environment: &'a Environment, name: &str) -> Option<&'a Option<String>> {
+        environment.variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    #[test]
+    fn proxies_are_set_in_both_spellings_and_others_removed() {
+        let environment = environment(&[]);
+        for name in PROXY_VARIABLES {
+            assert_eq!(value(&environment, name), Some(&Some("http://[::1]:8888".to_owned())));
+        }
+        for name in REMOVED_VARIABLES {
+            assert_eq!(value(&environment, name), Some(&None));
+        }
+        assert_eq!(value(&environment, "NO_PROXY"), None, "it is not there, and stays so");
+        assert_eq!(value(&environment, "NODE_USE_ENV_PROXY"), Some(&Some("1".to_owned())));
+    }
+
+    #[test]
+    fn what_replaces_gets_the_bundle_and_what_adds_the_certificate() {
+        let environment = environment(&[]);
+        for name in REPLACING_VARIABLES {
+            let bundle = Some("/log/ca-bundle.pem".to_owned());
+            assert_eq!(value(&environment, name), Some(&bundle));
+        }
+        for name in ADDING_VARIABLES {
+            assert_eq!(value(&environment, name), Some(&Some("/log/ca.crt".to_owned())));
+        }
+    }
+
+    #[test]
+    fn without_interception_no_roots_are_set() {
+        let environment = Environment::new("127.0.0.1:1".parse().unwrap(), None, &|_| None);
+        assert_eq!(value(&environment, "SSL_CERT_FILE"), None);
+    }
+
+    #[test]
+    fn no_proxy_is_kept_but_for_everything() {
+        for (was, kept, noted) in [
+            ("localhost,10.0.0.1", Some("localhost,10.0.0.1"), false),
+            ("localhost, *", Some("localhost"), true),
+            ("*", None, true),
+            ("*.example.com", Some("*.example.com"), false),
+        ] {
+            let environment = environment(&[("no_proxy", was)]);
+            assert_eq!(value(&environment, "no_proxy"), Some(&kept.map(str::to_owned)), "{was}");
+            assert_eq!(!environment.notes.is_empty(), noted, "{was}");
+            assert_eq!(value(&environment, "NO_PROXY"), None);
+        }
+    }
+}

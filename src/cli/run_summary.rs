@@ -1,0 +1,174 @@
+//! What a run found: the lines that `threats.jsonl` grew by, counted.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::output::visible;
+use super::pid_file::Identity;
+use crate::limits::{REPORT_TICK_MS, RUN_POLL_MS, RUN_SUMMARY_BYTES, RUN_SUMMARY_ROWS};
+use crate::report::state::{self, State};
+use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
+
+/// Where the file ended when the run began.
+#[derive(Debug)]
+pub struct Summary {
+    log_dir: PathBuf,
+    end: Option<(Identity, u64)>,
+    /// Repeats held back before the run.
+    suppressed_before: u64,
+}
+
+/// Findings of one kind.
+type Kind = (String, String, String, String);
+
+impl Summary {
+    /// Remembers where the file ends now.
+    pub fn begin(log_dir: &Path, state: &State) -> io::Result<Summary> {
+        let end = match rustix::fs::stat(log_dir.join(THREATS_FILE_NAME)) {
+            Ok(stat) => Some((Identity::from(&stat), u64::try_from(stat.st_size).unwrap_or(0))),
+            Err(rustix::io::Errno::NOENT) => None,
+            Err(errno) => return Err(errno.into()),
+        };
+        let suppressed_before = state::read(log_dir).map_or(state.suppressed, |now| now.suppressed);
+        Ok(Summary { log_dir: log_dir.to_owned(), end, suppressed_before })
+    }
+
+    /// Waits until a monitor that goes on has written what the program's last bytes were.
+    pub fn settle(&self) {
+        let inode =
+            || rustix::fs::stat(self.log_dir.join(STATE_FILE_NAME)).ok().map(|stat| stat.st_ino);
+        let before = inode();
+        let deadline = Instant::now() + Duration::from_millis(2 * REPORT_TICK_MS);
+        while inode() == before && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(RUN_POLL_MS));
+        }
+    }
+
+    /// The words for the user.
+    pub fn text(&self, took: Duration) -> io::Result<String> {
+        let (counts, is_whole) = self.counts()?;
+        let total: u64 = counts.values().sum();
+        let mut text = match total {
+            0 => "no findings".to_owned(),
+            1 => "1 finding".to_owned(),
+            _ => format!("{total} findings"),
+        };
+        // Writing into a String cannot fail.
+        let _ = write!(text, " in {:.1} s", took.as_secs_f64());
+        let held_back = state::read(&self.log_dir)
+            .map_or(0, |state| state.suppressed.saturating_sub(self.suppressed_before));
+        if held_back > 0 {
+            let _ = write!(text, ", and {held_back} repeats of earlier ones");
+        }
+        if !is_whole {
+            text.push_str(" (more than are counted here)");
+        }
+        text.push('\n');
+        let mut rows: Vec<(&Kind, &u64)> = counts.iter().collect();
+        rows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        for ((threat_type, direction, pattern, dest), count) in rows.iter().take(RUN_SUMMARY_ROWS) {
+            let line = format!("{threat_type:<9} {direction:<8} {pattern:<16} {dest}");
+            let _ = writeln!(text, "{count:>6} × {}", visible(&line));
+        }
+        if rows.len() > RUN_SUMMARY_ROWS {
+            let _ = writeln!(text, "  and {} more kinds", rows.len() - RUN_SUMMARY_ROWS);
+        }
+        if total > 0 {
+            let _ = writeln!(text, "details: {}", self.log_dir.join(THREATS_FILE_NAME).display());
+        }
+        Ok(text)
+    }
+
+    /// By kind; false: there was more than is read.
+    fn counts(&self) -> io::Result<(BTreeMap<Kind, u64>, bool)> {
+        let mut counts = BTreeMap::new();
+        let mut file = match File::open(self.log_dir.join(THREATS_FILE_NAME)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((counts, true)),
+            Err(error) => return Err(error),
+        };
+        let stat = rustix::fs::fstat(&file)?;
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let start = match self.end {
+            Some((identity, end)) if identity == Identity::from(&stat) && end <= size => end,
+            // Another file, or one that was emptied: all of it is new.
+            _ => 0,
+        };
+        file.seek(SeekFrom::Start(start))?;
+        for line in BufReader::new(file.take(RUN_SUMMARY_BYTES)).split(b'\n') {
+            let Ok(threat) = serde_json::from_slice::<Value>(&line?) else { continue };
+            let field =
+                |name: &str| threat.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
+            let kind = (field("threat_type"), field("direction"), field("pattern"), field("dest"));
+            *counts.entry(kind).or_default() += 1;
+        }
+        Ok((counts, size - start <= RUN_SUMMARY_BYTES))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append(log_dir: &Path, patterns: &[&str]) {
+        use std::io::Write;
+        let path = log_dir.join(THREATS_FILE_NAME);
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+        for pattern in patterns {
+            let line = format!(
+                "{{\"direction\":\"outbound\",\"threat_type\":\"EXFIL\",\"pattern\":\"{pattern}\",\
+                 \"dest\":\"a.example:443\"}}\n"
+            );
+            file.write_all(line.as_bytes()).unwrap();
+        }
+    }
+
+    fn text(summary: &Summary) -> String {
+        summary.text(Duration::from_millis(1500)).unwrap()
+    }
+
+    #[test]
+    fn only_what_came_since_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        append(dir.path(), &["old"]);
+        let summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        assert_eq!(text(&summary), "no findings in 1.5 s\n");
+        append(dir.path(), &["new", "new", "other"]);
+        let text = text(&summary);
+        assert!(text.starts_with("3 findings in 1.5 s\n     2 × EXFIL     outbound new"), "{text}");
+        assert!(text.contains("1 × ") && !text.contains("old"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_was_moved_or_emptied_is_new_as_a_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(THREATS_FILE_NAME);
+        append(dir.path(), &["old", "old"]);
+        let summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        std::fs::rename(&path, dir.path().join("moved")).unwrap();
+        assert!(text(&summary).starts_with("no findings"));
+        append(dir.path(), &["new"]);
+        assert!(text(&summary).starts_with("1 finding in"));
+        let summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert!(text(&summary).starts_with("no findings"));
+    }
+
+    #[test]
+    fn kinds_are_listed_up_to_the_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        let names: Vec<String> = (0..=RUN_SUMMARY_ROWS).map(|n| format!("kind{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        append(dir.path(), &names[1..]);
+        assert!(!text(&summary).contains("more kinds"));
+        append(dir.path(), &names[..1]);
+        assert!(text(&summary).contains("and 1 more kinds"));
+    }
+}

@@ -1,0 +1,180 @@
+//! `clawsec scan FILE…|-`: the same patterns, engine and masking over files. Touches no log.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::arguments::CommonArguments;
+use super::output::visible;
+use super::{load_common, output};
+use crate::limits::SCAN_FILE_READ_BYTES;
+use crate::scan::{Database, Gap, MatchSink, PaddedBuffer, RULES, Rule, Scanner};
+
+/// Something was found.
+const EXIT_FOUND: u8 = 1;
+/// Something could not be scanned. It weighs more than a finding: the answer is not whole.
+const EXIT_TROUBLE: u8 = 2;
+
+/// `clawsec scan`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes: 0 nothing found, 1 something found, 2 something not scanned.")]
+pub struct ScanArguments {
+    #[command(flatten)]
+    pub common: CommonArguments,
+    /// How findings are printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub format: ScanFormat,
+    /// Files; - is the standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// How findings in files are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScanFormat {
+    /// FILE: PATTERN (TYPE): SNIPPET
+    Text,
+    /// One JSON object a line
+    Jsonl,
+}
+
+/// Runs the command.
+pub fn run(arguments: &ScanArguments) -> ExitCode {
+    let config = match load_common(&arguments.common) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let scanner = Database::compile(&RULES)
+        .and_then(|database| Scanner::new(&Arc::new(database), config.scan.max_window_bytes));
+    let scanner = match scanner {
+        Ok(scanner) => scanner,
+        Err(error) => {
+            output::error(error);
+            return ExitCode::from(EXIT_TROUBLE);
+        }
+    };
+    let mut found = Found { format: arguments.format, ..Found::default() };
+    for path in &arguments.files {
+        found.file = shown_name(path);
+        if let Err(error) = open(path).and_then(|reader| scan(reader, &scanner, &mut found)) {
+            output::error(format!("{}: {error}", path.display()));
+            found.has_trouble = true;
+        }
+        if found.reader_is_gone {
+            break;
+        }
+    }
+    match (found.has_trouble, found.count) {
+        (true, _) => ExitCode::from(EXIT_TROUBLE),
+        (false, 0) => ExitCode::SUCCESS,
+        (false, _) => ExitCode::from(EXIT_FOUND),
+    }
+}
+
+fn shown_name(path: &Path) -> String {
+    if is_stdin(path) { "(standard input)".to_owned() } else { path.display().to_string() }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    if is_stdin(path) {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    Ok(Box::new(File::open(path)?))
+}
+
+/// A file is one stream: a match may lie across any border of reads.
+fn scan(mut reader: impl Read, scanner: &Scanner, found: &mut Found) -> io::Result<()> {
+    let mut stream = scanner.open();
+    let mut buffer = vec![0; SCAN_FILE_READ_BYTES];
+    let mut padded = PaddedBuffer::new();
+    loop {
+        let count = match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        stream.feed(padded.fill(buffer.get(..count).unwrap_or_default()), found);
+        if found.reader_is_gone {
+            return Ok(());
+        }
+    }
+    stream.finish(found);
+    Ok(())
+}
+
+/// Prints matches as they come.
+struct Found {
+    format: ScanFormat,
+    file: String,
+    count: u64,
+    has_trouble: bool,
+    reader_is_gone: bool,
+}
+
+impl Default for Found {
+    fn default() -> Found {
+        Found {
+            format: ScanFormat::Text,
+            file: String::new(),
+            count: 0,
+            has_trouble: false,
+            reader_is_gone: false,
+        }
+    }
+}
+
+impl Found {
+    fn line(&self, rule: &Rule, snippet: &str) -> String {
+        let (pattern, threat_type) = (rule.name, rule.threat_type.as_str());
+        match self.format {
+            ScanFormat::Text => format!(
+                "{}: {pattern} ({threat_type}): {}\n",
+                visible(&self.file),
+                visible(snippet)
+            ),
+            ScanFormat::Jsonl => {
+                let line = json!({"file": self.file, "threat_type": threat_type,
+                                  "pattern": pattern, "snippet": snippet});
+                format!("{line}\n")
+            }
+        }
+    }
+}
+
+impl MatchSink for Found {
+    fn wants(&mut self, _rule: &'static Rule) -> bool {
+        !self.reader_is_gone
+    }
+
+    fn found(&mut self, rule: &'static Rule, snippet: String) {
+        self.count += 1;
+        match output::piece(&self.line(rule, &snippet)) {
+            Ok(true) => {}
+            Ok(false) => self.reader_is_gone = true,
+            Err(error) => {
+                output::error(format!("cannot print: {error}"));
+                self.has_trouble = true;
+                self.reader_is_gone = true;
+            }
+        }
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.has_trouble = true;
+        let what = match gap {
+            Gap::UnscannedBytes(count) => format!("{count} bytes could not be scanned"),
+            Gap::UnconfirmedHits(count) => format!("{count} possible matches were not looked at"),
+        };
+        output::error(format!("{}: {what}", self.file));
+    }
+}

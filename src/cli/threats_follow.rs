@@ -1,0 +1,184 @@
+//! `threats.jsonl` as it grows: whole new lines only, through rotation, removal and truncation.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use memchr::memrchr;
+use serde_json::Value;
+
+use super::pid_file::Identity;
+use crate::limits::{FOLLOW_POLL_MS, TAIL_BLOCK_BYTES, TAIL_LINE_MAX_BYTES};
+
+/// A place in the file from which on everything is new.
+#[derive(Debug)]
+pub struct Follow {
+    path: PathBuf,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    identity: Identity,
+    position: u64,
+    /// The beginning of a line whose end is not written yet.
+    unfinished: Vec<u8>,
+}
+
+impl Follow {
+    /// Begins behind what is there.
+    pub fn from_end(path: &Path) -> io::Result<Follow> {
+        let mut follow = Follow { path: path.to_owned(), open: open(path)? };
+        if let Some(open) = &mut follow.open {
+            open.position = open.file.seek(SeekFrom::End(0))?;
+        }
+        Ok(follow)
+    }
+
+    /// Waits until there are new lines.
+    pub fn wait(&mut self) -> io::Result<Vec<Value>> {
+        loop {
+            let new = self.poll()?;
+            if !new.is_empty() {
+                return Ok(new);
+            }
+            std::thread::sleep(Duration::from_millis(FOLLOW_POLL_MS));
+        }
+    }
+
+    /// The lines that came since the last look; those that are no findings are passed over.
+    pub fn poll(&mut self) -> io::Result<Vec<Value>> {
+        let mut new = Vec::new();
+        if let Some(open) = &mut self.open {
+            open.read(&mut new)?;
+        }
+        if new.is_empty() && !self.is_current()? {
+            // What was written to the file before it was moved away has been read to its end.
+            self.open = open(&self.path)?;
+            if let Some(open) = &mut self.open {
+                open.read(&mut new)?;
+            }
+        }
+        Ok(new)
+    }
+
+    fn is_current(&self) -> io::Result<bool> {
+        let found = match rustix::fs::stat(&self.path) {
+            Ok(stat) => Some(Identity::from(&stat)),
+            Err(rustix::io::Errno::NOENT) => None,
+            Err(errno) => return Err(errno.into()),
+        };
+        Ok(self.open.as_ref().map(|open| open.identity) == found)
+    }
+}
+
+fn open(path: &Path) -> io::Result<Option<Open>> {
+    match File::open(path) {
+        Ok(file) => {
+            let identity = Identity::from(&rustix::fs::fstat(&file)?);
+            Ok(Some(Open { file, identity, position: 0, unfinished: Vec::new() }))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Open {
+    /// Reads to the end, in pieces.
+    fn read(&mut self, new: &mut Vec<Value>) -> io::Result<()> {
+        if self.file.metadata()?.len() < self.position {
+            // Truncated: what is there now is new.
+            self.position = 0;
+            self.unfinished.clear();
+        }
+        self.file.seek(SeekFrom::Start(self.position))?;
+        loop {
+            let mut piece = Vec::new();
+            (&mut self.file).take(TAIL_BLOCK_BYTES as u64).read_to_end(&mut piece)?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            self.position += piece.len() as u64;
+            self.unfinished.extend_from_slice(&piece);
+            self.take_lines(new);
+        }
+    }
+
+    fn take_lines(&mut self, new: &mut Vec<Value>) {
+        let whole = memrchr(b'\n', &self.unfinished).map_or(0, |end| end + 1);
+        let rest = self.unfinished.split_off(whole);
+        let lines = std::mem::replace(&mut self.unfinished, rest);
+        let parsed = lines.split(|byte| *byte == b'\n').map(serde_json::from_slice::<Value>);
+        new.extend(parsed.flatten().filter(Value::is_object));
+        if self.unfinished.len() > TAIL_LINE_MAX_BYTES {
+            // No line of ours: what is left of it parses as nothing.
+            self.unfinished.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn append(path: &Path, text: &str) {
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        file.unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn numbers(follow: &mut Follow) -> Vec<u64> {
+        follow.poll().unwrap().iter().map(|threat| threat["n"].as_u64().unwrap()).collect()
+    }
+
+    #[test]
+    fn only_new_and_only_whole_lines_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        append(&path, "{\"n\":1}\n");
+        let mut follow = Follow::from_end(&path).unwrap();
+        assert!(numbers(&mut follow).is_empty());
+        append(&path, "{\"n\":2}\nrubbish\n{\"n\":");
+        assert_eq!(numbers(&mut follow), [2]);
+        append(&path, "3}\n");
+        assert_eq!(numbers(&mut follow), [3]);
+        assert!(numbers(&mut follow).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_made_moved_or_cut_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        let mut follow = Follow::from_end(&path).unwrap();
+        assert!(numbers(&mut follow).is_empty());
+        append(&path, "{\"n\":1}\n{\"n\":2}\n");
+        assert_eq!(numbers(&mut follow), [1, 2]);
+        append(&path, "{\"n\":3}\n");
+        std::fs::rename(&path, dir.path().join("old")).unwrap();
+        append(&path, "{\"n\":4}\n");
+        assert_eq!(numbers(&mut follow), [3], "the end of the old file first");
+        assert_eq!(numbers(&mut follow), [4]);
+        std::fs::write(&path, "").unwrap();
+        assert!(numbers(&mut follow).is_empty());
+        append(&path, "{\"n\":5}\n");
+        assert_eq!(numbers(&mut follow), [5]);
+    }
+
+    #[test]
+    fn a_line_is_told_at_the_bound_and_passed_over_past_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        let mut follow = Follow::from_end(&path).unwrap();
+        for (past, expected) in [(0, vec![1]), (1, vec![])] {
+            let start = "{\"n\":1,\"x\":\"";
+            let fill = "y".repeat(TAIL_LINE_MAX_BYTES + past - start.len());
+            append(&path, &format!("{start}{fill}"));
+            assert!(numbers(&mut follow).is_empty());
+            append(&path, "\"}\n");
+            assert_eq!(numbers(&mut follow), expected, "{past}");
+        }
+    }
+}

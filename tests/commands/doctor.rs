@@ -1,0 +1,113 @@
+//! `doctor`: says that all is well when it is, and which point is ill when one is.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::run::{Outcome, run};
+use crate::support::{Proxy, Setup, json};
+
+fn points(outcome: &Outcome) -> Vec<(String, String)> {
+    let report: Value = serde_json::from_str(&outcome.stdout).expect("JSON");
+    let text = |point: &Value, name: &str| point[name].as_str().unwrap().to_owned();
+    let points = report["points"].as_array().unwrap();
+    points.iter().map(|point| (text(point, "name"), text(point, "health"))).collect()
+}
+
+fn health(outcome: &Outcome, name: &str) -> String {
+    let points = points(outcome);
+    let found = points.iter().find(|(point, _)| point == name);
+    found.unwrap_or_else(|| panic!("{name}: {}", outcome.text())).1.clone()
+}
+
+#[test]
+fn a_monitor_that_works_is_said_to_and_its_detection_is_shown() {
+    let proxy = Proxy::start(json!({}));
+    let outcome = proxy.setup.run("doctor", &["--json"]).expect_success("doctor");
+    for name in ["monitor", "listener", "log", "CA", "request", "detection", "HTTPS"] {
+        assert_eq!(health(&outcome, name), "ok", "{name}: {}", outcome.stdout);
+    }
+    assert_eq!(health(&outcome, "proxy vars"), "note", "this shell may do without");
+    proxy.wait_for_finding(|finding| finding.pattern == "aws_access_key");
+    let text = proxy.setup.run("doctor", &[]).expect_success("doctor");
+    assert!(text.stdout.ends_with("OK: ClawSec works.\n"), "{}", text.stdout);
+}
+
+#[test]
+fn what_it_does_under_run_is_well_in_every_point() {
+    let proxy = Proxy::start(json!({}));
+    let config = proxy.setup.config_file().display().to_string();
+    let arguments =
+        ["--quiet", "--", crate::support::proxy::BINARY, "doctor", "--json", "--config", &config];
+    let outcome = proxy.setup.run("run", &arguments).expect_success("doctor");
+    for name in ["proxy vars", "CA vars"] {
+        assert_eq!(health(&outcome, name), "ok", "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_monitor_that_does_not_run_is_ill_and_the_rest_unknown() {
+    let setup = Setup::new(json!({}));
+    let outcome = setup.run("doctor", &["--json"]);
+    assert_eq!(outcome.code, Some(1));
+    for (name, expected) in
+        [("monitor", "fail"), ("listener", "unknown"), ("CA", "fail"), ("request", "unknown")]
+    {
+        assert_eq!(health(&outcome, name), expected, "{name}: {}", outcome.stdout);
+    }
+    let text = setup.run("doctor", &[]);
+    assert_eq!(text.code, Some(1));
+    assert!(text.stdout.contains("▶ clawsec start"), "{}", text.stdout);
+}
+
+#[test]
+fn variables_that_lead_astray_are_named() {
+    let proxy = Proxy::start(json!({}));
+    for (name, value, point) in [
+        ("HTTPS_PROXY", "http://other.example:3128", "proxy vars"),
+        ("NO_PROXY", "*", "exceptions"),
+        ("SSL_CERT_FILE", "/nonexistent/roots.pem", "CA vars"),
+    ] {
+        let mut command = proxy.setup.command("doctor", &["--json"]);
+        let outcome = run(command.env(name, value));
+        assert_eq!(outcome.code, Some(1), "{name}: {}", outcome.text());
+        assert_eq!(health(&outcome, point), "fail", "{name}: {}", outcome.stdout);
+        assert!(outcome.stdout.contains(name), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn another_process_is_examined_by_its_pid() {
+    let proxy = Proxy::start(json!({}));
+    let agent = |url: Option<&str>| {
+        let mut agent = Command::new("sleep");
+        agent.arg("60").env_clear().stdin(Stdio::null());
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+            agent.envs(url.map(|url| (name, url)));
+        }
+        agent.env("NODE_EXTRA_CA_CERTS", proxy.ca_path()).spawn().unwrap()
+    };
+    for (url, code, expected) in [(None, 1, "fail"), (Some(proxy.url()), 0, "ok")] {
+        let mut agent = agent(url.as_deref());
+        let outcome = proxy.setup.run("doctor", &["--json", "--pid", &agent.id().to_string()]);
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+        assert_eq!(outcome.code, Some(code), "{}", outcome.text());
+        assert_eq!(health(&outcome, "proxy vars"), expected, "{}", outcome.stdout);
+        assert_eq!(health(&outcome, "CA vars"), "ok", "{}", outcome.stdout);
+    }
+    let gone = proxy.setup.run("doctor", &["--pid", "4294967295"]);
+    assert_eq!(gone.code, Some(1));
+    assert!(gone.stderr.contains("4294967295"), "{}", gone.stderr);
+}
+
+#[test]
+fn a_ca_that_was_changed_under_a_running_monitor_is_noticed() {
+    let proxy = Proxy::start(json!({}));
+    let mut rotate = crate::support::proxy::clean_command();
+    rotate.args(["ca", "rotate", "--overlap-days", "0", "--config"]).arg(proxy.setup.config_file());
+    run(&mut rotate).expect_success("rotate");
+    let outcome = proxy.setup.run("doctor", &["--json"]);
+    assert_eq!(outcome.code, Some(1));
+    assert_eq!(health(&outcome, "HTTPS"), "fail", "{}", outcome.stdout);
+}

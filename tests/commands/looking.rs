@@ -1,0 +1,182 @@
+//! `scan`, `rules`, `config`, `completions`, `man`: commands that need no monitor.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::key;
+use crate::support::proxy::clean_command;
+use crate::support::run::{Outcome, run};
+use crate::support::samples::SAMPLES;
+use crate::support::{Setup, json};
+
+fn clawsec(arguments: &[&str]) -> Outcome {
+    run(clean_command().args(arguments))
+}
+
+#[test]
+fn scan_finds_what_the_proxy_finds_and_masks_it() {
+    let setup = Setup::new(json!({}));
+    for sample in &SAMPLES {
+        let path = setup.directory().join(sample.pattern);
+        fs::write(&path, format!("some text before {} and after", sample.text())).unwrap();
+        let outcome = setup.run("scan", &[path.to_str().unwrap()]);
+        assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+        let wanted = format!("{}: {} ({})", path.display(), sample.pattern, sample.threat_type);
+        assert!(outcome.stdout.starts_with(&wanted), "{}", outcome.stdout);
+        let is_whole = outcome.stdout.contains(&sample.text());
+        assert_eq!(is_whole, !sample.is_secret, "{}", outcome.stdout);
+    }
+    assert!(!setup.log_dir().join("threats.jsonl").exists(), "no log is touched");
+}
+
+#[test]
+fn scan_tells_clean_from_found_from_trouble() {
+    let setup = Setup::new(json!({}));
+    let (clean, bad) = (setup.directory().join("clean"), setup.directory().join("bad"));
+    fs::write(&clean, "nothing to see").unwrap();
+    fs::write(&bad, key()).unwrap();
+    let [clean, bad] = [clean, bad].map(|path| path.display().to_string());
+    for (files, code) in [
+        (&[clean.as_str()][..], 0),
+        (&[&clean, &bad], 1),
+        (&["/nonexistent/file"], 2),
+        (&[&bad, "/nonexistent/file"], 2),
+        (&["/tmp"], 2),
+    ] {
+        let outcome = setup.run("scan", files);
+        assert_eq!(outcome.code, Some(code), "{files:?}: {}", outcome.text());
+    }
+    assert_eq!(clawsec(&["scan"]).code, Some(2));
+}
+
+#[test]
+fn scan_reads_standard_input_and_across_its_pieces() {
+    // The key straddles the border of two reads, and of two windows.
+    let mut text = "x".repeat(256 * 1024 - 8);
+    text.push_str(&key());
+    let mut command = Command::new("sh");
+    command.args(["-c", "cat \"$1\" | \"$2\" scan --format jsonl -", "sh"]);
+    let setup = Setup::new(json!({}));
+    let path = setup.directory().join("large");
+    fs::write(&path, text).unwrap();
+    let outcome = run(command.arg(&path).arg(crate::support::proxy::BINARY));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+    let finding: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(finding["file"], "(standard input)");
+    assert_eq!(finding["pattern"], "aws_access_key");
+}
+
+#[test]
+fn rules_are_listed_with_examples() {
+    let text = clawsec(&["rules"]).expect_success("rules").stdout;
+    let json = clawsec(&["rules", "--format", "json"]).expect_success("rules").stdout;
+    let rules: Vec<Value> = serde_json::from_str(&json).unwrap();
+    assert_eq!(rules.len(), SAMPLES.len());
+    for (rule, sample) in rules.iter().zip(&SAMPLES) {
+        assert_eq!(rule["name"], sample.pattern);
+        assert_eq!(rule["threat_type"], sample.threat_type);
+        assert!(rule["examples"].as_array().unwrap().len() >= 3);
+        assert!(text.contains(sample.pattern));
+        assert!(text.contains(rule["description"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_configuration_is_checked_as_a_start_would() {
+    let setup = Setup::new(json!({}));
+    let check = |setup: &Setup| {
+        let mut command = clean_command();
+        run(command.args(["config", "check", "--config"]).arg(setup.config_file()))
+    };
+    let outcome = check(&setup).expect_success("check");
+    assert_eq!(outcome.stdout, "The configuration is valid.\n");
+    for (wrong, named) in [
+        (json!({"proxy_port": 99_999}), "proxy_port"),
+        (json!({"upstream_ca_file": "/nonexistent/roots.pem"}), "upstream_ca_file"),
+    ] {
+        let outcome = check(&Setup::new(wrong));
+        assert_eq!(outcome.code, Some(2));
+        assert!(outcome.stderr.contains(named), "{}", outcome.stderr);
+    }
+    let outcome = check(&Setup::new(json!({"proxy_prot": 1}))).expect_success("a warning");
+    assert!(outcome.stderr.contains("proxy_port"), "{}", outcome.stderr);
+}
+
+#[test]
+fn what_is_shown_is_a_configuration_and_says_where_it_comes_from() {
+    let setup = Setup::new(json!({"proxy_port": 1234}));
+    let show = |config: &std::path::Path, more: &[&str]| {
+        let mut command = clean_command();
+        command.args(["config", "show", "--config"]).arg(config).args(more);
+        run(command.env("CLAWSEC_ADD_VIA", "true")).expect_success("show").stdout
+    };
+    let shown = show(&setup.config_file(), &[]);
+    let object: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(object["proxy_port"], 1234);
+    assert_eq!(object["add_via"], true);
+    assert_eq!(object["head_timeout_secs"], 30, "defaults are there as well");
+    let again = setup.directory().join("again.json");
+    fs::write(&again, &shown).unwrap();
+    assert_eq!(show(&again, &[]), shown);
+    let origins = show(&setup.config_file(), &["--origins"]);
+    let line = |key: &str| {
+        origins.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{origins}"))
+    };
+    assert!(line("proxy_port").ends_with("config.json"), "{origins}");
+    assert!(line("add_via").ends_with("CLAWSEC_ADD_VIA"), "{origins}");
+    assert!(line("head_timeout_secs").ends_with("default"), "{origins}");
+}
+
+#[test]
+fn completions_are_scripts_that_name_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = clawsec(&["completions", shell]).expect_success(shell).stdout;
+        for word in ["doctor", "threats", "rotate", "overlap-days"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    let script = clawsec(&["completions", "bash"]).stdout;
+    let checked = Command::new("bash").args(["-n", "-c", &script]).status().unwrap();
+    assert!(checked.success());
+}
+
+#[test]
+fn every_command_has_a_man_page() {
+    let setup = Setup::new(json!({}));
+    let folder = setup.directory().join("man");
+    clawsec(&["man", folder.to_str().unwrap()]).expect_success("man");
+    for page in ["clawsec", "clawsec-start", "clawsec-run", "clawsec-ca", "clawsec-ca-rotate"] {
+        let text = fs::read_to_string(folder.join(format!("{page}.1"))).unwrap();
+        assert!(text.contains(".TH"), "{page}");
+    }
+}
+
+#[test]
+fn every_command_takes_a_config_file() {
+    let setup = Setup::new(json!({"proxy_port": 99_999}));
+    let config = setup.config_file().display().to_string();
+    for words in [
+        &["run"][..],
+        &["env"],
+        &["ca", "path"],
+        &["ca", "rotate"],
+        &["doctor"],
+        &["threats"],
+        &["stats"],
+        &["scan"],
+        &["rules"],
+        &["config", "show"],
+        &["status"],
+    ] {
+        let mut command = clean_command();
+        command.args(words).args(["--config", &config]);
+        if matches!(words[0], "run" | "scan") {
+            command.arg("true");
+        }
+        let outcome = run(&mut command);
+        assert_eq!(outcome.code, Some(2), "{words:?}: {}", outcome.text());
+        assert!(outcome.stderr.contains("proxy_port"), "{words:?}: {}", outcome.stderr);
+    }
+}

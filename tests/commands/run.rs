@@ -1,0 +1,210 @@
+//! `run`: real programs, with their traffic inspected and their exit code passed on.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::run::{Outcome, run};
+use crate::support::tls::{self, Shown};
+use crate::support::{Origin, Proxy, Reply, Setup, json};
+use crate::{has, key};
+
+/// `run -- PROGRAM…` with this set-up's monitor.
+fn run_program(setup: &Setup, program: &[&str]) -> Outcome {
+    run(&mut command(setup, program))
+}
+
+fn command(setup: &Setup, program: &[&str]) -> Command {
+    setup.command("run", &[&["--"], program].concat())
+}
+
+fn findings(setup: &Setup) -> Vec<Value> {
+    let text = fs::read_to_string(setup.log_dir().join("threats.jsonl")).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn is_stopped(setup: &Setup) -> bool {
+    setup.run("status", &[]).code == Some(3)
+}
+
+fn assert_found_over_https(setup: &Setup, origin: &Origin, outcome: &Outcome) {
+    assert!(outcome.stdout.contains("hello"), "{}", outcome.text());
+    let findings = findings(setup);
+    let found = findings.iter().any(|finding| {
+        finding["pattern"] == "aws_access_key"
+            && finding["protocol"] == "https"
+            && finding["dest"] == origin.local_dest()
+    });
+    assert!(found, "{findings:?}\n{}", outcome.text());
+    assert!(outcome.stderr.contains("1 finding"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("aws_access_key"), "{}", outcome.stderr);
+    assert!(!outcome.text().contains(&key()), "the key is not said whole");
+    assert!(is_stopped(setup), "the monitor ends with the run");
+}
+
+#[test]
+fn curl_is_inspected_by_a_monitor_that_comes_and_goes() {
+    let setup = Setup::new(json!({}));
+    let origin = Origin::https(tls::server(Shown::Valid), |_| Reply::ok("hello"));
+    let url = format!("https://{}/", origin.local_dest());
+    let header = format!("X-Key: {}", key());
+    let outcome = run_program(&setup, &["curl", "-sS", "--max-time", "30", "-H", &header, &url]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.text());
+    assert_found_over_https(&setup, &origin, &outcome);
+}
+
+#[test]
+fn python_is_inspected() {
+    let setup = Setup::new(json!({}));
+    let origin = Origin::https(tls::server(Shown::Valid), |_| Reply::ok("hello"));
+    let script = "import sys, urllib.request as u\n\
+        print(u.urlopen(u.Request(sys.argv[1], headers={'X-Key': sys.argv[2]}), timeout=30).read())";
+    let url = format!("https://{}/", origin.local_dest());
+    let outcome = run_program(&setup, &["python3", "-c", script, &url, &key()]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.text());
+    assert_found_over_https(&setup, &origin, &outcome);
+}
+
+#[test]
+fn node_trusts_the_ca() {
+    if !has("node") {
+        eprintln!("skipped: there is no Node.js here");
+        return;
+    }
+    let setup = Setup::new(json!({}));
+    let origin = Origin::https(tls::server(Shown::Valid), |_| Reply::ok("hello"));
+    // Not every Node that is around takes its proxy from the environment: the tunnel is made by hand.
+    let script = "const http = require('http'), tls = require('tls');\n\
+        const proxy = new URL(process.env.HTTPS_PROXY), [dest, key] = process.argv.slice(1);\n\
+        http.request({host: proxy.hostname, port: proxy.port, method: 'CONNECT', path: dest})\n\
+        .on('connect', (_, socket) => {\n\
+        \x20 const secure = tls.connect({socket, servername: 'localhost'}, () => secure.write(\n\
+        \x20   `GET / HTTP/1.1\\r\\nHost: ${dest}\\r\\nX-Key: ${key}\\r\\nConnection: close\\r\\n\\r\\n`));\n\
+        \x20 secure.on('data', (data) => process.stdout.write(data));\n\
+        }).end();";
+    let outcome = run_program(&setup, &["node", "-e", script, &origin.local_dest(), &key()]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.text());
+    assert_found_over_https(&setup, &origin, &outcome);
+}
+
+#[test]
+fn git_is_inspected() {
+    let setup = Setup::new(json!({}));
+    let origin = Origin::https(tls::server(Shown::Valid), |_| {
+        Reply::with("404 Not Found", "", "/etc/passwd is no repository")
+    });
+    let url = format!("https://{}/agent.git", origin.local_dest());
+    let outcome = run_program(&setup, &["git", "ls-remote", &url]);
+    assert_ne!(outcome.code, Some(0));
+    assert!(!outcome.stderr.contains("certificate"), "{}", outcome.stderr);
+    assert_eq!(findings(&setup)[0]["pattern"], "unix_sensitive", "{}", outcome.text());
+}
+
+#[test]
+fn the_programs_environment_is_complete() {
+    let setup = Setup::new(json!({}));
+    let mut command = command(&setup, &["env"]);
+    command.env("ALL_PROXY", "socks5://127.0.0.1:1").env("no_proxy", "a.example,*");
+    command.env("HTTPS_PROXY", "http://elsewhere.example:1").env("KEPT", "as it was");
+    let outcome = run(&mut command).expect_success("env");
+    let value = |name: &str| {
+        let prefix = format!("{name}=");
+        outcome.stdout.lines().find_map(|line| line.strip_prefix(&prefix)).map(str::to_owned)
+    };
+    let proxy = value("HTTP_PROXY").unwrap();
+    assert!(proxy.starts_with("http://127.0.0.1:"), "{proxy}");
+    for name in ["HTTPS_PROXY", "http_proxy", "https_proxy"] {
+        assert_eq!(value(name), Some(proxy.clone()), "{name}");
+    }
+    assert_eq!(value("ALL_PROXY"), None);
+    assert_eq!(value("no_proxy").as_deref(), Some("a.example"));
+    assert_eq!(value("KEPT").as_deref(), Some("as it was"));
+    assert_eq!(value("NODE_USE_ENV_PROXY").as_deref(), Some("1"));
+    for name in [
+        "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "GIT_SSL_CAINFO",
+        "CARGO_HTTP_CAINFO",
+        "AWS_CA_BUNDLE",
+        "PIP_CERT",
+    ] {
+        let file = value(name).unwrap_or_else(|| panic!("{name}"));
+        assert!(Path::new(&file).starts_with(setup.log_dir()), "{name}={file}");
+        assert!(crate::certificates(Path::new(&file)) >= 1, "{file}");
+    }
+    let own = setup.log_dir().join("ca.crt").display().to_string();
+    assert_eq!(value("NODE_EXTRA_CA_CERTS"), Some(own.clone()));
+    assert_eq!(value("DENO_CERT"), Some(own));
+    assert!(outcome.stderr.contains("no_proxy spared every host"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("no findings"), "{}", outcome.stderr);
+}
+
+#[test]
+fn the_bundle_holds_the_machines_roots_and_ours() {
+    let setup = Setup::new(json!({}));
+    let roots = setup.directory().join("machine.pem");
+    fs::write(&roots, &tls::root().pem).unwrap();
+    let mut command = command(&setup, &["true"]);
+    run(command.env("SSL_CERT_FILE", &roots)).expect_success("run");
+    let bundle = fs::read_to_string(setup.log_dir().join("ca-bundle.pem")).unwrap();
+    assert_eq!(bundle.matches("BEGIN CERTIFICATE").count(), 2, "{bundle}");
+    let text = |pem: &str| pem.split_whitespace().collect::<String>();
+    assert!(text(&bundle).contains(&text(&tls::root().pem)));
+    let own = fs::read_to_string(setup.log_dir().join("ca.crt")).unwrap();
+    assert!(text(&bundle).starts_with(&text(&own)), "ours first");
+}
+
+#[test]
+fn a_monitor_that_runs_is_taken_and_left_running() {
+    let mut proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|_| Reply::ok("hello"));
+    let url = origin.url("/etc/shadow");
+    let outcome = run_program(&proxy.setup, &["curl", "-sS", "--max-time", "30", &url]);
+    assert_eq!(outcome.stdout, "hello", "{}", outcome.text());
+    assert!(outcome.stderr.contains("1 finding in"), "{}", outcome.stderr);
+    assert!(!proxy.has_ended());
+    assert_eq!(proxy.get(&origin.url("/still")).status(), 200);
+    let quiet = run(&mut proxy.setup.command("run", &["--quiet", "--", "true"]));
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn exit_codes_are_those_of_the_program() {
+    let setup = Setup::new(json!({}));
+    let folder = setup.directory().display().to_string();
+    for (program, code) in [
+        (&["sh", "-c", "exit 7"][..], 7),
+        (&["sh", "-c", "kill -9 $$"], 137),
+        (&["/nonexistent/program"], 127),
+        (&[folder.as_str()], 126),
+    ] {
+        let outcome = run_program(&setup, program);
+        assert_eq!(outcome.code, Some(code), "{program:?}: {}", outcome.text());
+        assert!(is_stopped(&setup), "{program:?}");
+    }
+    let outcome = run(&mut setup.command("run", &[]));
+    assert_eq!(outcome.code, Some(2), "{}", outcome.text());
+}
+
+#[test]
+fn a_monitor_that_cannot_start_says_why_and_nothing_is_run() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let setup = Setup::new(json!({"proxy_port": port}));
+    let marker = setup.directory().join("was-run");
+    let outcome = run_program(&setup, &["touch", &marker.display().to_string()]);
+    assert_eq!(outcome.code, Some(125), "{}", outcome.text());
+    assert!(outcome.stderr.contains(&port.to_string()), "{}", outcome.stderr);
+    assert!(!marker.exists());
+}
+
+#[test]
+fn without_interception_no_roots_are_set() {
+    let setup = Setup::new(json!({"enable_mitm": false}));
+    let outcome = run_program(&setup, &["env"]).expect_success("env");
+    assert!(outcome.stdout.contains("https_proxy=http://127.0.0.1:"), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains("SSL_CERT_FILE"), "{}", outcome.stdout);
+}
