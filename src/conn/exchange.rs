@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::body::{step_request, step_response, write_coalesced};
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::inspect::{Inspector, Sight, scan_head};
@@ -15,7 +16,7 @@ use super::upstream::unanswered;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
-use crate::http::body::{Body, Piece};
+use crate::http::body::Body;
 use crate::http::framing::{
     BodyKind, RequestPlan, ResponseKind, ResponsePlan, is_encoded, plan_response,
 };
@@ -24,7 +25,7 @@ use crate::http::reply::Cause;
 use crate::http::rewrite::{ClientSide, write_response};
 use crate::http::search::HeadSearch;
 use crate::http::websocket::{Agreement, agreement};
-use crate::limits::{FIRST_WRITE_BYTES, HALF_CLOSE_GRACE_MS, KEEP_ALIVE_MARGIN_SECS};
+use crate::limits::{HALF_CLOSE_GRACE_MS, KEEP_ALIVE_MARGIN_SECS};
 use crate::tls::stream::Stream;
 
 /// A request, decided: what goes upstream and what to expect.
@@ -427,55 +428,6 @@ fn idle_wait(keep_alive_secs: Option<u64>) -> Duration {
     })
 }
 
-/// Judges and scans what was read of a request's body; returns how much belongs to it.
-fn step_request(
-    unread: &Unread,
-    body: &mut Body,
-    inspector: &mut Inspector<'_>,
-) -> Result<usize, Error> {
-    let Some(chunk) = unread.chunk() else { return Ok(0) };
-    let mut scan = |piece: Piece| inspector.feed(chunk, piece.range());
-    body.step(chunk.bytes(), &mut scan).map_err(|error| {
-        let detail = error.to_string();
-        Error::answered(Side::Client, Stage::RequestBody, 400, Cause::HttpRequestError, detail)
-    })
-}
-
-/// The same for a response's body; `data` collects the payload for a client that knows no chunks.
-fn step_response(
-    unread: &Unread,
-    body: &mut Body,
-    mut inspector: Option<&mut Inspector<'_>>,
-    mut data: Option<&mut crate::forward::buffer::Scratch>,
-) -> Result<usize, Error> {
-    if let Some(data) = &mut data {
-        data.bytes.clear();
-    }
-    let Some(chunk) = unread.chunk() else { return Ok(0) };
-    let mut scan = |piece: Piece| {
-        if let (Some(data), Piece::Data(range)) = (&mut data, &piece) {
-            data.bytes.extend_from_slice(chunk.bytes().get(range.clone()).unwrap_or_default());
-        }
-        if let Some(inspector) = &mut inspector {
-            inspector.feed(chunk, piece.range());
-        }
-    };
-    body.step(chunk.bytes(), &mut scan).map_err(|error| bad_response(&error.to_string()))
-}
-
-/// Writes `bytes` behind what waits in `first`, in one write while they are few.
-async fn write_coalesced(to: &Stream, first: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
-    if first.is_empty() {
-        return to.write_all(bytes).await;
-    }
-    let (with_head, rest) = bytes.split_at(bytes.len().min(FIRST_WRITE_BYTES));
-    first.extend_from_slice(with_head);
-    let result = to.write_all(first).await;
-    first.clear();
-    result?;
-    if rest.is_empty() { Ok(()) } else { to.write_all(rest).await }
-}
-
 impl Received {
     /// What may be used again once the body is through: nothing upstream that said more than its answer.
     fn keep(&self, unread: &Unread, until_close: bool) -> Keep {
@@ -486,7 +438,7 @@ impl Received {
     }
 }
 
-fn bad_response(reason: &str) -> Error {
+pub(super) fn bad_response(reason: &str) -> Error {
     let detail = format!("the origin's answer is malformed: {reason}");
     let cause = Cause::HttpProtocolError;
     Error::answered(Side::Upstream, Stage::ResponseHead, 502, cause, detail)

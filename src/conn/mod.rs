@@ -5,6 +5,7 @@
 //! (what a tunnel carries) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them).
 
 pub mod answer;
+mod body;
 pub mod connect;
 pub mod core;
 pub mod deadline;

@@ -1,0 +1,66 @@
+//! A body on its way: each read is judged by `http`, scanned, and written on, in one step. Keeps no byte.
+
+use std::io;
+
+use super::exchange::bad_response;
+use super::inspect::Inspector;
+use crate::error::{Error, Side, Stage};
+use crate::forward::buffer::Scratch;
+use crate::forward::leg::Unread;
+use crate::http::body::{Body, Piece};
+use crate::http::reply::Cause;
+use crate::limits::FIRST_WRITE_BYTES;
+use crate::tls::stream::Stream;
+
+/// Judges and scans what was read of a request's body; returns how much belongs to it.
+pub(super) fn step_request(
+    unread: &Unread,
+    body: &mut Body,
+    inspector: &mut Inspector<'_>,
+) -> Result<usize, Error> {
+    let Some(chunk) = unread.chunk() else { return Ok(0) };
+    let mut scan = |piece: Piece| inspector.feed(chunk, piece.range());
+    body.step(chunk.bytes(), &mut scan).map_err(|error| {
+        let detail = error.to_string();
+        Error::answered(Side::Client, Stage::RequestBody, 400, Cause::HttpRequestError, detail)
+    })
+}
+
+/// The same for a response's body; `data` collects the payload for a client that knows no chunks.
+pub(super) fn step_response(
+    unread: &Unread,
+    body: &mut Body,
+    mut inspector: Option<&mut Inspector<'_>>,
+    mut data: Option<&mut Scratch>,
+) -> Result<usize, Error> {
+    if let Some(data) = &mut data {
+        data.bytes.clear();
+    }
+    let Some(chunk) = unread.chunk() else { return Ok(0) };
+    let mut scan = |piece: Piece| {
+        if let (Some(data), Piece::Data(range)) = (&mut data, &piece) {
+            data.bytes.extend_from_slice(chunk.bytes().get(range.clone()).unwrap_or_default());
+        }
+        if let Some(inspector) = &mut inspector {
+            inspector.feed(chunk, piece.range());
+        }
+    };
+    body.step(chunk.bytes(), &mut scan).map_err(|error| bad_response(&error.to_string()))
+}
+
+/// Writes `bytes` behind what waits in `first`, in one write while they are few.
+pub(super) async fn write_coalesced(
+    to: &Stream,
+    first: &mut Vec<u8>,
+    bytes: &[u8],
+) -> io::Result<()> {
+    if first.is_empty() {
+        return to.write_all(bytes).await;
+    }
+    let (with_head, rest) = bytes.split_at(bytes.len().min(FIRST_WRITE_BYTES));
+    first.extend_from_slice(with_head);
+    let result = to.write_all(first).await;
+    first.clear();
+    result?;
+    if rest.is_empty() { Ok(()) } else { to.write_all(rest).await }
+}
