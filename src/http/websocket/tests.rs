@@ -130,6 +130,10 @@ impl Deflater {
     }
 
     fn message(&mut self, message: &[u8]) -> Vec<u8> {
+        if message.is_empty() {
+            // RFC 7692 §7.2.3.6; an engine that has nothing to flush says nothing at all.
+            return vec![0x00];
+        }
         let mut out = self.run(message, FlushCompress::Sync);
         assert!(out.ends_with(&[0, 0, 0xff, 0xff]), "{out:?}");
         out.truncate(out.len() - 4);
