@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use clawsec::scan::{Database, MatchSink, Padded, RULES, Rule, Scanner};
+use clawsec::scan::{Database, Match, MatchSink, Padded, RULES, Scanner};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const WINDOW_BYTES: usize = 64 * 1024;
@@ -17,11 +17,11 @@ struct Sink {
 }
 
 impl MatchSink for Sink {
-    fn wants(&mut self, _rule: &'static Rule) -> bool {
+    fn wants(&mut self, _found: &Match<'_>) -> bool {
         self.is_wanted
     }
 
-    fn found(&mut self, _rule: &'static Rule, snippet: String) {
+    fn found(&mut self, _found: &Match<'_>, snippet: String) {
         black_box(snippet);
     }
 }

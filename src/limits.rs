@@ -400,3 +400,6 @@ const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_
 const _: () = assert!(WEBSOCKET_WORK_BYTES <= WEBSOCKET_TURN_BYTES);
 const _: () = assert!(WEBSOCKET_INFLATED_FREE_BYTES >= 16 * 1024 * 1024);
 const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
+
+/// How many steps a view can tell of; of a text that lies deeper, the innermost ones.
+pub const VIEW_STEPS_MAX: usize = 8;

@@ -13,7 +13,7 @@ use super::arguments::CommonArguments;
 use super::output::visible;
 use super::{load_common, output};
 use crate::limits::SCAN_FILE_READ_BYTES;
-use crate::scan::{Database, Gap, MatchSink, PaddedBuffer, RULES, Rule, Scanner};
+use crate::scan::{Database, Gap, Match, MatchSink, PaddedBuffer, RULES, Rule, Scanner};
 
 /// Something was found.
 const EXIT_FOUND: u8 = 1;
@@ -152,13 +152,13 @@ impl Found {
 }
 
 impl MatchSink for Found {
-    fn wants(&mut self, _rule: &'static Rule) -> bool {
+    fn wants(&mut self, _found: &Match<'_>) -> bool {
         !self.reader_is_gone
     }
 
-    fn found(&mut self, rule: &'static Rule, snippet: String) {
+    fn found(&mut self, found: &Match<'_>, snippet: String) {
         self.count += 1;
-        match output::piece(&self.line(rule, &snippet)) {
+        match output::piece(&self.line(found.rule, &snippet)) {
             Ok(true) => {}
             Ok(false) => self.reader_is_gone = true,
             Err(error) => {

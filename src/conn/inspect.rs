@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::core::Core;
-use crate::finding::{Direction, Finding, Protocol};
+use crate::finding::{Direction, Finding, Protocol, Severity};
 use crate::forward::buffer::Chunk;
-use crate::scan::{Gap, MatchSink, Padded, Rule, Stream};
+use crate::scan::{Gap, Match, MatchSink, Padded, Stream};
 
 /// What a connection knows of its bytes.
 #[derive(Clone, Debug)]
@@ -27,17 +27,22 @@ struct Reporting<'a> {
 }
 
 impl MatchSink for Reporting<'_> {
-    fn wants(&mut self, rule: &'static Rule) -> bool {
+    fn wants(&mut self, found: &Match<'_>) -> bool {
         let mut reporter = self.core.reporter.borrow_mut();
-        reporter.admits(rule.name, &self.sight.dest, self.direction, Instant::now())
+        reporter.admits(found.rule.name, &self.sight.dest, self.direction, Instant::now())
     }
 
-    fn found(&mut self, rule: &'static Rule, snippet: String) {
+    fn found(&mut self, found: &Match<'_>, snippet: String) {
+        let rule = found.rule;
         self.core.reporter.borrow_mut().submit(Finding {
             direction: self.direction,
             protocol: self.sight.protocol,
             threat_type: rule.threat_type,
-            pattern: rule.name,
+            pattern: Arc::from(rule.name),
+            severity: Severity::High,
+            confidence: found.confidence,
+            view: found.view,
+            fingerprint: None,
             snippet,
             source: self.sight.source,
             dest: Arc::clone(&self.sight.dest),

@@ -10,10 +10,12 @@ use std::ops::Range;
 use hyperscan::Matching;
 use regex::bytes::Regex;
 
+use super::found::{Match, MatchSink};
 use super::redact::Secret;
 use super::rules::Rule;
-use super::scanner::{Core, End, MatchSink};
+use super::scanner::{Core, End};
 use super::snippet::{Scene, snippet};
+use crate::finding::{Confidence, View as Seen};
 use crate::limits::{
     SCAN_CARRY_BYTES, SCAN_HITS_PER_RULE_SURE, SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES,
     SCAN_REDACTION_AFTER_BYTES, SCAN_REDACTION_BEFORE_BYTES, SCAN_REDACTION_STRETCH_MAX_BYTES,
@@ -82,6 +84,7 @@ impl Hits {
 pub(super) struct Work {
     pub(super) hits: Hits,
     joined: Vec<u8>,
+    matched: Vec<u8>,
     masked: Masked,
 }
 
@@ -191,9 +194,18 @@ pub(super) fn confirm(
             Some(place) => *place = told,
             None => reported.push(told),
         }
-        if sink.wants(rule) {
+        work.matched.clear();
+        work.matched.extend_from_slice(history.view(span.clone(), &mut work.joined).bytes);
+        let found = Match {
+            rule,
+            bytes: &work.matched,
+            confidence: Confidence::High,
+            view: Seen::default(),
+            at: span.start,
+        };
+        if sink.wants(&found) {
             let snippet = work.masked.snippet(core, history, rule, span, &mut work.joined);
-            sink.found(rule, snippet);
+            sink.found(&found, snippet);
         }
     }
 }

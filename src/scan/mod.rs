@@ -9,6 +9,7 @@
 
 mod confirm;
 mod database;
+mod found;
 mod padded;
 mod redact;
 mod rules;
@@ -21,6 +22,7 @@ mod masking_tests;
 mod tests;
 
 pub use database::{Database, DatabaseError, engine_version};
+pub use found::{Gap, Match, MatchSink};
 pub use padded::{Padded, PaddedBuffer};
 pub use rules::{RULES, Rule};
-pub use scanner::{Gap, MatchSink, Scanner, Stream};
+pub use scanner::{Scanner, Stream};

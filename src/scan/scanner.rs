@@ -13,35 +13,13 @@ use regex::bytes::Regex;
 
 use super::confirm::{History, Hits, Reported, Work, confirm};
 use super::database::{Database, DatabaseError};
+use super::found::{Gap, MatchSink};
 use super::padded::Padded;
 use super::redact::Redactor;
 use super::rules::Rule;
 use crate::limits::{
     SCAN_CARRY_BYTES, SCAN_STREAMS_KEPT, SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES,
 };
-
-/// Where matches go.
-pub trait MatchSink {
-    /// A confirmed match: whether its snippet is wanted (false: a repeat, nothing more is done).
-    fn wants(&mut self, rule: &'static Rule) -> bool;
-
-    /// The masked snippet of the match just wanted, at most `limits::SNIPPET_CHARS` characters.
-    fn found(&mut self, rule: &'static Rule, snippet: String);
-
-    /// Something could not be looked at. To be counted and said, never swallowed.
-    fn gap(&mut self, gap: Gap) {
-        let _ = gap;
-    }
-}
-
-/// What the scanner could not look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gap {
-    /// The engine failed on this many bytes (it has no memory left).
-    UnscannedBytes(usize),
-    /// One window held more filter hits than are looked at; the other windows are not affected.
-    UnconfirmedHits(usize),
-}
 
 /// What the streams of a core share.
 pub(super) struct Core {
@@ -290,16 +268,16 @@ impl Drop for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::{PaddedBuffer, RULES};
+    use crate::scan::{Match, PaddedBuffer, RULES};
 
     struct Nowhere;
 
     impl MatchSink for Nowhere {
-        fn wants(&mut self, _rule: &'static Rule) -> bool {
+        fn wants(&mut self, _found: &Match<'_>) -> bool {
             false
         }
 
-        fn found(&mut self, _rule: &'static Rule, _snippet: String) {}
+        fn found(&mut self, _found: &Match<'_>, _snippet: String) {}
     }
 
     fn scanner() -> Scanner {
@@ -356,10 +334,10 @@ mod tests {
     fn a_stream_whose_engine_was_lost_goes_on_at_the_right_place() {
         struct Snippets(Vec<String>);
         impl MatchSink for Snippets {
-            fn wants(&mut self, _rule: &'static Rule) -> bool {
+            fn wants(&mut self, _found: &Match<'_>) -> bool {
                 true
             }
-            fn found(&mut self, _rule: &'static Rule, snippet: String) {
+            fn found(&mut self, _found: &Match<'_>, snippet: String) {
                 self.0.push(snippet);
             }
         }

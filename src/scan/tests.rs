@@ -31,13 +31,13 @@ pub(super) struct Seen {
 }
 
 impl MatchSink for Seen {
-    fn wants(&mut self, _rule: &'static Rule) -> bool {
+    fn wants(&mut self, _found: &Match<'_>) -> bool {
         self.wanted += 1;
         !self.repeats_only
     }
 
-    fn found(&mut self, rule: &'static Rule, snippet: String) {
-        self.found.push((rule.name, snippet));
+    fn found(&mut self, found: &Match<'_>, snippet: String) {
+        self.found.push((found.rule.name, snippet));
     }
 
     fn gap(&mut self, gap: Gap) {
