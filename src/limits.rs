@@ -432,6 +432,9 @@ pub const ARCHIVE_NAME_MAX_BYTES: usize = 4096;
 /// How much of a zip entry's extra fields is searched for its 64-bit sizes.
 pub const ARCHIVE_EXTRA_MAX_BYTES: usize = 1024;
 
+/// How much of a tar entry's extended head is searched for its path and size.
+pub const ARCHIVE_PAX_MAX_BYTES: usize = 16 * 1024;
+
 /// What an archive is recognized by: tar's first block.
 pub const ARCHIVE_SNIFF_BYTES: usize = 512;
 

@@ -26,6 +26,8 @@ pub(in crate::scan::view) struct Zstd {
     is_any_done: bool,
     /// Whether the last run filled its output: the library may hold more.
     is_full: bool,
+    /// Whether what follows the first frame is somebody else's.
+    is_single: bool,
 }
 
 impl fmt::Debug for Zstd {
@@ -46,7 +48,13 @@ impl Zstd {
             is_in_frame: false,
             is_any_done: false,
             is_full: false,
+            is_single: false,
         }
+    }
+
+    /// Leaves what follows the first frame.
+    pub(in crate::scan::view) fn single_frame() -> Zstd {
+        Zstd { is_single: true, ..Zstd::new() }
     }
 
     /// Up to the end of a block and no further: an error in what follows would take the block's bytes along.
@@ -91,8 +99,9 @@ impl Engine for Zstd {
         loop {
             let rest = input.get(run.taken..).unwrap_or_default();
             let room = output.get_mut(run.written..).unwrap_or_default();
+            let is_over = self.is_single && self.is_complete();
             // Asked again and again with nothing, the library says that it is an error.
-            if room.is_empty() || (rest.is_empty() && !self.is_full) {
+            if is_over || room.is_empty() || (rest.is_empty() && !self.is_full) {
                 return run;
             }
             let made = self.run_block(rest, room);
