@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::tests::{encode, zstd};
 use super::*;
-use crate::limits::{CODING_TURN_BYTES, INFLATED_FREE_BYTES, INFLATED_RATIO_MAX};
+use crate::limits::{CODING_TURN_BYTES, CODING_TURN_RUNS, INFLATED_FREE_BYTES, INFLATED_RATIO_MAX};
 
 /// Reads until the end or the cap; the bytes read, and how it ended.
 fn explode(codings: &Codings, bomb: &[u8]) -> (u64, Result<(), Undecodable>) {
@@ -102,6 +102,21 @@ fn a_step_passes_no_more_between_codings_than_a_turn() {
     }
     assert!(steps >= 2 * (64 << 20) / (2 * CODING_TURN_BYTES), "{steps}");
     assert!(steps <= 4 * (64 << 20) / CODING_TURN_BYTES, "{steps}");
+}
+
+#[test]
+fn a_step_makes_no_more_runs_than_a_turn() {
+    let member = encode(Coding::Gzip, b"");
+    let members = member.repeat(CODING_TURN_RUNS + 1);
+    let mut inflater = Inflater::new(&Codings::one(Coding::Gzip));
+    let mut allowance = Allowance::new();
+    let step = inflater.step(&members, &mut [0; 100], &mut allowance).unwrap();
+    assert!(step.has_more);
+    // The last run stands before the trailer of its member.
+    assert_eq!(step.taken, member.len() * CODING_TURN_RUNS - 8);
+    let rest = &members[step.taken..];
+    let step = inflater.step(rest, &mut [0; 100], &mut allowance).unwrap();
+    assert_eq!((step.taken, step.has_more), (rest.len(), false));
 }
 
 #[test]

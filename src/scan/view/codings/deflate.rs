@@ -65,40 +65,49 @@ impl Deflate {
         Deflate::default()
     }
 
-    /// Tells by the first two bytes which of both it is, and takes what is not kept in the input.
+    /// Tells by the first two bytes which of both it is, and gives it the first. What was taken of the input.
     fn begin(&mut self, input: &[u8], output: &mut [u8]) -> Run {
-        let (Some(first), taken) = (match self.first {
-            Some(first) => (Some(first), 0),
-            None => (input.first().copied(), 1),
-        }) else {
-            return Run::default();
+        let (first, taken) = match (self.first, input.first()) {
+            (Some(first), _) => (first, 0),
+            (None, Some(first)) => (*first, 1),
+            (None, None) => return Run::default(),
         };
-        let method = first & 0x0f;
-        let window = first >> 4;
-        let mut stream = if method != 8 || window > 7 {
-            RawDeflate::new()
-        } else {
-            let Some(second) = input.get(taken).copied() else {
-                self.first = Some(first);
-                return Run { taken: input.len(), ..Run::default() };
-            };
-            let is_checked = u16::from_be_bytes([first, second]) % 31 == 0;
-            if is_checked { RawDeflate::with_zlib_header() } else { RawDeflate::new() }
+        self.first = Some(first);
+        let may_be_zlib = first & 0x0f == 8 && first >> 4 <= 7;
+        let mut stream = match input.get(taken) {
+            _ if !may_be_zlib => RawDeflate::new(),
+            None => return Run { taken, ..Run::default() },
+            Some(second) if u16::from_be_bytes([first, *second]) % 31 == 0 => {
+                RawDeflate::with_zlib_header()
+            }
+            Some(_) => RawDeflate::new(),
         };
-        let mut run = stream.run(&[first], output);
-        run.taken = taken;
+        let run = stream.run(&[first], output);
         self.stream = Some(stream);
-        run
+        Run { taken, ..run }
     }
 }
 
 impl Engine for Deflate {
     fn run(&mut self, input: &[u8], output: &mut [u8]) -> Run {
-        let Some(stream) = &mut self.stream else { return self.begin(input, output) };
-        if stream.is_ended && !input.is_empty() {
-            return Run { failure: Some(Undecodable::TrailingData), ..Run::default() };
+        let begun = match self.stream {
+            None => self.begin(input, output),
+            Some(_) => Run::default(),
+        };
+        let Some(stream) = &mut self.stream else { return begun };
+        let rest = input.get(begun.taken..).unwrap_or_default();
+        if begun.failure.is_some() {
+            return begun;
         }
-        stream.run(input, output)
+        if stream.is_ended && !rest.is_empty() {
+            return Run { failure: Some(Undecodable::TrailingData), ..begun };
+        }
+        let run = stream.run(rest, output.get_mut(begun.written..).unwrap_or_default());
+        Run {
+            taken: begun.taken + run.taken,
+            written: begun.written + run.written,
+            failure: run.failure,
+        }
     }
 
     fn is_complete(&self) -> bool {

@@ -82,6 +82,8 @@ pub(super) fn decode(
                 Ok(progress) => progress,
                 Err(reason) => return (read, Err(reason)),
             };
+            let is_moved = progress.taken > 0 || progress.written > 0 || progress.has_more;
+            assert!(is_moved || rest.is_empty(), "a step without progress");
             read.extend_from_slice(&output[..progress.written]);
             rest = &rest[progress.taken..];
             if rest.is_empty() && !progress.has_more {
