@@ -110,7 +110,8 @@ impl Engine for Zstd {
             run.written += made.written;
             let is_stuck = made.taken == 0 && made.written == 0 && !rest.is_empty();
             run.failure = made.failure.or(is_stuck.then_some(Undecodable::Malformed));
-            if run.failure.is_some() {
+            // A frame a run, so that whoever runs it can count them.
+            if run.failure.is_some() || self.is_complete() {
                 return run;
             }
         }
