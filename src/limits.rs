@@ -403,3 +403,56 @@ const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
 
 /// How many steps a view can tell of; of a text that lies deeper, the innermost ones.
 pub const VIEW_STEPS_MAX: usize = 8;
+/// The most content codings of one body that are undone one behind the other (nobody stacks more than two).
+pub const CODINGS_MAX: usize = 4;
+
+/// How much of an unknown coding's name is told.
+pub const CODING_NAME_MAX_CHARS: usize = 32;
+
+/// How far all views of one body inflate together: so many bytes whatever it is, and beyond them so many for
+/// each byte that came. JSON comes to 10 for one; deflate's most is 1032, that of brotli and zstd far beyond.
+pub const INFLATED_FREE_BYTES: u64 = 32 * 1024 * 1024;
+pub const INFLATED_RATIO_MAX: u64 = 64;
+
+/// What lies between two stacked codings, and what may pass there in one step.
+pub const CODING_BETWEEN_BYTES: usize = 16 * 1024;
+pub const CODING_TURN_BYTES: usize = 256 * 1024;
+
+/// How often the codings of a body are run in one step: an empty gzip member of 20 bytes costs a run of some
+/// 3 µs and says nothing.
+pub const CODING_TURN_RUNS: usize = 256;
+
+/// The largest window of a zstd frame (RFC 9659 §3: 8 MiB), as a power of two.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// What brotli is given at a time: behind an error in it, its decoder keeps what it made of the same piece.
+pub const BROTLI_PIECE_BYTES: usize = 1024;
+
+/// What one coding holds at most: brotli's window of 16 MiB, half of it once more while it grows, its tables.
+pub const CODING_MEMORY_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// Entries of an archive that are looked into, and how much of an entry's name is kept.
+pub const ARCHIVE_ENTRIES_MAX: u32 = 16_384;
+pub const ARCHIVE_NAME_MAX_BYTES: usize = 4096;
+
+/// How much of a zip entry's extra fields is searched for its 64-bit sizes.
+pub const ARCHIVE_EXTRA_MAX_BYTES: usize = 1024;
+
+/// How much of a tar entry's extended head is searched for its path and size.
+pub const ARCHIVE_PAX_MAX_BYTES: usize = 16 * 1024;
+
+/// What an archive is recognized by: tar's first block.
+pub const ARCHIVE_SNIFF_BYTES: usize = 512;
+
+/// The longest boundary between parts (RFC 2046 §5.1.1 allows 70), the white space that may follow it, and
+/// what of a part's head is kept together.
+pub const MULTIPART_BOUNDARY_MAX_BYTES: usize = 200;
+pub const MULTIPART_PADDING_MAX_BYTES: usize = 64;
+pub const MULTIPART_HEAD_MAX_BYTES: usize = 16 * 1024;
+
+/// White space that a quoted-printable soft line break may end with (RFC 2045 §6.7 allows lines of 76).
+pub const QUOTED_PRINTABLE_PADDING_MAX_BYTES: usize = 76;
+
+const _: () = assert!(CODING_BETWEEN_BYTES <= CODING_TURN_BYTES);
+const _: () = assert!(1 << ZSTD_WINDOW_LOG_MAX < CODING_MEMORY_MAX_BYTES);
+const _: () = assert!(ARCHIVE_EXTRA_MAX_BYTES < ARCHIVE_NAME_MAX_BYTES);

@@ -2,6 +2,8 @@
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
+#[path = "../fuzz/checks_codings.rs"]
+mod checks_codings;
 
 use std::fs;
 use std::path::Path;
@@ -34,4 +36,24 @@ fn bodies() {
 #[test]
 fn websockets() {
     run("websocket", checks::websocket);
+}
+
+#[test]
+fn codings() {
+    run("codings", checks_codings::codings);
+}
+
+#[test]
+fn archives() {
+    run("archive", checks_codings::archive);
+}
+
+#[test]
+fn multipart_bodies() {
+    run("multipart", checks_codings::multipart);
+}
+
+#[test]
+fn quoted_printable_texts() {
+    run("quoted_printable", checks_codings::quoted_printable);
 }
