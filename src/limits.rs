@@ -400,3 +400,17 @@ const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_
 const _: () = assert!(WEBSOCKET_WORK_BYTES <= WEBSOCKET_TURN_BYTES);
 const _: () = assert!(WEBSOCKET_INFLATED_FREE_BYTES >= 16 * 1024 * 1024);
 const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
+
+// Views of JSON and of event streams.
+
+/// Levels of JSON that are told apart when the texts of a stream are joined.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// String leaves, and objects, of one JSON text that wait for the indices that may follow them.
+pub const JSON_HELD_MAX: usize = 256;
+/// What a reader keeps of the room for unescaped texts.
+pub const JSON_SCRATCH_KEPT_BYTES: usize = 128 * 1024;
+/// The longest payload of one event that is kept, if it comes in several reads.
+pub const EVENT_MAX_BYTES: usize = 64 * 1024;
+
+const _: () = assert!(JSON_DEPTH_MAX < JSON_HELD_MAX, "what is open is held");
+const _: () = assert!(EVENT_MAX_BYTES <= JSON_SCRATCH_KEPT_BYTES);
