@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use super::leaves::{Lanes, NotJson, Reader};
 use crate::limits::{JSON_DEPTH_MAX, JSON_HELD_MAX};
 
-/// The leaves of a text: lane, key, text.
-fn leaves(json: &str) -> (Vec<(u64, String, String)>, Result<Lanes, NotJson>) {
+/// Lane, key and text of a leaf.
+type Found = (u64, String, String);
+
+fn leaves(json: &str) -> (Vec<Found>, Result<Lanes, NotJson>) {
     let mut leaves = Vec::new();
     let outcome = Reader::new().visit(json.as_bytes(), &mut |leaf| {
         let [key, text] =
