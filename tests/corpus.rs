@@ -35,3 +35,13 @@ fn bodies() {
 fn websockets() {
     run("websocket", checks::websocket);
 }
+
+#[test]
+fn json_texts() {
+    run("json", checks::json);
+}
+
+#[test]
+fn event_streams() {
+    run("events", checks::events);
+}

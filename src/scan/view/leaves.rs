@@ -320,7 +320,8 @@ impl<'r> Walk<'r, '_> {
         let len = rest.iter().position(|byte| !is_of_it(byte)).unwrap_or(rest.len());
         let (scalar, _) = rest.split_at_checked(len).unwrap_or((rest, &[]));
         let is_literal = matches!(scalar, b"true" | b"false" | b"null");
-        let is_number = matches!(scalar, [b'-' | b'0'..=b'9', ..]);
+        let is_number = matches!(scalar, [b'-' | b'0'..=b'9', ..])
+            && scalar.iter().all(|byte| !byte.is_ascii_alphabetic() || matches!(byte, b'e' | b'E'));
         if !is_literal && !is_number {
             return Err(self.unexpected());
         }

@@ -178,6 +178,7 @@ fn what_is_no_json_ends_the_visit_behind_what_came_before() {
         ("{\"a\":\"x\" \"b\":1}", NotJson::Unexpected { at: 9 }),
         ("{\"a\":\"x\",\"b\" 1}", NotJson::Unexpected { at: 13 }),
         ("[\"x\",nil]", NotJson::Unexpected { at: 5 }),
+        ("[\"x\",0x1]", NotJson::Unexpected { at: 5 }),
         ("[\"x\",", NotJson::Cut),
         ("[\"x", NotJson::Cut),
         ("{\"a\":\"x\",\"b", NotJson::Cut),

@@ -1,3 +1,9 @@
+//! Views: what traffic says beside its raw bytes, as the scanner is to see it.
+//!
+//! `json` unescapes the strings of JSON text as it streams by. `events`, `elements` and `frames` take
+//! streams apart into the JSON texts of their events, and `leaves` names for each string of such a
+//! text the lane that it continues.
+
 mod blocks;
 mod elements;
 mod escape;
