@@ -109,19 +109,15 @@ pub(super) fn write(character: char, out: &mut Vec<u8>) {
 pub(super) fn copy_text(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     // Most strings of most texts are keys and other short words.
     let mut head = 0;
-    for block in bytes.as_chunks::<BLOCK_BYTES>().0.iter().take(2) {
-        // The whole block is copied before it is looked at: a copy of a known size needs no call.
-        out.extend_from_slice(block);
-        let Some(len) = first_of(block, [b'"', b'\\']) else {
-            head += BLOCK_BYTES;
-            continue;
-        };
-        out.truncate(out.len() - (BLOCK_BYTES - len));
-        head += len;
-        if block.get(len) == Some(&b'"') {
-            return head;
+    for _ in 0..2 {
+        let taken = copy_near(bytes.get(head..).unwrap_or_default(), out);
+        head += taken;
+        if taken < BLOCK_BYTES {
+            break;
         }
-        break;
+    }
+    if bytes.get(head) == Some(&b'"') {
+        return head;
     }
     head + copy_long_text(bytes.get(head..).unwrap_or_default(), out)
 }
@@ -129,8 +125,14 @@ pub(super) fn copy_text(bytes: &[u8], out: &mut Vec<u8>) -> usize {
 /// [`copy_text`] of what is longer than a word or has an escape.
 fn copy_long_text(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     let mut rest = bytes;
+    // Behind a long escape the next is near: whole scripts are written in them.
+    let mut is_near = false;
     loop {
-        let taken = copy_blocks(rest.get(..ROOM_BYTES).unwrap_or(rest), out);
+        let taken = if is_near {
+            copy_near(rest, out)
+        } else {
+            copy_blocks(rest.get(..ROOM_BYTES).unwrap_or(rest), out)
+        };
         rest = rest.get(taken..).unwrap_or_default();
         match rest {
             [] | [b'"', ..] => break,
@@ -138,6 +140,7 @@ fn copy_long_text(bytes: &[u8], out: &mut Vec<u8>) -> usize {
                 let Escape::Character { character, taken } = decode(rest) else { break };
                 write(character, out);
                 rest = rest.get(taken..).unwrap_or_default();
+                is_near = taken > 2;
             }
             _ if rest.len() < WIDE_BYTES => {
                 let len = find_interruption(rest).unwrap_or(rest.len());
@@ -145,10 +148,24 @@ fn copy_long_text(bytes: &[u8], out: &mut Vec<u8>) -> usize {
                 out.extend_from_slice(text);
                 rest = behind;
             }
-            _ => {}
+            _ => is_near = false,
         }
     }
     bytes.len() - rest.len()
+}
+
+/// [`copy_text`] of one small block at most, and of no escape.
+#[inline]
+fn copy_near(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+    let Some(block) = bytes.first_chunk::<BLOCK_BYTES>() else { return 0 };
+    if block.first() == Some(&b'\\') {
+        return 0;
+    }
+    // The whole block is copied before it is looked at: a copy of a known size needs no call.
+    out.extend_from_slice(block);
+    let len = first_of(block, [b'"', b'\\']).unwrap_or(BLOCK_BYTES);
+    out.truncate(out.len() - (BLOCK_BYTES - len));
+    len
 }
 
 /// Room is made for so much text at once: room for all that follows would be cleared for each string anew.

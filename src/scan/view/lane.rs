@@ -103,6 +103,27 @@ fn value_of(number: &[u8]) -> u64 {
     value.unwrap_or_else(|| hash(ROOT, number))
 }
 
+/// Strings that describe the text and are none of it. The raw bytes of the event are scanned anyway; what
+/// is left out here is only not joined with what follows it in later events.
+pub(super) fn is_metadata(key: &[u8]) -> bool {
+    match key {
+        // Names and numbers of messages, items, calls and models: the same in each event.
+        b"id" | b"object" | b"model" | b"type" | b"role" | b"item_id" | b"response_id" => true,
+        b"event_id" | b"responseId" | b"modelVersion" | b"system_fingerprint" => true,
+        b"service_tier" | b"created_at" => true,
+        // Why and how a text ended.
+        b"finish_reason" | b"finishReason" | b"stop_reason" | b"stopReason" | b"done_reason" => {
+            true
+        }
+        b"status" => true,
+        // Random characters that hide the length of what an event says.
+        b"obfuscation" | b"p" => true,
+        // Sealed by the provider: nobody else can read it.
+        b"signature" | b"thoughtSignature" | b"encrypted_content" => true,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

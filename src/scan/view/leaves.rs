@@ -12,7 +12,7 @@ use std::fmt;
 
 use super::blocks::find_interruption;
 use super::escape::{Escape, copy_text, decode, write, write_cut};
-use super::lane::{Marks, ROOT, hash, mix};
+use super::lane::{Marks, ROOT, hash, is_metadata, mix};
 use crate::limits::{JSON_DEPTH_MAX, JSON_HELD_MAX, JSON_SCRATCH_KEPT_BYTES};
 
 /// One string that is no key.
@@ -338,6 +338,9 @@ impl<'r> Walk<'r, '_> {
 
     /// Reads a string that is a value.
     fn string(&mut self) -> Result<(), NotJson> {
+        if self.reader.held.len() >= JSON_HELD_MAX {
+            self.give_out_early();
+        }
         let RawString { contents, is_closed, has_escape } = self.raw_string();
         let (object, path, key, place) = self.place();
         let name = self.bytes(key);
@@ -350,17 +353,9 @@ impl<'r> Walk<'r, '_> {
         } else if contents.len > 0 {
             let path = place.map_or(path, |place| mix(path, place));
             let text = if has_escape { self.unescape(contents) } else { contents };
-            let held = Held { object, path, key, text, is_unescaped: has_escape };
-            self.hold(held);
+            self.reader.held.push(Held { object, path, key, text, is_unescaped: has_escape });
         }
         if is_closed { Ok(()) } else { Err(NotJson::Cut) }
-    }
-
-    fn hold(&mut self, held: Held) {
-        self.reader.held.push(held);
-        if self.reader.held.len() >= JSON_HELD_MAX {
-            self.give_out_early();
-        }
     }
 
     /// The text of a string with escapes.
@@ -456,26 +451,5 @@ impl<'r> Walk<'r, '_> {
             });
         }
         unescaped.clear();
-    }
-}
-
-/// Strings that describe the text and are none of it. The raw bytes of the event are scanned anyway; what
-/// is left out here is only not joined with what follows it in later events.
-fn is_metadata(key: &[u8]) -> bool {
-    match key {
-        // Names and numbers of messages, items, calls and models: the same in each event.
-        b"id" | b"object" | b"model" | b"type" | b"role" | b"item_id" | b"response_id" => true,
-        b"event_id" | b"responseId" | b"modelVersion" | b"system_fingerprint" => true,
-        b"service_tier" | b"created_at" => true,
-        // Why and how a text ended.
-        b"finish_reason" | b"finishReason" | b"stop_reason" | b"stopReason" | b"done_reason" => {
-            true
-        }
-        b"status" => true,
-        // Random characters that hide the length of what an event says.
-        b"obfuscation" | b"p" => true,
-        // Sealed by the provider: nobody else can read it.
-        b"signature" | b"thoughtSignature" | b"encrypted_content" => true,
-        _ => false,
     }
 }

@@ -214,14 +214,13 @@ fn past_the_depth_all_strings_are_one_lane() {
 
 #[test]
 fn past_the_bound_leaves_are_given_out_early() {
-    // The last but one of the held is the last that its index reaches.
     let event = |count: usize, index: usize| {
         let texts = vec!["\"x\""; count].join(",");
         format!("{{\"a\":[{texts}],\"index\":{index}}}")
     };
-    let (one, outcome) = leaves(&event(JSON_HELD_MAX - 1, 1));
+    let (one, outcome) = leaves(&event(JSON_HELD_MAX, 1));
     assert_eq!(outcome, Ok(Lanes::Exact));
-    let (two, _) = leaves(&event(JSON_HELD_MAX - 1, 2));
+    let (two, _) = leaves(&event(JSON_HELD_MAX, 2));
     assert!(one.iter().zip(&two).all(|(one, two)| one.0 != two.0));
 
     let (one, outcome) = leaves(&event(JSON_HELD_MAX + 1, 1));
