@@ -72,15 +72,36 @@ pub(super) fn decode(bytes: &[u8]) -> Escape {
     }
 }
 
+/// The value of each hexadecimal digit; [`NO_DIGIT`] for what is none.
+const DIGITS: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        table[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        table[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+};
+
+const NO_DIGIT: u8 = 0xff;
+
 /// The four hexadecimal digits behind `\u`.
+#[inline]
 fn unit(bytes: &[u8]) -> Result<u32, Escape> {
     let digits = bytes.get(2..).unwrap_or_default();
     let mut unit = 0;
+    let mut all = 0;
     for digit in digits.iter().take(4) {
-        let value = char::from(*digit).to_digit(16).ok_or(Escape::Invalid)?;
-        unit = unit << 4 | value;
+        let value = DIGITS.get(usize::from(*digit)).copied().unwrap_or(NO_DIGIT);
+        all |= value;
+        unit = unit << 4 | u32::from(value & 0xf);
     }
-    if digits.len() < 4 { Err(Escape::Cut) } else { Ok(unit) }
+    match all {
+        NO_DIGIT => Err(Escape::Invalid),
+        _ if digits.len() < 4 => Err(Escape::Cut),
+        _ => Ok(unit),
+    }
 }
 
 /// Writes what an escape that nothing follows stands for: as much of it as is whole, the rest as it is.

@@ -453,3 +453,21 @@ impl<'r> Walk<'r, '_> {
         unescaped.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_past_the_bound_is_given_back() {
+        let mut reader = Reader::new();
+        let kept = |reader: &mut Reader, len: usize| {
+            let json = format!("[\"\\n{}\"]", "x".repeat(len - 1));
+            reader.visit(json.as_bytes(), &mut |leaf| assert_eq!(leaf.text.len(), len)).unwrap();
+            reader.unescaped.capacity()
+        };
+        reader.unescaped = Vec::with_capacity(JSON_SCRATCH_KEPT_BYTES);
+        assert_eq!(kept(&mut reader, 1000), JSON_SCRATCH_KEPT_BYTES);
+        assert_eq!(kept(&mut reader, JSON_SCRATCH_KEPT_BYTES + 1), 0);
+    }
+}
