@@ -456,3 +456,16 @@ pub const QUOTED_PRINTABLE_PADDING_MAX_BYTES: usize = 76;
 const _: () = assert!(CODING_BETWEEN_BYTES <= CODING_TURN_BYTES);
 const _: () = assert!(1 << ZSTD_WINDOW_LOG_MAX < CODING_MEMORY_MAX_BYTES);
 const _: () = assert!(ARCHIVE_EXTRA_MAX_BYTES < ARCHIVE_NAME_MAX_BYTES);
+// Views of JSON and of event streams.
+
+/// Levels of JSON that are told apart when the texts of a stream are joined.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// String leaves, and objects, of one JSON text that wait for the indices that may follow them.
+pub const JSON_HELD_MAX: usize = 256;
+/// What a reader keeps of the room for unescaped texts.
+pub const JSON_SCRATCH_KEPT_BYTES: usize = 128 * 1024;
+/// The longest payload of one event that is kept, if it comes in several reads.
+pub const EVENT_MAX_BYTES: usize = 64 * 1024;
+
+const _: () = assert!(JSON_DEPTH_MAX < JSON_HELD_MAX, "what is open is held");
+const _: () = assert!(EVENT_MAX_BYTES <= JSON_SCRATCH_KEPT_BYTES);

@@ -57,3 +57,13 @@ fn multipart_bodies() {
 fn quoted_printable_texts() {
     run("quoted_printable", checks_codings::quoted_printable);
 }
+
+#[test]
+fn json_texts() {
+    run("json", checks::json);
+}
+
+#[test]
+fn event_streams() {
+    run("events", checks::events);
+}

@@ -15,6 +15,7 @@ mod redact;
 mod rules;
 mod scanner;
 mod snippet;
+pub mod view;
 
 #[cfg(test)]
 mod masking_tests;

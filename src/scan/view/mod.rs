@@ -1,7 +1,8 @@
-//! Views of a body: what its bytes say once a coding, a container or an escaping is undone. They look at
-//! copies of traffic, which goes on as it came.
+//! Views: what bytes say once a coding, a container or an escaping is undone. They look at copies of traffic,
+//! which goes on as it came. Bytes in, bytes out, piece by piece, each bounded.
 
 pub mod archive;
 pub mod codings;
+pub mod json;
 pub mod multipart;
 pub mod quoted_printable;
