@@ -400,3 +400,11 @@ const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_
 const _: () = assert!(WEBSOCKET_WORK_BYTES <= WEBSOCKET_TURN_BYTES);
 const _: () = assert!(WEBSOCKET_INFLATED_FREE_BYTES >= 16 * 1024 * 1024);
 const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
+
+/// What a folder of hidden text holds back: the longest escape that may go on with the next piece.
+pub const FOLD_CARRY_BYTES: usize = 31;
+
+/// How often a long run of base64 digits is looked at again, and how far back the start of one is
+/// looked for from a place inside it.
+pub const ENCODED_LOOK_AGAIN_BYTES: usize = 1024;
+pub const ENCODED_LOOK_BACK_BYTES: usize = 4096;

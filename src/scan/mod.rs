@@ -14,6 +14,7 @@ mod redact;
 mod rules;
 mod scanner;
 mod snippet;
+pub mod view;
 
 #[cfg(test)]
 mod masking_tests;
