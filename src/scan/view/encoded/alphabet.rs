@@ -65,7 +65,11 @@ pub const BREAK_MAX_BYTES: usize = 24;
 
 /// The length of the line break that `text` begins with: LF or CRLF, as they are or as escapes, and the
 /// indentation behind it.
+#[inline]
 pub fn line_break(text: &[u8]) -> Option<usize> {
+    if !matches!(text.first()?, b'\n' | b'\r' | b'\\') {
+        return None;
+    }
     let mut len = 0;
     let mut has_end = false;
     while let Some(rest) = text.get(len..BREAK_MAX_BYTES.min(text.len())) {

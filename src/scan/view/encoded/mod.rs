@@ -145,11 +145,22 @@ fn is_base64_block(block: &[u8; LANE_BYTES]) -> bool {
     base64_digits(Lane::load(block)).mask() == 0xFFFF
 }
 
-/// Where the run begins that holds the digit at `at`, not before `from`.
+/// Where the run begins that holds the block at `at`, not before `from`.
+#[inline]
 fn run_start(text: &[u8], at: usize, from: usize) -> usize {
-    let first = from.max(at.saturating_sub(BEFORE_BLOCK_BYTES));
-    let before = text.get(first..at).unwrap_or_default();
-    at - before.iter().rev().take_while(|byte| is_base64(**byte)).count()
+    let mut start = at;
+    while let Some(before) = start.checked_sub(LANE_BYTES).filter(|before| *before >= from) {
+        let Some(block) = text.get(before..).and_then(<[u8]>::first_chunk::<LANE_BYTES>) else {
+            return start;
+        };
+        let others = !base64_digits(Lane::load(block)).mask();
+        start -= others.leading_zeros() as usize;
+        if others != 0 || at - start >= BEFORE_BLOCK_BYTES {
+            return start;
+        }
+    }
+    let before = text.get(from..start).unwrap_or_default();
+    start - before.iter().rev().take_while(|byte| is_base64(**byte)).count()
 }
 
 /// The first part of a run of digits that is worth decoding, or where the run ends. A long one is
@@ -187,11 +198,18 @@ fn in_run(text: &[u8], start: usize) -> Result<Run, usize> {
 }
 
 /// Behind the last sign that may glue a name or a path to the run that begins at `start`.
+#[inline]
 fn glued(text: &[u8], start: usize) -> Option<usize> {
-    let head = text.get(start..)?;
-    let head = head.get(..BEFORE_BLOCK_BYTES).unwrap_or(head);
-    let is_glue = |byte: &u8| matches!(byte, b'/' | b'-' | b'_' | b'+');
-    head.iter().rposition(is_glue).map(|at| start + at + 1)
+    let block = text.get(start..).and_then(<[u8]>::first_chunk::<{ 2 * LANE_BYTES }>)?;
+    let ([first, second], _) = block.as_chunks::<LANE_BYTES>() else { return None };
+    // With these bits set, plus, minus and slash are the same.
+    let glue = |block| {
+        let lane = Lane::load(block);
+        u32::from(lane.with_bits(6).equals(b'/').or(lane.equals(b'_')).mask())
+    };
+    let signs = glue(first) | glue(second) << LANE_BYTES;
+    let behind = u32::BITS - signs.leading_zeros();
+    (behind > 0).then_some(start + behind as usize)
 }
 
 /// Where the digits of base64 from `at` on end.

@@ -82,6 +82,28 @@ pub fn ideographs(text: &[u8]) -> usize {
     chars.iter().take_while(is_one).count() * 3
 }
 
+/// The length of the row of Greek and Cyrillic that `text` begins with.
+pub fn greek_or_cyrillic(text: &[u8]) -> usize {
+    let (chars, _) = text.as_chunks::<2>();
+    let is_one = |char: &&[u8; 2]| {
+        let [first, second] = **char;
+        matches!(first, 0xCE..=0xD3) && second & 0xC0 == 0x80
+    };
+    chars.iter().take_while(is_one).count() * 2
+}
+
+/// Whether a character is a letter, or of a block that holds letters: words do not end at it.
+pub fn is_letter(char: char) -> bool {
+    match char {
+        '\0'..='\x7F' => char.is_ascii_alphabetic(),
+        '×' | '÷' => false,
+        _ => {
+            matches!(char, '\u{C0}'..='\u{1FFF}' | '\u{2C00}'..='\u{2DFF}' | '\u{3041}'..='\u{D7FF}'
+            | '\u{F900}'..='\u{FDFF}')
+        }
+    }
+}
+
 /// What is left of a character.
 pub fn fold(char: char) -> Folded {
     match char {

@@ -198,7 +198,7 @@ impl Folder {
 
     /// Whether the quote or backslash here goes, because it hides a command.
     fn takes_quote(&mut self, rest: &[u8]) -> bool {
-        if self.quoted == 0 {
+        if self.quoted == 0 && shell::may_hide(rest) {
             let recent = self.recent.to_be_bytes();
             let found =
                 shell::word_before(&recent).and_then(|before| shell::hidden_command(before, rest));
@@ -221,11 +221,14 @@ impl Folder {
 
     /// Folds a character that is not of ASCII.
     fn character(&mut self, rest: &[u8], out: &mut Vec<u8>) -> usize {
-        let ideographs = letters::ideographs(rest);
-        if ideographs > 0 {
-            self.copy(rest.get(..ideographs).unwrap_or_default(), out);
+        let mut row = letters::ideographs(rest);
+        if row == 0 && self.is_foreign {
+            row = letters::greek_or_cyrillic(rest);
+        }
+        if row > 0 {
+            self.copy(rest.get(..row).unwrap_or_default(), out);
             self.is_foreign = true;
-            return ideographs;
+            return row;
         }
         let Some((char, len)) = first_char(rest) else {
             self.copy(rest.get(..1).unwrap_or_default(), out);
@@ -234,7 +237,7 @@ impl Folder {
         match letters::fold(char) {
             Folded::Same => {
                 self.copy(rest.get(..len).unwrap_or_default(), out);
-                self.is_foreign = char.is_alphabetic();
+                self.is_foreign = letters::is_letter(char);
             }
             Folded::Invisible => self.kinds.insert(Kinds::INVISIBLE),
             Folded::Hidden(byte) => {
@@ -248,6 +251,10 @@ impl Folder {
             Folded::Compat(ascii) => {
                 self.kinds.insert(Kinds::COMPAT);
                 self.copy(ascii.as_bytes(), out);
+            }
+            Folded::Homoglyph(_) if self.is_foreign => {
+                self.copy(rest.get(..len).unwrap_or_default(), out);
+                self.is_foreign = true;
             }
             Folded::Homoglyph(_) => return self.row(rest, out),
         }
@@ -269,19 +276,18 @@ impl Folder {
                     (taken, count) = (taken + len, count + 1);
                 }
                 Folded::Same if char.is_ascii_alphabetic() => break RowEnd::Ascii,
-                Folded::Same if char.is_alphabetic() => break RowEnd::Foreign,
+                Folded::Same if letters::is_letter(char) => break RowEnd::Foreign,
                 _ => break RowEnd::Other,
             }
         };
         let follows = (self.recent as u8).is_ascii_alphabetic();
         let is_mixed = follows || end == RowEnd::Ascii;
-        if is_mixed && !self.is_foreign && end != RowEnd::Foreign {
+        if is_mixed && end != RowEnd::Foreign {
             self.kinds.insert(Kinds::HOMOGLYPH);
             self.copy(ascii.get(..count).unwrap_or_default(), out);
         } else {
-            let is_foreign = self.is_foreign || end == RowEnd::Foreign;
             self.copy(rest.get(..taken).unwrap_or_default(), out);
-            self.is_foreign = is_foreign;
+            self.is_foreign = end == RowEnd::Foreign;
         }
         taken
     }

@@ -59,10 +59,16 @@ pub fn word_before(text: &[u8]) -> Option<&[u8]> {
     text.get(text.len() - len..)
 }
 
+/// Whether a word can go on behind the quote or backslash here.
+#[inline]
+pub fn may_hide(text: &[u8]) -> bool {
+    text.get(1).is_some_and(|next| is_letter(*next) || is_quoting(*next))
+}
+
 /// How far the word reaches that goes on here with a quote or a backslash, if a command is hidden in
 /// it: `before` are its letters up to here.
 pub fn hidden_command(before: &[u8], text: &[u8]) -> Option<usize> {
-    if !text.get(1).is_some_and(|next| is_letter(*next) || is_quoting(*next)) {
+    if !may_hide(text) {
         return None;
     }
     let mut word = [0; COMMAND_MAX_BYTES];

@@ -4,7 +4,7 @@
 //! with. The few places that are left are looked at one by one. In text of other scripts only places
 //! count where a letter or a sign of ASCII is the neighbour: Russian, Greek or Chinese alone is quiet.
 
-use super::letters::{Ascii, Folded, first_char, fold};
+use super::letters::{Ascii, Folded, first_char, fold, is_letter as is_word_letter};
 use super::{escape, shell};
 use crate::scan::view::lane::{CHUNK_BYTES, Chunk, last_chunk};
 
@@ -337,7 +337,7 @@ fn is_mixed_word(text: &[u8], start: usize) -> bool {
         match fold(char) {
             Folded::Homoglyph(_) => {}
             Folded::Same if char.is_ascii_alphabetic() => ascii += 1,
-            Folded::Same if char.is_alphabetic() => return false,
+            Folded::Same if is_word_letter(char) => return false,
             _ => break,
         }
         first = at;
@@ -349,7 +349,7 @@ fn is_mixed_word(text: &[u8], start: usize) -> bool {
             // Small Greek letters stand beside Latin ones in formulas.
             Folded::Homoglyph(_) => has_capital_greek &= !matches!(char, 'α'..='ω'),
             Folded::Same if char.is_ascii_alphabetic() => ascii += 1,
-            Folded::Same if char.is_alphabetic() => return false,
+            Folded::Same if is_word_letter(char) => return false,
             _ => break,
         }
         end += len;
