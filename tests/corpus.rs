@@ -35,3 +35,18 @@ fn bodies() {
 fn websockets() {
     run("websocket", checks::websocket);
 }
+
+#[test]
+fn hidden_texts() {
+    run("fold", checks::fold);
+}
+
+#[test]
+fn encoded_texts() {
+    run("encoded", checks::encoded);
+}
+
+#[test]
+fn wide_texts() {
+    run("utf16", checks::utf16);
+}
