@@ -124,7 +124,8 @@ fn in_candidates(
         let start = at + whole.trailing_zeros() as usize / LANE_BYTES * LANE_BYTES;
         whole &= whole - 1;
         let block = text.get(start..).and_then(<[u8]>::first_chunk::<LANE_BYTES>);
-        if start < passed || !block.is_some_and(is_base64_block) {
+        if start < passed || !block.is_some_and(|block| is_base64_block(block) && is_no_word(block))
+        {
             continue;
         }
         match in_run(text, run_start(text, start, passed)) {
@@ -143,6 +144,12 @@ fn in_candidates(
 #[inline(always)]
 fn is_base64_block(block: &[u8; LANE_BYTES]) -> bool {
     base64_digits(Lane::load(block)).mask() == 0xFFFF
+}
+
+/// Whether there is a digit or a capital letter: encoded text has some, names and paths often none.
+#[inline(always)]
+fn is_no_word(block: &[u8; LANE_BYTES]) -> bool {
+    Lane::load(block).within(b'0', b'Z' - b'0' + 1).mask() != 0
 }
 
 /// Where the run begins that holds the block at `at`, not before `from`.

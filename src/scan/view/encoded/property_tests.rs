@@ -19,7 +19,7 @@ fn decode_in(kind: Kind, pieces: &[&[u8]]) -> (Vec<u8>, usize) {
 
 fn written(kind: Kind, bytes: &[u8], line: usize) -> String {
     let digits = match kind {
-        Kind::Base64 if line % 2 == 0 => BASE64.encode(bytes),
+        Kind::Base64 if line.is_multiple_of(2) => BASE64.encode(bytes),
         Kind::Base64 => BASE64URL_NOPAD.encode(bytes),
         Kind::Base32 => BASE32_NOPAD.encode(bytes),
         Kind::Hex => HEXLOWER.encode(bytes),
