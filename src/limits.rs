@@ -469,3 +469,10 @@ pub const EVENT_MAX_BYTES: usize = 64 * 1024;
 
 const _: () = assert!(JSON_DEPTH_MAX < JSON_HELD_MAX, "what is open is held");
 const _: () = assert!(EVENT_MAX_BYTES <= JSON_SCRATCH_KEPT_BYTES);
+/// What a folder of hidden text holds back: the longest escape that may go on with the next piece.
+pub const FOLD_CARRY_BYTES: usize = 31;
+
+/// How often a long run of base64 digits is looked at again, and how far back the start of one is
+/// looked for from a place inside it.
+pub const ENCODED_LOOK_AGAIN_BYTES: usize = 1024;
+pub const ENCODED_LOOK_BACK_BYTES: usize = 4096;

@@ -4,6 +4,10 @@
 mod checks;
 #[path = "../fuzz/checks_codings.rs"]
 mod checks_codings;
+#[path = "../fuzz/checks_json.rs"]
+mod checks_json;
+#[path = "../fuzz/checks_text.rs"]
+mod checks_text;
 
 use std::fs;
 use std::path::Path;
@@ -60,10 +64,25 @@ fn quoted_printable_texts() {
 
 #[test]
 fn json_texts() {
-    run("json", checks::json);
+    run("json", checks_json::json);
 }
 
 #[test]
 fn event_streams() {
-    run("events", checks::events);
+    run("events", checks_json::events);
+}
+
+#[test]
+fn hidden_texts() {
+    run("fold", checks_text::fold);
+}
+
+#[test]
+fn encoded_texts() {
+    run("encoded", checks_text::encoded);
+}
+
+#[test]
+fn wide_texts() {
+    run("utf16", checks_text::utf16);
 }

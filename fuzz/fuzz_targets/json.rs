@@ -1,7 +1,7 @@
-//! See `checks::json`.
+//! See `checks_json::json`.
 #![no_main]
 
-#[path = "../checks.rs"]
-mod checks;
+#[path = "../checks_json.rs"]
+mod checks_json;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::json(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| checks_json::json(data));

@@ -3,6 +3,12 @@
 
 pub mod archive;
 pub mod codings;
+pub mod encoded;
+pub mod fold;
+pub mod form;
 pub mod json;
+mod lane;
 pub mod multipart;
+pub mod protobuf;
 pub mod quoted_printable;
+pub mod utf16;
