@@ -76,6 +76,12 @@ fn among(text: &[u8], at: usize, chunk: Chunk<'_>, others: u64, pairs: u64) -> O
     while places != 0 {
         let place = at + places.trailing_zeros() as usize;
         places &= places - 1;
+        // The escapes that JSON and code are full of.
+        if let Some([b'\\', b'"' | b'\'' | b'\\' | b'/' | b'n' | b'r' | b't', ..]) =
+            text.get(place..)
+        {
+            continue;
+        }
         if let Some(found) = at_place(text, place) {
             return Some(found);
         }
