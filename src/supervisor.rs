@@ -24,7 +24,8 @@ use crate::report::logger::{self, LoggerConfig, LoggerHandle};
 use crate::report::queue;
 use crate::report::state::{Listeners, State};
 use crate::report::timestamp;
-use crate::scan::{Database, RULES};
+use crate::scan::Database;
+use crate::scan::rules::default_rules;
 use crate::tls::{self, Authority, Origin};
 use crate::worker::{self, Interception, Shared};
 
@@ -109,7 +110,8 @@ struct Prepared {
 }
 
 fn prepare(config: &Config) -> Result<Prepared, String> {
-    let database = Database::compile(&RULES).map_err(|error| error.to_string())?;
+    let rules = default_rules().map_err(|errors| lines(&errors))?;
+    let database = Database::compile(&rules).map_err(|error| error.to_string())?;
     let interception = match config.tls.mitm {
         true => Some(prepare_interception(config)?),
         false => None,
@@ -122,6 +124,10 @@ fn prepare(config: &Config) -> Result<Prepared, String> {
     }
     let insecure = tls::insecure_client_config().map_err(|error| error.to_string())?;
     Ok(Prepared { database, interception, verified, insecure })
+}
+
+fn lines<T: ToString>(errors: &[T]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn prepare_interception(config: &Config) -> Result<Interception, String> {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::arguments::CommonArguments;
 use super::output::visible;
 use super::{exit_code, load_common, output};
-use crate::scan::{RULES, Rule};
+use crate::scan::Rule;
+use crate::scan::rules::default_rules;
 
 /// `clawsec rules`.
 #[derive(Clone, Debug, Args)]
@@ -35,9 +36,18 @@ pub fn run(arguments: &RulesArguments) -> ExitCode {
     if let Err(code) = load_common(&arguments.common) {
         return code;
     }
+    let rules = match default_rules() {
+        Ok(rules) => rules,
+        Err(errors) => {
+            errors.iter().for_each(output::error);
+            return ExitCode::FAILURE;
+        }
+    };
     let text = match arguments.format {
-        RulesFormat::Table => RULES.iter().map(paragraph).collect(),
-        RulesFormat::Json => format!("{:#}\n", RULES.iter().map(object).collect::<Value>()),
+        RulesFormat::Table => rules.iter().map(|rule| paragraph(rule)).collect(),
+        RulesFormat::Json => {
+            format!("{:#}\n", rules.iter().map(|rule| object(rule)).collect::<Value>())
+        }
     };
     exit_code(output::print(&text).map(|()| ExitCode::SUCCESS))
 }
@@ -45,12 +55,12 @@ pub fn run(arguments: &RulesArguments) -> ExitCode {
 fn paragraph(rule: &Rule) -> String {
     let mut text = format!(
         "{:<16} {:<9}  {}{}\n",
-        rule.name,
+        rule.id,
         rule.threat_type.as_str(),
         rule.description,
-        if rule.secret { " (masked in findings)" } else { "" },
+        if rule.is_secret { " (masked in findings)" } else { "" },
     );
-    for (word, examples) in [("finds", rule.examples), ("not", rule.counter_examples)] {
+    for (word, examples) in [("finds", &rule.examples), ("not", &rule.negative_examples)] {
         for example in examples.iter().take(2) {
             // Writing into a String cannot fail.
             let _ = writeln!(text, "  {word:>24}  {}", visible(example));
@@ -62,13 +72,12 @@ fn paragraph(rule: &Rule) -> String {
 
 fn object(rule: &Rule) -> Value {
     json!({
-        "name": rule.name,
+        "id": &*rule.id,
         "threat_type": rule.threat_type.as_str(),
         "description": rule.description,
-        "expression": rule.exact,
-        "case_sensitive": rule.case_sensitive,
-        "secret": rule.secret,
+        "expression": rule.expression.text(),
+        "secret": rule.is_secret,
         "examples": rule.examples,
-        "counter_examples": rule.counter_examples,
+        "negative_examples": rule.negative_examples,
     })
 }

@@ -13,7 +13,8 @@ use super::arguments::CommonArguments;
 use super::output::visible;
 use super::{load_common, output};
 use crate::limits::SCAN_FILE_READ_BYTES;
-use crate::scan::{Database, Gap, Match, MatchSink, PaddedBuffer, RULES, Rule, Scanner};
+use crate::scan::rules::default_rules;
+use crate::scan::{Database, Gap, Match, MatchSink, PaddedBuffer, Rule, Scanner};
 
 /// Something was found.
 const EXIT_FOUND: u8 = 1;
@@ -49,7 +50,14 @@ pub fn run(arguments: &ScanArguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let scanner = Database::compile(&RULES)
+    let rules = match default_rules() {
+        Ok(rules) => rules,
+        Err(errors) => {
+            errors.iter().for_each(output::error);
+            return ExitCode::from(EXIT_TROUBLE);
+        }
+    };
+    let scanner = Database::compile(&rules)
         .and_then(|database| Scanner::new(&Arc::new(database), config.scan.max_window_bytes));
     let scanner = match scanner {
         Ok(scanner) => scanner,
@@ -135,7 +143,7 @@ impl Default for Found {
 
 impl Found {
     fn line(&self, rule: &Rule, snippet: &str) -> String {
-        let (pattern, threat_type) = (rule.name, rule.threat_type.as_str());
+        let (pattern, threat_type) = (&*rule.id, rule.threat_type.as_str());
         match self.format {
             ScanFormat::Text => format!(
                 "{}: {pattern} ({threat_type}): {}\n",

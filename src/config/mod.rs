@@ -9,7 +9,7 @@ mod error;
 mod file;
 mod keys;
 mod layers;
-mod nearest;
+pub mod nearest;
 mod origins;
 mod patterns;
 mod show;

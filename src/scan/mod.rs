@@ -7,15 +7,19 @@
 //!
 //! Deciding code: bytes in, masked matches out. No socket, file, clock, log or lock.
 
+mod canary;
 mod confirm;
 mod database;
 mod found;
 mod padded;
 mod redact;
-mod rules;
+/// What is looked for: packs, users' files, expressions, validators.
+pub mod rules;
 mod scanner;
 mod snippet;
 
+#[cfg(test)]
+mod filter_tests;
 #[cfg(test)]
 mod masking_tests;
 #[cfg(test)]
@@ -24,5 +28,5 @@ mod tests;
 pub use database::{Database, DatabaseError, engine_version};
 pub use found::{Gap, Match, MatchSink};
 pub use padded::{Padded, PaddedBuffer};
-pub use rules::{RULES, Rule};
+pub use rules::{Rule, RuleSet};
 pub use scanner::{Scanner, Stream};
