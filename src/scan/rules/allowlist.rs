@@ -38,8 +38,8 @@ pub struct Pattern {
 impl Pattern {
     /// Parses an expression.
     pub(super) fn new(text: &str) -> Result<Pattern, ExpressionError> {
-        expression::parse(text)?;
-        Ok(Pattern { text: text.to_owned(), program: OnceLock::new() })
+        let (text, _) = expression::parse(text)?;
+        Ok(Pattern { text, program: OnceLock::new() })
     }
 
     fn matches(&self, text: &[u8]) -> bool {

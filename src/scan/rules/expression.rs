@@ -14,7 +14,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind, Repetition};
 
-use super::filter;
+use super::{dialect, filter};
 use crate::limits::{
     EXPRESSION_MAX_BYTES, EXPRESSION_NESTING_MAX, EXPRESSION_PROGRAM_MAX_BYTES,
     SCAN_MATCH_BEFORE_BYTES,
@@ -67,7 +67,7 @@ impl std::error::Error for ExpressionError {}
 impl Expression {
     /// Parses an expression and derives its filter. The program is compiled when it is first asked for.
     pub fn new(text: &str) -> Result<Expression, ExpressionError> {
-        let whole = parse(text)?;
+        let (text, whole) = parse(text)?;
         if whole.properties().minimum_len().is_none_or(|length| length == 0) {
             return Err(ExpressionError::MatchesNothing);
         }
@@ -76,7 +76,7 @@ impl Expression {
         let width = headed.properties().maximum_len();
         let is_wide = width.is_none_or(|width| width > SCAN_MATCH_BEFORE_BYTES);
         Ok(Expression {
-            text: text.to_owned(),
+            text,
             filter: printed.text,
             is_filter_exact: printed.is_exact,
             max_width: width.unwrap_or(usize::MAX).min(SCAN_MATCH_BEFORE_BYTES),
@@ -132,11 +132,23 @@ impl Expression {
     }
 }
 
-/// The parse of an expression, without a program.
-pub(super) fn parse(text: &str) -> Result<Hir, ExpressionError> {
+/// The parse of an expression, without a program, and its text as this engine spells it.
+pub(super) fn parse(text: &str) -> Result<(String, Hir), ExpressionError> {
     if text.len() > EXPRESSION_MAX_BYTES {
         return Err(ExpressionError::TooLong);
     }
+    match parse_as_spelt(text) {
+        Err(ExpressionError::Syntax(cause)) => {
+            let text = dialect::from_go(text);
+            // What is wrong in both spellings is told of the author's own.
+            let whole = parse_as_spelt(&text).map_err(|_| ExpressionError::Syntax(cause))?;
+            Ok((text, whole))
+        }
+        parsed => Ok((text.to_owned(), parsed?)),
+    }
+}
+
+fn parse_as_spelt(text: &str) -> Result<Hir, ExpressionError> {
     let mut parser =
         ParserBuilder::new().unicode(false).utf8(false).nest_limit(EXPRESSION_NESTING_MAX).build();
     parser.parse(text).map_err(|error| match error {

@@ -5,6 +5,7 @@
 
 mod allowlist;
 mod checksum;
+mod dialect;
 mod expression;
 mod filter;
 mod pack;

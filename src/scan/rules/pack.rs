@@ -262,12 +262,19 @@ impl Reader {
                 return Ok(None);
             }
         }
-        let patterns = text.regexes.iter().map(|regex| {
-            Pattern::new(regex).map_err(|error| broken(format!("in its allowlist {error}")))
-        });
+        let mut patterns = Vec::with_capacity(text.regexes.len());
+        for regex in &text.regexes {
+            match Pattern::new(regex) {
+                Ok(pattern) => patterns.push(pattern),
+                Err(ExpressionError::Unsupported(_)) => {
+                    self.ignore("an allowlist's expression with Unicode classes");
+                }
+                Err(error) => return Err(broken(format!("in its allowlist {error}"))),
+            }
+        }
         Ok(Some(Allowlist {
             target: target.unwrap_or_default(),
-            patterns: patterns.collect::<Result<_, _>>()?,
+            patterns,
             stopwords: text.stopwords.iter().map(|word| word.to_ascii_lowercase()).collect(),
             needs_all,
         }))
