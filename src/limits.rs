@@ -424,3 +424,10 @@ pub const EXPRESSION_PROGRAM_MAX_BYTES: usize = 10 * 1024 * 1024;
 pub const RULE_NEAR_BYTES: usize = 1024;
 
 const _: () = assert!(RULE_NEAR_BYTES < SCAN_CARRY_BYTES);
+
+/// The largest file of compiled rules, and how many are kept.
+pub const RULE_CACHE_FILE_MAX_BYTES: u64 = 256 * 1024 * 1024;
+pub const RULE_CACHE_FILES_KEPT: usize = 8;
+/// Words in a list such as `disable`, and the length of one.
+pub const CONFIG_WORDS_MAX: usize = 4096;
+pub const CONFIG_WORD_MAX_CHARS: usize = 200;

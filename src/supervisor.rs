@@ -24,8 +24,8 @@ use crate::report::logger::{self, LoggerConfig, LoggerHandle};
 use crate::report::queue;
 use crate::report::state::{Listeners, State};
 use crate::report::timestamp;
+use crate::rulebook;
 use crate::scan::Database;
-use crate::scan::rules::default_rules;
 use crate::tls::{self, Authority, Origin};
 use crate::worker::{self, Interception, Shared};
 
@@ -110,8 +110,7 @@ struct Prepared {
 }
 
 fn prepare(config: &Config) -> Result<Prepared, String> {
-    let rules = default_rules().map_err(|errors| lines(&errors))?;
-    let database = Database::compile(&rules).map_err(|error| error.to_string())?;
+    let database = prepare_rules(config)?;
     let interception = match config.tls.mitm {
         true => Some(prepare_interception(config)?),
         false => None,
@@ -126,8 +125,19 @@ fn prepare(config: &Config) -> Result<Prepared, String> {
     Ok(Prepared { database, interception, verified, insecure })
 }
 
-fn lines<T: ToString>(errors: &[T]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+fn prepare_rules(config: &Config) -> Result<Database, String> {
+    let began = Instant::now();
+    let prepared = rulebook::prepare(config).map_err(|error| error.to_string())?;
+    for warning in &prepared.warnings {
+        log::warn!("{warning}");
+    }
+    log::info!(
+        "{} rules {} in {} ms",
+        prepared.database.rules().len(),
+        if prepared.was_kept { "read back" } else { "compiled" },
+        began.elapsed().as_millis()
+    );
+    Ok(prepared.database)
 }
 
 fn prepare_interception(config: &Config) -> Result<Interception, String> {

@@ -13,8 +13,8 @@ use super::arguments::CommonArguments;
 use super::output::visible;
 use super::{load_common, output};
 use crate::limits::SCAN_FILE_READ_BYTES;
-use crate::scan::rules::default_rules;
-use crate::scan::{Database, Gap, Match, MatchSink, PaddedBuffer, Rule, Scanner};
+use crate::rulebook;
+use crate::scan::{Gap, Match, MatchSink, PaddedBuffer, Rule, Scanner};
 
 /// Something was found.
 const EXIT_FOUND: u8 = 1;
@@ -50,15 +50,11 @@ pub fn run(arguments: &ScanArguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let rules = match default_rules() {
-        Ok(rules) => rules,
-        Err(errors) => {
-            errors.iter().for_each(output::error);
-            return ExitCode::from(EXIT_TROUBLE);
-        }
-    };
-    let scanner = Database::compile(&rules)
-        .and_then(|database| Scanner::new(&Arc::new(database), config.scan.max_window_bytes));
+    let scanner = rulebook::prepare(&config).map_err(|error| error.to_string()).and_then(|ready| {
+        ready.warnings.iter().for_each(output::warning);
+        Scanner::new(&Arc::new(ready.database), config.scan.max_window_bytes)
+            .map_err(|error| error.to_string())
+    });
     let scanner = match scanner {
         Ok(scanner) => scanner,
         Err(error) => {

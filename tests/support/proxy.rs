@@ -189,6 +189,8 @@ impl Setup {
 pub fn clean_command() -> Command {
     let mut clawsec = Command::new(BINARY);
     clawsec.env_clear();
+    // Compiled once for all tests, and beside them.
+    clawsec.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     for key in ["PATH", "HOME", "TMPDIR"] {
         if let Some(value) = std::env::var_os(key) {
             clawsec.env(key, value);

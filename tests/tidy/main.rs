@@ -153,7 +153,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("toml", &["scan/rules/text.rs"]),
     ("serde", &["scan/rules/text.rs", "report/", "config/", "cli/"]),
     ("flate2", &["http/websocket/"]),
-    ("aws_lc_rs", &["http/websocket/", "tls/", "scan/rules/checksum.rs"]),
+    ("aws_lc_rs", &["http/websocket/", "tls/", "scan/rules/checksum.rs", "rulebook/cache.rs"]),
     ("crossbeam_channel", &["report/", "worker.rs", "supervisor.rs", "cli/run_child.rs"]),
     ("serde_json", &["config/", "report/", "cli/"]),
     ("signal_hook", &["supervisor.rs", "main.rs", "cli/run_child.rs"]),
