@@ -8,6 +8,7 @@ mod checksum;
 mod dialect;
 mod expression;
 mod filter;
+mod national;
 mod pack;
 mod packs;
 mod selection;

@@ -78,9 +78,19 @@ fn written(placeholder: &str, random: &mut Random) -> Result<String, TemplateErr
         let count = bounded(count).filter(|count| *count > prefix.len()).ok_or_else(unknown)?;
         return luhn(prefix, count, random).ok_or_else(unknown);
     }
+    if is_other_text(placeholder) {
+        return Ok(format!("{{{{{placeholder}}}}}"));
+    }
     let (class, count) = placeholder.rsplit_once(':').ok_or_else(unknown)?;
     let alphabet = alphabet(class).ok_or_else(unknown)?;
     Ok(random.text(&alphabet, bounded(count).ok_or_else(unknown)?))
+}
+
+/// Whether it is what other templates have in double braces, which examples may have to show: it has signs
+/// that no placeholder has, and no count.
+fn is_other_text(placeholder: &str) -> bool {
+    let has_count = placeholder.rsplit_once(':').is_some_and(|(_, count)| bounded(count).is_some());
+    !has_count && placeholder.contains(|sign: char| " .*()[]'\"".contains(sign))
 }
 
 fn bounded(count: &str) -> Option<usize> {
@@ -224,6 +234,9 @@ mod tests {
         assert!(card.starts_with("4000") && card.len() == 16 && checksum::luhn(card.as_bytes()));
         assert!(expanded("{{jwt}}").starts_with("eyJhbGciOi"));
         assert_eq!(expanded("plain }} text"), "plain }} text");
+        for theirs in ["{{ secrets.KEY }}", "{{7*7}}", "{{''.__class__}}"] {
+            assert_eq!(expanded(theirs), theirs);
+        }
     }
 
     #[test]
