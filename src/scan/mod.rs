@@ -21,6 +21,8 @@ mod snippet;
 #[cfg(test)]
 mod filter_tests;
 #[cfg(test)]
+mod judging_tests;
+#[cfg(test)]
 mod masking_tests;
 #[cfg(test)]
 mod tests;

@@ -215,6 +215,34 @@ pub(super) fn ean13(text: &[u8]) -> bool {
     })
 }
 
+/// Korea: registration numbers. Those given out since October 2020 have no check digit.
+pub(super) fn korean(text: &[u8]) -> bool {
+    checked(text, 13).is_some_and(|(body, check)| {
+        let sum = weighted(&body, (2..=9).cycle());
+        (11 - sum % 11) % 10 == check
+    })
+}
+
+/// The second line of a passport's machine-readable zone (ICAO 9303), at the end of the text.
+pub(super) fn machine_readable_zone(text: &[u8]) -> bool {
+    let line = text.len().checked_sub(44).and_then(|at| text.get(at..)).unwrap_or_default();
+    let part = |range| line.get(range).unwrap_or_default();
+    let passes = |parts: &[&[u8]], check: usize| {
+        let signs = parts.iter().copied().flatten();
+        let sum: u32 =
+            signs.zip([7, 3, 1].into_iter().cycle()).map(|(s, w)| zone_value(*s) * w).sum();
+        line.get(check).is_some_and(|check| zone_value(*check) == sum % 10)
+    };
+    passes(&[part(0..9)], 9)
+        && passes(&[part(13..19)], 19)
+        && passes(&[part(21..27)], 27)
+        && passes(&[part(0..10), part(13..20), part(21..43)], 43)
+}
+
+fn zone_value(sign: u8) -> u32 {
+    char::from(sign).to_digit(36).unwrap_or(0)
+}
+
 /// America: social security numbers have no check digit, but some that were never given out.
 pub(super) fn ssn(text: &[u8]) -> bool {
     let digits = digits(text);
@@ -236,7 +264,7 @@ mod tests {
     #[test]
     fn numbers_pass_their_schemes_and_a_changed_digit_does_not() {
         type Check = fn(&[u8]) -> bool;
-        let tried: [(&str, Check, &[&str], &[&str]); 14] = [
+        let tried: [(&str, Check, &[&str], &[&str]); 16] = [
             ("nhs", nhs, &["943 476 5919"], &["943 476 5918", "943476591"]),
             ("insee", insee, &["2 69 05 49 588 157 80"], &["2 69 05 49 588 157 81", "26905", "2A"]),
             ("german_tax", german_tax, &["86 095 742 719", "47036892816"], &["86095742718"]),
@@ -254,6 +282,13 @@ mod tests {
             ("pesel", pesel, &["44051401359", "02070803628"], &["44051401358"]),
             ("belgian", belgian, &["85.07.30-033.28"], &["85.07.30-033.29", "85"]),
             ("ean13", ean13, &["756.9217.0769.85", "756.1234.5678.97"], &["756.9217.0769.84"]),
+            ("korean", korean, &["850315-2345678"], &["850315-2345679", "1"]),
+            (
+                "machine_readable_zone",
+                machine_readable_zone,
+                &["x\nL898902C36UTO7408122F1204159ZE184226B<<<<<10"],
+                &["L898902C36UTO7408122F1204159ZE184226B<<<<<11", ""],
+            ),
             (
                 "ssn",
                 ssn,

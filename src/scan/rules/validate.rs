@@ -68,10 +68,16 @@ pub enum Validator {
     Pesel,
     BeMod97,
     Ean13,
+    KrRrn,
+    Mrz,
+    BtcAddress,
+    Base58Check,
+    Bip39,
+    Secp256k1Key,
 }
 
 /// Every validator by its name in a pack.
-const NAMES: [(&str, Validator); 32] = [
+const NAMES: [(&str, Validator); 38] = [
     ("luhn", Validator::Luhn),
     ("iban_mod97", Validator::IbanMod97),
     ("github_checksum", Validator::GithubChecksum),
@@ -104,6 +110,12 @@ const NAMES: [(&str, Validator); 32] = [
     ("pesel", Validator::Pesel),
     ("be_mod97", Validator::BeMod97),
     ("ean13", Validator::Ean13),
+    ("kr_rrn", Validator::KrRrn),
+    ("mrz", Validator::Mrz),
+    ("btc_address", Validator::BtcAddress),
+    ("base58check", Validator::Base58Check),
+    ("bip39", Validator::Bip39),
+    ("secp256k1_key", Validator::Secp256k1Key),
 ];
 
 /// The entropy below which a secret of a rule that names none is hardly one.
@@ -127,7 +139,12 @@ impl Validator {
             Validator::Luhn => checked(checksum::luhn(secret)),
             Validator::IbanMod97 => checked(checksum::mod97(secret)),
             Validator::Aba => checked(checksum::aba(secret)),
-            Validator::Wif => checked(checksum::base58(secret)),
+            Validator::Wif | Validator::Base58Check => checked(checksum::base58(secret)),
+            Validator::BtcAddress => checked(checksum::base58(secret) || checksum::bech32(secret)),
+            Validator::Bip39 => unless(is_prose(secret)),
+            Validator::Secp256k1Key => unless(!is_secp256k1_key(secret)),
+            Validator::Mrz => checked(national::machine_readable_zone(secret)),
+            Validator::KrRrn => if_passed(national::korean(secret)),
             Validator::BtcBech32 => checked(checksum::bech32(secret)),
             Validator::GithubChecksum => github_token(secret),
             Validator::Jwt => checked(is_json_web_token(secret)),
@@ -164,6 +181,11 @@ impl Validator {
 
 fn checked(passes: bool) -> Verdict {
     if passes { Verdict::Passes } else { Verdict::Fails }
+}
+
+/// For a checksum that not every value has.
+fn if_passed(passes: bool) -> Verdict {
+    if passes { Verdict::Passes } else { Verdict::Silent }
 }
 
 fn unless(fails: bool) -> Verdict {
@@ -313,6 +335,26 @@ fn is_eth_address(secret: &[u8]) -> bool {
         && checksum::entropy(&digits.to_ascii_lowercase()) >= 2.5
 }
 
+/// The list that seed phrases are taken from has none of the words that every sentence has.
+fn is_prose(secret: &[u8]) -> bool {
+    const WORDS: [&[u8]; 16] = [
+        b"the", b"and", b"for", b"from", b"was", b"are", b"not", b"with", b"but", b"his", b"her",
+        b"its", b"were", b"which", b"their", b"would",
+    ];
+    secret
+        .split(|byte| !byte.is_ascii_alphabetic())
+        .any(|part| WORDS.iter().any(|word| word.eq_ignore_ascii_case(part)))
+}
+
+/// 32 bytes in hex, below the order of the curve, and not one sign again and again.
+fn is_secp256k1_key(secret: &[u8]) -> bool {
+    let digits = secret.strip_prefix(b"0x").unwrap_or(secret).to_ascii_lowercase();
+    digits.len() == 64
+        && digits.iter().all(u8::is_ascii_hexdigit)
+        && !digits.starts_with(&[b'f'; 32])
+        && checksum::entropy(&digits) >= 2.5
+}
+
 /// Words have letters alone, counters digits alone.
 fn is_mixed(secret: &[u8]) -> bool {
     secret.iter().any(u8::is_ascii_digit) && secret.iter().any(u8::is_ascii_alphabetic)
@@ -417,6 +459,21 @@ mod tests {
             ("placeholder", "$DB_PASSWORD", Example),
             ("placeholder", "--------", Example),
             ("placeholder", "q8Zr1kPmW0tV", Silent),
+            ("bip39", "legal winner thank year wave sausage", Silent),
+            ("bip39", "words that are not from the list", Fails),
+            (
+                "secp256k1_key",
+                "0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318",
+                Silent,
+            ),
+            (
+                "secp256k1_key",
+                "0000000000000000000000000000000000000000000000000000000000000001",
+                Fails,
+            ),
+            ("btc_address", "1BoatSLRHtKNngkdXEeobR76b53LETtpyT", Passes),
+            ("btc_address", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", Passes),
+            ("btc_address", "1BoatSLRHtKNngkdXEeobR76b53LETtpyU", Fails),
             ("us_ssn", "000-45-6789", Fails),
             ("us_ssn", "123-45-6789", Silent),
             ("pesel", "44051401359", Passes),
