@@ -47,6 +47,8 @@ pub mod error;
 pub mod finding;
 /// What each core counts, readable from any thread.
 pub mod counters;
+/// The configured rules, ready to scan with: read, put together, compiled or read back.
+pub mod rulebook;
 /// One run, from a checked configuration to the exit: logger, workers, signals, drain.
 pub mod supervisor;
 /// The ring set-up flag that glommio has no option for: the one file with `unsafe`.

@@ -22,7 +22,9 @@ pub mod output;
 pub mod pid_file;
 mod process;
 pub mod requirements;
+/// `rules`, and `rules test`.
 pub mod rules;
+mod rules_test;
 /// `run`, the monitor that it starts, and what it says at the end.
 pub mod run;
 mod run_child;
@@ -47,6 +49,7 @@ use arguments::{Arguments, Command, CommonArguments};
 use pid_file::PidFile;
 
 use crate::config::{self, Config, ConfigError, Overrides, Sources, Warning};
+use crate::rulebook;
 
 /// Wrong arguments or configuration; clap uses the same.
 pub const EXIT_USAGE: u8 = 2;
@@ -75,6 +78,15 @@ pub fn run(serve: impl FnOnce(Config, &PidFile) -> Result<(), String>) -> ExitCo
 fn load(file: Option<&Path>, flags: Overrides) -> Result<(Config, Vec<Warning>), ConfigError> {
     let environment = config::process_environment()?;
     config::load(Sources { file, environment, flags })
+}
+
+/// Checks what a start needs beside its own folder: the files that are named, and the rules.
+fn check_parts(config: &Config) -> Result<(), String> {
+    config.check_files().map_err(|error| error.to_string())?;
+    if config.rules.is_usual() {
+        return Ok(());
+    }
+    rulebook::select(&config.rules).map(drop).map_err(|error| error.to_string())
 }
 
 /// How a command ends: a sentence for the user is a failure.

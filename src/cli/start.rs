@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::arguments::StartArguments;
 use super::pid_file::PidFile;
-use super::{EXIT_USAGE, load, log_dir, output, requirements};
+use super::{EXIT_USAGE, check_parts, load, log_dir, output, requirements};
 use crate::config::{Config, Warning};
 
 /// Runs the command. `serve` is the proxy: it returns when it was told to end and has, or with why
@@ -19,8 +19,10 @@ pub fn run(
         let _ = rustix::process::setsid();
     }
     let loaded = load(arguments.common.config.as_deref(), arguments.overrides());
-    let (config, warnings) = match loaded.and_then(|loaded| loaded.0.check_files().map(|()| loaded))
-    {
+    let loaded = loaded
+        .map_err(|error| error.to_string())
+        .and_then(|loaded| check_parts(&loaded.0).map(|()| loaded));
+    let (config, warnings) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
             output::error(error);

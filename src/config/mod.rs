@@ -9,7 +9,7 @@ mod error;
 mod file;
 mod keys;
 mod layers;
-mod nearest;
+pub mod nearest;
 mod origins;
 mod patterns;
 mod show;
@@ -22,6 +22,8 @@ use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use crate::scan::rules::DEFAULT_PACKS;
 
 pub use error::{ConfigError, Origin, Warning};
 pub use layers::process_environment;
@@ -101,6 +103,7 @@ pub struct Config {
     pub http: HttpConfig,
     pub chain: ChainConfig,
     pub scan: ScanConfig,
+    pub rules: RulesConfig,
     pub report: ReportConfig,
     /// What the log is to be told at start, one line each. `cli` fills it in, the supervisor logs
     /// it.
@@ -259,6 +262,26 @@ impl std::fmt::Debug for UpstreamProxy {
 pub struct ScanConfig {
     /// `max_scan_bytes`: the largest window handed to the engine at once.
     pub max_window_bytes: usize,
+}
+
+/// What is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulesConfig {
+    /// `rule_packs`.
+    pub packs: Vec<String>,
+    /// `rules_files`.
+    pub files: Vec<PathBuf>,
+    /// `disable`: ids of rules, with `*` for any characters.
+    pub disable: Vec<String>,
+    /// `rule_cache_dir`; none: the user's own cache folder.
+    pub cache_dir: Option<PathBuf>,
+}
+
+impl RulesConfig {
+    /// Whether packs, files and ids are those that nobody set: then nothing can be wrong with them.
+    pub fn is_usual(&self) -> bool {
+        self.files.is_empty() && self.disable.is_empty() && self.packs == DEFAULT_PACKS
+    }
 }
 
 /// Files.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::core::Core;
-use crate::finding::{Direction, Finding, Protocol, Severity};
+use crate::finding::{Direction, Finding, Protocol};
 use crate::forward::buffer::Chunk;
 use crate::limits::{
     INSPECT_CODED_BYTES, INSPECT_PIECE_MIN_BYTES, INSPECT_TURN_BYTES, READ_BUFFER_BYTES,
@@ -31,8 +31,11 @@ struct Reporting<'a> {
 
 impl MatchSink for Reporting<'_> {
     fn wants(&mut self, found: &Match<'_>) -> bool {
+        if found.rule.direction.is_some_and(|only| only != self.direction) {
+            return false;
+        }
         let mut reporter = self.core.reporter.borrow_mut();
-        reporter.admits(found.rule.name, &self.sight.dest, self.direction, Instant::now())
+        reporter.admits(&found.rule.id, &self.sight.dest, self.direction, Instant::now())
     }
 
     fn found(&mut self, found: &Match<'_>, snippet: String) {
@@ -41,8 +44,8 @@ impl MatchSink for Reporting<'_> {
             direction: self.direction,
             protocol: self.sight.protocol,
             threat_type: rule.threat_type,
-            pattern: Arc::from(rule.name),
-            severity: Severity::High,
+            pattern: Arc::clone(&rule.id),
+            severity: rule.severity,
             confidence: found.confidence,
             view: found.view,
             fingerprint: None,

@@ -1,5 +1,7 @@
 //! What the scanner tells its caller: matches, and what could not be looked at.
 
+use std::sync::Arc;
+
 use super::rules::Rule;
 use super::view::archive::Unreadable;
 use super::view::codings::Undecodable;
@@ -8,9 +10,11 @@ use crate::finding::{Confidence, View};
 /// A confirmed match.
 #[derive(Debug)]
 pub struct Match<'a> {
-    pub rule: &'a Rule,
+    pub rule: &'a Arc<Rule>,
     /// All of the match that is known.
     pub bytes: &'a [u8],
+    /// The part of it that is the secret: the rule's group, or all of it.
+    pub secret: &'a [u8],
     /// How likely it is what the rule says.
     pub confidence: Confidence,
     /// How the text that it stands in was come by.

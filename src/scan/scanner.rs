@@ -4,7 +4,7 @@
 //! (reset, not reopened), the carried tails. The engine's callback only notes rule and end; what
 //! a hit means is decided after the scan, in `confirm`.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -27,7 +27,9 @@ use crate::limits::{
 
 /// What the streams of a core share.
 pub(super) struct Core {
-    pub(super) exact: Vec<Regex>,
+    /// Copies of the rules' programs, each made when its rule first matches: clones share the program,
+    /// but not the memory that a search needs, which would be behind a lock otherwise.
+    programs: Vec<OnceCell<Regex>>,
     pub(super) redactor: Redactor,
     database: Arc<Database>,
     scratch: Scratch,
@@ -45,8 +47,18 @@ pub(super) struct Core {
 
 impl Core {
     /// The rules, in the order of their numbers.
-    pub(super) fn rules(&self) -> &'static [Rule] {
+    pub(super) fn rules(&self) -> &[Arc<Rule>] {
         self.database.rules()
+    }
+
+    /// The exact expression of the rule of this number.
+    pub(super) fn program(&self, number: usize) -> Option<&Regex> {
+        let own = self.programs.get(number)?;
+        if own.get().is_none() {
+            // It is empty: only this core sets it, and it does not come back here meanwhile.
+            let _ = own.set(self.rules().get(number)?.expression.program()?.clone());
+        }
+        own.get()
     }
 
     /// An engine stream at its start; none if there is no memory for one.
@@ -176,7 +188,7 @@ impl Scanner {
             .alloc_scratch()
             .map_err(|error| DatabaseError::Engine(error.to_string()))?;
         let core = Core {
-            exact: database.exact_for_one_core(),
+            programs: database.rules().iter().map(|_| OnceCell::new()).collect(),
             redactor: Redactor::new()?,
             database: Arc::clone(database),
             scratch,

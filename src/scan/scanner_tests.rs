@@ -1,12 +1,9 @@
 //! The streams of a core: what they carry, give back and keep.
 
-use std::sync::Arc;
-
-use super::database::Database;
 use super::found::{Match, MatchSink};
 use super::padded::{Padded, PaddedBuffer};
-use super::rules::RULES;
 use super::scanner::{End, Scanner, Stream};
+use super::tests::DATABASE;
 use crate::limits::{
     SCAN_CARRY_BYTES, SCAN_STREAMS_KEPT, SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES,
 };
@@ -32,8 +29,7 @@ fn finish(stream: &mut Stream, sink: &mut dyn MatchSink) {
 }
 
 fn scanner() -> Scanner {
-    let database = Arc::new(Database::compile(&RULES).unwrap());
-    Scanner::new(&database, 0).unwrap()
+    Scanner::new(&DATABASE, 0).unwrap()
 }
 
 #[test]
@@ -109,12 +105,11 @@ fn a_stream_whose_engine_was_lost_goes_on_at_the_right_place() {
 
 #[test]
 fn windows_stay_within_their_bounds() {
-    let database = Arc::new(Database::compile(&RULES).unwrap());
     for (asked, given) in [
         (0, SCAN_WINDOW_MIN_BYTES),
         (SCAN_WINDOW_MIN_BYTES + 1, SCAN_WINDOW_MIN_BYTES + 1),
         (usize::MAX, SCAN_WINDOW_MAX_BYTES),
     ] {
-        assert_eq!(Scanner::new(&database, asked).unwrap().core.window_bytes, given);
+        assert_eq!(Scanner::new(&DATABASE, asked).unwrap().core.window_bytes, given);
     }
 }

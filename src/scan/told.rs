@@ -40,13 +40,13 @@ impl Told {
 
     /// Whether another text told of this match already. If not, it is told now.
     fn is_known(&mut self, found: &Match<'_>, telling: &Telling) -> bool {
-        let rule = hash(found.rule.name);
+        let rule = hash(&*found.rule.id);
         let bytes = hash(found.bytes);
         let at = telling.origin.unwrap_or(found.at);
         let is_same = |entry: &Entry| {
             entry.rule == rule
                 && entry.text != telling.text
-                && (entry.bytes == bytes || (!found.rule.secret && telling.repeats(entry)))
+                && (entry.bytes == bytes || (!found.rule.is_secret && telling.repeats(entry)))
         };
         if self.entries.iter().any(is_same) {
             return true;
