@@ -417,6 +417,8 @@ pub const SCAN_GATES_PER_WINDOW: usize = 256;
 
 /// Matches that a unit remembers, so that another reading of the same bytes does not tell them again.
 pub const SCAN_TOLD_MAX: usize = 64;
+/// By how much of a secret's head it is known again in a reading that resolves the escapes in it.
+pub const SCAN_TOLD_HEAD_BYTES: usize = 16;
 
 /// Buffers for made text that a core keeps, and the largest that it keeps.
 pub const SCAN_BUFFERS_KEPT: usize = 16;

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::found::{Gap, Match, MatchSink};
 use crate::finding::View;
-use crate::limits::SCAN_TOLD_MAX;
+use crate::limits::{SCAN_TOLD_HEAD_BYTES, SCAN_TOLD_MAX};
 
 /// The matches told of a unit, the last `limits::SCAN_TOLD_MAX` of them.
 #[derive(Debug, Default)]
@@ -19,8 +19,9 @@ pub(super) struct Told {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     rule: u64,
-    /// Of the bytes that matched.
+    /// Of the bytes that matched, and of the first of them.
     bytes: u64,
+    head: u64,
     text: u32,
     at: u64,
 }
@@ -42,16 +43,18 @@ impl Told {
     fn is_known(&mut self, found: &Match<'_>, telling: &Telling) -> bool {
         let rule = hash(&*found.rule.id);
         let bytes = hash(found.bytes);
+        let head = hash(found.bytes.get(..SCAN_TOLD_HEAD_BYTES).unwrap_or(found.bytes));
         let at = telling.origin.unwrap_or(found.at);
         let is_same = |entry: &Entry| {
             entry.rule == rule
                 && entry.text != telling.text
-                && (entry.bytes == bytes || (!found.rule.is_secret && telling.repeats(entry)))
+                && (entry.bytes == bytes
+                    || (telling.repeats(entry) && (!found.rule.is_secret || entry.head == head)))
         };
         if self.entries.iter().any(is_same) {
             return true;
         }
-        let entry = Entry { rule, bytes, text: telling.text, at };
+        let entry = Entry { rule, bytes, head, text: telling.text, at };
         if self.entries.len() < SCAN_TOLD_MAX {
             self.entries.push(entry);
         } else if let Some(place) = self.entries.get_mut(self.oldest) {
