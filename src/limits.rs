@@ -403,3 +403,12 @@ const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
 
 /// How many steps a view can tell of; of a text that lies deeper, the innermost ones.
 pub const VIEW_STEPS_MAX: usize = 8;
+
+/// The shortest secret that `watch_env` and `watch_files` take: shorter ones are everywhere.
+pub const KNOWN_VALUE_MIN_BYTES: usize = 8;
+/// The most values that they name together.
+pub const KNOWN_VALUES_MAX: usize = 256;
+/// How much of a form of a value is compared: what is longer is told by its beginning.
+pub const KNOWN_FORM_MAX_BYTES: usize = 4096;
+/// First halves of known values that a stream holds back until a second half may have followed.
+pub const KNOWN_HALVES_WAITING: usize = 16;

@@ -10,6 +10,7 @@
 mod confirm;
 mod database;
 mod found;
+mod known_values;
 mod padded;
 mod redact;
 mod rules;
@@ -23,6 +24,9 @@ mod tests;
 
 pub use database::{Database, DatabaseError, engine_version};
 pub use found::{Gap, Match, MatchSink};
+pub use known_values::{
+    Form, KNOWN_VALUE_RULE, Known, KnownValues, KnownValuesError, NamedValue, Watch,
+};
 pub use padded::{Padded, PaddedBuffer};
 pub use rules::{RULES, Rule};
 pub use scanner::{Scanner, Stream};

@@ -1,0 +1,103 @@
+//! The cheap filter: a keyed hash of 8 bytes, a bitmap of the hashes that matter, and what each stands for.
+
+/// The bytes that are hashed at once.
+pub(super) const ANCHOR_BYTES: usize = 8;
+
+/// A stream is looked at every so many bytes only. Each target is entered as often, once for each distance from
+/// its end, by anchors that are shorter by as much.
+pub(super) const STRIDE_BYTES: usize = 4;
+
+/// Of 8 bytes as a number, the last 5.
+const SHORT: u64 = u64::MAX << (8 * (STRIDE_BYTES - 1));
+
+/// Words of a bitmap: 2^17 bits in 16 KiB, which stay in a core's first cache.
+const WORDS: usize = 2048;
+
+/// A multiplicative hash under random keys, so that nobody who makes traffic can aim at it.
+pub(super) struct AnchorHash {
+    mask: u64,
+    /// Odd.
+    factor: u64,
+}
+
+impl AnchorHash {
+    pub(super) fn keyed(key: [u8; 16]) -> AnchorHash {
+        let both = u128::from_le_bytes(key);
+        // The halves of the key, each cut off on purpose.
+        let (low, high) = (both as u64, (both >> 64) as u64);
+        AnchorHash { mask: low, factor: high | 1 }
+    }
+
+    pub(super) fn of(&self, anchor: &[u8; ANCHOR_BYTES]) -> u64 {
+        (u64::from_le_bytes(*anchor) ^ self.mask).wrapping_mul(self.factor)
+    }
+
+    /// The hash of the last bytes of an anchor.
+    pub(super) fn of_end(&self, anchor: &[u8; ANCHOR_BYTES]) -> u64 {
+        ((u64::from_le_bytes(*anchor) & SHORT) ^ self.mask).wrapping_mul(self.factor)
+    }
+
+    /// Each position of a text behind 8 bytes, with their hash.
+    pub(super) fn each(&self, text: &[u8], found: &mut impl FnMut(usize, u64)) {
+        for (start, anchor) in text.windows(ANCHOR_BYTES).enumerate() {
+            if let Ok(anchor) = anchor.try_into() {
+                found(start + ANCHOR_BYTES, self.of(anchor));
+            }
+        }
+    }
+}
+
+/// What is kept of a hash beside its bit: too little to tell the 8 bytes by.
+pub(super) fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+/// The hashes of some anchors, and what each stands for.
+pub(super) struct Anchors {
+    bitmap: Box<[u64; WORDS]>,
+    /// In order once `sort` was called.
+    numbers: Vec<(u32, usize)>,
+}
+
+impl Default for Anchors {
+    fn default() -> Self {
+        Anchors { bitmap: Box::new([0; WORDS]), numbers: Vec::new() }
+    }
+}
+
+impl Anchors {
+    pub(super) fn add(&mut self, hash: u64, number: usize) {
+        let (word, bit) = place(hash);
+        if let Some(word) = self.bitmap.get_mut(word) {
+            *word |= bit;
+        }
+        self.numbers.push((tag(hash), number));
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.numbers.sort_unstable();
+    }
+
+    /// Whether a hash may be one of them.
+    pub(super) fn may_hold(&self, hash: u64) -> bool {
+        let (word, bit) = place(hash);
+        self.bitmap.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// What a hash stands for.
+    pub(super) fn at(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let wanted = tag(hash);
+        let is_there = self.may_hold(hash);
+        let first = match is_there {
+            true => self.numbers.partition_point(|(tag, _)| *tag < wanted),
+            false => self.numbers.len(),
+        };
+        let behind = self.numbers.get(first..).unwrap_or_default().iter();
+        behind.take_while(move |(tag, _)| *tag == wanted).map(|(_, number)| *number)
+    }
+}
+
+/// The word and the bit of a hash: its uppermost 17 bits, which depend on every byte.
+fn place(hash: u64) -> (usize, u64) {
+    ((hash >> 53) as usize, 1 << ((hash >> 47) & 63))
+}
