@@ -412,3 +412,13 @@ pub const KNOWN_VALUES_MAX: usize = 256;
 pub const KNOWN_FORM_MAX_BYTES: usize = 4096;
 /// First halves of known values that a stream holds back until a second half may have followed.
 pub const KNOWN_HALVES_WAITING: usize = 16;
+
+/// Objects in `expected_credentials` and in `suppressions`.
+pub const EXPECTED_CREDENTIALS_MAX: usize = 1024;
+pub const SUPPRESSIONS_MAX: usize = 1024;
+/// Names in `watch_env`, and paths in `watch_files`.
+pub const WATCHED_MAX: usize = 256;
+/// The largest file that `watch_files` reads.
+pub const WATCHED_FILE_MAX_BYTES: u64 = 1024 * 1024;
+/// The bytes of the fingerprints' key.
+pub const FINGERPRINT_KEY_BYTES: usize = 32;

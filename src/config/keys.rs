@@ -3,7 +3,8 @@
 
 use crate::limits::{
     CONNECTIONS_MAX, DETECT_TIMEOUT_MAX_MS, HEAD_MAX_BYTES, HEAD_MIN_BYTES, HEADERS_MAX,
-    SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS, WORKERS_MAX,
+    SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS, WATCHED_MAX,
+    WORKERS_MAX,
 };
 
 /// What a key's value may be.
@@ -40,6 +41,13 @@ pub enum Kind {
     /// Seconds by host pattern, bounded as the timeouts are; in the environment `pattern=seconds`, separated by
     /// commas.
     HostSeconds,
+    /// Names of environment variables; in the environment separated by commas.
+    Variables,
+    /// Paths, made absolute against the current directory; in the environment separated by commas.
+    Paths,
+    /// Objects, in the environment as JSON; `precision` reads them.
+    ExpectedCredentials,
+    Suppressions,
     /// Of the original, without meaning here: any value is taken.
     Ignored,
 }
@@ -101,6 +109,11 @@ pub const KEYS: &[Key] = &[
     key("add_via", Kind::Boolean),
     key("add_forwarded", Kind::Boolean),
     key("host_mismatch", Kind::Text),
+    key("dedup_by", Kind::Text),
+    key("expected_credentials", Kind::ExpectedCredentials),
+    key("suppressions", Kind::Suppressions),
+    key("watch_env", Kind::Variables),
+    key("watch_files", Kind::Paths),
     key("http_proxy_port", ANY_PORT),
     key("enable_ssh_watcher", Kind::Ignored),
     key("ssh_poll_interval", Kind::Ignored),
@@ -135,6 +148,20 @@ impl Kind {
                 "seconds from {TIMEOUT_MIN_SECS} to {TIMEOUT_MAX_SECS} by host, each host {}",
                 super::patterns::PATTERN_ALLOWED
             ),
+            Kind::Variables => {
+                format!("a list of at most {WATCHED_MAX} names of environment variables")
+            }
+            Kind::Paths => {
+                format!(
+                    "a list of at most {WATCHED_MAX} paths (\"~\" is not expanded: write it out)"
+                )
+            }
+            Kind::ExpectedCredentials => {
+                "a list of objects with host, rules and one of header, query and path, or \
+                 {\"replace\": true, \"entries\": [...]}"
+                    .into()
+            }
+            Kind::Suppressions => "a list of objects with a reason and conditions".into(),
             Kind::Ignored => "anything".into(),
         }
     }
