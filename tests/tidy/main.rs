@@ -90,6 +90,22 @@ const BORDERS: &[(&str, &[&[&str]])] = &[
             &["crate::http", "crate::report", "crate::tls", "crate::forward", "crate::conn"],
         ],
     ),
+    (
+        "policy/",
+        &[
+            IO,
+            CLOCK,
+            &["rustls", "hyperscan", "httparse", "crossbeam_channel", "serde", "serde_json"],
+            &["crate::http", "crate::scan", "crate::report", "crate::tls", "crate::conn"],
+        ],
+    ),
+    (
+        "secrets/",
+        &[
+            &["async", "await", "glommio", "rustls", "hyperscan", "httparse"],
+            &["crate::http", "crate::report", "crate::tls", "crate::forward", "crate::conn"],
+        ],
+    ),
     ("report/dedup.rs", &[IO, CLOCK]),
     (
         "report/",
@@ -148,9 +164,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("x509_parser", &["tls/"]),
     ("hyperscan", &["scan/"]),
     ("flate2", &["http/websocket/"]),
-    ("aws_lc_rs", &["http/websocket/", "tls/"]),
+    ("aws_lc_rs", &["http/websocket/", "tls/", "policy/", "secrets/", "scan/known_values/"]),
+    ("zeroize", &["secrets/", "scan/known_values/"]),
     ("crossbeam_channel", &["report/", "worker.rs", "supervisor.rs", "cli/run_child.rs"]),
-    ("serde_json", &["config/", "report/", "cli/"]),
+    ("serde_json", &["config/", "report/", "cli/", "secrets/"]),
     ("signal_hook", &["supervisor.rs", "main.rs", "cli/run_child.rs"]),
     ("mimalloc", &["main.rs"]),
 ];
