@@ -404,6 +404,8 @@ const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
 /// How many steps a view can tell of; of a text that lies deeper, the innermost ones.
 pub const VIEW_STEPS_MAX: usize = 8;
 
+/// Matches that are secrets, of which a stream remembers where in its carried tail they are.
+pub const SCAN_SECRETS_REMEMBERED: usize = 512;
 /// The shortest secret that `watch_env` and `watch_files` take: shorter ones are everywhere.
 pub const KNOWN_VALUE_MIN_BYTES: usize = 8;
 /// The most values that they name together.

@@ -26,6 +26,7 @@ use crate::http::rewrite::{ClientSide, write_response};
 use crate::http::search::HeadSearch;
 use crate::http::websocket::{Agreement, agreement};
 use crate::limits::{HALF_CLOSE_GRACE_MS, KEEP_ALIVE_MARGIN_SECS};
+use crate::policy::Place;
 use crate::tls::stream::Stream;
 
 /// A request, decided: what goes upstream and what to expect.
@@ -176,7 +177,7 @@ impl Exchange<'_> {
         upstream: &Stream,
         body: &mut Body,
     ) -> Result<(), Error> {
-        let mut inspector = Inspector::new(self.core, self.sight, Direction::Outbound)
+        let mut inspector = Inspector::new(self.core, self.sight, Direction::Outbound, Place::Body)
             .encoded(self.request.is_encoded);
         let mut first = self.core.scratch.lend();
         first.bytes.extend_from_slice(self.request.head);
@@ -351,7 +352,7 @@ impl Exchange<'_> {
         let until_close = matches!(received.body, BodyKind::UntilClose);
         let mut body = Body::new(received.body);
         let mut inspector = (!body.is_done()).then(|| {
-            let inspector = Inspector::new(self.core, self.sight, Direction::Inbound);
+            let inspector = Inspector::new(self.core, self.sight, Direction::Inbound, Place::Body);
             inspector.encoded(received.is_encoded)
         });
         let mut ended = false;

@@ -11,6 +11,7 @@ use crate::http::websocket::{
     Agreement, Compression, Event, Extensions, Reader, Sender, Undecodable, Unit,
 };
 use crate::limits::{SCAN_PADDING_BYTES, WEBSOCKET_TURN_BYTES, WEBSOCKET_WORK_BYTES};
+use crate::policy::Place;
 
 /// One WebSocket, both directions.
 pub struct WebSocket<'a> {
@@ -59,7 +60,7 @@ impl<'a> WebSocket<'a> {
             Readable::Compressed(compression) => Some(Reader::new(sender, Some(compression))),
             Readable::Not => None,
         };
-        let inspector = || Inspector::new(self.core, self.sight, direction);
+        let inspector = || Inspector::new(self.core, self.sight, direction, Place::WebSocket);
         Reading { socket: self, direction, reader, messages: inspector(), controls: inspector() }
     }
 }

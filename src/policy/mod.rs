@@ -14,7 +14,7 @@ use crate::config::{ExpectedCredential, PolicyConfig, Slot, Suppression, glob_ma
 use crate::finding::{Confidence, Direction, Fingerprint, Protocol, Severity};
 
 pub use fingerprint::FingerprintKey;
-pub use place::Place;
+pub use place::{Place, path_in, path_of};
 
 /// Rules that tell a credential by where it stands or by its value, not by its issuer: in a place where a
 /// credential is expected they find that one.
@@ -27,8 +27,9 @@ pub struct Seen<'a> {
     pub rule: &'a str,
     pub severity: Severity,
     pub confidence: Confidence,
-    /// Of the secret, or of the whole match where there is none.
-    pub fingerprint: Fingerprint,
+    /// Of the secret, or of the whole match where there is none. Left out where nobody asks for it
+    /// ([`Policy::needs_fingerprints`]): a digest for each repeat would cost more than the repeat.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// Where a match was seen.
@@ -49,7 +50,7 @@ pub struct Circumstances<'a> {
 pub struct Verdict {
     pub severity: Severity,
     pub confidence: Confidence,
-    pub fingerprint: Fingerprint,
+    pub fingerprint: Option<Fingerprint>,
     pub disposition: Disposition,
 }
 
@@ -89,10 +90,14 @@ impl Policy {
         self.key.of(secret)
     }
 
-    /// Whether the path of a request matters, beside its place.
+    /// Whether the path of a request matters for its body.
     pub fn looks_at_paths(&self) -> bool {
         self.suppressions.iter().any(|(suppression, _)| suppression.path.is_some())
-            || self.expected.iter().any(|entry| matches!(entry.slot, Slot::Path(_)))
+    }
+
+    /// Whether a decision may depend on a fingerprint.
+    pub fn needs_fingerprints(&self) -> bool {
+        self.suppressions.iter().any(|(suppression, _)| suppression.fingerprint.is_some())
     }
 
     /// The suppressions that do not apply any more, in words for the log.
@@ -170,7 +175,7 @@ fn applies(
     };
     let host = host_of(at.dest);
     expires.as_ref().is_none_or(|expiry| now < expiry.at)
-        && fingerprint.is_none_or(|wanted| wanted == seen.fingerprint)
+        && fingerprint.is_none_or(|wanted| Some(wanted) == seen.fingerprint)
         && fits(rule, Some(seen.rule))
         && (fits(dest, Some(host)) || fits(dest, Some(at.dest)))
         && fits(header, at.place.header())

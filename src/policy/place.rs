@@ -41,6 +41,23 @@ impl<'a> Place<'a> {
     }
 }
 
+/// The path of a request's target, without its query: of origin-form and absolute-form (RFC 9112 §3.2).
+pub fn path_of(target: &str) -> &str {
+    let target = target.split(['?', '#']).next().unwrap_or_default();
+    match target.split_once("://") {
+        Some((_, rest)) if !target.starts_with('/') => {
+            rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
+        }
+        _ => target,
+    }
+}
+
+/// The path in a request's head.
+pub fn path_in(head: &[u8]) -> &str {
+    let line = head.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    path_of(text(line.split(|byte| *byte == b' ').nth(1).unwrap_or_default()))
+}
+
 fn in_start_line(line: &[u8], at: usize) -> Place<'_> {
     let Some(query) = memchr(b'?', line).filter(|query| at >= *query) else { return Place::Path };
     // A match may begin with the sign in front of its parameter.
@@ -97,9 +114,26 @@ mod tests {
         assert_eq!(place_of("POST").header(), None);
     }
 
+    #[test]
+    fn the_path_is_without_host_and_query() {
+        for (target, path) in [
+            ("/a/b?c=/d", "/a/b"),
+            ("http://a.example/b/c?d", "/b/c"),
+            ("http://a.example?d", "/"),
+            ("/redirect/https://b.example/", "/redirect/https://b.example/"),
+            ("*", "*"),
+            ("a.example:443", "a.example:443"),
+        ] {
+            assert_eq!(path_of(target), path);
+        }
+        assert_eq!(path_in(HEAD), "/bot12/send");
+        assert_eq!(path_in(b""), "");
+    }
+
     proptest! {
         #[test]
         fn any_bytes_have_a_place(head in prop::collection::vec(any::<u8>(), 0..200), at: u64) {
+            path_in(&head);
             Place::in_head(&head, at);
             Place::in_head(&head, at % 200);
         }

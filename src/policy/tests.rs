@@ -15,7 +15,7 @@ fn policy(suppressions: Vec<Suppression>) -> Policy {
 
 fn seen(rule: &str) -> Seen<'_> {
     let (severity, confidence) = (Severity::High, Confidence::High);
-    Seen { rule, severity, confidence, fingerprint: OWN }
+    Seen { rule, severity, confidence, fingerprint: Some(OWN) }
 }
 
 fn at<'a>(dest: &'a str, place: Place<'a>) -> Circumstances<'a> {
@@ -35,7 +35,7 @@ fn now() -> SystemTime {
 
 fn judge(policy: &Policy, rule: &str, at: &Circumstances<'_>) -> (Severity, Disposition) {
     let verdict = policy.judge(&seen(rule), at, now());
-    assert_eq!((verdict.confidence, verdict.fingerprint), (Confidence::High, OWN));
+    assert_eq!((verdict.confidence, verdict.fingerprint), (Confidence::High, Some(OWN)));
     (verdict.severity, verdict.disposition)
 }
 
@@ -168,11 +168,15 @@ fn a_suppression_ends_at_its_expiry_and_says_so() {
 }
 
 #[test]
-fn paths_are_kept_only_where_they_matter() {
+fn paths_and_fingerprints_are_made_only_where_they_matter() {
     let config = PolicyConfig::default();
     let key = || FingerprintKey::new(&[7; FINGERPRINT_KEY_BYTES]);
     assert!(!Policy::new(&config, key()).looks_at_paths());
     let path = Suppression { path: Some("/x".into()), ..suppression() };
     let config = PolicyConfig { suppressions: vec![path], ..config };
-    assert!(Policy::new(&config, key()).looks_at_paths());
+    let policy = Policy::new(&config, key());
+    assert!(policy.looks_at_paths() && !policy.needs_fingerprints());
+    let known = Suppression { fingerprint: Some(OWN), ..suppression() };
+    let config = PolicyConfig { suppressions: vec![known], ..config };
+    assert!(Policy::new(&config, key()).needs_fingerprints());
 }

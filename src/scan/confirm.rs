@@ -10,16 +10,17 @@ use std::ops::Range;
 use hyperscan::Matching;
 use regex::bytes::Regex;
 
-use super::found::{Match, MatchSink};
-use super::redact::Secret;
+use super::found::{KnownMatch, Match, MatchSink};
+use super::known_values::{Known, Watch};
+use super::redact::{Secret, headed, merge};
 use super::rules::Rule;
 use super::scanner::{Core, End};
-use super::snippet::{Scene, snippet};
+use super::snippet::{Scene, named_snippet, snippet};
 use crate::finding::{Confidence, View as Seen};
 use crate::limits::{
     SCAN_CARRY_BYTES, SCAN_HITS_PER_RULE_SURE, SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES,
     SCAN_REDACTION_AFTER_BYTES, SCAN_REDACTION_BEFORE_BYTES, SCAN_REDACTION_STRETCH_MAX_BYTES,
-    SNIPPET_CONTEXT_CHARS,
+    SCAN_SECRETS_REMEMBERED, SNIPPET_CONTEXT_CHARS,
 };
 
 /// A possible end of a match.
@@ -85,7 +86,26 @@ pub(super) struct Work {
     pub(super) hits: Hits,
     joined: Vec<u8>,
     matched: Vec<u8>,
+    confirmed: Vec<Confirmed>,
+    known: Vec<Known>,
     masked: Masked,
+}
+
+impl Work {
+    /// Forgets what was found in another window.
+    pub(super) fn begin(&mut self) {
+        self.masked.forget();
+        self.confirmed.clear();
+        self.known.clear();
+    }
+}
+
+/// A new match of one window.
+struct Confirmed {
+    /// The rule's number.
+    rule: usize,
+    /// Offsets in the stream.
+    span: Range<u64>,
 }
 
 /// The last match told of a rule.
@@ -170,10 +190,72 @@ pub(super) fn confirm(
     core: &Core,
     history: &History<'_>,
     reported: &mut Vec<Reported>,
+    secrets: &mut Vec<Range<u64>>,
     work: &mut Work,
     sink: &mut dyn MatchSink,
 ) {
-    work.masked.forget();
+    secrets.retain(|secret| secret.end > history.first());
+    find_matches(core, history, reported, work);
+    // All matches of a window are known before the first is shown: one may stand in another's context.
+    for found in &work.confirmed {
+        if core.rules().get(found.rule).is_some_and(|rule| rule.secret) {
+            secrets.push(found.span.clone());
+        }
+    }
+    secrets.drain(..secrets.len().saturating_sub(SCAN_SECRETS_REMEMBERED));
+    for Confirmed { rule, span } in &work.confirmed {
+        let Some(rule) = core.rules().get(*rule) else { continue };
+        work.matched.clear();
+        work.matched.extend_from_slice(history.view(span.clone(), &mut work.joined).bytes);
+        let found = Match {
+            rule,
+            bytes: &work.matched,
+            confidence: Confidence::High,
+            view: Seen::default(),
+            at: span.start,
+        };
+        if sink.wants(&found) {
+            let scenery = Scenery { core, history, secrets };
+            let snippet = work.masked.snippet(&scenery, rule, span, &mut work.joined);
+            sink.found(&found, snippet);
+        }
+    }
+}
+
+/// Tells the sink each known value that ends in the window.
+pub(super) fn confirm_known(
+    core: &Core,
+    history: &History<'_>,
+    watch: &mut Watch,
+    secrets: &[Range<u64>],
+    work: &mut Work,
+    sink: &mut dyn MatchSink,
+) {
+    watch.feed(history.window, &mut |known| work.known.push(known));
+    if history.end == End::Here {
+        watch.finish(&mut |known| work.known.push(known));
+    }
+    for known in &work.known {
+        let values = watch.known();
+        let found = KnownMatch {
+            name: values.name(known.value),
+            form: known.form,
+            fingerprint: values.fingerprint(known.value),
+            confidence: known.confidence(),
+            view: Seen::default(),
+            at: known.at,
+        };
+        if sink.wants_known(&found) {
+            let span = known.at..known.at.saturating_add(known.len as u64);
+            let scenery = Scenery { core, history, secrets };
+            let snippet = work.masked.known_snippet(&scenery, &found, &span, &mut work.joined);
+            sink.found_known(&found, snippet);
+        }
+    }
+}
+
+/// Puts the span of each new match that the hits stand for into `work.confirmed`.
+fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>, work: &mut Work) {
     work.hits.hits.sort_unstable();
     for hit in &work.hits.hits {
         let number = usize::try_from(hit.rule).unwrap_or(usize::MAX);
@@ -194,19 +276,7 @@ pub(super) fn confirm(
             Some(place) => *place = told,
             None => reported.push(told),
         }
-        work.matched.clear();
-        work.matched.extend_from_slice(history.view(span.clone(), &mut work.joined).bytes);
-        let found = Match {
-            rule,
-            bytes: &work.matched,
-            confidence: Confidence::High,
-            view: Seen::default(),
-            at: span.start,
-        };
-        if sink.wants(&found) {
-            let snippet = work.masked.snippet(core, history, rule, span, &mut work.joined);
-            sink.found(&found, snippet);
-        }
+        work.confirmed.push(Confirmed { rule: number, span });
     }
 }
 
@@ -304,8 +374,18 @@ struct Masked {
     stretch: Range<u64>,
     /// The secrets in it, as indexes into its view.
     secrets: Vec<Secret>,
+    /// Those that a rule found, or that are known by their value.
+    confirmed: Vec<Secret>,
     /// How far past a match the next search reaches.
     ahead_bytes: usize,
+}
+
+/// Where a snippet is cut from.
+struct Scenery<'a> {
+    core: &'a Core,
+    history: &'a History<'a>,
+    /// Matches that are secrets, in offsets of the stream.
+    secrets: &'a [Range<u64>],
 }
 
 impl Masked {
@@ -317,12 +397,39 @@ impl Masked {
     /// The masked text of a match and its context.
     fn snippet(
         &mut self,
-        core: &Core,
-        history: &History<'_>,
+        scenery: &Scenery<'_>,
         rule: &Rule,
-        span: Range<u64>,
+        span: &Range<u64>,
         joined: &mut Vec<u8>,
     ) -> String {
+        let scene = self.scene(scenery, span, rule.secret, joined);
+        snippet(&scenery.core.redactor, &scene)
+    }
+
+    /// The masked context of a known value, and its name instead of it.
+    fn known_snippet(
+        &mut self,
+        scenery: &Scenery<'_>,
+        found: &KnownMatch<'_>,
+        span: &Range<u64>,
+        joined: &mut Vec<u8>,
+    ) -> String {
+        let scene = self.scene(scenery, span, false, joined);
+        let name = match found.form.as_str() {
+            "" => format!("[value of {}]", found.name),
+            form => format!("[value of {}, {form}]", found.name),
+        };
+        named_snippet(&scenery.core.redactor, &scene, &name)
+    }
+
+    fn scene<'a>(
+        &'a mut self,
+        scenery: &Scenery<'a>,
+        span: &Range<u64>,
+        is_secret: bool,
+        joined: &'a mut Vec<u8>,
+    ) -> Scene<'a> {
+        let Scenery { core, history, secrets } = *scenery;
         let before = span.start.saturating_sub(SCAN_REDACTION_BEFORE_BYTES as u64);
         let needed_start = before.max(history.first());
         let after = span.end.saturating_add(SCAN_REDACTION_AFTER_BYTES as u64);
@@ -336,13 +443,36 @@ impl Masked {
             let is_cut_before = self.stretch.start > 0;
             let is_cut_after = end < history.last() || history.end == End::Open;
             core.redactor.find(view.bytes, is_cut_before, is_cut_after, &mut self.secrets);
+            find_confirmed(core, &view, secrets, &mut self.confirmed);
         }
         let view = history.view(self.stretch.clone(), joined);
         let matched = view.index(span.start)..view.index(span.end);
-        let scene =
-            Scene { text: view.bytes, matched, is_secret: rule.secret, secrets: &self.secrets };
-        snippet(&core.redactor, &scene)
+        let (secrets, confirmed) = (&self.secrets, &self.confirmed);
+        Scene { text: view.bytes, matched, is_secret, secrets, confirmed }
     }
+}
+
+/// Puts what must be hidden of a view, whatever it looks like, into `confirmed`.
+fn find_confirmed(
+    core: &Core,
+    view: &View<'_>,
+    secrets: &[Range<u64>],
+    confirmed: &mut Vec<Secret>,
+) {
+    confirmed.clear();
+    for secret in secrets {
+        let range = view.index(secret.start)..view.index(secret.end);
+        if !range.is_empty() {
+            confirmed.push(headed(view.bytes, range));
+        }
+    }
+    if let Some(known) = &core.known {
+        let mut spans = Vec::new();
+        known.spans(view.bytes, &mut spans);
+        let hidden = |span: Range<usize>| Secret { start: span.start, end: span.end, shown: 0 };
+        confirmed.extend(spans.into_iter().map(hidden));
+    }
+    merge(confirmed);
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What the scanner tells its caller: matches, and what could not be looked at.
 
+use super::known_values::Form;
 use super::rules::Rule;
-use crate::finding::{Confidence, View};
+use crate::finding::{Confidence, Fingerprint, View};
 
 /// A confirmed match.
 #[derive(Debug)]
@@ -18,6 +19,19 @@ pub struct Match<'a> {
     pub at: u64,
 }
 
+/// A known value that was seen: nothing of the value itself is in it.
+#[derive(Debug)]
+pub struct KnownMatch<'a> {
+    /// What the value is called.
+    pub name: &'a str,
+    pub form: Form,
+    pub fingerprint: Option<Fingerprint>,
+    pub confidence: Confidence,
+    pub view: View,
+    /// Where it begins, as in [`Match`].
+    pub at: u64,
+}
+
 /// Where matches go.
 pub trait MatchSink {
     /// A match: whether its snippet is wanted (false: a repeat, nothing more is done).
@@ -25,6 +39,17 @@ pub trait MatchSink {
 
     /// The masked snippet of the match just wanted, at most `limits::SNIPPET_CHARS` characters.
     fn found(&mut self, found: &Match<'_>, snippet: String);
+
+    /// A known value: whether its snippet is wanted.
+    fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
+        let _ = found;
+        false
+    }
+
+    /// The snippet of the known value just wanted, in which its name stands for it.
+    fn found_known(&mut self, found: &KnownMatch<'_>, snippet: String) {
+        let _ = (found, snippet);
+    }
 
     /// Something could not be looked at. To be counted and said, never swallowed.
     fn gap(&mut self, gap: Gap) {

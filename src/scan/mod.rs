@@ -3,7 +3,8 @@
 //! Two stages. Hyperscan, in streaming mode, reads every byte once and names rule and end of each
 //! possible match (`database`, `scanner`). The rule's exact expression then finds the span in
 //! the few bytes around that end, and each distinct match is told once (`confirm`). Only a match
-//! that the caller wants gets a snippet, in which every secret is masked (`redact`, `snippet`).
+//! that the caller wants gets a snippet, in which every secret is masked (`redact`, `snippet`). Beside
+//! the engine go the secrets that are known by their value (`known_values`).
 //!
 //! Deciding code: bytes in, masked matches out. No socket, file, clock, log or lock.
 
@@ -11,6 +12,7 @@ mod confirm;
 mod database;
 mod found;
 mod known_values;
+mod last_look;
 mod padded;
 mod redact;
 mod rules;
@@ -18,15 +20,18 @@ mod scanner;
 mod snippet;
 
 #[cfg(test)]
+mod confirmed_tests;
+#[cfg(test)]
 mod masking_tests;
 #[cfg(test)]
 mod tests;
 
 pub use database::{Database, DatabaseError, engine_version};
-pub use found::{Gap, Match, MatchSink};
+pub use found::{Gap, KnownMatch, Match, MatchSink};
 pub use known_values::{
     Form, KNOWN_VALUE_RULE, Known, KnownValues, KnownValuesError, NamedValue, Watch,
 };
+pub use last_look::LastLook;
 pub use padded::{Padded, PaddedBuffer};
 pub use rules::{RULES, Rule};
 pub use scanner::{Scanner, Stream};

@@ -5,15 +5,17 @@
 //! a hit means is decided after the scan, in `confirm`.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use hyperscan::{Scratch, Stream as EngineStream};
 use regex::bytes::Regex;
 
-use super::confirm::{History, Hits, Reported, Work, confirm};
+use super::confirm::{History, Hits, Reported, Work, confirm, confirm_known};
 use super::database::{Database, DatabaseError};
 use super::found::{Gap, MatchSink};
+use super::known_values::{KnownValues, Watch};
 use super::padded::Padded;
 use super::redact::Redactor;
 use super::rules::Rule;
@@ -25,6 +27,8 @@ use crate::limits::{
 pub(super) struct Core {
     pub(super) exact: Vec<Regex>,
     pub(super) redactor: Redactor,
+    /// None where nothing is watched for.
+    pub(super) known: Option<Arc<KnownValues>>,
     database: Arc<Database>,
     scratch: Scratch,
     window_bytes: usize,
@@ -108,6 +112,15 @@ impl Scanner {
         database: &Arc<Database>,
         max_window_bytes: usize,
     ) -> Result<Scanner, DatabaseError> {
+        Scanner::knowing(database, max_window_bytes, None)
+    }
+
+    /// The same with values that are watched for in streams that ask for it, and hidden in all snippets.
+    pub fn knowing(
+        database: &Arc<Database>,
+        max_window_bytes: usize,
+        known: Option<Arc<KnownValues>>,
+    ) -> Result<Scanner, DatabaseError> {
         let scratch = database
             .engine()
             .alloc_scratch()
@@ -115,6 +128,7 @@ impl Scanner {
         let core = Core {
             exact: database.exact_for_one_core(),
             redactor: Redactor::new()?,
+            known: known.filter(|known| !known.is_empty()),
             database: Arc::clone(database),
             scratch,
             window_bytes: max_window_bytes.clamp(SCAN_WINDOW_MIN_BYTES, SCAN_WINDOW_MAX_BYTES),
@@ -127,7 +141,15 @@ impl Scanner {
 
     /// One whole unit, as a message head: every match goes to the sink.
     pub fn scan_block(&self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
-        let mut stream = self.open();
+        self.scan_whole(self.open(), bytes, sink);
+    }
+
+    /// The same, with a watch for known values.
+    pub fn scan_block_watched(&self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
+        self.scan_whole(self.open_watched(), bytes, sink);
+    }
+
+    fn scan_whole(&self, mut stream: Stream, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
         if bytes.len() <= self.core.window_bytes {
             stream.step(bytes, End::Here, sink);
         } else {
@@ -145,7 +167,16 @@ impl Scanner {
             tail: Vec::new(),
             offset: 0,
             reported: Vec::new(),
+            secrets: Vec::new(),
+            watch: None,
         }
+    }
+
+    /// The same, with a watch for known values.
+    pub fn open_watched(&self) -> Stream {
+        let mut stream = self.open();
+        stream.watch = self.core.known.as_ref().map(Watch::new);
+        stream
     }
 }
 
@@ -171,6 +202,9 @@ pub struct Stream {
     offset: u64,
     /// The last match told of each rule that had one.
     reported: Vec<Reported>,
+    /// Where in the tail there are matches that are secrets.
+    secrets: Vec<Range<u64>>,
+    watch: Option<Watch>,
 }
 
 impl Stream {
@@ -201,13 +235,18 @@ impl Stream {
         {
             self.core.return_engine(engine, Some((&mut work.hits, self.engine_base)));
         }
+        let history =
+            History { tail: &self.tail, window: window.bytes(), offset: self.offset, end };
+        work.begin();
         if !work.hits.is_empty() {
-            let history =
-                History { tail: &self.tail, window: window.bytes(), offset: self.offset, end };
-            confirm(&self.core, &history, &mut self.reported, &mut work, sink);
+            let (reported, secrets) = (&mut self.reported, &mut self.secrets);
+            confirm(&self.core, &history, reported, secrets, &mut work, sink);
             if work.hits.passed_over() > 0 {
                 sink.gap(Gap::UnconfirmedHits(work.hits.passed_over()));
             }
+        }
+        if let Some(watch) = &mut self.watch {
+            confirm_known(&self.core, &history, watch, &self.secrets, &mut work, sink);
         }
         self.core.work.set(work);
     }
@@ -256,6 +295,7 @@ impl Stream {
         self.core.return_tail(std::mem::take(&mut self.tail));
         self.offset = 0;
         self.reported.clear();
+        self.secrets.clear();
     }
 }
 

@@ -6,7 +6,9 @@ mod support;
 
 mod bodies;
 mod format;
+mod known_values;
 mod matrix;
+mod precision;
 mod splits;
 
 use support::{Finding, Sample};

@@ -34,6 +34,12 @@ pub struct Finding {
     pub source: String,
     pub dest: String,
     pub timestamp: String,
+    pub severity: String,
+    pub confidence: String,
+    #[serde(default)]
+    pub view: String,
+    #[serde(default)]
+    pub fingerprint: String,
     #[serde(default)]
     pub suppressed: u64,
 }
