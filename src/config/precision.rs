@@ -139,8 +139,7 @@ fn suppression(object: &Object<'_>) -> Result<Suppression, Misfit> {
             Network::parse(text)
         })?,
         path: text("path")?,
-        fingerprint: object
-            .parsed("fingerprint", "16 hexadecimal digits", |text| Fingerprint::parse(text))?,
+        fingerprint: object.parsed("fingerprint", "16 hexadecimal digits", Fingerprint::parse)?,
     };
     let has_condition = CONDITIONS_GIVEN.iter().any(|name| object.get(name).is_some());
     if has_condition { Ok(suppression) } else { Err(object.misfit(CONDITIONS)) }

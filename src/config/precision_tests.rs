@@ -26,7 +26,7 @@ fn entries_are_added_to_the_defaults_or_replace_them() {
     let own = added.last().unwrap();
     assert_eq!((own.host.as_str(), &own.slot), ("llm.example", &Slot::Header("x-key".into())));
     let alone = json!({"replace": true, "entries": [entry]});
-    assert_eq!(expected_credentials(&alone).unwrap(), [own.clone()]);
+    assert_eq!(expected_credentials(&alone).unwrap(), std::slice::from_ref(own));
     let beside = json!({"entries": [entry]});
     assert_eq!(expected_credentials(&beside).unwrap(), added);
     let any_rule = expected_credentials(&json!([{"host": "a.example", "path": "/k/*"}])).unwrap();

@@ -4,7 +4,10 @@
 use std::fmt;
 
 /// Tells what must be shown instead, or none if nothing has to be hidden any more.
-pub struct LastLook(Box<dyn FnMut(&str) -> Option<String>>);
+type Masked = dyn FnMut(&str) -> Option<String>;
+
+/// One thread's last look.
+pub struct LastLook(Box<Masked>);
 
 /// Makes one on the thread that will use it.
 pub type LastLookMaker = Box<dyn FnOnce() -> Option<LastLook> + Send>;

@@ -175,7 +175,7 @@ impl Scanner {
     /// The same, with a watch for known values.
     pub fn open_watched(&self) -> Stream {
         let mut stream = self.open();
-        stream.watch = self.core.known.as_ref().map(Watch::new);
+        stream.watch = self.core.known.as_ref().map(|known| Box::new(Watch::new(known)));
         stream
     }
 }
@@ -204,7 +204,8 @@ pub struct Stream {
     reported: Vec<Reported>,
     /// Where in the tail there are matches that are secrets.
     secrets: Vec<Range<u64>>,
-    watch: Option<Watch>,
+    /// In a box, since most streams have none.
+    watch: Option<Box<Watch>>,
 }
 
 impl Stream {

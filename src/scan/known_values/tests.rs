@@ -100,7 +100,7 @@ fn a_value_cut_anywhere_is_found_at_the_read_that_completes_it() {
 fn the_shortest_value_and_one_byte_less() {
     assert_eq!(forms(&seen(&known(&[b" 8bytes!x\n"]), &[b"8bytes!x"])), [Form::Plain]);
     let short = known(&[b"7bytes!"]);
-    assert!(short.is_empty() && short.len() == 0);
+    assert!(short.is_empty());
     assert_eq!(seen(&short, &[b"7bytes!"]), []);
     let halved = known(&[b"0123456789abcdef"]);
     assert_eq!(forms(&seen(&halved, &[b"x01234567"])), [Form::FirstHalf]);
