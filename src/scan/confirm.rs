@@ -11,15 +11,13 @@ use hyperscan::Matching;
 use regex::bytes::Regex;
 
 use super::found::{KnownMatch, Match, MatchSink};
+use super::hiding::{Masked, Scenery};
 use super::known_values::{Known, Watch};
-use super::redact::{Secret, headed, merge};
 use super::rules::Rule;
 use super::scanner::{Core, End};
-use super::snippet::{Scene, named_snippet, snippet};
 use crate::finding::{Confidence, View as Seen};
 use crate::limits::{
     SCAN_CARRY_BYTES, SCAN_HITS_PER_RULE_SURE, SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES,
-    SCAN_REDACTION_AFTER_BYTES, SCAN_REDACTION_BEFORE_BYTES, SCAN_REDACTION_STRETCH_MAX_BYTES,
     SCAN_SECRETS_REMEMBERED, SNIPPET_CONTEXT_CHARS,
 };
 
@@ -130,15 +128,15 @@ pub(super) struct History<'a> {
 
 /// A piece of the history.
 #[derive(Clone, Copy)]
-struct View<'a> {
-    bytes: &'a [u8],
+pub(super) struct View<'a> {
+    pub(super) bytes: &'a [u8],
     /// The stream's offset of its first byte.
-    start: u64,
+    pub(super) start: u64,
 }
 
 impl View<'_> {
     /// Where an offset of the stream lies in it, kept within it.
-    fn index(&self, offset: u64) -> usize {
+    pub(super) fn index(&self, offset: u64) -> usize {
         usize::try_from(offset.saturating_sub(self.start))
             .unwrap_or(usize::MAX)
             .min(self.bytes.len())
@@ -151,17 +149,17 @@ impl View<'_> {
 
 impl History<'_> {
     /// The offset of the first byte still known.
-    fn first(&self) -> u64 {
+    pub(super) fn first(&self) -> u64 {
         self.offset.saturating_sub(self.tail.len() as u64)
     }
 
     /// The offset behind the last byte.
-    fn last(&self) -> u64 {
+    pub(super) fn last(&self) -> u64 {
         self.offset.saturating_add(self.window.len() as u64)
     }
 
     /// What is known of a range. Copied into `joined` only where it crosses into the window.
-    fn view<'b>(&'b self, range: Range<u64>, joined: &'b mut Vec<u8>) -> View<'b> {
+    pub(super) fn view<'b>(&'b self, range: Range<u64>, joined: &'b mut Vec<u8>) -> View<'b> {
         let start = range.start.clamp(self.first(), self.last());
         let end = range.end.clamp(start, self.last());
         let part = |bytes: &'b [u8], base: u64| {
@@ -196,13 +194,13 @@ pub(super) fn confirm(
 ) {
     secrets.retain(|secret| secret.end > history.first());
     find_matches(core, history, reported, work);
+    grow_secrets(core, history, reported, secrets, &mut work.joined);
     // All matches of a window are known before the first is shown: one may stand in another's context.
     for found in &work.confirmed {
         if core.rules().get(found.rule).is_some_and(|rule| rule.secret) {
             secrets.push(found.span.clone());
         }
     }
-    secrets.drain(..secrets.len().saturating_sub(SCAN_SECRETS_REMEMBERED));
     for Confirmed { rule, span } in &work.confirmed {
         let Some(rule) = core.rules().get(*rule) else { continue };
         work.matched.clear();
@@ -220,6 +218,7 @@ pub(super) fn confirm(
             sink.found(&found, snippet);
         }
     }
+    secrets.drain(..secrets.len().saturating_sub(SCAN_SECRETS_REMEMBERED));
 }
 
 /// Tells the sink each known value that ends in the window.
@@ -227,13 +226,16 @@ pub(super) fn confirm_known(
     core: &Core,
     history: &History<'_>,
     watch: &mut Watch,
-    secrets: &[Range<u64>],
+    (reported, secrets): (&mut [Reported], &mut Vec<Range<u64>>),
     work: &mut Work,
     sink: &mut dyn MatchSink,
 ) {
     watch.feed(history.window, &mut |known| work.known.push(known));
     if history.end == End::Here {
         watch.finish(&mut |known| work.known.push(known));
+    }
+    if !work.known.is_empty() {
+        grow_secrets(core, history, reported, secrets, &mut work.joined);
     }
     for known in &work.known {
         let values = watch.known();
@@ -250,6 +252,27 @@ pub(super) fn confirm_known(
             let scenery = Scenery { core, history, secrets };
             let snippet = work.masked.known_snippet(&scenery, &found, &span, &mut work.joined);
             sink.found_known(&found, snippet);
+        }
+    }
+}
+
+/// A secret that reached the end of what had arrived may go on in this window, without a further hit: all of it is
+/// to be hidden.
+fn grow_secrets(
+    core: &Core,
+    history: &History<'_>,
+    reported: &mut [Reported],
+    secrets: &mut Vec<Range<u64>>,
+    joined: &mut Vec<u8>,
+) {
+    for told in reported.iter_mut().filter(|told| told.open && told.end == history.offset) {
+        let number = usize::try_from(told.rule).unwrap_or(usize::MAX);
+        let (Some(rule), Some(exact)) = (core.rules().get(number), core.exact.get(number)) else {
+            continue;
+        };
+        if rule.secret {
+            grow(told, exact, history, history.offset, joined);
+            secrets.push(told.start..told.end);
         }
     }
 }
@@ -365,114 +388,6 @@ fn first_reaching(
 fn end_of_long_match(rule: &Rule, end: u64) -> Range<u64> {
     let shown = rule.max_width.min(2 * SNIPPET_CONTEXT_CHARS);
     end.saturating_sub(shown as u64)..end
-}
-
-/// The secrets of a stretch of the history: found once, used by all matches in it.
-#[derive(Default)]
-struct Masked {
-    /// The stretch, in offsets of the stream.
-    stretch: Range<u64>,
-    /// The secrets in it, as indexes into its view.
-    secrets: Vec<Secret>,
-    /// Those that a rule found, or that are known by their value.
-    confirmed: Vec<Secret>,
-    /// How far past a match the next search reaches.
-    ahead_bytes: usize,
-}
-
-/// Where a snippet is cut from.
-struct Scenery<'a> {
-    core: &'a Core,
-    history: &'a History<'a>,
-    /// Matches that are secrets, in offsets of the stream.
-    secrets: &'a [Range<u64>],
-}
-
-impl Masked {
-    fn forget(&mut self) {
-        self.stretch = 0..0;
-        self.ahead_bytes = SCAN_REDACTION_AFTER_BYTES;
-    }
-
-    /// The masked text of a match and its context.
-    fn snippet(
-        &mut self,
-        scenery: &Scenery<'_>,
-        rule: &Rule,
-        span: &Range<u64>,
-        joined: &mut Vec<u8>,
-    ) -> String {
-        let scene = self.scene(scenery, span, rule.secret, joined);
-        snippet(&scenery.core.redactor, &scene)
-    }
-
-    /// The masked context of a known value, and its name instead of it.
-    fn known_snippet(
-        &mut self,
-        scenery: &Scenery<'_>,
-        found: &KnownMatch<'_>,
-        span: &Range<u64>,
-        joined: &mut Vec<u8>,
-    ) -> String {
-        let scene = self.scene(scenery, span, false, joined);
-        let name = match found.form.as_str() {
-            "" => format!("[value of {}]", found.name),
-            form => format!("[value of {}, {form}]", found.name),
-        };
-        named_snippet(&scenery.core.redactor, &scene, &name)
-    }
-
-    fn scene<'a>(
-        &'a mut self,
-        scenery: &Scenery<'a>,
-        span: &Range<u64>,
-        is_secret: bool,
-        joined: &'a mut Vec<u8>,
-    ) -> Scene<'a> {
-        let Scenery { core, history, secrets } = *scenery;
-        let before = span.start.saturating_sub(SCAN_REDACTION_BEFORE_BYTES as u64);
-        let needed_start = before.max(history.first());
-        let after = span.end.saturating_add(SCAN_REDACTION_AFTER_BYTES as u64);
-        let needed_end = after.min(history.last());
-        let is_covered = self.stretch.start <= needed_start && needed_end <= self.stretch.end;
-        if !is_covered || self.stretch.is_empty() {
-            let end = span.end.saturating_add(self.ahead_bytes as u64).min(history.last());
-            self.stretch = needed_start..end;
-            self.ahead_bytes = (2 * self.ahead_bytes).min(SCAN_REDACTION_STRETCH_MAX_BYTES);
-            let view = history.view(self.stretch.clone(), joined);
-            let is_cut_before = self.stretch.start > 0;
-            let is_cut_after = end < history.last() || history.end == End::Open;
-            core.redactor.find(view.bytes, is_cut_before, is_cut_after, &mut self.secrets);
-            find_confirmed(core, &view, secrets, &mut self.confirmed);
-        }
-        let view = history.view(self.stretch.clone(), joined);
-        let matched = view.index(span.start)..view.index(span.end);
-        let (secrets, confirmed) = (&self.secrets, &self.confirmed);
-        Scene { text: view.bytes, matched, is_secret, secrets, confirmed }
-    }
-}
-
-/// Puts what must be hidden of a view, whatever it looks like, into `confirmed`.
-fn find_confirmed(
-    core: &Core,
-    view: &View<'_>,
-    secrets: &[Range<u64>],
-    confirmed: &mut Vec<Secret>,
-) {
-    confirmed.clear();
-    for secret in secrets {
-        let range = view.index(secret.start)..view.index(secret.end);
-        if !range.is_empty() {
-            confirmed.push(headed(view.bytes, range));
-        }
-    }
-    if let Some(known) = &core.known {
-        let mut spans = Vec::new();
-        known.spans(view.bytes, &mut spans);
-        let hidden = |span: Range<usize>| Secret { start: span.start, end: span.end, shown: 0 };
-        confirmed.extend(spans.into_iter().map(hidden));
-    }
-    merge(confirmed);
 }
 
 #[cfg(test)]

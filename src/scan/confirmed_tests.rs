@@ -115,6 +115,18 @@ fn a_confirmed_secret_is_hidden_in_the_snippet_of_a_match_before_it() {
 }
 
 #[test]
+fn a_secret_that_went_on_after_its_match_was_told_is_hidden_as_a_whole() {
+    let key = concat!("sk-ant", "-api03-EXAMPLEexample0123456789");
+    let text = format!("{key}-and-still-longer-zqxj /etc/shadow");
+    let scanner = scanner();
+    for cut_at in key.len() - 2..key.len() + 20 {
+        let told = told(&scanner, &text, cut_at);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.iter().all(|(_, snippet)| !snippet.contains("zqxj")), "{cut_at} {told:?}");
+    }
+}
+
+#[test]
 fn the_last_look_hides_what_a_rule_still_finds_and_leaves_the_rest() {
     let mut look = LastLook::new(&database(), known()).unwrap();
     let key = concat!("sk-ant", "-api03-EXAMPLEexample0123456789");

@@ -11,6 +11,7 @@
 mod confirm;
 mod database;
 mod found;
+mod hiding;
 mod known_values;
 mod last_look;
 mod padded;

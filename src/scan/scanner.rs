@@ -247,7 +247,8 @@ impl Stream {
             }
         }
         if let Some(watch) = &mut self.watch {
-            confirm_known(&self.core, &history, watch, &self.secrets, &mut work, sink);
+            let past = (self.reported.as_mut_slice(), &mut self.secrets);
+            confirm_known(&self.core, &history, watch, past, &mut work, sink);
         }
         self.core.work.set(work);
     }
