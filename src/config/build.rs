@@ -182,7 +182,7 @@ fn watch(settings: &Reader<'_>) -> WatchConfig {
         _ => Vec::new(),
     };
     let files = match value("watch_files") {
-        Some(Value::Paths(paths)) => paths.clone(),
+        Some(Value::WatchedFiles(paths)) => paths.clone(),
         _ => Vec::new(),
     };
     WatchConfig { variables, files }

@@ -44,7 +44,7 @@ pub enum Kind {
     /// Names of environment variables; in the environment separated by commas.
     Variables,
     /// Paths, made absolute against the current directory; in the environment separated by commas.
-    Paths,
+    WatchedFiles,
     /// Objects, in the environment as JSON; `precision` reads them.
     ExpectedCredentials,
     Suppressions,
@@ -113,7 +113,7 @@ pub const KEYS: &[Key] = &[
     key("expected_credentials", Kind::ExpectedCredentials),
     key("suppressions", Kind::Suppressions),
     key("watch_env", Kind::Variables),
-    key("watch_files", Kind::Paths),
+    key("watch_files", Kind::WatchedFiles),
     key("http_proxy_port", ANY_PORT),
     key("enable_ssh_watcher", Kind::Ignored),
     key("ssh_poll_interval", Kind::Ignored),
@@ -151,7 +151,7 @@ impl Kind {
             Kind::Variables => {
                 format!("a list of at most {WATCHED_MAX} names of environment variables")
             }
-            Kind::Paths => {
+            Kind::WatchedFiles => {
                 format!(
                     "a list of at most {WATCHED_MAX} paths (\"~\" is not expanded: write it out)"
                 )

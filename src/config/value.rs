@@ -28,7 +28,7 @@ pub enum Value {
     Origins(OriginPatterns),
     HostSeconds(Vec<(HostPatterns, f64)>),
     Variables(Vec<String>),
-    Paths(Vec<PathBuf>),
+    WatchedFiles(Vec<PathBuf>),
     ExpectedCredentials(Vec<ExpectedCredential>),
     Suppressions(Vec<Suppression>),
 }
@@ -57,7 +57,7 @@ pub fn from_json(kind: Kind, json: &Json) -> Option<Value> {
             host_seconds_value(pairs?)
         }
         (Kind::Variables, Json::Array(items)) => variables_value(texts(items)?),
-        (Kind::Paths, Json::Array(items)) => paths_value(&texts(items)?),
+        (Kind::WatchedFiles, Json::Array(items)) => watched_files_value(&texts(items)?),
         (Kind::ExpectedCredentials, json) => {
             precision::expected_credentials(json).ok().map(Value::ExpectedCredentials)
         }
@@ -93,7 +93,7 @@ pub fn from_text(kind: Kind, text: &str) -> Option<Value> {
             host_seconds_value(pairs?)
         }
         Kind::Variables => variables_value(listed(trimmed)),
-        Kind::Paths => paths_value(&listed(trimmed)),
+        Kind::WatchedFiles => watched_files_value(&listed(trimmed)),
         Kind::ExpectedCredentials | Kind::Suppressions => {
             from_json(kind, &serde_json::from_str(trimmed).ok()?)
         }
@@ -164,13 +164,13 @@ fn path_value(kind: Kind, text: &str) -> Option<Value> {
     std::path::absolute(text).ok().map(|path| Value::Path(path.components().collect()))
 }
 
-fn paths_value(texts: &[String]) -> Option<Value> {
+fn watched_files_value(texts: &[String]) -> Option<Value> {
     let path = |text: &String| match path_value(Kind::Path, text)? {
         Value::Path(path) => Some(path),
         _ => None,
     };
     let paths: Vec<PathBuf> = texts.iter().map(path).collect::<Option<_>>()?;
-    (paths.len() <= WATCHED_MAX).then_some(Value::Paths(paths))
+    (paths.len() <= WATCHED_MAX).then_some(Value::WatchedFiles(paths))
 }
 
 fn variables_value(names: Vec<String>) -> Option<Value> {
