@@ -55,21 +55,26 @@ pub(super) fn tag(hash: u64) -> u32 {
 /// The hashes of some anchors, and what each stands for.
 pub(super) struct Anchors {
     bitmap: Box<[u64; WORDS]>,
+    /// The same of the hashes mixed once more: asked where the first one hits by chance.
+    second: Box<[u64; WORDS]>,
     /// In order once `sort` was called.
     numbers: Vec<(u32, usize)>,
 }
 
 impl Default for Anchors {
     fn default() -> Self {
-        Anchors { bitmap: Box::new([0; WORDS]), numbers: Vec::new() }
+        let empty = || Box::new([0; WORDS]);
+        Anchors { bitmap: empty(), second: empty(), numbers: Vec::new() }
     }
 }
 
 impl Anchors {
     pub(super) fn add(&mut self, hash: u64, number: usize) {
-        let (word, bit) = place(hash);
-        if let Some(word) = self.bitmap.get_mut(word) {
-            *word |= bit;
+        let places = [(&mut self.bitmap, place(hash)), (&mut self.second, place(mixed(hash)))];
+        for (bitmap, (word, bit)) in places {
+            if let Some(word) = bitmap.get_mut(word) {
+                *word |= bit;
+            }
         }
         self.numbers.push((tag(hash), number));
     }
@@ -80,8 +85,7 @@ impl Anchors {
 
     /// Whether a hash may be one of them.
     pub(super) fn may_hold(&self, hash: u64) -> bool {
-        let (word, bit) = place(hash);
-        self.bitmap.get(word).is_some_and(|word| word & bit != 0)
+        holds(&self.bitmap, place(hash)) && holds(&self.second, place(mixed(hash)))
     }
 
     /// What a hash stands for.
@@ -95,6 +99,15 @@ impl Anchors {
         let behind = self.numbers.get(first..).unwrap_or_default().iter();
         behind.take_while(move |(tag, _)| *tag == wanted).map(|(_, number)| *number)
     }
+}
+
+fn holds(bitmap: &[u64; WORDS], (word, bit): (usize, u64)) -> bool {
+    bitmap.get(word).is_some_and(|word| word & bit != 0)
+}
+
+/// A hash whose uppermost bits are others'. The factor is that of Fibonacci hashing, 2^64 over the golden ratio.
+fn mixed(hash: u64) -> u64 {
+    (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// The word and the bit of a hash: its uppermost 17 bits, which depend on every byte.
