@@ -45,7 +45,7 @@ pub struct Tunnelled {
 /// Who reads one direction.
 enum Watch<'a> {
     Unread,
-    Raw(Inspector<'a>),
+    Raw(Box<Inspector<'a>>),
     WebSocket(Box<Reading<'a>>),
 }
 
@@ -66,7 +66,8 @@ impl Tunnel<'_> {
                 Watch::WebSocket(Box::new(socket.direction(direction)))
             }
             (Content::Raw(sight), _) => {
-                Watch::Raw(Inspector::new(self.core, sight, direction, Place::Tunnel))
+                let inspector = Inspector::new(self.core, sight, direction, Place::Tunnel);
+                Watch::Raw(Box::new(inspector))
             }
             _ => Watch::Unread,
         };
@@ -118,7 +119,7 @@ impl Tunnel<'_> {
                 let len = chunk.bytes().len();
                 match &mut watch {
                     Watch::Unread => self.core.counters.bytes_unscanned.add(len as u64),
-                    Watch::Raw(inspector) => inspector.feed(chunk, 0..len),
+                    Watch::Raw(inspector) => inspector.feed(chunk, 0..len).await,
                     Watch::WebSocket(reading) => reading.feed(chunk).await,
                 }
                 total.set(total.get() + len as u64);

@@ -2,6 +2,8 @@
 
 use super::known_values::Form;
 use super::rules::Rule;
+use super::view::archive::Unreadable;
+use super::view::codings::Undecodable;
 use crate::finding::{Confidence, Fingerprint, View};
 
 /// A confirmed match.
@@ -20,9 +22,11 @@ pub struct Match<'a> {
 }
 
 /// A known value that was seen: nothing of the value itself is in it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct KnownMatch<'a> {
-    /// What the value is called.
+    /// Which value.
+    pub value: usize,
+    /// What it is called.
     pub name: &'a str,
     pub form: Form,
     pub fingerprint: Option<Fingerprint>,
@@ -39,6 +43,11 @@ pub trait MatchSink {
 
     /// The masked snippet of the match just wanted, at most `limits::SNIPPET_CHARS` characters.
     fn found(&mut self, found: &Match<'_>, snippet: String);
+
+    /// Whether known values are to be told.
+    fn watches(&self) -> bool {
+        false
+    }
 
     /// A known value: whether its snippet is wanted.
     fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
@@ -64,4 +73,10 @@ pub enum Gap {
     UnscannedBytes(usize),
     /// One window held more filter hits than are looked at; the other windows are not affected.
     UnconfirmedHits(usize),
+    /// Something is in a coding that could not be undone; what follows of it is read as it stands.
+    Undecodable(Undecodable),
+    /// Something in an archive cannot be read.
+    Unreadable(Unreadable),
+    /// So many bytes were read as they stand only.
+    Undecoded(usize),
 }

@@ -9,6 +9,7 @@
 //! Deciding code: bytes in, masked matches out. No socket, file, clock, log or lock.
 
 mod confirm;
+mod content;
 mod database;
 mod found;
 mod hiding;
@@ -19,14 +20,21 @@ mod redact;
 mod rules;
 mod scanner;
 mod snippet;
+mod text;
+mod told;
+mod unit;
+pub mod view;
 
 #[cfg(test)]
 mod confirmed_tests;
 #[cfg(test)]
 mod masking_tests;
 #[cfg(test)]
+mod scanner_tests;
+#[cfg(test)]
 mod tests;
 
+pub use content::Shape;
 pub use database::{Database, DatabaseError, engine_version};
 pub use found::{Gap, KnownMatch, Match, MatchSink};
 pub use known_values::{
@@ -35,4 +43,5 @@ pub use known_values::{
 pub use last_look::LastLook;
 pub use padded::{Padded, PaddedBuffer};
 pub use rules::{RULES, Rule};
-pub use scanner::{Scanner, Stream};
+pub use scanner::Scanner;
+pub use unit::{Body, Messages};

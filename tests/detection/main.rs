@@ -5,11 +5,13 @@
 mod support;
 
 mod bodies;
+mod corpora;
 mod format;
 mod known_values;
 mod matrix;
 mod precision;
 mod splits;
+mod views;
 
 use support::{Finding, Sample};
 

@@ -38,8 +38,7 @@ pub struct Finding {
     pub confidence: String,
     #[serde(default)]
     pub view: String,
-    #[serde(default)]
-    pub fingerprint: String,
+    pub fingerprint: Option<String>,
     #[serde(default)]
     pub suppressed: u64,
 }
