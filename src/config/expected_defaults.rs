@@ -22,7 +22,7 @@ const fn row(
 
 const ANTHROPIC: &[&str] = &["ai_api_key", "*anthropic*"];
 /// Keys of services that speak OpenAI's protocol often look like OpenAI's.
-const OPENAI: &[&str] = &["ai_api_key", "*openai*"];
+const OPENAI: &[&str] = &["ai_api_key", "*openai*", "sk_*"];
 const GOOGLE: &[&str] = &["*google*", "*gemini*", "gcp_*"];
 const AZURE: &[&str] = &["*azure*"];
 const AWS: &[&str] = &["aws_*"];
@@ -43,7 +43,7 @@ pub const DEFAULTS: &[Row] = &[
     row("api.mistral.ai", AUTHORIZATION, &["*mistral*"]),
     row("api.cohere.com", AUTHORIZATION, &["*cohere*"]),
     row("api.cohere.ai", AUTHORIZATION, &["*cohere*"]),
-    row("api.deepseek.com", AUTHORIZATION, &["ai_api_key", "*openai*", "*deepseek*"]),
+    row("api.deepseek.com", AUTHORIZATION, &["ai_api_key", "*openai*", "*deepseek*", "sk_*"]),
     row("api.together.xyz", AUTHORIZATION, &["*together*"]),
     row("api.together.ai", AUTHORIZATION, &["*together*"]),
     row("api.perplexity.ai", AUTHORIZATION, &["*perplexity*"]),

@@ -19,7 +19,7 @@ pub use place::{Place, path_in, path_of};
 /// Rules that tell a credential by where it stands or by its value, not by its issuer: in a place where a
 /// credential is expected they find that one.
 const RULES_OF_ANY_ISSUER: [&str; 6] =
-    ["known_value", "generic_*", "*bearer*", "basic_auth*", "jwt", "jwt_*"];
+    ["known_value", "generic_*", "*bearer*", "authorization_*", "jwt", "jwt_*"];
 
 /// What the scanner says of a match.
 #[derive(Clone, Copy, Debug)]
