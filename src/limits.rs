@@ -400,6 +400,26 @@ const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
 /// How many steps a view can tell of; of a text that lies deeper, the innermost ones.
 pub const VIEW_STEPS_MAX: usize = 8;
 
+/// Matches that are secrets, of which a stream remembers where in its carried tail they are.
+pub const SCAN_SECRETS_REMEMBERED: usize = 512;
+/// The shortest secret that `watch_env` and `watch_files` take: shorter ones are everywhere.
+pub const KNOWN_VALUE_MIN_BYTES: usize = 8;
+/// The most values that they name together.
+pub const KNOWN_VALUES_MAX: usize = 256;
+/// How much of a form of a value is compared: what is longer is told by its beginning.
+pub const KNOWN_FORM_MAX_BYTES: usize = 4096;
+/// First halves of known values that a stream holds back until a second half may have followed.
+pub const KNOWN_HALVES_WAITING: usize = 16;
+
+/// Objects in `expected_credentials` and in `suppressions`.
+pub const EXPECTED_CREDENTIALS_MAX: usize = 1024;
+pub const SUPPRESSIONS_MAX: usize = 1024;
+/// Names in `watch_env`, and paths in `watch_files`.
+pub const WATCHED_MAX: usize = 256;
+/// The largest file that `watch_files` reads.
+pub const WATCHED_FILE_MAX_BYTES: u64 = 1024 * 1024;
+/// The bytes of the fingerprints' key.
+pub const FINGERPRINT_KEY_BYTES: usize = 32;
 /// How deep texts are looked at within each other: an escape within base64 within a member of an archive …
 pub const SCAN_DEPTH_MAX: usize = 6;
 

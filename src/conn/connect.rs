@@ -208,7 +208,7 @@ impl Connect<'_> {
     }
 
     fn sight(&self, origin: &Origin, protocol: Protocol) -> Sight {
-        Sight { protocol, source: self.source, dest: Arc::clone(&origin.dest) }
+        Sight { protocol, source: self.source, dest: Arc::clone(&origin.dest), path: None }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::forward::buffer::{BufferPool, ScratchPool};
 use crate::forward::dial::Dialer;
 use crate::forward::pool::Pool;
 use crate::limits::REJECTED_LEAVES_REMEMBERED;
+use crate::policy::Policy;
 use crate::report::core::CoreReporter;
 use crate::scan::Scanner;
 use crate::tls::{ClientTls, LeafCache, ServerTls};
@@ -23,6 +24,7 @@ pub struct Core {
     pub config: Arc<Config>,
     pub counters: Arc<Counters>,
     pub scanner: Scanner,
+    pub policy: Arc<Policy>,
     pub reporter: RefCell<CoreReporter>,
     pub buffers: Rc<BufferPool>,
     pub scratch: Rc<ScratchPool>,
@@ -42,6 +44,7 @@ pub struct CoreParts {
     pub config: Arc<Config>,
     pub counters: Arc<Counters>,
     pub scanner: Scanner,
+    pub policy: Arc<Policy>,
     pub reporter: CoreReporter,
     pub leaves: Option<LeafCache>,
     pub verified: ClientTls,
@@ -57,6 +60,7 @@ impl Core {
         Rc::new(Core {
             counters: parts.counters,
             scanner: parts.scanner,
+            policy: parts.policy,
             reporter: RefCell::new(parts.reporter),
             buffers: BufferPool::new(),
             scratch: ScratchPool::new(),

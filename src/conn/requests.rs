@@ -27,6 +27,7 @@ use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
 use crate::http::search::HeadSearch;
 use crate::http::target::{Authority, Scheme, Target, parse_host_header, parse_target};
+use crate::policy;
 use crate::scan::Shape;
 
 /// Where the requests of a connection go.
@@ -196,8 +197,10 @@ impl<'a> Requests<'a> {
         let target = parse_target(head.method, head.target)?;
         let plan = plan_request(&head)?;
         let (origin, protocol) = self.destination(&head, &target)?;
-        let sight =
-            Sight { protocol, source: self.source, dest: std::sync::Arc::clone(&origin.dest) };
+        let dest = std::sync::Arc::clone(&origin.dest);
+        let path =
+            self.core.policy.looks_at_paths().then(|| Rc::from(policy::path_of(head.target)));
+        let sight = Sight { protocol, source: self.source, dest, path };
         scan_head(self.core, &sight, Direction::Outbound, chunk, head.len);
         let mut forwarded = self.core.scratch.lend();
         let destination = self.decide(&head, target, &plan, origin, &mut forwarded.bytes);

@@ -15,12 +15,14 @@ use log::{Level, LevelFilter};
 use super::console::Console;
 use super::dedup::Dedup;
 use super::journal::Journal;
+use super::last_look::LastLookMaker;
 use super::log_file::LogFile;
 use super::log_record::{LogLine, LogReceiver};
 use super::queue::FindingReceiver;
 use super::state::{self, State};
 use super::threats_file::ThreatsFile;
 use super::{LOG_FILE_NAME, THREATS_FILE_NAME};
+use crate::config::DedupBy;
 use crate::counters::Counters;
 use crate::finding::Finding;
 use crate::limits::{
@@ -37,6 +39,7 @@ pub struct LoggerConfig {
     pub log_dir: PathBuf,
     /// Zero: every finding is written.
     pub dedup_window: Duration,
+    pub dedup_by: DedupBy,
     pub log_level: LevelFilter,
     /// Where the thread is pinned; none: where the system puts it.
     pub cpu: Option<CoreId>,
@@ -61,10 +64,13 @@ impl Drained {
 }
 
 /// What the handle says to the thread.
-#[derive(Debug)]
 enum Command {
     Publish(Box<State>),
-    Stop { deadline: Instant },
+    /// The sender is dropped once it counts.
+    LookLast(LastLookMaker, Sender<()>),
+    Stop {
+        deadline: Instant,
+    },
 }
 
 /// The running thread. When it is dropped without `shutdown`, the thread writes what waits and
@@ -97,23 +103,27 @@ fn spawn_with(
     cores: Vec<Arc<Counters>>,
     console: Console,
 ) -> io::Result<LoggerHandle> {
-    let LoggerConfig { log_dir, dedup_window, log_level, cpu } = config;
+    let LoggerConfig { log_dir, dedup_window, dedup_by, log_level, cpu } = config;
     let log_path = log_dir.join(LOG_FILE_NAME);
     let log_file = LogFile::open(log_path.clone(), LOG_ROTATE_BYTES, LOG_BACKUPS, console)
         .map_err(|error| naming(&log_path, &error))?;
     let threats_path = log_dir.join(THREATS_FILE_NAME);
     let (threats, repair) =
         ThreatsFile::open(threats_path.clone()).map_err(|error| naming(&threats_path, &error))?;
-    let dedup = Dedup::new(dedup_window, DEDUP_KEYS_MAX);
-    let mut journal = Journal::new(log_dir.clone(), log_level, cores, dedup, threats, log_file);
-    if let Some(repair) = repair {
-        journal.tell_repair(repair);
-    }
+    let dedup = Dedup::new(dedup_window, dedup_by, DEDUP_KEYS_MAX);
     log.attach();
+    let journal_dir = log_dir.clone();
     let (commands, received_commands) = crossbeam_channel::bounded(4);
     let (ending, ended) = crossbeam_channel::bounded(1);
-    let logger = Logger { findings: findings.clone(), log, commands: received_commands, journal };
+    let received_findings = findings.clone();
     let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
+        // Made here, since what looks last at snippets stays on its thread.
+        let mut journal = Journal::new(journal_dir, log_level, cores, dedup, threats, log_file);
+        if let Some(repair) = repair {
+            journal.tell_repair(repair);
+        }
+        let commands = received_commands;
+        let logger = Logger { findings: received_findings, log, commands, journal };
         let drained = logger.run(cpu);
         // Nobody listens any more when the handle was dropped.
         let _ = ending.send(drained);
@@ -130,6 +140,14 @@ impl LoggerHandle {
     pub fn publish(&self, state: State) {
         // A thread that has ended shows nothing any more.
         let _ = self.commands.send(Command::Publish(Box::new(state)));
+    }
+
+    /// From now on every snippet is looked at once more before it is written. Returns when that is so.
+    pub fn look_last(&self, make: LastLookMaker) {
+        let (done, is_done) = crossbeam_channel::bounded(0);
+        // A thread that has ended writes nothing any more.
+        let _ = self.commands.send(Command::LookLast(make, done));
+        let _ = is_done.recv();
     }
 
     /// Writes all that waits in both queues, stops the thread, and removes `monitor.json`. The
@@ -212,6 +230,9 @@ impl Logger {
                 Event::Finding(finding) => self.take_findings(&finding),
                 Event::Line(line) => self.take_lines(&line),
                 Event::Command(Command::Publish(state)) => self.journal.publish(*state),
+                Event::Command(Command::LookLast(make, _done)) => {
+                    self.journal.set_last_look(make());
+                }
                 Event::Command(Command::Stop { deadline }) => return self.finish(deadline),
                 Event::Abandoned => {
                     return self.finish(Instant::now() + Duration::from_millis(LOGGER_GRACE_MS));

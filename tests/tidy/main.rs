@@ -90,6 +90,22 @@ const BORDERS: &[(&str, &[&[&str]])] = &[
             &["crate::http", "crate::report", "crate::tls", "crate::forward", "crate::conn"],
         ],
     ),
+    (
+        "policy/",
+        &[
+            IO,
+            CLOCK,
+            &["rustls", "hyperscan", "httparse", "crossbeam_channel", "serde", "serde_json"],
+            &["crate::http", "crate::scan", "crate::report", "crate::tls", "crate::conn"],
+        ],
+    ),
+    (
+        "secrets/",
+        &[
+            &["async", "await", "glommio", "rustls", "hyperscan", "httparse"],
+            &["crate::http", "crate::report", "crate::tls", "crate::forward", "crate::conn"],
+        ],
+    ),
     ("report/dedup.rs", &[IO, CLOCK]),
     (
         "report/",
@@ -155,9 +171,21 @@ const HOMES: &[(&str, &[&str])] = &[
     // which are in the binary, need nothing from outside of the scanner.
     ("toml", &["scan/rules/text.rs"]),
     ("serde", &["scan/rules/text.rs", "report/", "config/", "cli/"]),
-    ("aws_lc_rs", &["http/websocket/", "tls/", "scan/rules/checksum.rs", "rulebook/cache.rs"]),
+    (
+        "aws_lc_rs",
+        &[
+            "http/websocket/",
+            "tls/",
+            "policy/",
+            "secrets/",
+            "scan/known_values/",
+            "scan/rules/checksum.rs",
+            "rulebook/cache.rs",
+        ],
+    ),
+    ("zeroize", &["secrets/", "scan/known_values/"]),
     ("crossbeam_channel", &["report/", "worker.rs", "supervisor.rs", "cli/run_child.rs"]),
-    ("serde_json", &["config/", "report/", "cli/"]),
+    ("serde_json", &["config/", "report/", "cli/", "secrets/"]),
     ("signal_hook", &["supervisor.rs", "main.rs", "cli/run_child.rs"]),
     ("mimalloc", &["main.rs"]),
 ];
