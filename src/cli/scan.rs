@@ -178,6 +178,9 @@ impl MatchSink for Found {
         let what = match gap {
             Gap::UnscannedBytes(count) => format!("{count} bytes could not be scanned"),
             Gap::UnconfirmedHits(count) => format!("{count} possible matches were not looked at"),
+            Gap::Undecodable(reason) => reason.to_string(),
+            Gap::Unreadable(reason) => reason.to_string(),
+            Gap::Undecoded(count) => format!("{count} bytes were scanned as they stand only"),
         };
         output::error(format!("{}: {what}", self.file));
     }

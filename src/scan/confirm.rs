@@ -17,9 +17,9 @@ use super::scanner::{Core, End};
 use super::snippet::{Scene, snippet};
 use crate::finding::{Confidence, View as Seen};
 use crate::limits::{
-    RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_HITS_PER_RULE_SURE, SCAN_HITS_PER_WINDOW,
-    SCAN_MATCH_AHEAD_BYTES, SCAN_REDACTION_AFTER_BYTES, SCAN_REDACTION_BEFORE_BYTES,
-    SCAN_REDACTION_STRETCH_MAX_BYTES, SNIPPET_CONTEXT_CHARS,
+    RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_GATES_PER_WINDOW, SCAN_HITS_PER_RULE_SURE,
+    SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES, SCAN_REDACTION_AFTER_BYTES,
+    SCAN_REDACTION_BEFORE_BYTES, SCAN_REDACTION_STRETCH_MAX_BYTES, SNIPPET_CONTEXT_CHARS,
 };
 
 /// A possible end of a match.
@@ -37,6 +37,8 @@ pub(super) struct Hits {
     hits: Vec<Hit>,
     per_rule: Vec<usize>,
     passed_over: usize,
+    /// Ends of what only encoded text holds.
+    gates: Vec<u64>,
 }
 
 impl Hits {
@@ -46,6 +48,7 @@ impl Hits {
         self.per_rule.clear();
         self.per_rule.resize(rules, 0);
         self.passed_over = 0;
+        self.gates.clear();
     }
 
     /// The callback for an engine whose offsets count from `base`. It must not panic.
@@ -59,6 +62,9 @@ impl Hits {
     fn note(&mut self, rule: u32, end: u64) {
         let count = usize::try_from(rule).ok().and_then(|rule| self.per_rule.get_mut(rule));
         let Some(count) = count else {
+            if self.gates.len() < SCAN_GATES_PER_WINDOW {
+                self.gates.push(end);
+            }
             return;
         };
         if self.hits.len() < SCAN_HITS_PER_WINDOW || *count < SCAN_HITS_PER_RULE_SURE {
@@ -71,6 +77,18 @@ impl Hits {
 
     pub(super) fn is_empty(&self) -> bool {
         self.hits.is_empty()
+    }
+
+    pub(super) fn has_gates(&self) -> bool {
+        !self.gates.is_empty()
+    }
+
+    /// Hands over the ends of what only encoded text holds, in order.
+    pub(super) fn move_gates(&mut self, gates: &mut Vec<u64>) {
+        gates.clear();
+        gates.append(&mut self.gates);
+        gates.sort_unstable();
+        gates.dedup();
     }
 
     /// How many hits the bound kept out.

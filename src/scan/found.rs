@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::rules::Rule;
+use super::view::archive::Unreadable;
+use super::view::codings::Undecodable;
 use crate::finding::{Confidence, View};
 
 /// A confirmed match.
@@ -43,4 +45,10 @@ pub enum Gap {
     UnscannedBytes(usize),
     /// One window held more filter hits than are looked at; the other windows are not affected.
     UnconfirmedHits(usize),
+    /// Something is in a coding that could not be undone; what follows of it is read as it stands.
+    Undecodable(Undecodable),
+    /// Something in an archive cannot be read.
+    Unreadable(Unreadable),
+    /// So many bytes were read as they stand only.
+    Undecoded(usize),
 }

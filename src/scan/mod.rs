@@ -9,6 +9,7 @@
 
 mod canary;
 mod confirm;
+mod content;
 mod database;
 mod found;
 mod padded;
@@ -17,6 +18,10 @@ mod redact;
 pub mod rules;
 mod scanner;
 mod snippet;
+mod text;
+mod told;
+mod unit;
+pub mod view;
 
 #[cfg(test)]
 mod filter_tests;
@@ -25,10 +30,14 @@ mod judging_tests;
 #[cfg(test)]
 mod masking_tests;
 #[cfg(test)]
+mod scanner_tests;
+#[cfg(test)]
 mod tests;
 
+pub use content::Shape;
 pub use database::{Database, DatabaseError, engine_version};
 pub use found::{Gap, Match, MatchSink};
 pub use padded::{Padded, PaddedBuffer};
 pub use rules::{Rule, RuleSet};
-pub use scanner::{Scanner, Stream};
+pub use scanner::Scanner;
+pub use unit::{Body, Messages};

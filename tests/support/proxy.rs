@@ -34,6 +34,11 @@ pub struct Finding {
     pub source: String,
     pub dest: String,
     pub timestamp: String,
+    pub severity: String,
+    pub confidence: String,
+    #[serde(default)]
+    pub view: String,
+    pub fingerprint: Option<String>,
     #[serde(default)]
     pub suppressed: u64,
 }

@@ -152,8 +152,10 @@ const HOMES: &[(&str, &[&str])] = &[
     // which are in the binary, need nothing from outside of the scanner.
     ("toml", &["scan/rules/text.rs"]),
     ("serde", &["scan/rules/text.rs", "report/", "config/", "cli/"]),
-    ("flate2", &["http/websocket/"]),
     ("aws_lc_rs", &["http/websocket/", "tls/", "scan/rules/checksum.rs", "rulebook/cache.rs"]),
+    ("flate2", &["http/websocket/", "scan/view/codings/"]),
+    ("brotli_decompressor", &["scan/view/codings/"]),
+    ("zstd_safe", &["scan/view/codings/"]),
     ("crossbeam_channel", &["report/", "worker.rs", "supervisor.rs", "cli/run_child.rs"]),
     ("serde_json", &["config/", "report/", "cli/"]),
     ("signal_hook", &["supervisor.rs", "main.rs", "cli/run_child.rs"]),

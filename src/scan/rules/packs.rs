@@ -19,11 +19,25 @@ pub const DEFAULT_PACKS: [&str; 5] = ["seed", "credentials", "injection", "promp
 /// Every pack, in the order in which rules are numbered and listed. A file is one line.
 pub(super) const PACKS: [Shipped; 6] = [
     Shipped { name: "seed", files: &[file!("seed.toml")] },
-    Shipped { name: "credentials", files: &[] },
-    Shipped { name: "injection", files: &[] },
-    Shipped { name: "prompt_injection", files: &[] },
-    Shipped { name: "c2", files: &[] },
-    Shipped { name: "pii", files: &[] },
+    Shipped {
+        name: "credentials",
+        files: &[
+            file!("credentials/ai.toml"),
+            file!("credentials/ci.toml"),
+            file!("credentials/cloud.toml"),
+            file!("credentials/code.toml"),
+            file!("credentials/crypto.toml"),
+            file!("credentials/database.toml"),
+            file!("credentials/generic.toml"),
+            file!("credentials/messaging.toml"),
+            file!("credentials/payment.toml"),
+            file!("credentials/saas.toml"),
+        ],
+    },
+    Shipped { name: "injection", files: &[file!("injection.toml")] },
+    Shipped { name: "prompt_injection", files: &[file!("prompt_injection.toml")] },
+    Shipped { name: "c2", files: &[file!("c2.toml")] },
+    Shipped { name: "pii", files: &[file!("pii.toml")] },
 ];
 
 /// The names of the packs.
