@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use proptest::prelude::*;
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::rules::shipped;
+use super::rules::{Pack, shipped};
 use super::*;
 use crate::finding::View;
 use crate::limits::*;
@@ -24,6 +24,21 @@ pub(super) fn rule(id: &str) -> &'static Rule {
 
 pub(super) fn scanner(window_bytes: usize) -> Scanner {
     Scanner::new(&DATABASE, window_bytes).unwrap()
+}
+
+/// One rule whose matches may be longer than is looked back.
+pub(super) fn wide_rule() -> RuleSet {
+    let text = r"[[rules]]
+id = 'pipe_to_shell'
+type = 'INJECTION'
+regex = '(?:curl|wget) +[^ ]+ *\| *(?:sh|bash)\b'
+";
+    Pack::parse("wide", text).unwrap().rules.into_iter().map(Arc::new).collect()
+}
+
+pub(super) fn wide_scanner(window_bytes: usize) -> Scanner {
+    let database = Arc::new(Database::compile(&wide_rule()).unwrap());
+    Scanner::new(&database, window_bytes).unwrap()
 }
 
 thread_local! {
@@ -131,7 +146,13 @@ fn examples_are_found_once_and_counter_examples_never() {
             assert_eq!(count(&scan_head(&scanner, text.as_bytes())), 1, "{}: {text}", rule.id);
             assert_eq!(count(&scan_pieces(&scanner, &[text.as_bytes()])), 1, "{text}");
             let surrounded = format!("some words before, {text} and some behind");
-            assert_eq!(count(&scan_head(&scanner, surrounded.as_bytes())), 1, "{surrounded}");
+            let expected = oracle(surrounded.as_bytes());
+            let expected = expected.iter().filter(|id| **id == &*rule.id).count();
+            assert_eq!(
+                count(&scan_head(&scanner, surrounded.as_bytes())),
+                expected,
+                "{surrounded}"
+            );
         }
         for text in &rule.negative_examples {
             assert!(!scan_head(&scanner, text.as_bytes()).names().contains(&&*rule.id), "{text}");
@@ -229,8 +250,9 @@ fn distinct_matches_are_told_apart() {
 
 #[test]
 fn a_match_at_the_rules_width_shows_its_head_and_a_longer_one_its_end() {
-    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
-    let rule = rule("pipe_to_shell");
+    let scanner = wide_scanner(SCAN_WINDOW_MAX_BYTES);
+    let rules = wide_rule();
+    let rule = rules.first().unwrap();
     for (extra, head) in [(0, true), (1, false)] {
         let url = "u".repeat(rule.max_width() - "curl ".len() - " | sh".len() + extra);
         let text = format!("; curl {url} | sh");
@@ -245,7 +267,7 @@ fn a_match_at_the_rules_width_shows_its_head_and_a_longer_one_its_end() {
 
 #[test]
 fn an_over_long_match_is_told_once_however_often_it_ends() {
-    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let scanner = wide_scanner(SCAN_WINDOW_MIN_BYTES);
     let text = format!("curl {}{}", "u".repeat(5000), "|sh".repeat(5000));
     for piece in [3, 1000, 100_000] {
         let pieces: Vec<&[u8]> = text.as_bytes().chunks(piece).collect();
