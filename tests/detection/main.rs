@@ -11,6 +11,7 @@ mod known_values;
 mod matrix;
 mod precision;
 mod splits;
+mod streams;
 mod views;
 
 use support::{Finding, Sample};
