@@ -45,14 +45,20 @@ pub mod limits;
 pub mod error;
 /// `Finding` and its parts: plain, owned, bounded data.
 pub mod finding;
+/// Hashes of proxy users' secrets, made and compared; slow by intent.
+pub mod secret;
 /// What each core counts, readable from any thread.
 pub mod counters;
 /// One run, from a checked configuration to the exit: logger, workers, signals, drain.
 pub mod supervisor;
+/// Word to the service manager: ready, reloading, alive, stopping.
+pub mod notify;
 /// The ring set-up flag that glommio has no option for: the one file with `unsafe`.
 mod ring;
 /// The addresses to listen on, probed and held before any worker starts.
 pub mod listen;
+/// What operators ask a running monitor: metrics, health, status, findings.
+pub mod admin;
 /// One core: pin, executor, listeners, accept loop, permits, drain.
 pub mod worker;
 /// The life of one connection; every branch between stages; every timeout.

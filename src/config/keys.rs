@@ -40,6 +40,10 @@ pub enum Kind {
     /// Seconds by host pattern, bounded as the timeouts are; in the environment `pattern=seconds`, separated by
     /// commas.
     HostSeconds,
+    /// Users with hashed secrets; in the environment `user:hash`, separated by blanks. Never shown.
+    Users,
+    /// A list of networks; in the environment separated by commas.
+    Networks,
     /// Of the original, without meaning here: any value is taken.
     Ignored,
 }
@@ -101,6 +105,11 @@ pub const KEYS: &[Key] = &[
     key("add_via", Kind::Boolean),
     key("add_forwarded", Kind::Boolean),
     key("host_mismatch", Kind::Text),
+    key("admin_addr", Kind::OptionalText),
+    key("admin_hosts", Kind::Hosts),
+    key("proxy_auth", Kind::Users),
+    key("allow_clients", Kind::Networks),
+    key("allow_unauthenticated", Kind::Boolean),
     key("http_proxy_port", ANY_PORT),
     key("enable_ssh_watcher", Kind::Ignored),
     key("ssh_poll_interval", Kind::Ignored),
@@ -135,6 +144,8 @@ impl Kind {
                 "seconds from {TIMEOUT_MIN_SECS} to {TIMEOUT_MAX_SECS} by host, each host {}",
                 super::patterns::PATTERN_ALLOWED
             ),
+            Kind::Users => super::access::USERS_ALLOWED.into(),
+            Kind::Networks => super::access::NETWORKS_ALLOWED.into(),
             Kind::Ignored => "anything".into(),
         }
     }

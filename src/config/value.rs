@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
+use super::access::{self, Network, User};
 use super::keys::Kind;
 use super::origins::OriginPatterns;
 use super::patterns::HostPatterns;
@@ -25,6 +26,8 @@ pub enum Value {
     Hosts(HostPatterns),
     Origins(OriginPatterns),
     HostSeconds(Vec<(HostPatterns, f64)>),
+    Users(Vec<User>),
+    Networks(Vec<Network>),
 }
 
 /// Checks a value of the configuration file; none if it is not of this kind.
@@ -49,6 +52,14 @@ pub fn from_json(kind: Kind, json: &Json) -> Option<Value> {
             let pairs: Option<Vec<_>> =
                 items.iter().map(|(host, secs)| Some((host.clone(), secs.as_f64()?))).collect();
             host_seconds_value(pairs?)
+        }
+        (Kind::Users, Json::Object(items)) => {
+            let pairs =
+                items.iter().map(|(name, hash)| Some((name.clone(), hash.as_str()?.to_owned())));
+            access::parse_users(&pairs.collect::<Option<Vec<_>>>()?).map(Value::Users)
+        }
+        (Kind::Networks, Json::Array(items)) => {
+            access::parse_networks(&texts(items)?).map(Value::Networks)
         }
         (Kind::Ignored, Json::Bool(boolean)) => Some(Value::Boolean(*boolean)),
         (Kind::Ignored, _) => Some(Value::Unset),
@@ -80,6 +91,8 @@ pub fn from_text(kind: Kind, text: &str) -> Option<Value> {
                 .collect();
             host_seconds_value(pairs?)
         }
+        Kind::Users => access::parse_users_text(trimmed).map(Value::Users),
+        Kind::Networks => access::parse_networks(&listed(trimmed)).map(Value::Networks),
         Kind::Ignored => Some(boolean_value(trimmed).unwrap_or(Value::Unset)),
     }
 }

@@ -17,6 +17,8 @@ pub struct Sight {
     pub protocol: Protocol,
     pub source: IpAddr,
     pub dest: Arc<str>,
+    /// The user whose credentials it had.
+    pub agent: Option<Arc<str>>,
 }
 
 /// Turns matches of one direction into findings.
@@ -44,6 +46,7 @@ impl MatchSink for Reporting<'_> {
             seen_at: SystemTime::now(),
             seen_at_mono: Instant::now(),
             suppressed: 0,
+            agent: self.sight.agent.clone(),
         });
     }
 
@@ -69,6 +72,7 @@ pub fn scan_head(core: &Core, sight: &Sight, direction: Direction, chunk: &Chunk
         return;
     };
     core.counters.bytes_scanned.add(len as u64);
+    let _timed = core.counters.scan_time.begin();
     core.scanner.scan_block(head, &mut Reporting { core, sight, direction });
 }
 
@@ -111,6 +115,7 @@ impl<'a> Inspector<'a> {
         };
         self.core.counters.bytes_scanned.add(len);
         let Inspector { core, sight, direction, stream, .. } = self;
+        let _timed = core.counters.scan_time.begin();
         stream.feed(bytes, &mut Reporting { core, sight, direction: *direction });
     }
 

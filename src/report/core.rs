@@ -26,8 +26,13 @@ pub struct CoreReporter {
 impl CoreReporter {
     /// A zero `dedup_window` switches the dedup off.
     pub fn new(sender: FindingSender, counters: Arc<Counters>, dedup_window: Duration) -> Self {
-        let window = (dedup_window / 4).min(Duration::from_millis(CORE_DEDUP_WINDOW_MAX_MS));
+        let window = own_window(dedup_window);
         CoreReporter { sender, counters, recent: Dedup::new(window, CORE_DEDUP_KEYS_MAX) }
+    }
+
+    /// Another `dedup_window` from now on.
+    pub fn set_dedup_window(&mut self, dedup_window: Duration) {
+        self.recent.set_window(own_window(dedup_window));
     }
 
     /// Whether a confirmed match of this key should be turned into a finding, which is then to be
@@ -60,6 +65,10 @@ impl CoreReporter {
             self.recent.close(key, held_back);
         }
     }
+}
+
+fn own_window(dedup_window: Duration) -> Duration {
+    (dedup_window / 4).min(Duration::from_millis(CORE_DEDUP_WINDOW_MAX_MS))
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ struct Line<'a> {
     source: IpAddr,
     dest: &'a str,
     timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
     #[serde(skip_serializing_if = "is_zero")]
     suppressed: u64,
 }
@@ -45,6 +47,7 @@ pub fn append_line(
         source: finding.source,
         dest: &finding.dest,
         timestamp: iso8601(finding.seen_at),
+        agent: finding.agent.as_deref(),
         suppressed,
     };
     let before = lines.len();
@@ -94,6 +97,14 @@ mod tests {
     fn suppressed_follows_only_when_there_was_some() {
         let told = line(&example(), 12);
         assert!(told.ends_with("+00:00\",\"suppressed\":12}\n"), "{told}");
+    }
+
+    #[test]
+    fn the_agent_follows_only_where_it_is_known() {
+        let mut known = example();
+        known.agent = Some("coder".into());
+        let told = line(&known, 3);
+        assert!(told.ends_with("+00:00\",\"agent\":\"coder\",\"suppressed\":3}\n"), "{told}");
     }
 
     #[test]

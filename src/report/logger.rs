@@ -14,11 +14,12 @@ use log::{Level, LevelFilter};
 
 use super::console::Console;
 use super::dedup::Dedup;
-use super::journal::Journal;
+use super::journal::{Counts, Journal};
 use super::log_file::LogFile;
 use super::log_record::{LogLine, LogReceiver};
 use super::queue::FindingReceiver;
 use super::state::{self, State};
+use super::tally::Tally;
 use super::threats_file::ThreatsFile;
 use super::{LOG_FILE_NAME, THREATS_FILE_NAME};
 use crate::counters::Counters;
@@ -38,6 +39,8 @@ pub struct LoggerConfig {
     /// Zero: every finding is written.
     pub dedup_window: Duration,
     pub log_level: LevelFilter,
+    /// What is counted of the findings, for others to read.
+    pub tally: Arc<Tally>,
     /// Where the thread is pinned; none: where the system puts it.
     pub cpu: Option<CoreId>,
 }
@@ -64,6 +67,7 @@ impl Drained {
 #[derive(Debug)]
 enum Command {
     Publish(Box<State>),
+    Adjust { level: LevelFilter, dedup_window: Duration },
     Stop { deadline: Instant },
 }
 
@@ -97,7 +101,7 @@ fn spawn_with(
     cores: Vec<Arc<Counters>>,
     console: Console,
 ) -> io::Result<LoggerHandle> {
-    let LoggerConfig { log_dir, dedup_window, log_level, cpu } = config;
+    let LoggerConfig { log_dir, dedup_window, log_level, tally, cpu } = config;
     let log_path = log_dir.join(LOG_FILE_NAME);
     let log_file = LogFile::open(log_path.clone(), LOG_ROTATE_BYTES, LOG_BACKUPS, console)
         .map_err(|error| naming(&log_path, &error))?;
@@ -105,7 +109,8 @@ fn spawn_with(
     let (threats, repair) =
         ThreatsFile::open(threats_path.clone()).map_err(|error| naming(&threats_path, &error))?;
     let dedup = Dedup::new(dedup_window, DEDUP_KEYS_MAX);
-    let mut journal = Journal::new(log_dir.clone(), log_level, cores, dedup, threats, log_file);
+    let counts = Counts { cores, tally };
+    let mut journal = Journal::new(log_dir.clone(), log_level, counts, dedup, threats, log_file);
     if let Some(repair) = repair {
         journal.tell_repair(repair);
     }
@@ -130,6 +135,12 @@ impl LoggerHandle {
     pub fn publish(&self, state: State) {
         // A thread that has ended shows nothing any more.
         let _ = self.commands.send(Command::Publish(Box::new(state)));
+    }
+
+    /// From now on another level and another window count.
+    pub fn adjust(&self, level: LevelFilter, dedup_window: Duration) {
+        // A thread that has ended writes nothing any more.
+        let _ = self.commands.send(Command::Adjust { level, dedup_window });
     }
 
     /// Writes all that waits in both queues, stops the thread, and removes `monitor.json`. The
@@ -212,6 +223,10 @@ impl Logger {
                 Event::Finding(finding) => self.take_findings(&finding),
                 Event::Line(line) => self.take_lines(&line),
                 Event::Command(Command::Publish(state)) => self.journal.publish(*state),
+                Event::Command(Command::Adjust { level, dedup_window }) => {
+                    self.log.set_level(level);
+                    self.journal.adjust(level, dedup_window);
+                }
                 Event::Command(Command::Stop { deadline }) => return self.finish(deadline),
                 Event::Abandoned => {
                     return self.finish(Instant::now() + Duration::from_millis(LOGGER_GRACE_MS));

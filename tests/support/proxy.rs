@@ -34,6 +34,7 @@ pub struct Finding {
     pub source: String,
     pub dest: String,
     pub timestamp: String,
+    pub agent: Option<String>,
     #[serde(default)]
     pub suppressed: u64,
 }
@@ -59,6 +60,7 @@ impl Setup {
         let config = json!({
             "proxy_port": 0,
             "gateway_local_port": 0,
+            "admin_addr": "",
             "log_dir": log_dir,
             "log_level": "DEBUG",
             "dedup_window_secs": 0,
@@ -178,6 +180,7 @@ impl Setup {
             child,
             proxy: listener("proxy"),
             gateway: listener("gateway"),
+            admin: listener("admin"),
             client_tls: OnceLock::new(),
             markers: Mutex::new(Vec::new()),
             setup: self,
@@ -202,6 +205,7 @@ pub struct Proxy {
     child: Child,
     proxy: Option<SocketAddr>,
     gateway: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
     client_tls: OnceLock<Arc<rustls::ClientConfig>>,
     /// Where markers went so far.
     markers: Mutex<Vec<String>>,
@@ -222,6 +226,19 @@ impl Proxy {
     /// Where the gateway listens.
     pub fn gateway_address(&self) -> SocketAddr {
         self.gateway.expect("the gateway listens")
+    }
+
+    /// Where the admin listener is; the harness has none by default.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.expect("the admin listener listens")
+    }
+
+    /// GETs a path of the admin listener.
+    pub fn admin(&self, target: &str) -> Response {
+        let address = self.admin_address();
+        let mut client = Connection::open(address);
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+        client.receive_response()
     }
 
     /// The proxy's URL, as clients are told it.

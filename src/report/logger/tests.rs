@@ -34,6 +34,7 @@ fn start_in(dir: tempfile::TempDir, dedup_window: Duration) -> io::Result<Runnin
         log_dir: dir.path().to_owned(),
         dedup_window,
         log_level: LevelFilter::Info,
+        tally: Arc::default(),
         cpu: core_affinity::get_core_ids().and_then(|ids| ids.first().copied()),
     };
     let cores = vec![Arc::clone(&core)];
