@@ -16,8 +16,8 @@ const KERNEL_WITHOUT_MEMLOCK_CHARGE: KernelVersion = KernelVersion { major: 5, m
 /// Bit of CAP_SYS_ADMIN in `CapEff` (capability.h).
 const CAP_SYS_ADMIN: u32 = 21;
 
-const MEND_SECCOMP: &str = "in Docker: --security-opt seccomp=unconfined, or a profile that allows \
-     io_uring_setup, io_uring_enter and io_uring_register (the default one has not since 2023); \
+const MEND_SECCOMP: &str = "in Docker: --security-opt seccomp=deploy/seccomp.json, which allows io_uring_setup, \
+     io_uring_enter and io_uring_register (the default profile has not since 2023), or seccomp=unconfined; \
      under systemd: SystemCallFilter must allow @io-event and io_uring_*";
 
 /// One thing that the machine lacks, and how to mend it.

@@ -6,10 +6,12 @@ mod support;
 
 mod access;
 mod admin;
+mod deploy;
 mod healthcheck;
 mod metrics;
 mod reload;
 mod service;
+mod skill;
 
 use support::samples::sample;
 use support::{Origin, Proxy};
