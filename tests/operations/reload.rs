@@ -4,7 +4,8 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::{Origin, Proxy, Reply, json};
+use crate::support::proxy::BINARY;
+use crate::support::{Origin, Proxy, Reply, Setup, json, wait_until};
 
 /// Rewrites the config file of a running monitor.
 fn rewrite(proxy: &Proxy, change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) {
@@ -138,7 +139,31 @@ fn requests_in_flight_are_not_disturbed() {
 
 #[test]
 fn nobody_is_there_to_reload() {
-    let setup = crate::support::Setup::new(json!({}));
+    let setup = Setup::new(json!({}));
     let outcome = setup.run("reload", &[]);
     assert_eq!((outcome.code, outcome.stderr.contains("not running")), (Some(1), true));
+}
+
+#[test]
+fn closing_its_terminal_still_ends_a_monitor() {
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        return;
+    }
+    let setup = Setup::new(json!({}));
+    let start = setup.command("start", &[]);
+    let words: Vec<_> = start.get_args().map(|word| word.to_str().unwrap().to_owned()).collect();
+    let command = format!("exec {BINARY} {}", words.join(" "));
+    let mut terminal = std::process::Command::new("/usr/bin/script")
+        .args(["-q", "-c", &command, "/dev/null"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let is = |code: i32| setup.run("healthcheck", &[]).code == Some(code);
+    wait_until("it serves", || is(0));
+    let reloaded = setup.run("reload", &[]).expect_success("reload in a terminal");
+    assert!(reloaded.stdout.contains("nothing changed"), "{}", reloaded.stdout);
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    wait_until("it has ended", || setup.run("status", &[]).code == Some(3));
 }
