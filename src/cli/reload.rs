@@ -24,7 +24,7 @@ pub fn run(arguments: &CommonArguments) -> ExitCode {
     let outcome = reload(&config.report.log_dir).and_then(|verdict| {
         verdict.warnings.iter().map(|words| visible(words)).for_each(output::warning);
         match &verdict.error {
-            Some(error) => Err(format!("{}; nothing is changed", visible(error))),
+            Some(error) => Err(visible(error)),
             None => output::print(&in_words(&verdict)).map(|()| ExitCode::SUCCESS),
         }
     });

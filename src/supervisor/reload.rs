@@ -49,8 +49,9 @@ impl Reloader {
         }) {
             Ok((new, warnings)) => self.change(new, &warnings, logger),
             Err(error) => {
-                log::error!("reload: {error}; nothing is changed");
-                Reloaded { error: Some(error.to_string()), ..Reloaded::default() }
+                let error = format!("{error}; nothing is changed");
+                log::error!("reload: {error}");
+                Reloaded { error: Some(error), ..Reloaded::default() }
             }
         };
         let count = self.state.reload.as_ref().map_or(0, |before| before.count) + 1;

@@ -7,11 +7,11 @@ mod support;
 mod access;
 mod admin;
 mod deploy;
+mod documents;
 mod healthcheck;
 mod metrics;
 mod reload;
 mod service;
-mod skill;
 
 use support::samples::sample;
 use support::{Origin, Proxy};
