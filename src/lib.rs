@@ -53,7 +53,7 @@ pub mod counters;
 pub mod supervisor;
 /// Word to the service manager: ready, reloading, alive, stopping.
 pub mod notify;
-/// The ring set-up flag that glommio has no option for: the one file with `unsafe`.
+/// The ring set-up flag that glommio has no option for, and whether there can be a ring: the one file with `unsafe`.
 mod ring;
 /// The addresses to listen on, probed and held before any worker starts.
 pub mod listen;

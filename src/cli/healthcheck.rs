@@ -8,16 +8,20 @@ use std::time::Duration;
 
 use super::arguments::CommonArguments;
 use super::monitor::{self, Monitor};
-use super::{exit_code, load_common, output};
+use super::{exit_code, load, output};
 use crate::config::Config;
 use crate::limits::{DOCTOR_ANSWER_BYTES, DOCTOR_CONNECT_MS};
 use crate::report::state::State;
 
 /// Runs the command.
 pub fn run(arguments: &CommonArguments) -> ExitCode {
-    let config = match load_common(arguments) {
-        Ok(config) => config,
-        Err(code) => return code,
+    // Warnings are the start's to say: here they would be said every few seconds.
+    let config = match load(arguments.config.as_deref(), arguments.overrides()) {
+        Ok((config, _)) => config,
+        Err(error) => {
+            output::error(error);
+            return ExitCode::FAILURE;
+        }
     };
     exit_code(
         examine(&config)

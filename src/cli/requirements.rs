@@ -8,6 +8,7 @@ use std::io;
 use rustix::process::{Resource, Rlimit};
 
 use crate::limits::{MEMLOCK_MIN_BYTES, NOFILE_MIN};
+use crate::ring;
 
 /// The first kernel with all that glommio uses.
 const KERNEL_MIN: KernelVersion = KernelVersion { major: 5, minor: 8 };
@@ -44,7 +45,12 @@ pub fn in_words(problems: &[Problem]) -> String {
 pub fn check(workers: usize) -> Result<Vec<Problem>, Vec<Problem>> {
     raise_soft_limit(Resource::Nofile);
     raise_soft_limit(Resource::Memlock);
-    let problems = diagnose(&Probe::of_this_process(workers));
+    let mut problems = diagnose(&Probe::of_this_process(workers));
+    if !problems.iter().any(|problem| problem.fatal)
+        && let Err(error) = ring::probe()
+    {
+        problems.push(ring_problem(&error));
+    }
     if problems.iter().any(|problem| problem.fatal) { Err(problems) } else { Ok(problems) }
 }
 

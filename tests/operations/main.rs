@@ -6,6 +6,7 @@ mod support;
 
 mod access;
 mod admin;
+mod confined;
 mod deploy;
 mod documents;
 mod healthcheck;
