@@ -42,11 +42,12 @@ pub fn wanted(request: &Request) -> Result<Wanted, String> {
             "type" => arguments.threat_type.push(value),
             "dest" => arguments.dest.push(value),
             "source" => arguments.source.push(value),
+            "agent" => arguments.agent.push(value),
             "limit" => limit = Some(parse_limit(&value)?),
             "follow" => follow = matches!(value.as_str(), "" | "1" | "true"),
             _ => {
                 return Err(format!(
-                    "unknown parameter {name:?}: since, pattern, direction, type, dest, source, limit, \
+                    "unknown parameter {name:?}: since, pattern, direction, type, dest, source, agent, limit, \
                      follow"
                 ));
             }

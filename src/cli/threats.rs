@@ -56,6 +56,9 @@ pub struct FilterArguments {
     /// Only from these addresses
     #[arg(long, value_name = "GLOB")]
     pub source: Vec<String>,
+    /// Only of these users (with proxy_auth)
+    #[arg(long, value_name = "GLOB")]
+    pub agent: Vec<String>,
 }
 
 /// How findings are printed.
@@ -86,6 +89,7 @@ impl FilterArguments {
             threat_type: self.threat_type.clone(),
             dest: self.dest.clone(),
             source: self.source.clone(),
+            agent: self.agent.clone(),
             since,
         })
     }

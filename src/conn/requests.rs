@@ -126,7 +126,9 @@ impl<'a> Requests<'a> {
                 }
                 Awaited::Renewed => return Ok(Role::Renewed(client, self.route, self.served)),
                 Awaited::Refused(error) => {
-                    self.core.counters.requests_refused.add(1);
+                    // One without credentials was counted as such.
+                    let is_counted = error.answer.is_some_and(|answer| answer.status == 407);
+                    self.core.counters.requests_refused.add(u64::from(!is_counted));
                     log::info!("{}: refused: {error}", self.source);
                     answer::send(&client.stream, self.deadline, &error, false).await;
                     answer::linger(client, self.deadline).await;

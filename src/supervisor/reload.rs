@@ -21,7 +21,8 @@ pub struct Reloader {
     pub config: Arc<Config>,
     /// One a core.
     cores: Vec<Sender<Renewal>>,
-    state: State,
+    /// What the logger shows.
+    pub state: State,
 }
 
 impl fmt::Debug for Reloader {

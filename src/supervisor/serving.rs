@@ -31,7 +31,7 @@ impl Serving<'_> {
     /// Waits for a signal to end, then for the workers: first they finish what is in flight, at the deadline
     /// they are cut.
     pub fn serve(mut self, workers: Vec<ExecutorJoinHandle<()>>) -> Result<(), String> {
-        self.notifier.ready(&status(&self.reloader.config));
+        self.notifier.ready(&self.status());
         let signal = self.until_end()?;
         log::info!("Shutting down (signal {signal})…");
         self.notifier.stopping();
@@ -52,7 +52,7 @@ impl Serving<'_> {
                     Asked::Reload => {
                         self.notifier.reloading();
                         self.reloader.reload(self.logger);
-                        self.notifier.ready(&status(&self.reloader.config));
+                        self.notifier.ready(&self.status());
                     }
                 },
                 recv(ticks) -> _ => {
@@ -63,6 +63,14 @@ impl Serving<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// One line for `systemctl status`.
+    fn status(&self) -> String {
+        match &self.reloader.state.listeners.proxy {
+            Some(proxy) => format!("inspecting on {proxy}"),
+            None => "inspecting the gateway".to_owned(),
         }
     }
 
@@ -96,14 +104,6 @@ impl Serving<'_> {
         }
         // It has nothing left to do.
         let _ = joiner.join();
-    }
-}
-
-/// One line for `systemctl status`.
-fn status(config: &Config) -> String {
-    match config.listen.proxy {
-        Some(proxy) => format!("inspecting on {proxy}"),
-        None => "inspecting the gateway".to_owned(),
     }
 }
 

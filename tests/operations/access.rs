@@ -63,6 +63,10 @@ fn the_user_is_the_agent_of_findings_also_inside_a_tunnel() {
     assert_eq!(found.agent.as_deref(), Some("coder"));
     let line = proxy.threats_text();
     assert!(line.contains("+00:00\",\"agent\":\"coder\"}"), "{line}");
+    let of =
+        |agent: &str| proxy.setup.run("threats", &["--agent", agent, "--format", "jsonl"]).stdout;
+    assert_eq!((of("cod*").lines().count(), of("tester").lines().count()), (1, 0));
+    assert_eq!(proxy.admin("/threats?agent=coder").json().as_array().unwrap().len(), 1);
 }
 
 #[test]

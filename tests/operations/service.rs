@@ -30,7 +30,7 @@ fn it_says_ready_reloading_and_stopping() {
     let socket = UnixDatagram::bind(&path).unwrap();
     let mut proxy = start(path.to_str().unwrap(), None);
     let ready = received(&socket);
-    assert!(ready.starts_with("READY=1\nSTATUS="), "{ready}");
+    assert_eq!(ready, format!("READY=1\nSTATUS=inspecting on {}", proxy.address()));
     proxy.signal(Signal::HUP);
     let reloading = received(&socket);
     assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
