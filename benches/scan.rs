@@ -5,7 +5,8 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use clawsec::scan::{Database, MatchSink, Padded, RULES, Rule, Scanner};
+use clawsec::scan::rules::shipped;
+use clawsec::scan::{Database, Match, MatchSink, Padded, Scanner};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const WINDOW_BYTES: usize = 64 * 1024;
@@ -17,17 +18,18 @@ struct Sink {
 }
 
 impl MatchSink for Sink {
-    fn wants(&mut self, _rule: &'static Rule) -> bool {
+    fn wants(&mut self, _found: &Match<'_>) -> bool {
         self.is_wanted
     }
 
-    fn found(&mut self, _rule: &'static Rule, snippet: String) {
+    fn found(&mut self, _found: &Match<'_>, snippet: String) {
         black_box(snippet);
     }
 }
 
 fn scanner() -> Scanner {
-    let database = Arc::new(Database::compile(&RULES).expect("the rules compile"));
+    let rules = shipped(&["seed"]).expect("the seed is well formed");
+    let database = Arc::new(Database::compile(&rules).expect("the rules compile"));
     Scanner::new(&database, WINDOW_BYTES).expect("there is memory for a scratch")
 }
 

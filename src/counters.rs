@@ -126,8 +126,10 @@ counters! {
     bytes_scanned,
     /// Bytes that were forwarded without being scanned.
     bytes_unscanned,
-    /// Bytes of bodies in a content coding (gzip, br, …): scanned only as they are on the wire.
-    bytes_encoded,
+    /// Bytes in a coding that could not be undone: scanned only as they are on the wire.
+    bytes_undecoded,
+    /// Bodies, or parts of them, in such a coding.
+    bodies_undecodable,
     /// TLS handshakes completed with clients.
     client_handshakes,
     /// TLS handshakes completed with origins.

@@ -1,8 +1,13 @@
 //! A finding: what was seen, where, and going which way. Plain, owned, bounded data.
 
+mod view;
+
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
+
+pub use view::{Step, View};
 
 /// Which way the bytes went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +69,66 @@ impl Protocol {
     }
 }
 
+/// How bad it is if it is true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// As it should be; kept for the record (a provider's own key on its way to that provider).
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    /// The name in `threats.jsonl`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// How likely it is true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    Low,
+    Medium,
+    High,
+}
+
+impl Confidence {
+    /// The name in `threats.jsonl`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Confidence::Low => "low",
+            Confidence::Medium => "medium",
+            Confidence::High => "high",
+        }
+    }
+}
+
+/// A keyed digest of what matched: the same for the same secret in one installation, and of no use to
+/// anybody who has not got that installation's key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 8]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
 /// One detection, ready to be deduplicated and written. The snippet is masked already.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -71,7 +136,13 @@ pub struct Finding {
     pub protocol: Protocol,
     pub threat_type: ThreatType,
     /// The name of the rule that fired.
-    pub pattern: &'static str,
+    pub pattern: Arc<str>,
+    pub severity: Severity,
+    pub confidence: Confidence,
+    /// How the text in which it was seen was come by.
+    pub view: View,
+    /// Tells one secret from another without telling it.
+    pub fingerprint: Option<Fingerprint>,
     /// The masked match with its context, at most `limits::SNIPPET_CHARS` characters.
     pub snippet: String,
     /// The client's address, in both directions.

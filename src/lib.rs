@@ -49,6 +49,8 @@ pub mod finding;
 pub mod secret;
 /// What each core counts, readable from any thread.
 pub mod counters;
+/// The configured rules, ready to scan with: read, put together, compiled or read back.
+pub mod rulebook;
 /// One run, from a checked configuration to the exit: logger, workers, signals, drain.
 pub mod supervisor;
 /// Word to the service manager: ready, reloading, alive, stopping.

@@ -389,15 +389,11 @@ pub const WEBSOCKET_INFLATED_RATIO_MAX: u64 = 64;
 /// §7.2.3.5 allows them, nobody makes more than one).
 pub const WEBSOCKET_DEFLATE_STREAMS_MAX: u32 = 64;
 
-/// What of inflated bytes is scanned before the other connections of the core get their turn.
-pub const WEBSOCKET_TURN_BYTES: usize = 256 * 1024;
-
 /// Patterns in `gateway_allowed_origins`, and the length of one: a scheme, a host name and a port.
 pub const ORIGIN_PATTERNS_MAX: usize = 4096;
 pub const ORIGIN_PATTERN_MAX_CHARS: usize = 300;
 
 const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_BYTES);
-const _: () = assert!(WEBSOCKET_WORK_BYTES <= WEBSOCKET_TURN_BYTES);
 const _: () = assert!(WEBSOCKET_INFLATED_FREE_BYTES >= 16 * 1024 * 1024);
 const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
 
@@ -452,3 +448,152 @@ const _: () = assert!(PULSE_TICK_MS > IDLE_TICK_MS, "each worker has beaten betw
 const _: () = assert!(RELOAD_WAIT_MS < RELOAD_VERDICT_WAIT_MS);
 const _: () = assert!(RELOAD_WAIT_MS > 4 * IDLE_TICK_MS, "a worker looks once a tick");
 const _: () = assert!(WORKER_STALL_MS > 4 * PULSE_TICK_MS);
+/// How many steps a view can tell of; of a text that lies deeper, the innermost ones.
+pub const VIEW_STEPS_MAX: usize = 8;
+
+/// How deep texts are looked at within each other: an escape within base64 within a member of an archive …
+pub const SCAN_DEPTH_MAX: usize = 6;
+
+/// What is read once more, with escapes resolved, before and after an escape.
+pub const SCAN_FOLD_AROUND_BYTES: usize = 256;
+/// How long an escape is at most that begins in one piece of a text and ends in the next.
+pub const SCAN_FOLD_SEAM_BYTES: usize = 16;
+
+/// The same for the head of a run of an encoding; and how far before a gate its run may begin.
+pub const SCAN_RUN_SEAM_BYTES: usize = 64;
+pub const SCAN_RUN_BEFORE_BYTES: usize = 1024;
+
+/// Gates looked at in one window.
+pub const SCAN_GATES_PER_WINDOW: usize = 256;
+
+/// Matches that a unit remembers, so that another reading of the same bytes does not tell them again.
+pub const SCAN_TOLD_MAX: usize = 64;
+
+/// Buffers for made text that a core keeps, and the largest that it keeps.
+pub const SCAN_BUFFERS_KEPT: usize = 16;
+pub const SCAN_BUFFER_KEPT_BYTES: usize = 256 * 1024;
+
+/// What of JSON, or of anything that is decoded, is made into text at a time.
+pub const SCAN_WORK_BYTES: usize = 16 * 1024;
+
+/// How much of a body is looked at to tell what it is (a tar header is 512 bytes).
+pub const SCAN_SNIFF_BYTES: usize = 512;
+
+/// Texts that the events of a stream are joined to, at the same time.
+pub const SCAN_LANES_MAX: usize = 64;
+
+/// The largest WebSocket message whose pieces of text are joined to those of others.
+pub const SCAN_MESSAGE_KEPT_BYTES: usize = 64 * 1024;
+
+const _: () = assert!(SCAN_RUN_BEFORE_BYTES <= SCAN_CARRY_BYTES);
+const _: () = assert!(SCAN_FOLD_AROUND_BYTES + SCAN_FOLD_SEAM_BYTES <= SCAN_CARRY_BYTES);
+
+/// What the engine is given before the other connections of the core get their turn.
+pub const INSPECT_TURN_BYTES: u64 = 256 * 1024;
+
+/// What of a body in codings is read at first, and at least, at a time.
+pub const INSPECT_CODED_BYTES: usize = 4096;
+pub const INSPECT_PIECE_MIN_BYTES: usize = 64;
+
+// Views of JSON and of event streams.
+
+/// Levels of JSON that are told apart when the texts of a stream are joined.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// String leaves, and objects, of one JSON text that wait for the indices that may follow them.
+pub const JSON_HELD_MAX: usize = 256;
+/// What a reader keeps of the room for unescaped texts.
+pub const JSON_SCRATCH_KEPT_BYTES: usize = 128 * 1024;
+/// The longest payload of one event that is kept, if it comes in several reads.
+pub const EVENT_MAX_BYTES: usize = 64 * 1024;
+
+const _: () = assert!(JSON_DEPTH_MAX < JSON_HELD_MAX, "what is open is held");
+const _: () = assert!(EVENT_MAX_BYTES <= JSON_SCRATCH_KEPT_BYTES);
+
+/// What a folder of hidden text holds back: the longest escape that may go on with the next piece.
+pub const FOLD_CARRY_BYTES: usize = 31;
+
+/// How often a long run of base64 digits is looked at again, and how far back the start of one is
+/// looked for from a place inside it.
+pub const ENCODED_LOOK_AGAIN_BYTES: usize = 1024;
+pub const ENCODED_LOOK_BACK_BYTES: usize = 4096;
+
+/// The most content codings of one body that are undone one behind the other (nobody stacks more than two).
+pub const CODINGS_MAX: usize = 4;
+
+/// How much of an unknown coding's name is told.
+pub const CODING_NAME_MAX_CHARS: usize = 32;
+
+/// How far all views of one body inflate together: so many bytes whatever it is, and beyond them so many for
+/// each byte that came. JSON comes to 10 for one; deflate's most is 1032, that of brotli and zstd far beyond.
+pub const INFLATED_FREE_BYTES: u64 = 32 * 1024 * 1024;
+pub const INFLATED_RATIO_MAX: u64 = 64;
+
+/// What lies between two stacked codings, and what may pass there in one step.
+pub const CODING_BETWEEN_BYTES: usize = 16 * 1024;
+pub const CODING_TURN_BYTES: usize = 256 * 1024;
+
+/// How often the codings of a body are run in one step: an empty gzip member of 20 bytes costs a run of some
+/// 3 µs and says nothing.
+pub const CODING_TURN_RUNS: usize = 256;
+
+/// The largest window of a zstd frame (RFC 9659 §3: 8 MiB), as a power of two.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// What brotli is given at a time: behind an error in it, its decoder keeps what it made of the same piece.
+pub const BROTLI_PIECE_BYTES: usize = 1024;
+
+/// What one coding holds at most: brotli's window of 16 MiB, half of it once more while it grows, its tables.
+pub const CODING_MEMORY_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// Entries of an archive that are looked into, and how much of an entry's name is kept.
+pub const ARCHIVE_ENTRIES_MAX: u32 = 16_384;
+pub const ARCHIVE_NAME_MAX_BYTES: usize = 4096;
+
+/// How much of a zip entry's extra fields is searched for its 64-bit sizes.
+pub const ARCHIVE_EXTRA_MAX_BYTES: usize = 1024;
+
+/// How much of a tar entry's extended head is searched for its path and size.
+pub const ARCHIVE_PAX_MAX_BYTES: usize = 16 * 1024;
+
+/// What an archive is recognized by: tar's first block.
+pub const ARCHIVE_SNIFF_BYTES: usize = 512;
+
+/// The longest boundary between parts (RFC 2046 §5.1.1 allows 70), the white space that may follow it, and
+/// what of a part's head is kept together.
+pub const MULTIPART_BOUNDARY_MAX_BYTES: usize = 200;
+pub const MULTIPART_PADDING_MAX_BYTES: usize = 64;
+pub const MULTIPART_HEAD_MAX_BYTES: usize = 16 * 1024;
+
+/// White space that a quoted-printable soft line break may end with (RFC 2045 §6.7 allows lines of 76).
+pub const QUOTED_PRINTABLE_PADDING_MAX_BYTES: usize = 76;
+
+const _: () = assert!(CODING_BETWEEN_BYTES <= CODING_TURN_BYTES);
+const _: () = assert!(1 << ZSTD_WINDOW_LOG_MAX < CODING_MEMORY_MAX_BYTES);
+const _: () = assert!(ARCHIVE_EXTRA_MAX_BYTES < ARCHIVE_NAME_MAX_BYTES);
+/// The largest file of rules, and the most rules, of one file and of all together.
+pub const RULES_FILE_MAX_BYTES: usize = 4 * 1024 * 1024;
+pub const RULES_MAX: usize = 4096;
+/// The most files that `rules_files` names.
+pub const RULES_FILES_MAX: usize = 64;
+/// The longest id of a rule.
+pub const RULE_ID_MAX_CHARS: usize = 100;
+/// How deep the definitions of a file may hold each other.
+pub const RULE_DEFINITION_DEPTH_MAX: usize = 8;
+/// The longest example of a rule, written out, and the longest placeholder in one.
+pub const RULE_EXAMPLE_MAX_BYTES: usize = 64 * 1024;
+pub const RULE_PLACEHOLDER_MAX_CHARS: usize = 8192;
+/// The longest expression with its definitions in place, how deep its groups nest, and its largest program.
+pub const EXPRESSION_MAX_BYTES: usize = 32 * 1024;
+pub const EXPRESSION_NESTING_MAX: u32 = 100;
+pub const EXPRESSION_PROGRAM_MAX_BYTES: usize = 10 * 1024 * 1024;
+/// How far around a match its rule looks: for keywords, for its line, for what follows it.
+pub const RULE_NEAR_BYTES: usize = 1024;
+
+const _: () = assert!(RULE_NEAR_BYTES < SCAN_CARRY_BYTES);
+
+/// The largest file of compiled rules, and how many are kept.
+pub const RULE_CACHE_FILE_MAX_BYTES: u64 = 256 * 1024 * 1024;
+pub const RULE_CACHE_FILES_KEPT: usize = 8;
+/// Words in a list such as `disable`, and the length of one.
+pub const CONFIG_WORDS_MAX: usize = 4096;
+pub const CONFIG_WORD_MAX_CHARS: usize = 200;

@@ -33,7 +33,8 @@ use crate::report::queue;
 use crate::report::state::{Listeners, State};
 use crate::report::tally::Tally;
 use crate::report::timestamp;
-use crate::scan::{Database, RULES};
+use crate::rulebook;
+use crate::scan::Database;
 use crate::tls::{self, Authority, Origin};
 use crate::worker::{self, Interception, Post, Renewal, Shared};
 
@@ -167,7 +168,7 @@ struct Prepared {
 }
 
 fn prepare(config: &Config) -> Result<Prepared, String> {
-    let database = Database::compile(&RULES).map_err(|error| error.to_string())?;
+    let database = prepare_rules(config)?;
     let interception = match config.tls.mitm {
         true => Some(prepare_interception(config)?),
         false => None,
@@ -180,6 +181,21 @@ fn prepare(config: &Config) -> Result<Prepared, String> {
     }
     let insecure = tls::insecure_client_config().map_err(|error| error.to_string())?;
     Ok(Prepared { database, interception, verified, insecure })
+}
+
+fn prepare_rules(config: &Config) -> Result<Database, String> {
+    let began = Instant::now();
+    let prepared = rulebook::prepare(config).map_err(|error| error.to_string())?;
+    for warning in &prepared.warnings {
+        log::warn!("{warning}");
+    }
+    log::info!(
+        "{} rules {} in {} ms",
+        prepared.database.rules().len(),
+        if prepared.was_kept { "read back" } else { "compiled" },
+        began.elapsed().as_millis()
+    );
+    Ok(prepared.database)
 }
 
 fn prepare_interception(config: &Config) -> Result<Interception, String> {

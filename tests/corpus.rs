@@ -2,6 +2,12 @@
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
+#[path = "../fuzz/checks_codings.rs"]
+mod checks_codings;
+#[path = "../fuzz/checks_json.rs"]
+mod checks_json;
+#[path = "../fuzz/checks_text.rs"]
+mod checks_text;
 
 use std::fs;
 use std::path::Path;
@@ -34,4 +40,49 @@ fn bodies() {
 #[test]
 fn websockets() {
     run("websocket", checks::websocket);
+}
+
+#[test]
+fn codings() {
+    run("codings", checks_codings::codings);
+}
+
+#[test]
+fn archives() {
+    run("archive", checks_codings::archive);
+}
+
+#[test]
+fn multipart_bodies() {
+    run("multipart", checks_codings::multipart);
+}
+
+#[test]
+fn quoted_printable_texts() {
+    run("quoted_printable", checks_codings::quoted_printable);
+}
+
+#[test]
+fn json_texts() {
+    run("json", checks_json::json);
+}
+
+#[test]
+fn event_streams() {
+    run("events", checks_json::events);
+}
+
+#[test]
+fn hidden_texts() {
+    run("fold", checks_text::fold);
+}
+
+#[test]
+fn encoded_texts() {
+    run("encoded", checks_text::encoded);
+}
+
+#[test]
+fn wide_texts() {
+    run("utf16", checks_text::utf16);
 }

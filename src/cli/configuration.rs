@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::arguments::CommonArguments;
-use super::{EXIT_USAGE, exit_code, output};
+use super::{EXIT_USAGE, check_parts, exit_code, output};
 use crate::config::{self, Explained, Sources};
 
 /// `clawsec config`.
@@ -63,7 +63,7 @@ pub fn run(arguments: &ConfigArguments) -> ExitCode {
 }
 
 fn check(explained: &Explained) -> ExitCode {
-    if let Err(error) = explained.config.check_files() {
+    if let Err(error) = check_parts(&explained.config) {
         output::error(error);
         return ExitCode::from(EXIT_USAGE);
     }

@@ -29,7 +29,9 @@ mod process;
 /// `reload`: the configuration once more.
 pub mod reload;
 pub mod requirements;
+/// `rules`, and `rules test`.
 pub mod rules;
+mod rules_test;
 /// `run`, the monitor that it starts, and what it says at the end.
 pub mod run;
 mod run_child;
@@ -51,6 +53,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::config::{self, Config, ConfigError, Overrides, Reread, Sources, Warning};
+use crate::rulebook;
 use arguments::{Arguments, Command, CommonArguments};
 
 /// Wrong arguments or configuration; clap uses the same.
@@ -83,6 +86,15 @@ pub fn run(serve: impl FnOnce(Config, Reread) -> Result<(), String>) -> ExitCode
 fn load(file: Option<&Path>, flags: Overrides) -> Result<(Config, Vec<Warning>), ConfigError> {
     let environment = config::process_environment()?;
     config::load(Sources { file, environment, flags })
+}
+
+/// Checks what a start needs beside its own folder: the files that are named, and the rules.
+fn check_parts(config: &Config) -> Result<(), String> {
+    config.check_files().map_err(|error| error.to_string())?;
+    if config.rules.is_usual() {
+        return Ok(());
+    }
+    rulebook::select(&config.rules).map(drop).map_err(|error| error.to_string())
 }
 
 /// How a command ends: a sentence for the user is a failure.

@@ -13,7 +13,8 @@ use super::arguments::CommonArguments;
 use super::output::visible;
 use super::{load_common, output};
 use crate::limits::SCAN_FILE_READ_BYTES;
-use crate::scan::{Database, Gap, MatchSink, PaddedBuffer, RULES, Rule, Scanner};
+use crate::rulebook;
+use crate::scan::{Gap, Match, MatchSink, PaddedBuffer, Rule, Scanner};
 
 /// Something was found.
 const EXIT_FOUND: u8 = 1;
@@ -49,8 +50,11 @@ pub fn run(arguments: &ScanArguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let scanner = Database::compile(&RULES)
-        .and_then(|database| Scanner::new(&Arc::new(database), config.scan.max_window_bytes));
+    let scanner = rulebook::prepare(&config).map_err(|error| error.to_string()).and_then(|ready| {
+        ready.warnings.iter().for_each(output::warning);
+        Scanner::new(&Arc::new(ready.database), config.scan.max_window_bytes)
+            .map_err(|error| error.to_string())
+    });
     let scanner = match scanner {
         Ok(scanner) => scanner,
         Err(error) => {
@@ -135,7 +139,7 @@ impl Default for Found {
 
 impl Found {
     fn line(&self, rule: &Rule, snippet: &str) -> String {
-        let (pattern, threat_type) = (rule.name, rule.threat_type.as_str());
+        let (pattern, threat_type) = (&*rule.id, rule.threat_type.as_str());
         match self.format {
             ScanFormat::Text => format!(
                 "{}: {pattern} ({threat_type}): {}\n",
@@ -152,13 +156,13 @@ impl Found {
 }
 
 impl MatchSink for Found {
-    fn wants(&mut self, _rule: &'static Rule) -> bool {
+    fn wants(&mut self, _found: &Match<'_>) -> bool {
         !self.reader_is_gone
     }
 
-    fn found(&mut self, rule: &'static Rule, snippet: String) {
+    fn found(&mut self, found: &Match<'_>, snippet: String) {
         self.count += 1;
-        match output::piece(&self.line(rule, &snippet)) {
+        match output::piece(&self.line(found.rule, &snippet)) {
             Ok(true) => {}
             Ok(false) => self.reader_is_gone = true,
             Err(error) => {
@@ -174,6 +178,9 @@ impl MatchSink for Found {
         let what = match gap {
             Gap::UnscannedBytes(count) => format!("{count} bytes could not be scanned"),
             Gap::UnconfirmedHits(count) => format!("{count} possible matches were not looked at"),
+            Gap::Undecodable(reason) => reason.to_string(),
+            Gap::Unreadable(reason) => reason.to_string(),
+            Gap::Undecoded(count) => format!("{count} bytes were scanned as they stand only"),
         };
         output::error(format!("{}: {what}", self.file));
     }

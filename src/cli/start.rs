@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::arguments::StartArguments;
 use super::pid_file::PidFile;
-use super::{EXIT_USAGE, load, log_dir, output, requirements};
+use super::{EXIT_USAGE, check_parts, load, log_dir, output, requirements};
 use crate::config::{Config, Reread, Warning};
 
 /// Runs the command. `serve` is the proxy: it returns when it was told to end and has, or with why
@@ -18,9 +18,7 @@ pub fn run(
         // It fails for the leader of a group, which has left its parent's job already.
         let _ = rustix::process::setsid();
     }
-    let loaded = load(arguments.common.config.as_deref(), arguments.overrides());
-    let (config, warnings) = match loaded.and_then(|loaded| loaded.0.check_files().map(|()| loaded))
-    {
+    let (config, warnings) = match read(arguments) {
         Ok(loaded) => loaded,
         Err(error) => {
             output::error(error);
@@ -40,9 +38,16 @@ pub fn run(
     }
 }
 
+/// Every source, and what it names, checked.
+fn read(arguments: &StartArguments) -> Result<(Config, Vec<Warning>), String> {
+    let loaded = load(arguments.common.config.as_deref(), arguments.overrides());
+    let loaded = loaded.map_err(|error| error.to_string())?;
+    check_parts(&loaded.0).map(|()| loaded)
+}
+
 /// The same sources once more, whenever they are asked for.
 fn rereading(arguments: StartArguments) -> Reread {
-    Box::new(move || load(arguments.common.config.as_deref(), arguments.overrides()))
+    Box::new(move || read(&arguments))
 }
 
 /// Folder, lock and limits. The lock comes before the limits: it tells most about why a start is

@@ -13,9 +13,10 @@ use super::layers::{Setting, Settings};
 use super::value::{self, Value};
 use super::{
     AccessConfig, AdminConfig, Config, DEFAULT_ADMIN_ADDRESS, DEFAULT_PROXY_HOST, HostMismatch,
-    HostPatterns, HttpConfig, ListenConfig, ListenPorts, OriginPatterns, ReportConfig,
+    HostPatterns, HttpConfig, ListenConfig, ListenPorts, OriginPatterns, ReportConfig, RulesConfig,
     RuntimeConfig, ScanConfig, TlsConfig,
 };
+use crate::scan::rules::DEFAULT_PACKS;
 
 /// Builds the configuration; what is not set has its default.
 pub fn build(settings: &Settings, warnings: &mut Vec<Warning>) -> Result<Config, ConfigError> {
@@ -33,6 +34,14 @@ pub fn build(settings: &Settings, warnings: &mut Vec<Warning>) -> Result<Config,
         http: http(&settings)?,
         chain: chain::build(settings.text("upstream_proxy"), settings.hosts("no_proxy"))?,
         scan: ScanConfig { max_window_bytes: settings.count("max_scan_bytes", 65_536) },
+        rules: RulesConfig {
+            packs: settings
+                .words("rule_packs")
+                .unwrap_or_else(|| DEFAULT_PACKS.map(str::to_owned).to_vec()),
+            files: settings.paths("rules_files"),
+            disable: settings.words("disable").unwrap_or_default(),
+            cache_dir: settings.path("rule_cache_dir"),
+        },
         report: ReportConfig {
             log_dir: settings.path("log_dir").unwrap_or_else(|| "/tmp/clawsec".into()),
             log_level: log_level(&settings)?,
@@ -348,6 +357,20 @@ impl Reader<'_> {
         match self.0.get(key).map(|setting| &setting.value) {
             Some(Value::Hosts(hosts)) => hosts.clone(),
             _ => HostPatterns::default(),
+        }
+    }
+
+    fn words(&self, key: &str) -> Option<Vec<String>> {
+        match &self.0.get(key)?.value {
+            Value::Words(words) => Some(words.clone()),
+            _ => None,
+        }
+    }
+
+    fn paths(&self, key: &str) -> Vec<PathBuf> {
+        match self.0.get(key).map(|setting| &setting.value) {
+            Some(Value::Paths(paths)) => paths.clone(),
+            _ => Vec::new(),
         }
     }
 

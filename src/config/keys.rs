@@ -2,8 +2,9 @@
 //! builds nothing.
 
 use crate::limits::{
-    CONNECTIONS_MAX, DETECT_TIMEOUT_MAX_MS, HEAD_MAX_BYTES, HEAD_MIN_BYTES, HEADERS_MAX,
-    SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS, WORKERS_MAX,
+    CONFIG_WORD_MAX_CHARS, CONFIG_WORDS_MAX, CONNECTIONS_MAX, DETECT_TIMEOUT_MAX_MS,
+    HEAD_MAX_BYTES, HEAD_MIN_BYTES, HEADERS_MAX, RULES_FILES_MAX, SCAN_WINDOW_MAX_BYTES,
+    SCAN_WINDOW_MIN_BYTES, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS, WORKERS_MAX,
 };
 
 /// What a key's value may be.
@@ -37,6 +38,10 @@ pub enum Kind {
     Hosts,
     /// A list of origins; in the environment separated by commas.
     Origins,
+    /// A list of words, such as names; in the environment separated by commas.
+    Words,
+    /// A list of paths, each made absolute; in the environment separated by commas.
+    Paths,
     /// Seconds by host pattern, bounded as the timeouts are; in the environment `pattern=seconds`, separated by
     /// commas.
     HostSeconds,
@@ -105,6 +110,10 @@ pub const KEYS: &[Key] = &[
     key("add_via", Kind::Boolean),
     key("add_forwarded", Kind::Boolean),
     key("host_mismatch", Kind::Text),
+    key("rule_packs", Kind::Words),
+    key("rules_files", Kind::Paths),
+    key("disable", Kind::Words),
+    key("rule_cache_dir", Kind::OptionalPath),
     key("admin_addr", Kind::OptionalText),
     key("admin_hosts", Kind::Hosts),
     key("proxy_auth", Kind::Users),
@@ -140,6 +149,14 @@ impl Kind {
             Kind::Origins => {
                 format!("a list of origins, each {}", super::origins::ORIGIN_ALLOWED)
             }
+            Kind::Words => {
+                format!(
+                    "a list of words, at most {CONFIG_WORDS_MAX}, none empty or longer than {CONFIG_WORD_MAX_CHARS} characters"
+                )
+            }
+            Kind::Paths => format!(
+                "a list of at most {RULES_FILES_MAX} paths (\"~\" is not expanded: write it out)"
+            ),
             Kind::HostSeconds => format!(
                 "seconds from {TIMEOUT_MIN_SECS} to {TIMEOUT_MAX_SECS} by host, each host {}",
                 super::patterns::PATTERN_ALLOWED

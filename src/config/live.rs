@@ -18,6 +18,10 @@ const FIXED: &[&str] = &[
     "upstream_ca_file",
     "admin_addr",
     "admin_hosts",
+    "rule_packs",
+    "rules_files",
+    "disable",
+    "rule_cache_dir",
 ];
 
 /// A configuration that may take the place of the running one.
@@ -54,6 +58,7 @@ pub fn renew(running: &Config, new: Config) -> Renewed {
         http: new.http,
         chain: new.chain,
         scan: running.scan.clone(),
+        rules: running.rules.clone(),
         report: ReportConfig { log_dir: running.report.log_dir.clone(), ..new.report },
         warnings: Vec::new(),
     };
@@ -181,5 +186,9 @@ mod tests {
         ("admin_hosts", "a"),
         ("allow_clients", "::1"),
         ("allow_unauthenticated", "true"),
+        ("rule_packs", "credentials"),
+        ("rules_files", "/rules.toml"),
+        ("disable", "a"),
+        ("rule_cache_dir", "/cache"),
     ];
 }

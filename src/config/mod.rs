@@ -11,7 +11,7 @@ mod file;
 mod keys;
 mod layers;
 mod live;
-mod nearest;
+pub mod nearest;
 mod origins;
 mod patterns;
 mod show;
@@ -24,6 +24,8 @@ use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use crate::scan::rules::DEFAULT_PACKS;
 
 pub use access::{AccessConfig, Network, User};
 pub use error::{ConfigError, Origin, Warning};
@@ -64,8 +66,8 @@ impl Overrides {
     }
 }
 
-/// Reads every source that a monitor was started with once more.
-pub type Reread = Box<dyn Fn() -> Result<(Config, Vec<Warning>), ConfigError> + Send>;
+/// Reads every source that a monitor was started with once more, and checks all; an error is one sentence.
+pub type Reread = Box<dyn Fn() -> Result<(Config, Vec<Warning>), String> + Send>;
 
 /// Reads and checks every source. The warnings are for the user to see, in order.
 pub fn load<E>(sources: Sources<'_, E>) -> Result<(Config, Vec<Warning>), ConfigError>
@@ -109,6 +111,7 @@ pub struct Config {
     pub http: HttpConfig,
     pub chain: ChainConfig,
     pub scan: ScanConfig,
+    pub rules: RulesConfig,
     pub report: ReportConfig,
     /// What the log is to be told at start, one line each. `cli` fills it in, the supervisor logs
     /// it.
@@ -279,6 +282,26 @@ impl std::fmt::Debug for UpstreamProxy {
 pub struct ScanConfig {
     /// `max_scan_bytes`: the largest window handed to the engine at once.
     pub max_window_bytes: usize,
+}
+
+/// What is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulesConfig {
+    /// `rule_packs`.
+    pub packs: Vec<String>,
+    /// `rules_files`.
+    pub files: Vec<PathBuf>,
+    /// `disable`: ids of rules, with `*` for any characters.
+    pub disable: Vec<String>,
+    /// `rule_cache_dir`; none: the user's own cache folder.
+    pub cache_dir: Option<PathBuf>,
+}
+
+impl RulesConfig {
+    /// Whether packs, files and ids are those that nobody set: then nothing can be wrong with them.
+    pub fn is_usual(&self) -> bool {
+        self.files.is_empty() && self.disable.is_empty() && self.packs == DEFAULT_PACKS
+    }
 }
 
 /// Files.

@@ -70,6 +70,10 @@ impl Config {
             ("add_via", json!(http.add_via)),
             ("add_forwarded", json!(http.add_forwarded)),
             ("host_mismatch", json!(mismatch_name(http.host_mismatch))),
+            ("rule_packs", json!(self.rules.packs)),
+            ("rules_files", json!(self.rules.files)),
+            ("disable", json!(self.rules.disable)),
+            ("rule_cache_dir", json!(self.rules.cache_dir)),
         ] {
             object.insert(key.to_owned(), value);
         }
@@ -167,6 +171,10 @@ mod tests {
             ("log_level", "warn"),
             ("workers", "3"),
             ("host_mismatch", "refuse"),
+            ("rule_packs", "seed,c2"),
+            ("rules_files", "/etc/clawsec/own.toml"),
+            ("disable", "ssh_*,dotenv_file"),
+            ("rule_cache_dir", "/var/cache/clawsec"),
         ];
         let object = shown(&settings);
         let directory = tempfile::tempdir().unwrap();

@@ -10,7 +10,8 @@ use super::keys::Kind;
 use super::origins::OriginPatterns;
 use super::patterns::HostPatterns;
 use crate::limits::{
-    HOST_PATTERNS_MAX, MESSAGE_VALUE_MAX_CHARS, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS,
+    CONFIG_WORD_MAX_CHARS, CONFIG_WORDS_MAX, HOST_PATTERNS_MAX, MESSAGE_VALUE_MAX_CHARS,
+    RULES_FILES_MAX, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS,
 };
 
 /// A value of the kind that its key asks for.
@@ -25,6 +26,8 @@ pub enum Value {
     Seconds(f64),
     Hosts(HostPatterns),
     Origins(OriginPatterns),
+    Words(Vec<String>),
+    Paths(Vec<PathBuf>),
     HostSeconds(Vec<(HostPatterns, f64)>),
     Users(Vec<User>),
     Networks(Vec<Network>),
@@ -48,6 +51,8 @@ pub fn from_json(kind: Kind, json: &Json) -> Option<Value> {
         }
         (Kind::Hosts, Json::Array(items)) => hosts_value(&texts(items)?),
         (Kind::Origins, Json::Array(items)) => origins_value(&texts(items)?),
+        (Kind::Words, Json::Array(items)) => words_value(texts(items)?),
+        (Kind::Paths, Json::Array(items)) => paths_value(&texts(items)?),
         (Kind::HostSeconds, Json::Object(items)) => {
             let pairs: Option<Vec<_>> =
                 items.iter().map(|(host, secs)| Some((host.clone(), secs.as_f64()?))).collect();
@@ -81,6 +86,8 @@ pub fn from_text(kind: Kind, text: &str) -> Option<Value> {
         Kind::Seconds { min, max } => seconds_value(min, max, trimmed.parse().ok()?),
         Kind::Hosts => hosts_value(&listed(trimmed)),
         Kind::Origins => origins_value(&listed(trimmed)),
+        Kind::Words => words_value(listed(trimmed)),
+        Kind::Paths => paths_value(&listed(trimmed)),
         Kind::HostSeconds => {
             let pairs: Option<Vec<_>> = listed(trimmed)
                 .iter()
@@ -174,6 +181,21 @@ fn hosts_value(hosts: &[String]) -> Option<Value> {
 
 fn origins_value(origins: &[String]) -> Option<Value> {
     OriginPatterns::parse(origins).ok().map(Value::Origins)
+}
+
+fn words_value(words: Vec<String>) -> Option<Value> {
+    let is_word =
+        |word: &String| !word.trim().is_empty() && word.chars().count() <= CONFIG_WORD_MAX_CHARS;
+    (words.len() <= CONFIG_WORDS_MAX && words.iter().all(is_word)).then_some(Value::Words(words))
+}
+
+fn paths_value(paths: &[String]) -> Option<Value> {
+    let path = |text: &String| match path_value(Kind::Path, text) {
+        Some(Value::Path(path)) => Some(path),
+        _ => None,
+    };
+    let paths = paths.iter().map(path).collect::<Option<Vec<_>>>()?;
+    (paths.len() <= RULES_FILES_MAX).then_some(Value::Paths(paths))
 }
 
 /// The texts of an array; none if anything else is in it.
@@ -297,6 +319,33 @@ mod tests {
         for wrong in [json!("http://a.example"), json!(["http://a.example", 1]), json!(["a"])] {
             assert_eq!(from_json(Kind::Origins, &wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn words_and_paths_come_as_an_array_or_separated_by_commas() {
+        let words = Some(Value::Words(vec!["seed".into(), "c2".into()]));
+        assert_eq!(from_json(Kind::Words, &json!(["seed", "c2"])), words);
+        assert_eq!(from_text(Kind::Words, " seed,, c2 "), words);
+        let paths = Some(Value::Paths(vec!["/a/b.toml".into()]));
+        assert_eq!(from_json(Kind::Paths, &json!(["/a/./b.toml"])), paths);
+        assert_eq!(from_text(Kind::Paths, "/a/b.toml"), paths);
+        for wrong in [json!("seed"), json!([1]), json!([""])] {
+            assert_eq!(from_json(Kind::Words, &wrong), None, "{wrong}");
+            assert_eq!(from_json(Kind::Paths, &wrong), None, "{wrong}");
+        }
+        assert_eq!(from_json(Kind::Paths, &json!(["~/x"])), None);
+    }
+
+    #[test]
+    fn the_bounds_of_lists_of_words_and_paths_hold() {
+        let many = |count| json!(vec!["/x"; count]);
+        assert!(from_json(Kind::Words, &many(CONFIG_WORDS_MAX)).is_some());
+        assert!(from_json(Kind::Words, &many(CONFIG_WORDS_MAX + 1)).is_none());
+        assert!(from_json(Kind::Paths, &many(RULES_FILES_MAX)).is_some());
+        assert!(from_json(Kind::Paths, &many(RULES_FILES_MAX + 1)).is_none());
+        let long = |length| json!(["x".repeat(length)]);
+        assert!(from_json(Kind::Words, &long(CONFIG_WORD_MAX_CHARS)).is_some());
+        assert!(from_json(Kind::Words, &long(CONFIG_WORD_MAX_CHARS + 1)).is_none());
     }
 
     #[test]

@@ -1,51 +1,68 @@
 //! A body on its way: each read is judged by `http`, scanned, and written on, in one step. Keeps no byte.
 
 use std::io;
+use std::ops::Range;
+
+use smallvec::SmallVec;
 
 use super::exchange::bad_response;
 use super::inspect::Inspector;
 use crate::error::{Error, Side, Stage};
-use crate::forward::buffer::Scratch;
+use crate::forward::buffer::{Chunk, Scratch};
 use crate::forward::leg::Unread;
 use crate::http::body::{Body, Piece};
 use crate::http::reply::Cause;
 use crate::limits::FIRST_WRITE_BYTES;
 use crate::tls::stream::Stream;
 
+/// Where the data of one read lies; several only in the chunked coding.
+type Ranges = SmallVec<[Range<usize>; 4]>;
+
 /// Judges and scans what was read of a request's body; returns how much belongs to it.
-pub(super) fn step_request(
+pub(super) async fn step_request(
     unread: &Unread,
     body: &mut Body,
     inspector: &mut Inspector<'_>,
 ) -> Result<usize, Error> {
     let Some(chunk) = unread.chunk() else { return Ok(0) };
-    let mut scan = |piece: Piece| inspector.feed(chunk, piece.range());
-    body.step(chunk.bytes(), &mut scan).map_err(|error| {
+    let mut ranges = Ranges::new();
+    let judged = body.step(chunk.bytes(), &mut |piece: Piece| ranges.push(piece.range()));
+    inspect(inspector, chunk, ranges).await;
+    judged.map_err(|error| {
         let detail = error.to_string();
         Error::answered(Side::Client, Stage::RequestBody, 400, Cause::HttpRequestError, detail)
     })
 }
 
 /// The same for a response's body; `data` collects the payload for a client that knows no chunks.
-pub(super) fn step_response(
+pub(super) async fn step_response(
     unread: &Unread,
     body: &mut Body,
-    mut inspector: Option<&mut Inspector<'_>>,
+    inspector: Option<&mut Inspector<'_>>,
     mut data: Option<&mut Scratch>,
 ) -> Result<usize, Error> {
     if let Some(data) = &mut data {
         data.bytes.clear();
     }
     let Some(chunk) = unread.chunk() else { return Ok(0) };
-    let mut scan = |piece: Piece| {
+    let mut ranges = Ranges::new();
+    let mut note = |piece: Piece| {
         if let (Some(data), Piece::Data(range)) = (&mut data, &piece) {
             data.bytes.extend_from_slice(chunk.bytes().get(range.clone()).unwrap_or_default());
         }
-        if let Some(inspector) = &mut inspector {
-            inspector.feed(chunk, piece.range());
-        }
+        ranges.push(piece.range());
     };
-    body.step(chunk.bytes(), &mut scan).map_err(|error| bad_response(&error.to_string()))
+    let judged = body.step(chunk.bytes(), &mut note);
+    if let Some(inspector) = inspector {
+        inspect(inspector, chunk, ranges).await;
+    }
+    judged.map_err(|error| bad_response(&error.to_string()))
+}
+
+async fn inspect(inspector: &mut Inspector<'_>, chunk: &Chunk, ranges: Ranges) {
+    for range in ranges {
+        inspector.feed(chunk, range).await;
+    }
 }
 
 /// Writes `bytes` behind what waits in `first`, in one write while they are few.

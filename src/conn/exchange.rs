@@ -11,21 +11,20 @@ use std::time::Duration;
 use super::body::{step_request, step_response, write_coalesced};
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
-use super::inspect::{Inspector, Sight, scan_head};
+use super::inspect::{Inspector, Sight, scan_head, shape_of};
 use super::upstream::unanswered;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
-use crate::http::framing::{
-    BodyKind, RequestPlan, ResponseKind, ResponsePlan, is_encoded, plan_response,
-};
+use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan, plan_response};
 use crate::http::head::{HeadLimits, Method, ResponseHead, Version, parse_request, parse_response};
 use crate::http::reply::Cause;
 use crate::http::rewrite::{ClientSide, write_response};
 use crate::http::search::HeadSearch;
 use crate::http::websocket::{Agreement, agreement};
 use crate::limits::{HALF_CLOSE_GRACE_MS, KEEP_ALIVE_MARGIN_SECS};
+use crate::scan::Shape;
 use crate::tls::stream::Stream;
 
 /// A request, decided: what goes upstream and what to expect.
@@ -34,8 +33,8 @@ pub struct Request<'a> {
     pub method: Method,
     pub version: Version,
     pub plan: &'a RequestPlan,
-    /// Whether its body is in a content coding.
-    pub is_encoded: bool,
+    /// What its body is.
+    pub shape: &'a Shape,
     /// The head as it goes upstream.
     pub head: &'a [u8],
     /// Whether the client's connection may be kept after this request, as far as we go.
@@ -176,12 +175,13 @@ impl Exchange<'_> {
         upstream: &Stream,
         body: &mut Body,
     ) -> Result<(), Error> {
-        let mut inspector = Inspector::new(self.core, self.sight, Direction::Outbound)
-            .encoded(self.request.is_encoded);
+        let (core, sight) = (self.core, self.sight);
+        let mut inspector =
+            Inspector::of_body(core, sight, Direction::Outbound, self.request.shape);
         let mut first = self.core.scratch.lend();
         first.bytes.extend_from_slice(self.request.head);
         loop {
-            let len = step_request(unread, body, &mut inspector)?;
+            let len = step_request(unread, body, &mut inspector).await?;
             let bytes = unread.bytes().get(..len).unwrap_or_default();
             self.core.counters.bytes_outbound.add(len as u64);
             write_coalesced(upstream, &mut first.bytes, bytes).await.map_err(upstream_write)?;
@@ -314,7 +314,7 @@ impl Exchange<'_> {
             keep_client: side.persistent,
             keep_upstream: plan.persistent.then(|| idle_wait(plan.keep_alive_secs)),
             dechunk: side.dechunk,
-            is_encoded: is_encoded(head.get("content-encoding")),
+            shape: shape_of(head.headers()),
             body: plan.body,
             websocket: match plan.kind {
                 ResponseKind::SwitchingProtocols => self.agreement(&head),
@@ -351,13 +351,12 @@ impl Exchange<'_> {
         let until_close = matches!(received.body, BodyKind::UntilClose);
         let mut body = Body::new(received.body);
         let mut inspector = (!body.is_done()).then(|| {
-            let inspector = Inspector::new(self.core, self.sight, Direction::Inbound);
-            inspector.encoded(received.is_encoded)
+            Inspector::of_body(self.core, self.sight, Direction::Inbound, &received.shape)
         });
         let mut ended = false;
         let mut data = received.dechunk.then(|| self.core.scratch.lend());
         loop {
-            let step = step_response(unread, &mut body, inspector.as_mut(), data.as_mut());
+            let step = step_response(unread, &mut body, inspector.as_mut(), data.as_mut()).await;
             let len = match step {
                 Ok(len) => len,
                 Err(error) => return self.failed(error, progress),
@@ -411,7 +410,7 @@ struct Received {
     keep_client: bool,
     keep_upstream: Option<Duration>,
     dechunk: bool,
-    is_encoded: bool,
+    shape: Shape,
     websocket: Option<Agreement>,
 }
 

@@ -12,7 +12,7 @@ use super::access::Agent;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::exchange::{Exchange, Outcome, Request};
-use super::inspect::{Sight, scan_head};
+use super::inspect::{Sight, scan_head, shape_of};
 use super::tunnel::{Content, Tunnelled};
 use super::{Role, access, answer, upstream};
 use crate::config::HostMismatch;
@@ -22,12 +22,13 @@ use crate::forward::buffer::Scratch;
 use crate::forward::leg::Leg;
 use crate::forward::origin::{Origin, Way};
 use crate::forward::tcp::Tcp;
-use crate::http::framing::{BodyKind, RequestPlan, is_encoded, plan_request};
+use crate::http::framing::{BodyKind, RequestPlan, plan_request};
 use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, parse_request};
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
 use crate::http::search::HeadSearch;
 use crate::http::target::{Authority, Scheme, Target, parse_host_header, parse_target};
+use crate::scan::Shape;
 
 /// Where the requests of a connection go.
 pub enum Route {
@@ -61,7 +62,7 @@ struct Admitted {
     method: Method,
     version: Version,
     plan: RequestPlan,
-    is_encoded: bool,
+    shape: Shape,
     sight: Sight,
     destination: Destination,
     /// The head as it goes upstream.
@@ -238,7 +239,7 @@ impl<'a> Requests<'a> {
             len: head.len,
             method: head.method,
             version: head.version,
-            is_encoded: is_encoded(head.get("content-encoding")),
+            shape: shape_of(head.headers()),
             plan,
             sight,
             destination,
@@ -371,7 +372,7 @@ impl<'a> Requests<'a> {
             method: admitted.method,
             version: admitted.version,
             plan: &admitted.plan,
-            is_encoded: admitted.is_encoded,
+            shape: &admitted.shape,
             head: &admitted.forwarded.bytes,
             may_stay: !self.is_last(),
         };

@@ -115,7 +115,7 @@ impl Tunnel<'_> {
                 let len = chunk.bytes().len();
                 match &mut watch {
                     Watch::Unread => self.core.counters.bytes_unscanned.add(len as u64),
-                    Watch::Raw(inspector) => inspector.feed(chunk, 0..len),
+                    Watch::Raw(inspector) => inspector.feed(chunk, 0..len).await,
                     Watch::WebSocket(reading) => reading.feed(chunk).await,
                 }
                 total.set(total.get() + len as u64);

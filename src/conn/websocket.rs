@@ -4,13 +4,13 @@
 use std::cell::Cell;
 
 use super::core::Core;
-use super::inspect::{Inspector, Sight};
+use super::inspect::{MessageInspector, Sight};
 use crate::finding::Direction;
 use crate::forward::buffer::Chunk;
 use crate::http::websocket::{
     Agreement, Compression, Event, Extensions, Reader, Sender, Undecodable, Unit,
 };
-use crate::limits::{SCAN_PADDING_BYTES, WEBSOCKET_TURN_BYTES, WEBSOCKET_WORK_BYTES};
+use crate::limits::{SCAN_PADDING_BYTES, WEBSOCKET_WORK_BYTES};
 
 /// One WebSocket, both directions.
 pub struct WebSocket<'a> {
@@ -59,7 +59,7 @@ impl<'a> WebSocket<'a> {
             Readable::Compressed(compression) => Some(Reader::new(sender, Some(compression))),
             Readable::Not => None,
         };
-        let inspector = || Inspector::new(self.core, self.sight, direction);
+        let inspector = || MessageInspector::new(self.core, self.sight, direction);
         Reading { socket: self, direction, reader, messages: inspector(), controls: inspector() }
     }
 }
@@ -70,8 +70,8 @@ pub struct Reading<'a> {
     direction: Direction,
     /// None once nothing can be read any more.
     reader: Option<Reader>,
-    messages: Inspector<'a>,
-    controls: Inspector<'a>,
+    messages: MessageInspector<'a>,
+    controls: MessageInspector<'a>,
 }
 
 impl<'a> Reading<'a> {
@@ -89,7 +89,7 @@ impl<'a> Reading<'a> {
             Readable::Plain | Readable::Not => bytes.len().clamp(1, WEBSOCKET_WORK_BYTES),
         };
         work.bytes.resize(room_len + SCAN_PADDING_BYTES, 0);
-        let (mut at, mut turn) = (0, 0);
+        let mut at = 0;
         while let Some(reader) = &mut self.reader {
             let rest = bytes.get(at..).unwrap_or_default();
             let room = work.bytes.get_mut(..room_len).unwrap_or_default();
@@ -105,20 +105,16 @@ impl<'a> Reading<'a> {
             match step.event {
                 Event::Idle => return,
                 Event::InPlace(unit, range) => {
-                    self.inspector(unit).feed(chunk, at + range.start..at + range.end);
+                    let (backing, range) = chunk.backing(at + range.start..at + range.end);
+                    self.inspector(unit).feed(backing, range).await;
                 }
                 Event::Worked(unit, len) => {
-                    self.inspector(unit).feed_backed(&work.bytes, 0..len);
-                    turn += len;
+                    self.inspector(unit).feed(&work.bytes, 0..len).await;
                 }
                 Event::Unreadable(len, reason) => self.unreadable(len, reason),
-                Event::End(unit) => self.inspector(unit).finish_unit(),
+                Event::End(unit) => self.inspector(unit).end_message(),
             }
             at += step.taken;
-            if turn >= WEBSOCKET_TURN_BYTES {
-                turn = 0;
-                glommio::executor().yield_if_needed().await;
-            }
         }
         let unread = bytes.len().saturating_sub(at);
         self.socket.core.counters.bytes_unscanned.add(unread as u64);
@@ -130,7 +126,7 @@ impl<'a> Reading<'a> {
         self.controls.finish();
     }
 
-    fn inspector(&mut self, unit: Unit) -> &mut Inspector<'a> {
+    fn inspector(&mut self, unit: Unit) -> &mut MessageInspector<'a> {
         match unit {
             Unit::Message => &mut self.messages,
             Unit::Control => &mut self.controls,

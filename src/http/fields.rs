@@ -72,7 +72,7 @@ impl<'b> Fields<'b> {
         Fields { parsed, lines: split_line(head).1 }
     }
 
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + '_ {
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + Clone + '_ {
         self.parsed.iter().map(|header| (header.name, header.value))
     }
 

@@ -328,9 +328,3 @@ fn response_kind(head: &ResponseHead<'_>) -> Result<ResponseKind, HeadError> {
         _ => Ok(ResponseKind::Final),
     }
 }
-
-/// Whether a Content-Encoding (RFC 9110 §8.4) says that the body is not what it stands for.
-pub fn is_encoded(content_encoding: Option<&[u8]>) -> bool {
-    let value = content_encoding.unwrap_or_default().trim_ascii();
-    !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
-}

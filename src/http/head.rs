@@ -136,7 +136,7 @@ pub struct ResponseHead<'b> {
 
 impl<'b> RequestHead<'b> {
     /// Names and values in the order they came, values without the whitespace around them.
-    pub fn headers(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + '_ {
+    pub fn headers(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + Clone + '_ {
         self.fields.pairs()
     }
 
@@ -148,7 +148,7 @@ impl<'b> RequestHead<'b> {
 
 impl<'b> ResponseHead<'b> {
     /// Names and values in the order they came, values without the whitespace around them.
-    pub fn headers(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + '_ {
+    pub fn headers(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + Clone + '_ {
         self.fields.pairs()
     }
 

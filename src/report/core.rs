@@ -39,7 +39,7 @@ impl CoreReporter {
     /// submitted. A repeat within the core's own window is counted and refused.
     pub fn admits(
         &mut self,
-        pattern: &'static str,
+        pattern: &str,
         dest: &Arc<str>,
         direction: Direction,
         now: Instant,
@@ -55,7 +55,7 @@ impl CoreReporter {
     /// Hands a finding over, with the count of what was held back before it; never waits.
     /// What a full queue loses is counted, and the key's next finding is admitted at once.
     pub fn submit(&mut self, mut finding: Finding) {
-        let key = self.recent.key(finding.pattern, &finding.dest, finding.direction);
+        let key = self.recent.key(&finding.pattern, &finding.dest, finding.direction);
         let held_back = self.recent.take_suppressed(key);
         finding.suppressed = held_back;
         if self.sender.offer(finding).is_ok() {

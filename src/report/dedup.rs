@@ -170,7 +170,7 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::finding::{Finding, Protocol, ThreatType};
+    use crate::finding::{Confidence, Finding, Protocol, Severity, ThreatType, View};
 
     const WINDOW: Duration = Duration::from_secs(60);
     const OUT: Direction = Direction::Outbound;
@@ -180,7 +180,11 @@ pub(super) mod tests {
             direction: Direction::Outbound,
             protocol: Protocol::Https,
             threat_type: ThreatType::Exfil,
-            pattern,
+            pattern: pattern.into(),
+            severity: Severity::High,
+            confidence: Confidence::High,
+            view: View::default(),
+            fingerprint: None,
             snippet: format!("Authorization: Bearer {}-api01-...", "sk-ant"),
             source: IpAddr::V4(Ipv4Addr::LOCALHOST),
             dest: dest.into(),

@@ -109,12 +109,12 @@ impl Journal {
     pub fn take_finding(&mut self, finding: &Finding) {
         let now = finding.seen_at_mono;
         let held_back = finding.suppressed;
-        let (pattern, dest) = (finding.pattern, finding.dest.as_ref());
-        match self.dedup.admit(pattern, dest, finding.direction, now, held_back) {
+        let dest = finding.dest.as_ref();
+        match self.dedup.admit(&finding.pattern, dest, finding.direction, now, held_back) {
             Verdict::Suppress => self.counts.tally.suppressed.add(1),
             Verdict::Write { suppressed } => match self.threats.push(finding, suppressed) {
                 Ok(()) => {
-                    self.counts.tally.add_line(pattern, finding.direction);
+                    self.counts.tally.add_line(&finding.pattern, finding.direction);
                     self.mirror(finding);
                 }
                 Err(error) => {
@@ -206,7 +206,7 @@ impl Journal {
         };
         let direction = finding.direction.as_str();
         let threat_type = finding.threat_type.as_str();
-        let (pattern, dest) = (finding.pattern, &finding.dest);
+        let (pattern, dest) = (&finding.pattern, &finding.dest);
         let message =
             format_args!("[{protocol}/{direction}] {threat_type} {pattern} {dest} | {shown}");
         self.log.push(LogLine::new(Level::Warn, finding.seen_at, message).as_bytes());

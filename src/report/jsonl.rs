@@ -14,13 +14,19 @@ struct Line<'a> {
     direction: &'static str,
     protocol: &'static str,
     threat_type: &'static str,
-    pattern: &'static str,
+    pattern: &'a str,
     snippet: &'a str,
     source: IpAddr,
     dest: &'a str,
     timestamp: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<&'a str>,
+    severity: &'static str,
+    confidence: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    view: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
     #[serde(skip_serializing_if = "is_zero")]
     suppressed: u64,
 }
@@ -42,12 +48,16 @@ pub fn append_line(
         direction: finding.direction.as_str(),
         protocol: finding.protocol.as_str(),
         threat_type: finding.threat_type.as_str(),
-        pattern: finding.pattern,
+        pattern: &finding.pattern,
         snippet: &finding.snippet,
         source: finding.source,
         dest: &finding.dest,
         timestamp: iso8601(finding.seen_at),
         agent: finding.agent.as_deref(),
+        severity: finding.severity.as_str(),
+        confidence: finding.confidence.as_str(),
+        view: finding.view.to_string(),
+        fingerprint: finding.fingerprint.map(|fingerprint| fingerprint.to_string()),
         suppressed,
     };
     let before = lines.len();
@@ -87,7 +97,8 @@ mod tests {
             r#"{"direction":"outbound","protocol":"https","threat_type":"EXFIL","#,
             r#""pattern":"ai_api_key","snippet":"Authorization: Bearer sk-ant-api01-...","#,
             r#""source":"127.0.0.1","dest":"api.anthropic.com:443","#,
-            r#""timestamp":"2026-02-19T13:41:59.587248+00:00"}"#,
+            r#""timestamp":"2026-02-19T13:41:59.587248+00:00","#,
+            r#""severity":"high","confidence":"high"}"#,
             "\n"
         );
         assert_eq!(line(&example(), 0), expected);
@@ -96,7 +107,7 @@ mod tests {
     #[test]
     fn suppressed_follows_only_when_there_was_some() {
         let told = line(&example(), 12);
-        assert!(told.ends_with("+00:00\",\"suppressed\":12}\n"), "{told}");
+        assert!(told.ends_with("\"high\",\"suppressed\":12}\n"), "{told}");
     }
 
     #[test]
@@ -104,7 +115,7 @@ mod tests {
         let mut known = example();
         known.agent = Some("coder".into());
         let told = line(&known, 3);
-        assert!(told.ends_with("+00:00\",\"agent\":\"coder\",\"suppressed\":3}\n"), "{told}");
+        assert!(told.contains("+00:00\",\"agent\":\"coder\",\"severity\":"), "{told}");
     }
 
     #[test]

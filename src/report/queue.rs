@@ -64,10 +64,10 @@ mod tests {
         assert_eq!(sender.offer(finding("b", "x:1")), Ok(()));
         assert_eq!(sender.offer(finding("c", "x:1")), Err(FindingLost));
         assert_eq!(receiver.len(), 2);
-        assert_eq!(receiver.take().unwrap().pattern, "a");
+        assert_eq!(&*receiver.take().unwrap().pattern, "a");
         assert_eq!(sender.offer(finding("d", "x:1")), Ok(()));
-        assert_eq!(receiver.take().unwrap().pattern, "b");
-        assert_eq!(receiver.take().unwrap().pattern, "d");
+        assert_eq!(&*receiver.take().unwrap().pattern, "b");
+        assert_eq!(&*receiver.take().unwrap().pattern, "d");
         assert!(receiver.take().is_none());
         assert!(receiver.is_empty());
     }

@@ -10,14 +10,16 @@ use std::ops::Range;
 use hyperscan::Matching;
 use regex::bytes::Regex;
 
+use super::found::{Match, MatchSink};
 use super::redact::Secret;
-use super::rules::Rule;
-use super::scanner::{Core, End, MatchSink};
+use super::rules::{Evidence, Rule};
+use super::scanner::{Core, End};
 use super::snippet::{Scene, snippet};
+use crate::finding::{Confidence, View as Seen};
 use crate::limits::{
-    SCAN_CARRY_BYTES, SCAN_HITS_PER_RULE_SURE, SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES,
-    SCAN_REDACTION_AFTER_BYTES, SCAN_REDACTION_BEFORE_BYTES, SCAN_REDACTION_STRETCH_MAX_BYTES,
-    SNIPPET_CONTEXT_CHARS,
+    RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_GATES_PER_WINDOW, SCAN_HITS_PER_RULE_SURE,
+    SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES, SCAN_REDACTION_AFTER_BYTES,
+    SCAN_REDACTION_BEFORE_BYTES, SCAN_REDACTION_STRETCH_MAX_BYTES, SNIPPET_CONTEXT_CHARS,
 };
 
 /// A possible end of a match.
@@ -35,6 +37,8 @@ pub(super) struct Hits {
     hits: Vec<Hit>,
     per_rule: Vec<usize>,
     passed_over: usize,
+    /// Ends of what only encoded text holds.
+    gates: Vec<u64>,
 }
 
 impl Hits {
@@ -44,6 +48,7 @@ impl Hits {
         self.per_rule.clear();
         self.per_rule.resize(rules, 0);
         self.passed_over = 0;
+        self.gates.clear();
     }
 
     /// The callback for an engine whose offsets count from `base`. It must not panic.
@@ -57,6 +62,9 @@ impl Hits {
     fn note(&mut self, rule: u32, end: u64) {
         let count = usize::try_from(rule).ok().and_then(|rule| self.per_rule.get_mut(rule));
         let Some(count) = count else {
+            if self.gates.len() < SCAN_GATES_PER_WINDOW {
+                self.gates.push(end);
+            }
             return;
         };
         if self.hits.len() < SCAN_HITS_PER_WINDOW || *count < SCAN_HITS_PER_RULE_SURE {
@@ -71,6 +79,18 @@ impl Hits {
         self.hits.is_empty()
     }
 
+    pub(super) fn has_gates(&self) -> bool {
+        !self.gates.is_empty()
+    }
+
+    /// Hands over the ends of what only encoded text holds, in order.
+    pub(super) fn move_gates(&mut self, gates: &mut Vec<u64>) {
+        gates.clear();
+        gates.append(&mut self.gates);
+        gates.sort_unstable();
+        gates.dedup();
+    }
+
     /// How many hits the bound kept out.
     pub(super) fn passed_over(&self) -> usize {
         self.passed_over
@@ -82,6 +102,7 @@ impl Hits {
 pub(super) struct Work {
     pub(super) hits: Hits,
     joined: Vec<u8>,
+    matched: Vec<u8>,
     masked: Masked,
 }
 
@@ -174,7 +195,7 @@ pub(super) fn confirm(
     work.hits.hits.sort_unstable();
     for hit in &work.hits.hits {
         let number = usize::try_from(hit.rule).unwrap_or(usize::MAX);
-        let (Some(rule), Some(exact)) = (core.rules().get(number), core.exact.get(number)) else {
+        let (Some(rule), Some(exact)) = (core.rules().get(number), core.program(number)) else {
             continue;
         };
         let previous = reported.iter_mut().find(|told| told.rule == hit.rule);
@@ -191,11 +212,66 @@ pub(super) fn confirm(
             Some(place) => *place = told,
             None => reported.push(told),
         }
-        if sink.wants(rule) {
-            let snippet = work.masked.snippet(core, history, rule, span, &mut work.joined);
-            sink.found(rule, snippet);
+        let Some(judged) = judge(rule, exact, history, &span, &mut work.joined) else {
+            continue;
+        };
+        work.matched.clear();
+        work.matched.extend_from_slice(history.view(span.clone(), &mut work.joined).bytes);
+        let found = Match {
+            rule,
+            bytes: &work.matched,
+            secret: work.matched.get(judged.secret.clone()).unwrap_or_default(),
+            confidence: judged.confidence,
+            view: Seen::default(),
+            at: span.start,
+        };
+        if sink.wants(&found) {
+            let place = Place { span, secret: rule.is_secret.then_some(judged.secret) };
+            let snippet = work.masked.snippet(core, history, place, &mut work.joined);
+            sink.found(&found, snippet);
         }
     }
+}
+
+/// What a rule makes of a match.
+struct Judged {
+    /// The secret, counted from the match's beginning.
+    secret: Range<usize>,
+    confidence: Confidence,
+}
+
+/// Judges a match by what is known around it. None if the rule asks for a word that is not near it.
+fn judge(
+    rule: &Rule,
+    exact: &Regex,
+    history: &History<'_>,
+    span: &Range<u64>,
+    joined: &mut Vec<u8>,
+) -> Option<Judged> {
+    let around = RULE_NEAR_BYTES as u64;
+    let near = span.start.saturating_sub(around)..span.end.saturating_add(around);
+    let is_open = history.end == End::Open && near.end >= history.last();
+    let view = history.view(near, joined);
+    if !rule.has_keyword(view.bytes) {
+        return None;
+    }
+    let matched = view.index(span.start)..view.index(span.end);
+    let secret = rule.secret_in(exact, view.bytes, matched.clone());
+    let secret = secret.start.max(matched.start)..secret.end.min(matched.end);
+    let part = |range: Range<usize>| view.bytes.get(range).unwrap_or_default();
+    let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let before = part(0..matched.start).rsplit(is_line_end).next().map_or(0, <[u8]>::len);
+    let after = part(matched.end..view.bytes.len());
+    let behind = after.split(is_line_end).next().map_or(0, <[u8]>::len);
+    let evidence = Evidence {
+        secret: part(secret.clone()),
+        matched: part(matched.clone()),
+        line: part(matched.start - before..matched.end + behind),
+        after,
+        is_open,
+    };
+    let confidence = rule.judge(&evidence);
+    Some(Judged { secret: secret.start - matched.start..secret.end - matched.start, confidence })
 }
 
 /// The span of the match that a hit stands for, unless it was told or overlaps what was told.
@@ -207,10 +283,10 @@ fn new_match(
     previous: Option<&mut Reported>,
     joined: &mut Vec<u8>,
 ) -> Option<Range<u64>> {
-    let earliest = hit.end.saturating_sub(rule.max_width as u64);
+    let earliest = hit.end.saturating_sub(rule.max_width() as u64);
     let Some(told) = previous else {
         let found = first_reaching(exact, history, earliest, hit.end, joined);
-        return Some(found.unwrap_or_else(|| end_of_long_match(rule, hit.end)));
+        return found.or_else(|| end_of_long_match(rule, hit.end));
     };
     if told.open {
         grow(told, exact, history, hit.end, joined);
@@ -220,7 +296,7 @@ fn new_match(
     }
     let found = first_reaching(exact, history, told.end.max(earliest), hit.end, joined);
     if found.is_some() || told.end <= earliest {
-        return Some(found.unwrap_or_else(|| end_of_long_match(rule, hit.end)));
+        return found.or_else(|| end_of_long_match(rule, hit.end));
     }
     // The match began before the end of the one told.
     match first_reaching(exact, history, earliest, hit.end, joined) {
@@ -228,7 +304,8 @@ fn new_match(
         Some(found) if found.start == told.start => told.end = found.end,
         Some(_) => {}
         // It is longer than the rule's width and may go on: each further end is part of it.
-        None => told.end = hit.end,
+        None if is_surely_long(rule) => told.end = hit.end,
+        None => {}
     }
     None
 }
@@ -279,10 +356,16 @@ fn first_reaching(
     None
 }
 
+/// Whether a hit without an exact match near it is the end of a match that begins further back: else the
+/// filter said more than the expression does.
+fn is_surely_long(rule: &Rule) -> bool {
+    rule.expression.is_wide() && rule.expression.is_filter_exact()
+}
+
 /// What is shown of a match that is longer than its rule's width: its end.
-fn end_of_long_match(rule: &Rule, end: u64) -> Range<u64> {
-    let shown = rule.max_width.min(2 * SNIPPET_CONTEXT_CHARS);
-    end.saturating_sub(shown as u64)..end
+fn end_of_long_match(rule: &Rule, end: u64) -> Option<Range<u64>> {
+    let shown = rule.max_width().min(2 * SNIPPET_CONTEXT_CHARS);
+    is_surely_long(rule).then(|| end.saturating_sub(shown as u64)..end)
 }
 
 /// The secrets of a stretch of the history: found once, used by all matches in it.
@@ -296,6 +379,13 @@ struct Masked {
     ahead_bytes: usize,
 }
 
+/// Where a match lies.
+struct Place {
+    span: Range<u64>,
+    /// What of it is a secret, counted from its beginning.
+    secret: Option<Range<usize>>,
+}
+
 impl Masked {
     fn forget(&mut self) {
         self.stretch = 0..0;
@@ -307,10 +397,10 @@ impl Masked {
         &mut self,
         core: &Core,
         history: &History<'_>,
-        rule: &Rule,
-        span: Range<u64>,
+        place: Place,
         joined: &mut Vec<u8>,
     ) -> String {
+        let span = place.span;
         let before = span.start.saturating_sub(SCAN_REDACTION_BEFORE_BYTES as u64);
         let needed_start = before.max(history.first());
         let after = span.end.saturating_add(SCAN_REDACTION_AFTER_BYTES as u64);
@@ -327,8 +417,11 @@ impl Masked {
         }
         let view = history.view(self.stretch.clone(), joined);
         let matched = view.index(span.start)..view.index(span.end);
-        let scene =
-            Scene { text: view.bytes, matched, is_secret: rule.secret, secrets: &self.secrets };
+        let secret = place
+            .secret
+            .map(|secret| matched.start + secret.start..matched.start + secret.end)
+            .map(|secret| secret.start.min(matched.end)..secret.end.min(matched.end));
+        let scene = Scene { text: view.bytes, matched, secret, secrets: &self.secrets };
         snippet(&core.redactor, &scene)
     }
 }

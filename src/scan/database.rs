@@ -1,23 +1,23 @@
-//! The rules compiled: one streaming Hyperscan database and one exact expression a rule.
+//! The rules compiled into one streaming Hyperscan database.
 //!
-//! Made once, checked against canaries, then shared by all cores and never changed.
+//! Made once, or read back from what an earlier start made, checked against canaries, then shared by all
+//! cores and never changed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hyperscan::{
-    Builder, HsError, Matching, Pattern, PatternFlags, Patterns, Platform, StreamingDatabase,
+    Builder, HsError, Pattern, PatternFlags, Patterns, Platform, Serialized, StreamingDatabase,
     version_str,
 };
-use regex::bytes::{Regex, RegexBuilder};
 
-use super::padded::PaddedBuffer;
-use super::rules::Rule;
+use super::canary::{self, Splits};
+use super::rules::{Problem, ProblemKind, Rule, RuleSet};
 
 /// Rules ready to scan with. `Send` and `Sync`: one serves all cores.
 pub struct Database {
     engine: StreamingDatabase,
-    rules: &'static [Rule],
-    exact: Vec<Regex>,
+    rules: RuleSet,
 }
 
 /// Why there is no database.
@@ -30,19 +30,14 @@ pub enum DatabaseError {
         /// What the engine says of itself.
         found: String,
     },
-    /// A rule's expression does not compile.
-    Rule {
-        /// Its name.
-        name: &'static str,
-        /// Whose compiler refused it, and why.
-        cause: String,
-    },
+    /// Rules that do not compile, all of them.
+    Rules(Vec<Problem>),
     /// The engine failed as a whole.
     Engine(String),
     /// The engine compiled a pattern, and did not find it in a text that holds it.
     SelfTest {
-        /// The rule's name.
-        name: &'static str,
+        /// The rule's id.
+        rule: String,
         /// Where the text was split in two writes.
         split_at_bytes: usize,
     },
@@ -61,13 +56,14 @@ impl fmt::Display for DatabaseError {
                  needed, and Vectorscan up to 5.4.12 misses matches: build against Debian's \
                  libhyperscan-dev"
             ),
-            DatabaseError::Rule { name, cause } => {
-                write!(f, "the rule {name} does not compile: {cause}")
+            DatabaseError::Rules(problems) => {
+                write!(f, "{} rule(s) do not compile:", problems.len())?;
+                problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
             }
             DatabaseError::Engine(cause) => write!(f, "the scanning engine failed: {cause}"),
-            DatabaseError::SelfTest { name, split_at_bytes } => write!(
+            DatabaseError::SelfTest { rule, split_at_bytes } => write!(
                 f,
-                "the scanning engine {:?} missed the self-test of {name} (split at byte \
+                "the scanning engine {:?} missed the self-test of {rule} (split at byte \
                  {split_at_bytes}); it would miss threats, so ClawSec does not start with it",
                 engine_version()
             ),
@@ -83,39 +79,59 @@ pub fn engine_version() -> String {
 }
 
 impl Database {
-    /// Compiles the rules (some 50 ms for twelve) and checks that the engine finds their first
-    /// examples, whole and split anywhere.
-    pub fn compile(rules: &'static [Rule]) -> Result<Database, DatabaseError> {
-        Platform::is_valid().map_err(|_| DatabaseError::Platform)?;
-        let found = engine_version();
-        if !is_trusted_version(&found) {
-            return Err(DatabaseError::Version { found });
+    /// Compiles the rules (50 ms for twelve, some seconds for hundreds) and checks that the engine finds
+    /// their first examples.
+    pub fn compile(rules: &RuleSet) -> Result<Database, DatabaseError> {
+        check_engine()?;
+        let problems: Vec<Problem> = rules
+            .iter()
+            .filter_map(|rule| Some((rule, rule.expression.verify().err()?)))
+            .map(|(rule, error)| problem(rule, error.to_string()))
+            .collect();
+        if !problems.is_empty() {
+            return Err(DatabaseError::Rules(problems));
         }
-        probe_known_defect()?;
-        let exact = rules.iter().map(compile_exact).collect::<Result<Vec<_>, _>>()?;
-        let database = Database { engine: compile_filters(rules)?, rules, exact };
-        for (number, rule) in rules.iter().enumerate() {
-            if let Some(example) = rule.examples.first() {
-                check_canary(&database.engine, number, rule.name, example)?;
-            }
-        }
+        let engine = compile_filters(rules)?;
+        let database = Database { engine, rules: Arc::clone(rules) };
+        canary::check_rules(&database)?;
         Ok(database)
     }
 
+    /// Reads back what [`Database::to_compiled`] gave for these very rules, with the same checks of the
+    /// engine as when it was compiled.
+    pub fn from_compiled(rules: &RuleSet, bytes: &[u8]) -> Result<Database, DatabaseError> {
+        check_engine()?;
+        let failed = |error: hyperscan::Error| DatabaseError::Engine(error.to_string());
+        let engine: StreamingDatabase = bytes.deserialize().map_err(failed)?;
+        let database = Database { engine, rules: Arc::clone(rules) };
+        canary::check_rules(&database)?;
+        Ok(database)
+    }
+
+    /// The engine's part as bytes, to be kept where nobody else can change it: it is not checked again.
+    pub fn to_compiled(&self) -> Result<Vec<u8>, DatabaseError> {
+        let bytes = self.engine.serialize();
+        bytes.map(|bytes| bytes.to_vec()).map_err(|error| DatabaseError::Engine(error.to_string()))
+    }
+
+    /// Tells all that decides what these rules are compiled to, piece by piece.
+    pub fn identify(rules: &RuleSet, mut tell: impl FnMut(&[u8])) {
+        tell(engine_version().as_bytes());
+        for rule in rules.iter() {
+            tell(rule.id.as_bytes());
+            tell(rule.expression.text().as_bytes());
+            tell(rule.expression.filter().as_bytes());
+        }
+    }
+
     /// The rules, in the order of their numbers.
-    pub fn rules(&self) -> &'static [Rule] {
-        self.rules
+    pub fn rules(&self) -> &[Arc<Rule>] {
+        &self.rules
     }
 
     /// The engine's part.
     pub(super) fn engine(&self) -> &StreamingDatabase {
         &self.engine
-    }
-
-    /// A copy of the exact expressions for one core: clones share the program, but not the
-    /// memory that a search needs, which would be behind a lock otherwise.
-    pub(super) fn exact_for_one_core(&self) -> Vec<Regex> {
-        self.exact.clone()
     }
 }
 
@@ -123,6 +139,16 @@ impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database").field("rules", &self.rules.len()).finish_non_exhaustive()
     }
+}
+
+/// Whether the engine can be used at all.
+fn check_engine() -> Result<(), DatabaseError> {
+    Platform::is_valid().map_err(|_| DatabaseError::Platform)?;
+    let found = engine_version();
+    if !is_trusted_version(&found) {
+        return Err(DatabaseError::Version { found });
+    }
+    probe_known_defect()
 }
 
 /// Whether an engine of this version may be used. Hyperscan's open releases end with 5.4.2, so
@@ -137,114 +163,77 @@ fn is_trusted_version(version: &str) -> bool {
     }
 }
 
-fn compile_exact(rule: &Rule) -> Result<Regex, DatabaseError> {
-    RegexBuilder::new(rule.exact)
-        .unicode(false)
-        .case_insensitive(!rule.case_sensitive)
-        .build()
-        .map_err(|error| DatabaseError::Rule { name: rule.name, cause: error.to_string() })
+fn pattern(expression: &str, number: usize, flags: PatternFlags) -> Pattern {
+    Pattern {
+        expression: expression.to_owned(),
+        flags,
+        id: Some(number),
+        ext: Default::default(),
+        som: None,
+    }
 }
 
-fn compile_filters(rules: &[Rule]) -> Result<StreamingDatabase, DatabaseError> {
-    let patterns: Patterns = rules
+fn problem(rule: &Rule, reason: String) -> Problem {
+    Problem { rule: rule.id.to_string(), kind: ProblemKind::Unsupported, reason }
+}
+
+fn compile_filters(rules: &[Arc<Rule>]) -> Result<StreamingDatabase, DatabaseError> {
+    let patterns = rules
         .iter()
         .enumerate()
-        .map(|(number, rule)| Pattern {
-            expression: rule.filter.to_owned(),
-            flags: if rule.case_sensitive { PatternFlags::empty() } else { PatternFlags::CASELESS },
-            id: Some(number),
-            ext: Default::default(),
-            som: None,
-        })
-        .collect();
-    patterns.build().map_err(|error| match &error {
-        hyperscan::Error::Hyperscan(HsError::CompileError(cause)) => {
-            match cause.expression().and_then(|number| rules.get(number)) {
-                Some(rule) => {
-                    DatabaseError::Rule { name: rule.name, cause: cause.message().to_owned() }
-                }
-                None => DatabaseError::Engine(cause.message().to_owned()),
-            }
-        }
-        _ => DatabaseError::Engine(error.to_string()),
-    })
+        .map(|(number, rule)| pattern(rule.expression.filter(), number, PatternFlags::empty()));
+    let error = match patterns.collect::<Patterns>().build() {
+        Ok(engine) => return Ok(engine),
+        Err(error) => error,
+    };
+    // The engine names the first at most: each by itself, to name all of them.
+    let alone = rules.iter().filter_map(|rule| {
+        let compiled: Result<StreamingDatabase, _> =
+            pattern(rule.expression.filter(), 0, PatternFlags::empty()).build();
+        compiled.err().map(|error| problem(rule, cause(&error)))
+    });
+    match alone.collect::<Vec<_>>() {
+        none if none.is_empty() => Err(DatabaseError::Engine(cause(&error))),
+        problems => Err(DatabaseError::Rules(problems)),
+    }
+}
+
+fn cause(error: &hyperscan::Error) -> String {
+    match error {
+        hyperscan::Error::Hyperscan(HsError::CompileError(cause)) => cause.message().to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// Scans for the pattern that Vectorscan is known to miss, whatever version it claims to be.
 fn probe_known_defect() -> Result<(), DatabaseError> {
-    let pattern = Pattern {
-        expression: r"curl.*\|\s*python".to_owned(),
-        flags: PatternFlags::DOTALL,
-        id: Some(0),
-        ext: Default::default(),
-        som: None,
-    };
-    let engine: StreamingDatabase =
-        pattern.build().map_err(|error| DatabaseError::Engine(error.to_string()))?;
-    check_canary(&engine, 0, "curl-to-python probe", "curl https://example.com/x.py | python")
-}
-
-/// Whether the engine reports pattern `number` in `text`, whole and split in two at any byte.
-fn check_canary(
-    engine: &StreamingDatabase,
-    number: usize,
-    name: &'static str,
-    text: &str,
-) -> Result<(), DatabaseError> {
-    let failed = |error: hyperscan::Error| DatabaseError::Engine(error.to_string());
-    let scratch = engine.alloc_scratch().map_err(failed)?;
-    let mut buffer = PaddedBuffer::new();
-    for split_at_bytes in 0..text.len() {
-        let Some((first, second)) = text.as_bytes().split_at_checked(split_at_bytes) else {
-            continue;
-        };
-        let mut found = false;
-        let mut note = |id: u32, _from: u64, _to: u64, _flags: u32| {
-            found |= usize::try_from(id) == Ok(number);
-            Matching::Continue
-        };
-        let stream = engine.open_stream().map_err(failed)?;
-        let mut scanned = Ok(());
-        for part in [first, second] {
-            let padded = buffer.fill(part);
-            scanned = scanned.and_then(|()| stream.scan(padded.bytes(), &scratch, &mut note));
-        }
-        // A stream that is not closed leaks, so it is closed before any error goes up.
-        let closed = stream.close(&scratch, &mut note);
-        scanned.and(closed).map_err(failed)?;
-        if !found {
-            return Err(DatabaseError::SelfTest { name, split_at_bytes });
-        }
-    }
-    Ok(())
+    let engine: StreamingDatabase = pattern(r"curl.*\|\s*python", 0, PatternFlags::DOTALL)
+        .build()
+        .map_err(|error| DatabaseError::Engine(error.to_string()))?;
+    let text = "curl https://example.com/x.py | python";
+    canary::Canary::new(&engine)?.check(0, "curl-to-python probe", text, Splits::All)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::ThreatType;
-    use crate::scan::RULES;
+    use crate::scan::rules::{Pack, shipped};
 
-    const fn rule(filter: &'static str, exact: &'static str) -> Rule {
-        Rule {
-            name: "tried",
-            threat_type: ThreatType::Exfil,
-            filter,
-            exact,
-            case_sensitive: true,
-            max_width: 10,
-            secret: false,
-            description: "",
-            examples: &["an example"],
-            counter_examples: &[],
-        }
+    /// Rules of these expressions, the first example of each being the text given.
+    fn rules(expressions: &[(&str, &str)]) -> RuleSet {
+        let entry = |(number, (regex, example)): (usize, &(&str, &str))| {
+            format!(
+                "[[rules]]\nid = 'tried{number}'\nregex = '{regex}'\nexamples = ['{example}']\n"
+            )
+        };
+        let text: String = expressions.iter().enumerate().map(entry).collect();
+        Pack::parse("tried", &text).unwrap().rules.into_iter().map(Arc::new).collect()
     }
 
     #[test]
     fn the_shipped_rules_compile_and_pass_their_canaries() {
-        let database = Database::compile(&RULES).unwrap();
-        assert_eq!(database.rules().len(), RULES.len());
-        assert_eq!(database.exact_for_one_core().len(), RULES.len());
+        let rules = shipped(&["seed"]).unwrap();
+        assert_eq!(Database::compile(&rules).unwrap().rules().len(), rules.len());
     }
 
     #[test]
@@ -254,21 +243,33 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_rule() {
-        static BAD_FILTER: [Rule; 2] = [rule("an", "an"), rule("(?=x)", "x")];
-        static BAD_EXACT: [Rule; 1] = [rule("an", "(an")];
-        for rules in [&BAD_FILTER[..], &BAD_EXACT[..]] {
-            let error = Database::compile(rules).unwrap_err();
-            assert!(matches!(error, DatabaseError::Rule { name: "tried", .. }), "{error}");
-            assert!(error.to_string().contains("tried"));
-        }
+    fn an_error_names_every_rule_that_does_not_compile() {
+        let too_large = "(?:[a-z]{1000}x){1,1000}y";
+        let rules = rules(&[("an", "an"), (too_large, ""), ("fine", "fine"), (too_large, "")]);
+        let error = Database::compile(&rules).unwrap_err();
+        let DatabaseError::Rules(problems) = &error else { panic!("{error}") };
+        let named: Vec<&str> = problems.iter().map(|problem| problem.rule.as_str()).collect();
+        assert_eq!(named, ["tried1", "tried3"]);
+        assert!(error.to_string().contains("tried3"));
     }
 
     #[test]
-    fn a_missed_canary_is_an_error() {
-        static MISSES: [Rule; 1] = [rule("another text", "another text")];
-        let error = Database::compile(&MISSES).unwrap_err();
-        assert!(matches!(error, DatabaseError::SelfTest { name: "tried", .. }), "{error}");
+    fn an_example_that_does_not_match_is_no_fault_of_the_engine() {
+        assert!(Database::compile(&rules(&[("another", "an example")])).is_ok());
+    }
+
+    #[test]
+    fn what_was_compiled_is_read_back_and_passes_the_same_checks() {
+        let rules = rules(&[("an", "an example"), ("x[0-9]{3,}", "x123")]);
+        let compiled = Database::compile(&rules).unwrap().to_compiled().unwrap();
+        assert_eq!(Database::from_compiled(&rules, &compiled).unwrap().rules().len(), 2);
+        let cut = compiled.get(..compiled.len() / 2).unwrap();
+        assert!(matches!(Database::from_compiled(&rules, cut), Err(DatabaseError::Engine(_))));
+        let others = self::rules(&[("other", "other"), ("x", "x")]);
+        assert!(matches!(
+            Database::from_compiled(&others, &compiled),
+            Err(DatabaseError::SelfTest { .. })
+        ));
     }
 
     #[test]

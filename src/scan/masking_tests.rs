@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::tests::{SCANNER, Seen, key, scan_head, scan_pieces, scanner};
-use super::*;
 use crate::limits::*;
 
 /// Whether more than half of a secret, in one piece, is in a snippet.
@@ -188,8 +187,7 @@ fn paths_and_commands_are_shown_as_they_are() {
     ] {
         let seen = scan_head(&scanner, text.as_bytes());
         let (name, snippet) = &seen.found[0];
-        let rule = RULES.iter().find(|rule| rule.name == *name).unwrap();
-        let exact = regex::Regex::new(rule.exact).unwrap();
+        let exact = regex::Regex::new(super::tests::rule(name).expression.text()).unwrap();
         let matched = exact.find(text).unwrap().as_str();
         assert!(snippet.contains(matched), "{snippet}");
     }

@@ -7,20 +7,37 @@
 //!
 //! Deciding code: bytes in, masked matches out. No socket, file, clock, log or lock.
 
+mod canary;
 mod confirm;
+mod content;
 mod database;
+mod found;
 mod padded;
 mod redact;
-mod rules;
+/// What is looked for: packs, users' files, expressions, validators.
+pub mod rules;
 mod scanner;
 mod snippet;
+mod text;
+mod told;
+mod unit;
+pub mod view;
 
+#[cfg(test)]
+mod filter_tests;
+#[cfg(test)]
+mod judging_tests;
 #[cfg(test)]
 mod masking_tests;
 #[cfg(test)]
+mod scanner_tests;
+#[cfg(test)]
 mod tests;
 
+pub use content::Shape;
 pub use database::{Database, DatabaseError, engine_version};
+pub use found::{Gap, Match, MatchSink};
 pub use padded::{Padded, PaddedBuffer};
-pub use rules::{RULES, Rule};
-pub use scanner::{Gap, MatchSink, Scanner, Stream};
+pub use rules::{Rule, RuleSet};
+pub use scanner::Scanner;
+pub use unit::{Body, Messages};

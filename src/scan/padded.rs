@@ -83,8 +83,35 @@ impl PaddedBuffer {
         self.bytes.clear();
         self.bytes.reserve_exact(bytes.len().saturating_add(SCAN_PADDING_BYTES));
         self.bytes.extend_from_slice(bytes);
+        self.padded()
+    }
+
+    /// The buffer, emptied, to be written into; then [`PaddedBuffer::padded`] gives what was written.
+    pub(super) fn begin(&mut self) -> &mut Vec<u8> {
+        self.bytes.clear();
+        &mut self.bytes
+    }
+
+    /// What was written since [`PaddedBuffer::begin`].
+    pub(super) fn padded(&mut self) -> Padded<'_> {
+        let len = self.bytes.len();
         self.bytes.extend_from_slice(&[0; SCAN_PADDING_BYTES]);
-        Padded { readable: &self.bytes, len: bytes.len() }
+        Padded { readable: &self.bytes, len }
+    }
+
+    /// Adds to what was written.
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// What was written since [`PaddedBuffer::begin`].
+    pub(super) fn written(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How much it can hold without growing.
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 }
 

@@ -87,10 +87,8 @@ pub(super) struct Redactor {
 impl Redactor {
     pub(super) fn new() -> Result<Redactor, DatabaseError> {
         let compile = |expression| {
-            Regex::new(expression).map_err(|error| DatabaseError::Rule {
-                name: "redaction",
-                cause: error.to_string(),
-            })
+            Regex::new(expression)
+                .map_err(|error| DatabaseError::Engine(format!("redaction: {error}")))
         };
         Ok(Redactor {
             tokens: compile(TOKENS)?,

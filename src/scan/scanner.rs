@@ -4,7 +4,7 @@
 //! (reset, not reopened), the carried tails. The engine's callback only notes rule and end; what
 //! a hit means is decided after the scan, in `confirm`.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -12,53 +12,53 @@ use hyperscan::{Scratch, Stream as EngineStream};
 use regex::bytes::Regex;
 
 use super::confirm::{History, Hits, Reported, Work, confirm};
+use super::content::Shape;
 use super::database::{Database, DatabaseError};
-use super::padded::Padded;
+use super::found::{Gap, MatchSink};
+use super::padded::{Padded, PaddedBuffer};
 use super::redact::Redactor;
 use super::rules::Rule;
+use super::text::{Place, Text, UnitState};
+use super::unit::{Body, Messages};
 use crate::limits::{
-    SCAN_CARRY_BYTES, SCAN_STREAMS_KEPT, SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES,
+    SCAN_BUFFER_KEPT_BYTES, SCAN_BUFFERS_KEPT, SCAN_CARRY_BYTES, SCAN_PADDING_BYTES,
+    SCAN_STREAMS_KEPT, SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES, SCAN_WORK_BYTES,
 };
-
-/// Where matches go.
-pub trait MatchSink {
-    /// A confirmed match: whether its snippet is wanted (false: a repeat, nothing more is done).
-    fn wants(&mut self, rule: &'static Rule) -> bool;
-
-    /// The masked snippet of the match just wanted, at most `limits::SNIPPET_CHARS` characters.
-    fn found(&mut self, rule: &'static Rule, snippet: String);
-
-    /// Something could not be looked at. To be counted and said, never swallowed.
-    fn gap(&mut self, gap: Gap) {
-        let _ = gap;
-    }
-}
-
-/// What the scanner could not look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gap {
-    /// The engine failed on this many bytes (it has no memory left).
-    UnscannedBytes(usize),
-    /// One window held more filter hits than are looked at; the other windows are not affected.
-    UnconfirmedHits(usize),
-}
 
 /// What the streams of a core share.
 pub(super) struct Core {
-    pub(super) exact: Vec<Regex>,
+    /// Copies of the rules' programs, each made when its rule first matches: clones share the program,
+    /// but not the memory that a search needs, which would be behind a lock otherwise.
+    programs: Vec<OnceCell<Regex>>,
     pub(super) redactor: Redactor,
     database: Arc<Database>,
     scratch: Scratch,
-    window_bytes: usize,
-    idle_engines: Cell<Vec<EngineStream>>,
-    idle_tails: Cell<Vec<Vec<u8>>>,
+    pub(super) window_bytes: usize,
+    pub(super) idle_engines: Cell<Vec<EngineStream>>,
+    pub(super) idle_tails: Cell<Vec<Vec<u8>>>,
+    idle_buffers: Cell<Vec<PaddedBuffer>>,
+    idle_work: Cell<Vec<Vec<u8>>>,
+    /// How many bytes the engine was given.
+    engine_bytes: Cell<u64>,
+    /// Where the last step saw what only encoded text holds: offsets of the stream.
+    gates: Cell<Vec<u64>>,
     work: Cell<Work>,
 }
 
 impl Core {
     /// The rules, in the order of their numbers.
-    pub(super) fn rules(&self) -> &'static [Rule] {
+    pub(super) fn rules(&self) -> &[Arc<Rule>] {
         self.database.rules()
+    }
+
+    /// The exact expression of the rule of this number.
+    pub(super) fn program(&self, number: usize) -> Option<&Regex> {
+        let own = self.programs.get(number)?;
+        if own.get().is_none() {
+            // It is empty: only this core sets it, and it does not come back here meanwhile.
+            let _ = own.set(self.rules().get(number)?.expression.program()?.clone());
+        }
+        own.get()
     }
 
     /// An engine stream at its start; none if there is no memory for one.
@@ -85,9 +85,62 @@ impl Core {
     }
 
     /// Frees an engine stream. The crate's type does not do that when dropped.
-    fn close_engine(&self, engine: EngineStream) {
+    pub(super) fn close_engine(&self, engine: EngineStream) {
         // The only errors are arguments of the wrong kind; there is nothing left to undo.
         let _ = engine.close(&self.scratch, ());
+    }
+
+    /// What the engine gets at once.
+    pub(super) fn window_bytes(&self) -> usize {
+        self.window_bytes
+    }
+
+    /// Where the last step saw what only encoded text holds.
+    pub(super) fn take_gates(&self) -> Vec<u64> {
+        self.gates.take()
+    }
+
+    /// Gives the memory back.
+    pub(super) fn return_gates(&self, mut gates: Vec<u64>) {
+        gates.clear();
+        self.gates.set(gates);
+    }
+
+    /// Room for what is decoded: `limits::SCAN_WORK_BYTES`, and the padding behind them.
+    pub(super) fn take_work(&self) -> Vec<u8> {
+        let mut idle = self.idle_work.take();
+        let work = idle.pop();
+        self.idle_work.set(idle);
+        work.unwrap_or_else(|| vec![0; SCAN_WORK_BYTES + SCAN_PADDING_BYTES])
+    }
+
+    /// Keeps it for the next.
+    pub(super) fn return_work(&self, work: Vec<u8>) {
+        let mut idle = self.idle_work.take();
+        if idle.len() < SCAN_BUFFERS_KEPT {
+            idle.push(work);
+        }
+        self.idle_work.set(idle);
+    }
+
+    /// A buffer to make text in.
+    pub(super) fn take_buffer(&self) -> PaddedBuffer {
+        let mut idle = self.idle_buffers.take();
+        let buffer = idle.pop().unwrap_or_default();
+        self.idle_buffers.set(idle);
+        buffer
+    }
+
+    /// Keeps a buffer for the next, unless it has grown large.
+    pub(super) fn return_buffer(&self, buffer: PaddedBuffer) {
+        if buffer.capacity() > SCAN_BUFFER_KEPT_BYTES {
+            return;
+        }
+        let mut idle = self.idle_buffers.take();
+        if idle.len() < SCAN_BUFFERS_KEPT {
+            idle.push(buffer);
+        }
+        self.idle_buffers.set(idle);
     }
 
     fn take_tail(&self) -> Vec<u8> {
@@ -120,7 +173,7 @@ impl Drop for Core {
 
 /// Scans on one core.
 pub struct Scanner {
-    core: Rc<Core>,
+    pub(super) core: Rc<Core>,
 }
 
 impl Scanner {
@@ -135,13 +188,17 @@ impl Scanner {
             .alloc_scratch()
             .map_err(|error| DatabaseError::Engine(error.to_string()))?;
         let core = Core {
-            exact: database.exact_for_one_core(),
+            programs: database.rules().iter().map(|_| OnceCell::new()).collect(),
             redactor: Redactor::new()?,
             database: Arc::clone(database),
             scratch,
             window_bytes: max_window_bytes.clamp(SCAN_WINDOW_MIN_BYTES, SCAN_WINDOW_MAX_BYTES),
             idle_engines: Cell::default(),
             idle_tails: Cell::default(),
+            idle_buffers: Cell::default(),
+            idle_work: Cell::default(),
+            engine_bytes: Cell::default(),
+            gates: Cell::default(),
             work: Cell::default(),
         };
         Ok(Scanner { core: Rc::new(core) })
@@ -149,25 +206,29 @@ impl Scanner {
 
     /// One whole unit, as a message head: every match goes to the sink.
     pub fn scan_block(&self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
-        let mut stream = self.open();
-        if bytes.len() <= self.core.window_bytes {
-            stream.step(bytes, End::Here, sink);
-        } else {
-            stream.feed(bytes, sink);
-            stream.finish(sink);
-        }
+        let mut unit = UnitState::default();
+        let mut scope = unit.scope(&self.core, sink);
+        Text::new(Place::default(), &mut scope).feed_whole(bytes, &mut scope);
     }
 
-    /// A stream: one body, or one direction of a tunnel. Takes nothing before its first byte.
-    pub fn open(&self) -> Stream {
-        Stream {
-            core: Rc::clone(&self.core),
-            engine: None,
-            engine_base: 0,
-            tail: Vec::new(),
-            offset: 0,
-            reported: Vec::new(),
-        }
+    /// A unit that arrives piecemeal, of which nothing is known: as one direction of a tunnel.
+    pub fn open(&self) -> Body {
+        self.body(&Shape::default())
+    }
+
+    /// The body of a message. Takes no memory to speak of before its first byte.
+    pub fn body(&self, shape: &Shape) -> Body {
+        Body::new(&self.core, shape)
+    }
+
+    /// How many bytes the engine was given so far, those of every reading: what work scanning was.
+    pub fn engine_bytes(&self) -> u64 {
+        self.core.engine_bytes.get()
+    }
+
+    /// The messages of one direction of a connection.
+    pub fn messages(&self) -> Messages {
+        Messages::new(&self.core)
     }
 }
 
@@ -181,14 +242,14 @@ pub(super) enum End {
 }
 
 /// Bytes that belong together and arrive piecemeal. A match across the pieces is found once.
-pub struct Stream {
+pub(super) struct Stream {
     core: Rc<Core>,
     /// The engine's state, from the first byte on.
-    engine: Option<EngineStream>,
+    pub(super) engine: Option<EngineStream>,
     /// The `offset` at which the engine's state began.
     engine_base: u64,
     /// The last bytes before `offset`, at most `limits::SCAN_CARRY_BYTES`.
-    tail: Vec<u8>,
+    pub(super) tail: Vec<u8>,
     /// How many bytes went through.
     offset: u64,
     /// The last match told of each rule that had one.
@@ -196,22 +257,53 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Scans the next bytes.
-    pub fn feed(&mut self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
-        for window in bytes.windows(self.core.window_bytes) {
-            self.step(window, End::Open, sink);
-            self.carry(window.bytes());
+    /// Takes nothing before its first byte.
+    pub(super) fn new(core: &Rc<Core>) -> Stream {
+        Stream {
+            core: Rc::clone(core),
+            engine: None,
+            engine_base: 0,
+            tail: Vec::new(),
+            offset: 0,
+            reported: Vec::new(),
         }
     }
 
-    /// Ends the stream: tells what matches only at an end. Afterwards it is as new.
-    pub fn finish(&mut self, sink: &mut dyn MatchSink) {
-        self.step(Padded::default(), End::Here, sink);
-        self.clear();
+    /// How many bytes were carried.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The last bytes carried and the first of a window, as many of each as half of `room` holds; and how many
+    /// of them are old.
+    pub(super) fn seam<'b>(&self, window: &[u8], room: &'b mut [u8]) -> (&'b [u8], usize) {
+        let half = room.len() / 2;
+        let old = self.tail.get(self.tail.len().saturating_sub(half)..).unwrap_or_default();
+        if old.is_empty() {
+            return (&[], 0);
+        }
+        let new = window.get(..half.min(window.len())).unwrap_or_default();
+        let bytes = old.iter().chain(new);
+        for (place, byte) in room.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        (room.get(..old.len() + new.len()).unwrap_or_default(), old.len())
+    }
+
+    /// The last `len` bytes before `at` in a window, as far as they are known: carried ones, then the window's.
+    pub(super) fn before<'b>(
+        &'b self,
+        window: &'b [u8],
+        at: usize,
+        len: usize,
+    ) -> (&'b [u8], &'b [u8]) {
+        let new = window.get(at.saturating_sub(len)..at).unwrap_or_default();
+        let left = len.saturating_sub(at);
+        (self.tail.get(self.tail.len().saturating_sub(left)..).unwrap_or_default(), new)
     }
 
     /// One run of the engine, then a look at what it noted.
-    fn step(&mut self, window: Padded<'_>, end: End, sink: &mut dyn MatchSink) {
+    pub(super) fn step(&mut self, window: Padded<'_>, end: End, sink: &mut dyn MatchSink) {
         // Taken out for the time of the step: a sink that scanned would get work of its own.
         let mut work = self.core.work.take();
         work.hits.begin(self.core.rules().len());
@@ -231,6 +323,11 @@ impl Stream {
                 sink.gap(Gap::UnconfirmedHits(work.hits.passed_over()));
             }
         }
+        if work.hits.has_gates() {
+            let mut gates = self.core.take_gates();
+            work.hits.move_gates(&mut gates);
+            self.core.gates.set(gates);
+        }
         self.core.work.set(work);
     }
 
@@ -246,6 +343,7 @@ impl Stream {
         let Some(engine) = &self.engine else {
             return false;
         };
+        self.core.engine_bytes.set(self.core.engine_bytes.get() + window.len() as u64);
         let scanned =
             engine.scan(window.bytes(), &self.core.scratch, hits.noting(self.engine_base));
         if scanned.is_err()
@@ -257,7 +355,7 @@ impl Stream {
     }
 
     /// Keeps the end of what went through.
-    fn carry(&mut self, window: &[u8]) {
+    pub(super) fn carry(&mut self, window: &[u8]) {
         self.offset += window.len() as u64;
         if self.tail.capacity() == 0 {
             self.tail = self.core.take_tail();
@@ -271,7 +369,7 @@ impl Stream {
     }
 
     /// Gives everything back. What would match only at an end is not told.
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         if let Some(engine) = self.engine.take() {
             self.core.return_engine(engine, None);
         }
@@ -284,108 +382,5 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.clear();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scan::{PaddedBuffer, RULES};
-
-    struct Nowhere;
-
-    impl MatchSink for Nowhere {
-        fn wants(&mut self, _rule: &'static Rule) -> bool {
-            false
-        }
-
-        fn found(&mut self, _rule: &'static Rule, _snippet: String) {}
-    }
-
-    fn scanner() -> Scanner {
-        let database = Arc::new(Database::compile(&RULES).unwrap());
-        Scanner::new(&database, 0).unwrap()
-    }
-
-    #[test]
-    fn the_carried_tail_is_the_last_bytes_and_never_longer_than_its_bound() {
-        let scanner = scanner();
-        for piece in [1, 700, SCAN_CARRY_BYTES - 1, SCAN_CARRY_BYTES, SCAN_CARRY_BYTES + 1] {
-            let text: Vec<u8> = (0..3 * SCAN_CARRY_BYTES).map(|n| (n / 7) as u8).collect();
-            let mut stream = scanner.open();
-            let mut buffer = PaddedBuffer::new();
-            let mut fed = 0;
-            for part in text.chunks(piece) {
-                stream.feed(buffer.fill(part), &mut Nowhere);
-                fed += part.len();
-                assert_eq!(stream.tail, &text[fed.saturating_sub(SCAN_CARRY_BYTES)..fed]);
-                assert_eq!(stream.tail.capacity(), SCAN_CARRY_BYTES);
-            }
-        }
-    }
-
-    #[test]
-    fn idle_streams_hold_nothing_and_the_pools_are_bounded() {
-        let scanner = scanner();
-        let mut streams: Vec<Stream> = (0..=SCAN_STREAMS_KEPT).map(|_| scanner.open()).collect();
-        assert!(streams.iter().all(|s| s.engine.is_none() && s.tail.capacity() == 0));
-        let mut buffer = PaddedBuffer::new();
-        for stream in &mut streams {
-            stream.feed(buffer.fill(b"some bytes"), &mut Nowhere);
-            assert!(stream.engine.is_some());
-        }
-        let kept = || {
-            let engines = scanner.core.idle_engines.take();
-            let tails = scanner.core.idle_tails.take();
-            let lengths = (engines.len(), tails.len());
-            scanner.core.idle_engines.set(engines);
-            scanner.core.idle_tails.set(tails);
-            lengths
-        };
-        let last = streams.pop();
-        for stream in &mut streams {
-            stream.finish(&mut Nowhere);
-            assert!(stream.engine.is_none() && stream.tail.capacity() == 0);
-        }
-        assert_eq!(kept(), (SCAN_STREAMS_KEPT, SCAN_STREAMS_KEPT));
-        drop(last);
-        assert_eq!(kept(), (SCAN_STREAMS_KEPT, SCAN_STREAMS_KEPT));
-    }
-
-    #[test]
-    fn a_stream_whose_engine_was_lost_goes_on_at_the_right_place() {
-        struct Snippets(Vec<String>);
-        impl MatchSink for Snippets {
-            fn wants(&mut self, _rule: &'static Rule) -> bool {
-                true
-            }
-            fn found(&mut self, _rule: &'static Rule, snippet: String) {
-                self.0.push(snippet);
-            }
-        }
-        let scanner = scanner();
-        let mut snippets = Snippets(Vec::new());
-        let mut stream = scanner.open();
-        let mut buffer = PaddedBuffer::new();
-        // Longer than a snippet, so that a wrong place shows other text.
-        let first = format!("{}a first part; ", ". ".repeat(SCAN_CARRY_BYTES / 4));
-        stream.feed(buffer.fill(first.as_bytes()), &mut snippets);
-        scanner.core.close_engine(stream.engine.take().unwrap());
-        stream.feed(buffer.fill(b"cat /etc/shadow now"), &mut snippets);
-        stream.finish(&mut snippets);
-        assert_eq!(snippets.0.len(), 1);
-        assert!(snippets.0[0].ends_with("a first part; cat /etc/shadow now"), "{:?}", snippets.0);
-    }
-
-    #[test]
-    fn windows_stay_within_their_bounds() {
-        let database = Arc::new(Database::compile(&RULES).unwrap());
-        for (asked, given) in [
-            (0, SCAN_WINDOW_MIN_BYTES),
-            (SCAN_WINDOW_MIN_BYTES + 1, SCAN_WINDOW_MIN_BYTES + 1),
-            (usize::MAX, SCAN_WINDOW_MAX_BYTES),
-        ] {
-            assert_eq!(Scanner::new(&database, asked).unwrap().core.window_bytes, given);
-        }
     }
 }

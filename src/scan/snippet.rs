@@ -16,8 +16,8 @@ const CONTEXT_BYTES: usize = 4 * SNIPPET_CONTEXT_CHARS;
 pub(super) struct Scene<'a> {
     pub(super) text: &'a [u8],
     pub(super) matched: Range<usize>,
-    /// Whether the match is itself a secret.
-    pub(super) is_secret: bool,
+    /// What of the match is itself a secret.
+    pub(super) secret: Option<Range<usize>>,
     /// In order, not overlapping.
     pub(super) secrets: &'a [Secret],
 }
@@ -48,14 +48,17 @@ fn hidden(redactor: &Redactor, scene: &Scene<'_>) -> (Range<usize>, Vec<Secret>)
     let mut secrets = Vec::new();
     let near = matched.start.saturating_sub(CONTEXT_BYTES);
     let first = scene.secrets.partition_point(|secret| secret.end <= near);
-    let mut own = scene.is_secret.then(|| headed(scene.text, matched.clone()));
+    let mut own = scene.secret.clone().map(|secret| headed(scene.text, secret));
     for secret in scene.secrets.get(first..).unwrap_or_default() {
         if secret.start > matched.end.saturating_add(CONTEXT_BYTES) {
             break;
         }
-        let touches = secret.start <= matched.end && secret.end > matched.start;
-        if secret.start < matched.start {
-            secrets.push(Secret { end: secret.end.min(matched.start), ..*secret });
+        // From where on it is told as part of the match's own secret, or of the match.
+        let front = own.map_or(matched.start, |own| own.start);
+        let end = own.map_or(matched.end, |own| own.end);
+        let touches = secret.start <= end && secret.end > front;
+        if secret.start < front {
+            secrets.push(Secret { end: secret.end.min(front), ..*secret });
         }
         match &mut own {
             // The match is part of what is hidden, and its head is what is shown of all that.
@@ -64,7 +67,7 @@ fn hidden(redactor: &Redactor, scene: &Scene<'_>) -> (Range<usize>, Vec<Secret>)
                     own.shown = own.shown.max(secret.shown);
                 }
                 own.end = own.end.max(secret.end);
-                matched.end = own.end;
+                matched.end = matched.end.max(own.end);
             }
             // A command or a path in a hidden place: it is what the finding is about, so it is
             // shown, but for what is a secret in itself.
@@ -73,7 +76,7 @@ fn hidden(redactor: &Redactor, scene: &Scene<'_>) -> (Range<usize>, Vec<Secret>)
                 let rest = Secret { start: matched.end, end: secret.end, shown: 0 };
                 secrets.extend((rest.start < rest.end).then_some(rest));
             }
-            _ if secret.start >= matched.start => secrets.push(*secret),
+            _ if secret.start >= front => secrets.push(*secret),
             _ => {}
         }
     }

@@ -5,12 +5,22 @@ use std::sync::{Arc, LazyLock};
 use proptest::prelude::*;
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::rules::shipped;
 use super::*;
+use crate::finding::View;
 use crate::limits::*;
 
+/// The seed's rules.
+pub(super) static RULES: LazyLock<RuleSet> = LazyLock::new(|| shipped(&["seed"]).unwrap());
+
 /// Compiled once: the tests share it as the cores do.
-static DATABASE: LazyLock<Arc<Database>> =
+pub(super) static DATABASE: LazyLock<Arc<Database>> =
     LazyLock::new(|| Arc::new(Database::compile(&RULES).unwrap()));
+
+/// The seed's rule of this id.
+pub(super) fn rule(id: &str) -> &'static Rule {
+    RULES.iter().find(|rule| &*rule.id == id).unwrap()
+}
 
 pub(super) fn scanner(window_bytes: usize) -> Scanner {
     Scanner::new(&DATABASE, window_bytes).unwrap()
@@ -25,19 +35,22 @@ thread_local! {
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) found: Vec<(&'static str, String)>,
+    /// The views in which they were seen.
+    views: Vec<View>,
     wanted: usize,
     repeats_only: bool,
     gaps: Vec<Gap>,
 }
 
 impl MatchSink for Seen {
-    fn wants(&mut self, _rule: &'static Rule) -> bool {
+    fn wants(&mut self, _found: &Match<'_>) -> bool {
         self.wanted += 1;
         !self.repeats_only
     }
 
-    fn found(&mut self, rule: &'static Rule, snippet: String) {
-        self.found.push((rule.name, snippet));
+    fn found(&mut self, found: &Match<'_>, snippet: String) {
+        self.found.push((&*rule(&found.rule.id).id, snippet));
+        self.views.push(found.view);
     }
 
     fn gap(&mut self, gap: Gap) {
@@ -48,6 +61,14 @@ impl MatchSink for Seen {
 impl Seen {
     pub(super) fn names(&self) -> Vec<&'static str> {
         let mut names: Vec<_> = self.found.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Of what was seen in the bytes as they are.
+    fn plain_names(&self) -> Vec<&'static str> {
+        let plain = self.found.iter().zip(&self.views).filter(|(_, view)| view.is_plain());
+        let mut names: Vec<_> = plain.map(|((name, _), _)| *name).collect();
         names.sort_unstable();
         names
     }
@@ -79,18 +100,13 @@ pub(super) fn scan_head(scanner: &Scanner, bytes: &[u8]) -> Seen {
 /// What the exact expressions find in a whole text, by name.
 fn oracle(text: &[u8]) -> Vec<&'static str> {
     static EXACT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-        let compile = |rule: &Rule| {
-            RegexBuilder::new(rule.exact)
-                .unicode(false)
-                .case_insensitive(!rule.case_sensitive)
-                .build()
-                .unwrap()
-        };
-        RULES.iter().map(compile).collect()
+        let compile =
+            |rule: &Rule| RegexBuilder::new(rule.expression.text()).unicode(false).build().unwrap();
+        RULES.iter().map(|rule| compile(rule)).collect()
     });
     let mut names = Vec::new();
     for (rule, exact) in RULES.iter().zip(EXACT.iter()) {
-        names.extend(exact.find_iter(text).map(|_| rule.name));
+        names.extend(exact.find_iter(text).map(|_| &*rule.id));
     }
     names.sort_unstable();
     names
@@ -109,16 +125,16 @@ pub(super) fn key(seed: u32) -> String {
 #[test]
 fn examples_are_found_once_and_counter_examples_never() {
     let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
-    for rule in &RULES {
-        for text in rule.examples {
-            let count = |seen: &Seen| seen.names().iter().filter(|n| **n == rule.name).count();
-            assert_eq!(count(&scan_head(&scanner, text.as_bytes())), 1, "{}: {text}", rule.name);
+    for rule in RULES.iter() {
+        for text in &rule.examples {
+            let count = |seen: &Seen| seen.names().iter().filter(|n| **n == &*rule.id).count();
+            assert_eq!(count(&scan_head(&scanner, text.as_bytes())), 1, "{}: {text}", rule.id);
             assert_eq!(count(&scan_pieces(&scanner, &[text.as_bytes()])), 1, "{text}");
-            let surrounded = format!("some words before, {text} and some behind");
+            let surrounded = format!("some words before,\n{text}\nand some behind");
             assert_eq!(count(&scan_head(&scanner, surrounded.as_bytes())), 1, "{surrounded}");
         }
-        for text in rule.counter_examples {
-            assert!(!scan_head(&scanner, text.as_bytes()).names().contains(&rule.name), "{text}");
+        for text in &rule.negative_examples {
+            assert!(!scan_head(&scanner, text.as_bytes()).names().contains(&&*rule.id), "{text}");
         }
     }
 }
@@ -126,7 +142,7 @@ fn examples_are_found_once_and_counter_examples_never() {
 #[test]
 fn a_match_split_anywhere_in_two_or_three_is_found_once() {
     let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
-    for rule in &RULES {
+    for rule in RULES.iter() {
         let text = format!("GET /?q=1 {} ;end of it", rule.examples[0]);
         let bytes = text.as_bytes();
         let expected = oracle(bytes);
@@ -192,9 +208,9 @@ fn a_key_within_a_key_is_one_wherever_the_outer_one_is_cut() {
 #[test]
 fn a_word_that_the_search_range_cuts_is_no_word() {
     let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
-    let rule = RULES.iter().find(|rule| rule.name == "reverse_shell").unwrap();
+    let rule = rule("reverse_shell");
     // The range begins at the `nc` of `xnc`, which would match up to 4444 if it were a word.
-    let blanks = rule.max_width - "nc nc4444 5555".len();
+    let blanks = rule.max_width() - "nc nc4444 5555".len();
     let text = format!("xnc nc{}4444 5555", " ".repeat(blanks));
     assert!(scan_head(&scanner, text.as_bytes()).snippet().starts_with("xnc nc "));
 }
@@ -214,9 +230,9 @@ fn distinct_matches_are_told_apart() {
 #[test]
 fn a_match_at_the_rules_width_shows_its_head_and_a_longer_one_its_end() {
     let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
-    let rule = RULES.iter().find(|rule| rule.name == "pipe_to_shell").unwrap();
+    let rule = rule("pipe_to_shell");
     for (extra, head) in [(0, true), (1, false)] {
-        let url = "u".repeat(rule.max_width - "curl ".len() - " | sh".len() + extra);
+        let url = "u".repeat(rule.max_width() - "curl ".len() - " | sh".len() + extra);
         let text = format!("; curl {url} | sh");
         for piece in [100_000, 500, 1] {
             let pieces: Vec<&[u8]> = text.as_bytes().chunks(piece).collect();
@@ -283,7 +299,7 @@ fn a_finished_stream_can_be_used_again() {
 fn streams_side_by_side_do_not_mix() {
     let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
     let mut seen = Seen::default();
-    let mut streams: Vec<Stream> = (0..SCAN_STREAMS_KEPT + 10).map(|_| scanner.open()).collect();
+    let mut streams: Vec<Body> = (0..SCAN_STREAMS_KEPT + 10).map(|_| scanner.open()).collect();
     let mut buffer = PaddedBuffer::new();
     for (at, byte) in b"cat /etc/shadow".iter().enumerate() {
         for (number, stream) in streams.iter_mut().enumerate() {
@@ -335,8 +351,8 @@ fn each_length_up_to_a_page_is_scanned_whole() {
 fn fragment() -> impl Strategy<Value = String> {
     let examples: Vec<&'static str> = RULES
         .iter()
-        .flat_map(|rule| rule.examples.iter().chain(rule.counter_examples))
-        .copied()
+        .flat_map(|rule| rule.examples.iter().chain(&rule.negative_examples))
+        .map(String::as_str)
         .collect();
     let parts: Vec<&'static str> = vec![
         "nc ",
@@ -381,16 +397,17 @@ proptest! {
         fragments in proptest::collection::vec(fragment(), 0..14),
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
     ) {
-        let text = fragments.concat().into_bytes();
+        // Begins as text, so that nothing takes the place of the bytes as they are.
+        let text = format!("text: {}", fragments.concat()).into_bytes();
         let expected = oracle(&text);
         let head = SCANNER.with(|scanner| scan_head(scanner, &text));
-        prop_assert_eq!(head.names(), expected.clone());
+        prop_assert_eq!(head.plain_names(), expected.clone());
         let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
         places.extend([0, text.len()]);
         places.sort_unstable();
         let pieces: Vec<&[u8]> = places.windows(2).map(|ends| &text[ends[0]..ends[1]]).collect();
         let seen = SCANNER.with(|scanner| scan_pieces(scanner, &pieces));
-        prop_assert_eq!(seen.names(), expected, "{:?}", pieces);
+        prop_assert_eq!(seen.plain_names(), expected, "{:?}", pieces);
         for (_, snippet) in &seen.found {
             prop_assert!(snippet.chars().count() <= SNIPPET_CHARS);
             prop_assert!(!snippet.chars().any(char::is_control));

@@ -44,10 +44,7 @@ impl Reloader {
 
     /// Reads again, changes what can change, and says what became of it.
     pub fn reload(&mut self, logger: &LoggerHandle) {
-        let verdict = match (self.reread)().and_then(|(new, warnings)| {
-            new.check_files()?;
-            Ok((new, warnings))
-        }) {
+        let verdict = match (self.reread)() {
             Ok((new, warnings)) => self.change(new, &warnings, logger),
             Err(error) => {
                 let error = format!("{error}; nothing is changed");

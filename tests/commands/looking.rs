@@ -73,9 +73,9 @@ fn rules_are_listed_with_examples() {
     let text = clawsec(&["rules"]).expect_success("rules").stdout;
     let json = clawsec(&["rules", "--format", "json"]).expect_success("rules").stdout;
     let rules: Vec<Value> = serde_json::from_str(&json).unwrap();
-    assert_eq!(rules.len(), SAMPLES.len());
+    assert!(rules.len() >= SAMPLES.len());
     for (rule, sample) in rules.iter().zip(&SAMPLES) {
-        assert_eq!(rule["name"], sample.pattern);
+        assert_eq!(rule["id"], sample.pattern);
         assert_eq!(rule["threat_type"], sample.threat_type);
         assert!(rule["examples"].as_array().unwrap().len() >= 3);
         assert!(text.contains(sample.pattern));

@@ -8,6 +8,7 @@ mod ca;
 mod doctor;
 mod environment;
 mod looking;
+mod rules;
 mod run;
 mod run_signals;
 mod threats;

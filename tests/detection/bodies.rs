@@ -111,5 +111,5 @@ fn bodies_in_a_content_coding_are_counted_since_little_is_found_in_them() {
     let origin =
         Origin::http(|_| Reply::with("200 OK", "Content-Encoding: gzip\r\n", "0123456789"));
     assert_eq!(proxy.get(&origin.url("/")).status(), 200);
-    wait_until("the counter", || proxy.status()["counters"]["bytes_encoded"] == json!(10));
+    wait_until("the counter", || proxy.status()["counters"]["bytes_undecoded"] == json!(10));
 }

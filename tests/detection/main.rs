@@ -5,9 +5,11 @@
 mod support;
 
 mod bodies;
+mod corpora;
 mod format;
 mod matrix;
 mod splits;
+mod views;
 
 use support::{Finding, Sample};
 

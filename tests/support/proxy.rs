@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, Once, OnceLock};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -35,6 +35,11 @@ pub struct Finding {
     pub dest: String,
     pub timestamp: String,
     pub agent: Option<String>,
+    pub severity: String,
+    pub confidence: String,
+    #[serde(default)]
+    pub view: String,
+    pub fingerprint: Option<String>,
     #[serde(default)]
     pub suppressed: u64,
 }
@@ -188,10 +193,20 @@ impl Setup {
     }
 }
 
-/// The binary by its bare name, without this process's settings.
+/// The binary by its bare name, without this process's settings. The rules are compiled once, before the
+/// first of them, and kept beside the tests.
 pub fn clean_command() -> Command {
+    static RULES: Once = Once::new();
+    RULES.call_once(|| {
+        run(cold_command().args(["scan", "/dev/null"])).expect_success("compile the rules");
+    });
+    cold_command()
+}
+
+fn cold_command() -> Command {
     let mut clawsec = Command::new(BINARY);
     clawsec.env_clear();
+    clawsec.env("XDG_CACHE_HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     for key in ["PATH", "HOME", "TMPDIR"] {
         if let Some(value) = std::env::var_os(key) {
             clawsec.env(key, value);

@@ -86,7 +86,7 @@ const BORDERS: &[(&str, &[&[&str]])] = &[
         &[
             IO,
             CLOCK,
-            &["rustls", "httparse", "crossbeam_channel", "serde", "serde_json"],
+            &["rustls", "httparse", "crossbeam_channel", "serde_json"],
             &["crate::http", "crate::report", "crate::tls", "crate::forward", "crate::conn"],
         ],
     ),
@@ -152,13 +152,23 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rcgen", &["tls/"]),
     ("x509_parser", &["tls/"]),
     ("hyperscan", &["scan/"]),
-    ("flate2", &["http/websocket/"]),
-    ("aws_lc_rs", &["http/websocket/", "secret.rs", "tls/"]),
+    ("flate2", &["http/websocket/", "scan/view/codings/"]),
+    ("brotli_decompressor", &["scan/view/codings/"]),
+    ("zstd_safe", &["scan/view/codings/"]),
+    ("regex_syntax", &["scan/rules/"]),
+    // A file of rules is text, and reading it is deciding: one file knows how it is written, so that packs,
+    // which are in the binary, need nothing from outside of the scanner.
+    ("toml", &["scan/rules/text.rs"]),
+    ("serde", &["scan/rules/text.rs", "report/", "config/", "cli/"]),
+    (
+        "aws_lc_rs",
+        &["http/websocket/", "secret.rs", "tls/", "scan/rules/checksum.rs", "rulebook/cache.rs"],
+    ),
     ("crossbeam_channel", &["report/", "worker.rs", "supervisor", "cli/run_child.rs"]),
     ("serde_json", &["admin/", "config/", "report/", "cli/"]),
+    ("signal_hook", &["supervisor", "main.rs", "cli/run_child.rs"]),
     ("prometheus_client", &["admin/metrics.rs"]),
     ("argon2", &["secret.rs"]),
-    ("signal_hook", &["supervisor", "main.rs", "cli/run_child.rs"]),
     ("mimalloc", &["main.rs"]),
 ];
 
@@ -299,10 +309,6 @@ fn no_machine_of_ours_is_named() {
     let machines = ["/root", "/work/", "/home/", "/tmp/wt"];
     let mut found = Vec::new();
     for (place, source) in code_of_src() {
-        // The rules' examples are paths that agents read.
-        if place == "scan/rules.rs" {
-            continue;
-        }
         for (at, line) in source.text.lines().enumerate() {
             if machines.iter().any(|machine| line.contains(machine)) {
                 found.push(format!("src/{place}:{}: {}", at + 1, line.trim()));

@@ -166,13 +166,3 @@ fn kinds_of_response() {
     assert_eq!(kind(200), ResponseKind::Final);
     assert_eq!(kind(999), ResponseKind::Final);
 }
-
-#[test]
-fn a_content_coding_is_told_from_none_and_from_identity() {
-    for value in [None, Some(&b""[..]), Some(b"identity"), Some(b" Identity ")] {
-        assert!(!super::super::framing::is_encoded(value), "{value:?}");
-    }
-    for value in ["gzip", "br, gzip", "identity, gzip", "unknown"] {
-        assert!(super::super::framing::is_encoded(Some(value.as_bytes())), "{value}");
-    }
-}

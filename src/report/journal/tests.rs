@@ -91,7 +91,7 @@ fn a_snippet_is_shown_to_the_bound() {
     seen.protocol = Protocol::Gateway;
     seen.snippet = "é".repeat(LOG_SNIPPET_CHARS);
     place.journal.take_finding(&seen);
-    seen.pattern = "q";
+    seen.pattern = "q".into();
     seen.protocol = Protocol::Http;
     seen.snippet.push('x');
     place.journal.take_finding(&seen);

@@ -1,0 +1,157 @@
+//! `clawsec rules test FILE…`: whether a user's rules can be used, and do what their examples say.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::output;
+use super::output::visible;
+use crate::limits::SCAN_WINDOW_MIN_BYTES;
+use crate::rulebook;
+use crate::scan::rules::{Pack, RuleSet};
+use crate::scan::{Database, DatabaseError, Match, MatchSink, PaddedBuffer, Scanner};
+
+/// Runs the command: 0 if every file is as it says, else 1.
+pub fn run(files: &[PathBuf]) -> ExitCode {
+    let mut is_any_wrong = false;
+    for path in files {
+        match test(path) {
+            Ok(report) => {
+                is_any_wrong |= !report.wrong.is_empty();
+                report.notes.iter().for_each(|note| output::warning(shown(path, note)));
+                report.wrong.iter().for_each(|wrong| output::error(shown(path, wrong)));
+                if let Err(error) = output::print(&format!("{}\n", shown(path, &report.summary())))
+                {
+                    output::error(error);
+                    return ExitCode::FAILURE;
+                }
+            }
+            Err(error) => {
+                is_any_wrong = true;
+                output::error(shown(path, &error));
+            }
+        }
+    }
+    if is_any_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn shown(path: &Path, line: &str) -> String {
+    format!("{}: {}", path.display(), visible(line))
+}
+
+/// What is to be said of a file.
+#[derive(Default)]
+struct Report {
+    rules: usize,
+    examples: usize,
+    notes: Vec<String>,
+    wrong: Vec<String>,
+}
+
+impl Report {
+    fn summary(&self) -> String {
+        let (rules, examples) = (self.rules, self.examples);
+        match self.wrong.len() {
+            0 => format!("{rules} rules can be used, {examples} examples are as they should be"),
+            wrong => format!("{rules} rules can be used, {examples} examples tried, {wrong} wrong"),
+        }
+    }
+}
+
+fn test(path: &Path) -> Result<Report, String> {
+    let text = rulebook::read(path).map_err(|error| error.to_string())?;
+    let pack =
+        Pack::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())?;
+    let mut report = Report {
+        notes: pack.notes,
+        wrong: pack.problems.iter().map(ToString::to_string).collect(),
+        ..Report::default()
+    };
+    let mut rules: RuleSet = pack.rules.into_iter().map(Arc::new).collect();
+    let mut compiled = Database::compile(&rules);
+    if let Err(DatabaseError::Rules(problems)) = &compiled {
+        report.wrong.extend(problems.iter().map(ToString::to_string));
+        let is_wrong = |id: &str| problems.iter().any(|problem| problem.rule == id);
+        rules = rules.iter().filter(|rule| !is_wrong(&rule.id)).map(Arc::clone).collect();
+        compiled = Database::compile(&rules);
+    }
+    report.rules = rules.len();
+    let database = match compiled {
+        Ok(database) => Arc::new(database),
+        Err(error) => return Err(error.to_string()),
+    };
+    let scanner =
+        Scanner::new(&database, SCAN_WINDOW_MIN_BYTES).map_err(|error| error.to_string())?;
+    try_examples(&rules, &scanner, &mut report);
+    Ok(report)
+}
+
+fn try_examples(rules: &RuleSet, scanner: &Scanner, report: &mut Report) {
+    for rule in rules.iter() {
+        if rule.examples.is_empty() {
+            report.notes.push(format!("{}: it has no examples", rule.id));
+        }
+        let wanted = rule.examples.iter().map(|text| (text, 1));
+        for (text, expected) in wanted.chain(rule.negative_examples.iter().map(|text| (text, 0))) {
+            report.examples += 1;
+            let mut count = Count { id: &rule.id, matches: 0 };
+            scanner.scan_block(PaddedBuffer::new().fill(text.as_bytes()), &mut count);
+            if count.matches != expected {
+                let found = count.matches;
+                report.wrong.push(format!(
+                    "{}: {found} matches instead of {expected} in {text:?}",
+                    rule.id
+                ));
+            }
+        }
+    }
+}
+
+/// Counts the matches of one rule.
+struct Count<'a> {
+    id: &'a str,
+    matches: usize,
+}
+
+impl MatchSink for Count<'_> {
+    fn wants(&mut self, found: &Match<'_>) -> bool {
+        self.matches += usize::from(*found.rule.id == *self.id);
+        false
+    }
+
+    fn found(&mut self, _found: &Match<'_>, _snippet: String) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tested(text: &str) -> Report {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own.toml");
+        std::fs::write(&path, text).unwrap();
+        test(&path).unwrap()
+    }
+
+    #[test]
+    fn rules_that_do_what_they_say_are_counted() {
+        let report = tested(
+            "[[rules]]\nid = 'a'\nregex = 'tok_[0-9]{4,}'\nexamples = ['x tok_{{digits:6}}']\n\
+             negative_examples = ['tok_1']\n[[rules]]\nid = 'b'\nregex = 'other'\n",
+        );
+        assert_eq!((report.rules, report.examples, report.wrong), (2, 2, vec![]));
+        assert_eq!(report.notes, ["b: it has no examples"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_rule_by_rule() {
+        let report = tested(
+            "[[rules]]\nid = 'a'\nregex = 'ab'\nexamples = ['ab', 'ab ab']\nnegative_examples = ['ab']\n\
+             [[rules]]\nid = 'b'\nregex = '('\n\
+             [[rules]]\nid = 'c'\nregex = '(?:[a-z]{1000}x){1,1000}y'\n",
+        );
+        assert_eq!((report.rules, report.wrong.len()), (1, 4), "{:?}", report.wrong);
+        let report = tested("[[rules]]\nid = 'a'\nregex = 'ab'\nexamples = ['none']\n");
+        assert!(report.wrong[0].contains("0 matches instead of 1"), "{:?}", report.wrong);
+    }
+}

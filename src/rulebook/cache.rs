@@ -1,0 +1,297 @@
+//! Compiled rules on disk, so that a start need not compile them: one file for each set of rules, engine
+//! and version, named by their digest, checked by a digest of its own, whole or not there.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use aws_lc_rs::digest::{Context, SHA256, digest};
+
+use crate::config::Config;
+use crate::limits::{RULE_CACHE_FILE_MAX_BYTES, RULE_CACHE_FILES_KEPT};
+use crate::scan::Database;
+use crate::scan::rules::{Problem, ProblemKind, RuleSet};
+
+/// What a file begins with; the number changes with its layout.
+const MAGIC: &[u8; 16] = b"clawsec rules 1\n";
+const DIGEST_BYTES: usize = 32;
+const ENDING: &str = "rules";
+
+/// The folder of compiled rules.
+#[derive(Debug)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+/// What a file holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// The rules that the engine did not take.
+    pub(super) refused: Vec<Problem>,
+    /// The engine's part for the others.
+    pub(super) engine: Vec<u8>,
+}
+
+impl Cache {
+    /// Opens the configured folder; else the user's own, else one in the log folder, if that is there. It is
+    /// made if need be. An error says why it cannot be used.
+    pub fn open(config: &Config) -> Result<Cache, String> {
+        if let Some(folder) = &config.rules.cache_dir {
+            return Cache::at(folder.clone());
+        }
+        let own = user_folder(|key| std::env::var_os(key)).map(Cache::at);
+        match own {
+            Some(Ok(cache)) => Ok(cache),
+            _ if config.report.log_dir.is_dir() => Cache::at(config.report.log_dir.join("cache")),
+            Some(Err(reason)) => Err(reason),
+            None => Err("there is no HOME, and no rule_cache_dir is set".to_owned()),
+        }
+    }
+
+    /// Opens a folder.
+    pub(super) fn at(folder: PathBuf) -> Result<Cache, String> {
+        let told = |error: io::Error| format!("{}: {error}", folder.display());
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(told)?;
+        let found = fs::symlink_metadata(&folder).map_err(told)?;
+        let is_ours = found.is_dir()
+            && found.uid() == rustix::process::geteuid().as_raw()
+            && found.mode() & 0o022 == 0;
+        match is_ours {
+            true => Ok(Cache { folder }),
+            false => Err(format!(
+                "{}: must be a folder of yours that nobody else can write to (mode 0700)",
+                folder.display()
+            )),
+        }
+    }
+
+    /// What was kept for these rules. An error says what is wrong with it.
+    pub(super) fn load(&self, rules: &RuleSet) -> Result<Option<Kept>, String> {
+        let path = self.path_of(rules);
+        let bytes = match read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        };
+        let kept = unpacked(&bytes).ok_or_else(|| format!("{}: it is damaged", path.display()))?;
+        // The files used least recently go first.
+        let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        Ok(Some(kept))
+    }
+
+    /// Keeps what was compiled, and removes what was not used for long.
+    pub(super) fn store(
+        &self,
+        rules: &RuleSet,
+        refused: &[Problem],
+        engine: &[u8],
+    ) -> Result<(), String> {
+        let path = self.path_of(rules);
+        write(&path, &packed(refused, engine))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        self.prune();
+        Ok(())
+    }
+
+    fn path_of(&self, rules: &RuleSet) -> PathBuf {
+        let mut context = Context::new(&SHA256);
+        context.update(env!("CARGO_PKG_VERSION").as_bytes());
+        Database::identify(rules, |part| {
+            context.update(&(part.len() as u64).to_le_bytes());
+            context.update(part);
+        });
+        let name: String =
+            context.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        self.folder.join(name).with_extension(ENDING)
+    }
+
+    fn prune(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        let mut kept: Vec<(SystemTime, PathBuf)> = entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().extension().is_some_and(|ending| ending == ENDING))
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        kept.sort_unstable();
+        let surplus = kept.len().saturating_sub(RULE_CACHE_FILES_KEPT);
+        for (_, path) in kept.iter().take(surplus) {
+            // Another start may have been quicker.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// The user's folder for what can be made again.
+fn user_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let absolute = |key| variable(key).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    caches.map(|caches| caches.join("clawsec"))
+}
+
+/// A regular file of ours, not too large.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let found = file.metadata()?;
+    let is_ours = found.is_file()
+        && found.uid() == rustix::process::geteuid().as_raw()
+        && found.mode() & 0o022 == 0;
+    if !is_ours || found.len() > RULE_CACHE_FILE_MAX_BYTES {
+        return Err(io::Error::other("it is not a file that was kept here"));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
+    file.take(RULE_CACHE_FILE_MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Under its name it is there whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension(format!("{}.new", std::process::id()));
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        // There is nothing else to do about it.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+/// Magic, digest of the rest, count of refusals, each with its length, the engine's part.
+fn packed(refused: &[Problem], engine: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(engine.len() + 64);
+    push_number(&mut body, refused.len());
+    for problem in refused {
+        for text in [&problem.rule, &problem.reason] {
+            push_number(&mut body, text.len());
+            body.extend_from_slice(text.as_bytes());
+        }
+    }
+    body.extend_from_slice(engine);
+    [MAGIC, digest(&SHA256, &body).as_ref(), &body].concat()
+}
+
+fn push_number(body: &mut Vec<u8>, number: usize) {
+    body.extend_from_slice(&(number as u64).to_le_bytes());
+}
+
+fn unpacked(bytes: &[u8]) -> Option<Kept> {
+    let (expected, body) = bytes.strip_prefix(MAGIC)?.split_at_checked(DIGEST_BYTES)?;
+    if digest(&SHA256, body).as_ref() != expected {
+        return None;
+    }
+    let (count, mut rest) = number(body)?;
+    let mut refused = Vec::new();
+    for _ in 0..count {
+        let (rule, behind) = text(rest)?;
+        let (reason, behind) = text(behind)?;
+        refused.push(Problem { rule, kind: ProblemKind::Unsupported, reason });
+        rest = behind;
+    }
+    Some(Kept { refused, engine: rest.to_vec() })
+}
+
+fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((usize::try_from(u64::from_le_bytes(*number)).ok()?, rest))
+}
+
+fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let (length, rest) = number(bytes)?;
+    let (text, rest) = rest.split_at_checked(length)?;
+    Some((String::from_utf8(text.to_vec()).ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::scan::rules::{Pack, shipped};
+    use std::sync::Arc;
+
+    fn problem() -> Problem {
+        Problem { rule: "big".into(), kind: ProblemKind::Unsupported, reason: "too big".into() }
+    }
+
+    fn rules(number: usize) -> RuleSet {
+        let text = format!("[[rules]]\nid = 'a'\nregex = 'a{number}'\n");
+        Pack::parse("tried", &text).unwrap().rules.into_iter().map(Arc::new).collect()
+    }
+
+    #[test]
+    fn what_is_kept_comes_back_and_a_changed_byte_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path().join("new/cache")).unwrap();
+        let rules = shipped(&["seed"]).unwrap();
+        assert_eq!(cache.load(&rules), Ok(None));
+        cache.store(&rules, &[problem()], b"the engine's bytes").unwrap();
+        let kept = cache.load(&rules).unwrap().unwrap();
+        assert_eq!((kept.refused, &kept.engine[..]), (vec![problem()], &b"the engine's bytes"[..]));
+        let path = cache.path_of(&rules);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&cache.folder).unwrap().mode() & 0o777, 0o700);
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            assert_eq!(unpacked(&bytes), None, "{at}");
+            assert_eq!(unpacked(&whole[..at]), None, "{at}");
+        }
+        fs::write(&path, b"nonsense").unwrap();
+        assert!(cache.load(&rules).unwrap_err().contains("damaged"));
+    }
+
+    #[test]
+    fn other_rules_are_another_file_and_the_oldest_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path().to_owned()).unwrap();
+        for number in 0..=RULE_CACHE_FILES_KEPT {
+            cache.store(&rules(number), &[], b"x").unwrap();
+            let age = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number as u64);
+            File::open(cache.path_of(&rules(number))).unwrap().set_modified(age).unwrap();
+        }
+        cache.prune();
+        assert_eq!(cache.load(&rules(0)), Ok(None));
+        for number in 1..=RULE_CACHE_FILES_KEPT {
+            assert!(cache.load(&rules(number)).unwrap().is_some(), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_folder_or_file_that_others_can_write_to_is_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path().to_owned()).unwrap();
+        cache.store(&rules(1), &[], b"x").unwrap();
+        let path = cache.path_of(&rules(1));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
+        assert!(cache.load(&rules(1)).is_err());
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", &path).unwrap();
+        assert!(cache.load(&rules(1)).is_err());
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(Cache::at(folder.path().to_owned()).unwrap_err().contains("0700"));
+        assert!(Cache::at(path).is_err());
+    }
+
+    #[test]
+    fn the_users_folder_is_where_caches_are() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            user_folder(move |key| {
+                pairs.iter().find(|(name, _)| *name == key).map(|(_, value)| OsString::from(value))
+            })
+        };
+        let path = |text: &str| Some(PathBuf::from(text));
+        assert_eq!(with(&[("XDG_CACHE_HOME", "/c"), ("HOME", "/h")]), path("/c/clawsec"));
+        assert_eq!(with(&[("XDG_CACHE_HOME", "c"), ("HOME", "/h")]), path("/h/.cache/clawsec"));
+        assert_eq!(with(&[]), None);
+    }
+}

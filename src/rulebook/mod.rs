@@ -1,0 +1,153 @@
+//! The configured rules ready to scan with: users' files read, packs and files put together, the database
+//! compiled, or read back from what an earlier start kept. Joins `config` and `scan`; judges no byte.
+
+mod cache;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{Config, RulesConfig};
+use crate::limits::RULES_FILE_MAX_BYTES;
+use crate::scan::rules::{
+    Problem, RuleSet, Selected, SelectionError, Wanted, pack_names, select as select_rules,
+};
+use crate::scan::{Database, DatabaseError};
+
+pub use cache::Cache;
+
+/// Why the configured rules cannot be used.
+#[derive(Debug)]
+pub enum RulebookError {
+    /// A file cannot be read.
+    File { path: PathBuf, cause: io::Error },
+    /// Packs, files or ids are wrong: all that is.
+    Selection(Vec<SelectionError>),
+    /// The engine does not take them.
+    Database(DatabaseError),
+}
+
+impl fmt::Display for RulebookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RulebookError::File { path, cause } => {
+                write!(f, "rules_files: {} cannot be read: {cause}", path.display())
+            }
+            RulebookError::Selection(errors) => {
+                let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                f.write_str(&lines.join("\n"))
+            }
+            RulebookError::Database(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RulebookError {}
+
+/// A database, and what there is to say of how it was come by.
+#[derive(Debug)]
+pub struct Prepared {
+    pub database: Database,
+    /// What is worth a warning: a line each.
+    pub warnings: Vec<String>,
+    /// Whether an earlier start had compiled it.
+    pub was_kept: bool,
+}
+
+/// Reads the files and puts the rules together; compiles nothing.
+pub fn select(config: &RulesConfig) -> Result<Selected, RulebookError> {
+    let files = config.files.iter().map(|path| {
+        let text = read(path);
+        let text = text.map_err(|cause| RulebookError::File { path: path.clone(), cause })?;
+        Ok((path.display().to_string(), text))
+    });
+    let files = files.collect::<Result<Vec<_>, RulebookError>>()?;
+    let wanted = Wanted { packs: &config.packs, files: &files, disable: &config.disable };
+    select_rules(&wanted).map_err(RulebookError::Selection)
+}
+
+/// A file of rules; at most one byte more than is allowed, which `Pack::parse` refuses.
+pub fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(RULES_FILE_MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Puts the rules together and compiles them, or reads back what was compiled before.
+pub fn prepare(config: &Config) -> Result<Prepared, RulebookError> {
+    let selected = select(&config.rules)?;
+    let mut warnings = selected.warnings;
+    let mut prepared = match Cache::open(config) {
+        Ok(cache) => with_cache(&cache, &selected.rules)?,
+        Err(reason) => {
+            warnings.push(format!("compiled rules are not kept: {reason}"));
+            let (database, refused) = compile(&selected.rules)?;
+            Prepared { database, warnings: in_words(&refused), was_kept: false }
+        }
+    };
+    warnings.append(&mut prepared.warnings);
+    Ok(Prepared { warnings, ..prepared })
+}
+
+fn with_cache(cache: &Cache, rules: &RuleSet) -> Result<Prepared, RulebookError> {
+    let mut warnings = Vec::new();
+    match cache.load(rules) {
+        Ok(Some(kept)) => {
+            let accepted = without(rules, &kept.refused);
+            match Database::from_compiled(&accepted, &kept.engine) {
+                Ok(database) => {
+                    let warnings = in_words(&kept.refused);
+                    return Ok(Prepared { database, warnings, was_kept: true });
+                }
+                Err(error) => warnings.push(format!("kept rules are compiled anew: {error}")),
+            }
+        }
+        Ok(None) => {}
+        Err(reason) => warnings.push(format!("kept rules are compiled anew: {reason}")),
+    }
+    let (database, refused) = compile(rules)?;
+    let kept = database
+        .to_compiled()
+        .map_err(|error| error.to_string())
+        .and_then(|engine| cache.store(rules, &refused, &engine));
+    if let Err(reason) = kept {
+        warnings.push(format!("compiled rules are not kept: {reason}"));
+    }
+    warnings.extend(in_words(&refused));
+    Ok(Prepared { database, warnings, was_kept: false })
+}
+
+/// Compiles the rules. Users' rules that the engine does not take are left out, unless none is left.
+fn compile(rules: &RuleSet) -> Result<(Database, Vec<Problem>), RulebookError> {
+    let problems = match Database::compile(rules) {
+        Ok(database) => return Ok((database, Vec::new())),
+        Err(DatabaseError::Rules(problems)) => problems,
+        Err(error) => return Err(RulebookError::Database(error)),
+    };
+    let is_shipped = |problem: &Problem| {
+        let rule = rules.iter().find(|rule| *rule.id == problem.rule);
+        rule.is_some_and(|rule| pack_names().any(|pack| *rule.pack == *pack))
+    };
+    let accepted = without(rules, &problems);
+    if accepted.is_empty() || problems.iter().any(is_shipped) {
+        return Err(RulebookError::Database(DatabaseError::Rules(problems)));
+    }
+    match Database::compile(&accepted) {
+        Ok(database) => Ok((database, problems)),
+        Err(error) => Err(RulebookError::Database(error)),
+    }
+}
+
+fn without(rules: &RuleSet, refused: &[Problem]) -> RuleSet {
+    let is_refused = |id: &str| refused.iter().any(|problem| problem.rule == id);
+    rules.iter().filter(|rule| !is_refused(&rule.id)).map(Arc::clone).collect()
+}
+
+fn in_words(refused: &[Problem]) -> Vec<String> {
+    refused.iter().map(|problem| format!("rule left out: {problem}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! What a message's fields say of its body: the codings it is in, and what kind of thing it is.
+
+use crate::scan::view::codings::{Codings, UnknownCoding};
+use crate::scan::view::multipart;
+
+/// What is known of a body before its first byte.
+#[derive(Clone, Debug, Default)]
+pub struct Shape {
+    pub(in crate::scan) codings: Codings,
+    /// A coding that nobody here can undo.
+    pub(in crate::scan) unknown: Option<UnknownCoding>,
+    pub(in crate::scan) media: Media,
+}
+
+/// A kind of content, as far as it changes how it is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::scan) enum Media {
+    /// Nothing is known, or only that it is some text or some bytes.
+    #[default]
+    Unknown,
+    /// Text that is no data format: pages, style sheets, programs.
+    Prose,
+    /// Pictures and the like: no JSON begins there by chance.
+    Binary,
+    EventStream,
+    /// One JSON text a line, or one a record (RFC 7464).
+    Lines,
+    AwsEvents,
+    Form,
+    Multipart(Vec<u8>),
+    Grpc,
+}
+
+impl Shape {
+    /// By the values of `Content-Encoding` and `Transfer-Encoding`, in the order in which they were applied, and
+    /// of `Content-Type`.
+    pub fn new<'a>(codings: impl Iterator<Item = &'a [u8]>, content_type: Option<&[u8]>) -> Shape {
+        let (codings, unknown) = match Codings::parse(codings) {
+            Ok(codings) => (codings, None),
+            Err(unknown) => (Codings::default(), Some(unknown)),
+        };
+        Shape { codings, unknown, media: content_type.map(Media::of).unwrap_or_default() }
+    }
+
+    /// The coding that nobody here can undo, if it is in one.
+    pub fn unknown(&self) -> Option<&UnknownCoding> {
+        self.unknown.as_ref()
+    }
+
+    /// Whether it is in a content coding.
+    pub fn is_encoded(&self) -> bool {
+        self.unknown.is_some() || !self.codings.is_empty()
+    }
+}
+
+impl Media {
+    /// By the value of a `Content-Type` field.
+    pub(in crate::scan) fn of(content_type: &[u8]) -> Media {
+        let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+        let essence = essence.trim_ascii();
+        let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
+        let begins = |name: &str| {
+            essence.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        let lines = [
+            "application/x-ndjson",
+            "application/ndjson",
+            "application/jsonl",
+            "application/x-jsonlines",
+            "application/jsonlines",
+            "application/json-seq",
+            "application/stream+json",
+        ];
+        let prose = ["text/html", "text/css", "text/javascript", "application/javascript"];
+        if is("text/event-stream") {
+            Media::EventStream
+        } else if lines.iter().any(|name| is(name)) {
+            Media::Lines
+        } else if is("application/vnd.amazon.eventstream") {
+            Media::AwsEvents
+        } else if is("application/x-www-form-urlencoded") {
+            Media::Form
+        } else if begins("multipart/") {
+            multipart::boundary(content_type).map_or(Media::Unknown, Media::Multipart)
+        } else if begins("application/grpc") {
+            Media::Grpc
+        } else if prose.iter().any(|name| is(name)) {
+            Media::Prose
+        } else if ["image/", "audio/", "video/", "font/"].iter().any(|name| begins(name))
+            && !is("image/svg+xml")
+        {
+            Media::Binary
+        } else {
+            Media::Unknown
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The members of an archive: their names as a text, and what they hold as content of its own.
+
+use super::{Content, Media};
+use crate::finding::Step;
+use crate::limits::SCAN_WORK_BYTES;
+use crate::scan::found::Gap;
+use crate::scan::padded::Padded;
+use crate::scan::text::{Place, Scope, Text};
+use crate::scan::view::archive::{Container, Event, Reader};
+use crate::scan::view::codings::Coding;
+
+/// One archive.
+pub(super) struct Members {
+    place: Place,
+    reader: Reader,
+    names: Text,
+    member: Content,
+}
+
+impl Members {
+    /// Nothing read yet.
+    pub(super) fn new(place: Place, container: Container, scope: &mut Scope<'_>) -> Members {
+        let place = place.deeper().then(match container {
+            Container::Tar => Step::Tar,
+            Container::Zip => Step::Zip,
+            Container::Compressed(coding) => coding_step(coding),
+        });
+        Members {
+            place,
+            reader: Reader::new(container),
+            names: Text::new(place, scope),
+            member: Content::unknown(place),
+        }
+    }
+
+    pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        let mut work = scope.core.take_work();
+        let mut at = 0;
+        loop {
+            let rest = bytes.bytes().get(at..).unwrap_or_default();
+            let room = work.get_mut(..SCAN_WORK_BYTES).unwrap_or_default();
+            let step = self.reader.step(rest, room, scope.allowance);
+            match step.event {
+                Event::Idle => break,
+                Event::InPlace(range) => {
+                    if let Some(contents) = bytes.slice(at + range.start..at + range.end) {
+                        self.member.feed(contents, scope);
+                    }
+                }
+                event => self.take(event, &work, scope),
+            }
+            at += step.taken;
+        }
+        scope.core.return_work(work);
+    }
+
+    pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
+        let mut work = scope.core.take_work();
+        loop {
+            let room = work.get_mut(..SCAN_WORK_BYTES).unwrap_or_default();
+            match self.reader.finish(room, scope.allowance) {
+                Event::End | Event::Idle => break,
+                event => self.take(event, &work, scope),
+            }
+        }
+        scope.core.return_work(work);
+        self.member.finish(scope);
+        self.names.finish(scope);
+    }
+
+    fn take(&mut self, event: Event, work: &[u8], scope: &mut Scope<'_>) {
+        match event {
+            Event::Name => {
+                let mut buffer = scope.core.take_buffer();
+                let name = buffer.begin();
+                name.extend_from_slice(self.reader.name());
+                name.push(b'\n');
+                self.names.feed(buffer.padded(), scope);
+                scope.core.return_buffer(buffer);
+            }
+            Event::Worked(len) => {
+                if let Some(contents) = Padded::new(work, 0..len) {
+                    self.member.feed(contents, scope);
+                }
+            }
+            Event::Unreadable(len, reason) => {
+                scope.sink.gap(Gap::Undecoded(len));
+                if let Some(reason) = reason {
+                    scope.sink.gap(Gap::Unreadable(reason));
+                }
+            }
+            Event::EntryEnd => {
+                self.member.finish(scope);
+                self.member = Content::new(self.place, Media::Unknown);
+            }
+            Event::Idle | Event::InPlace(_) | Event::End => {}
+        }
+    }
+}
+
+/// The step that undoes a coding.
+pub(super) fn coding_step(coding: Coding) -> Step {
+    match coding {
+        Coding::Gzip => Step::Gzip,
+        Coding::Deflate => Step::Deflate,
+        Coding::Brotli => Step::Brotli,
+        Coding::Zstd => Step::Zstd,
+    }
+}

@@ -1,0 +1,213 @@
+//! Bytes of which it has to be found out what they are: looks at the first of them, then hands all to the one
+//! reader that fits. Readers hand what they find inside to a content of its own.
+
+mod events;
+mod form;
+mod inflated;
+mod json;
+mod lanes;
+mod media;
+mod members;
+mod parts;
+mod wide;
+
+pub use media::Shape;
+
+use events::Events;
+use form::FormText;
+pub(super) use inflated::Inflated;
+use json::JsonText;
+pub(super) use lanes::Lanes;
+pub(super) use media::Media;
+use members::Members;
+use parts::Parts;
+use wide::WideText;
+
+use super::padded::{Padded, PaddedBuffer};
+use super::text::{Place, Scope, Text};
+use super::view::archive::{self, Container};
+use super::view::json::looks_like_json;
+use super::view::utf16::{self, Endian};
+use crate::limits::SCAN_SNIFF_BYTES;
+
+/// Content at some place of a unit.
+pub(super) struct Content {
+    place: Place,
+    media: Media,
+    state: State,
+}
+
+enum State {
+    /// What there is of it is too little to tell.
+    Unknown(PaddedBuffer),
+    Known(Reader),
+}
+
+/// Who reads it.
+enum Reader {
+    Text(Text),
+    Json(Box<JsonText>),
+    Events(Box<Events>),
+    Form(Box<FormText>),
+    Parts(Box<Parts>),
+    Members(Box<Members>),
+    Wide(Box<WideText>),
+}
+
+/// What content turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Json,
+    Events,
+    Form,
+    Multipart,
+    Container(Container),
+    Wide(Endian),
+}
+
+impl Content {
+    /// Content of a kind that was announced.
+    pub(super) fn new(place: Place, media: Media) -> Content {
+        Content { place, media, state: State::Unknown(PaddedBuffer::new()) }
+    }
+
+    /// Content of which nothing is known.
+    pub(super) fn unknown(place: Place) -> Content {
+        Content::new(place, Media::Unknown)
+    }
+
+    /// The next bytes.
+    pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let held = match &mut self.state {
+            State::Known(reader) => return reader.feed(bytes, scope),
+            State::Unknown(held) => held,
+        };
+        if held.written().is_empty()
+            && let Some(kind) = kind_of(bytes.bytes(), &self.media, Whole::NotYet)
+        {
+            let mut reader = self.reader(kind, scope);
+            reader.feed(bytes, scope);
+            self.state = State::Known(reader);
+            return;
+        }
+        held.extend(bytes.bytes());
+        if let Some(kind) = kind_of(held.written(), &self.media, Whole::NotYet) {
+            self.begin(kind, scope);
+        }
+    }
+
+    /// The end. Afterwards it is spent.
+    pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
+        if let State::Unknown(held) = &self.state {
+            if held.written().is_empty() {
+                return;
+            }
+            let kind = kind_of(held.written(), &self.media, Whole::Here).unwrap_or(Kind::Text);
+            self.begin(kind, scope);
+        }
+        if let State::Known(reader) = &mut self.state {
+            reader.finish(scope);
+        }
+    }
+
+    /// Gives what was held to the reader that fits.
+    fn begin(&mut self, kind: Kind, scope: &mut Scope<'_>) {
+        let mut reader = self.reader(kind, scope);
+        if let State::Unknown(held) = &mut self.state {
+            reader.feed(held.padded(), scope);
+        }
+        self.state = State::Known(reader);
+    }
+
+    fn reader(&self, kind: Kind, scope: &mut Scope<'_>) -> Reader {
+        let place = self.place;
+        if place.is_deepest() {
+            return Reader::Text(Text::new(place, scope));
+        }
+        match (kind, &self.media) {
+            (Kind::Json, _) => Reader::Json(Box::new(JsonText::new(place, scope))),
+            (Kind::Events, media) => Reader::Events(Box::new(Events::new(place, media, scope))),
+            (Kind::Form, _) => Reader::Form(Box::new(FormText::new(place, scope))),
+            (Kind::Multipart, Media::Multipart(boundary)) => {
+                Reader::Parts(Box::new(Parts::new(place, boundary, scope)))
+            }
+            (Kind::Container(container), _) => {
+                Reader::Members(Box::new(Members::new(place, container, scope)))
+            }
+            (Kind::Wide(endian), _) => Reader::Wide(Box::new(WideText::new(place, endian))),
+            (Kind::Text | Kind::Multipart, _) => Reader::Text(Text::new(place, scope)),
+        }
+    }
+}
+
+impl Reader {
+    fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        match self {
+            Reader::Text(text) => text.feed(bytes, scope),
+            Reader::Json(json) => json.feed(bytes, scope),
+            Reader::Events(events) => events.feed(bytes, scope),
+            Reader::Form(form) => form.feed(bytes, scope),
+            Reader::Parts(parts) => parts.feed(bytes, scope),
+            Reader::Members(members) => members.feed(bytes, scope),
+            Reader::Wide(wide) => wide.feed(bytes, scope),
+        }
+    }
+
+    fn finish(&mut self, scope: &mut Scope<'_>) {
+        match self {
+            Reader::Text(text) => text.finish(scope),
+            Reader::Json(json) => json.finish(scope),
+            Reader::Events(events) => events.finish(scope),
+            Reader::Form(form) => form.finish(scope),
+            Reader::Parts(parts) => parts.finish(scope),
+            Reader::Members(members) => members.finish(scope),
+            Reader::Wide(wide) => wide.finish(scope),
+        }
+    }
+}
+
+/// Whether all there will be of some content is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Here,
+    NotYet,
+}
+
+/// What content is, by its head and by what was announced; none: more of it is needed to tell.
+fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> {
+    let may_wait = whole == Whole::NotYet && head.len() < SCAN_SNIFF_BYTES;
+    if let Some(container) = archive::sniff(head) {
+        return Some(Kind::Container(container));
+    }
+    if let Some(endian) = utf16::sniff(head) {
+        return Some(Kind::Wide(endian));
+    }
+    let is_plain = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' '..=b'~');
+    let is_odd = |head: &[u8]| !head.iter().take(SNIFF_PLAIN_BYTES).all(is_plain);
+    if may_wait && head.len() < SNIFF_PLAIN_BYTES && (is_odd(head) || head.starts_with(b"P")) {
+        return None;
+    }
+    match media {
+        Media::EventStream | Media::Lines | Media::AwsEvents => return Some(Kind::Events),
+        Media::Multipart(_) => return Some(Kind::Multipart),
+        Media::Binary | Media::Prose | Media::Grpc => return Some(Kind::Text),
+        Media::Unknown | Media::Form => {}
+    }
+    match looks_like_json(head) {
+        Some(true) => Some(Kind::Json),
+        None if may_wait => None,
+        Some(false) | None if *media == Media::Form => Some(Kind::Form),
+        Some(false) | None => Some(if begins_events(head) { Kind::Events } else { Kind::Text }),
+    }
+}
+
+/// What is looked at to tell plain text from a signature or a wide encoding.
+const SNIFF_PLAIN_BYTES: usize = 4;
+
+fn begins_events(head: &[u8]) -> bool {
+    [&b"data:"[..], b"event:", b"id:", b"retry:"].iter().any(|field| head.starts_with(field))
+}

@@ -1,0 +1,132 @@
+//! The parts of a multipart body: their heads as texts, and what they hold, out of its transfer coding.
+
+use super::{Content, Media};
+use crate::finding::Step;
+use crate::scan::padded::Padded;
+use crate::scan::text::{Place, Scope, Text};
+use crate::scan::view::encoded::{Kind, RunDecoder};
+use crate::scan::view::multipart::{Event, PartHead, Reader};
+use crate::scan::view::quoted_printable::QuotedPrintable;
+
+/// One multipart body.
+pub(super) struct Parts {
+    place: Place,
+    reader: Reader,
+    heads: Text,
+    coding: TransferCoding,
+    part: Content,
+}
+
+/// How a part was made fit for mail (RFC 2045 §6).
+enum TransferCoding {
+    None,
+    Base64(RunDecoder),
+    QuotedPrintable(QuotedPrintable),
+}
+
+impl Parts {
+    /// Nothing read yet.
+    pub(super) fn new(place: Place, boundary: &[u8], scope: &mut Scope<'_>) -> Parts {
+        let place = place.deeper().then(Step::Multipart);
+        Parts {
+            place,
+            reader: Reader::new(boundary),
+            heads: Text::new(place, scope),
+            coding: TransferCoding::None,
+            part: Content::unknown(place),
+        }
+    }
+
+    pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        let mut at = 0;
+        loop {
+            let step = self.reader.step(bytes.bytes().get(at..).unwrap_or_default());
+            match step.event {
+                Event::Idle => break,
+                Event::Data(range) => {
+                    if let Some(data) = bytes.slice(at + range.start..at + range.end) {
+                        self.add(data, scope);
+                    }
+                }
+                event => self.take(&event, scope),
+            }
+            at += step.taken;
+        }
+    }
+
+    pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
+        while let Some(event) = self.reader.finish() {
+            self.take(&event, scope);
+        }
+        self.end_part(scope);
+        self.heads.finish(scope);
+    }
+
+    fn take(&mut self, event: &Event, scope: &mut Scope<'_>) {
+        match event {
+            Event::PartHead => self.begin_part(scope),
+            Event::Carried => {
+                let mut buffer = scope.core.take_buffer();
+                buffer.begin().extend_from_slice(self.reader.carried());
+                self.add(buffer.padded(), scope);
+                scope.core.return_buffer(buffer);
+            }
+            Event::PartEnd | Event::End => self.end_part(scope),
+            Event::Idle | Event::Data(_) => {}
+        }
+    }
+
+    fn begin_part(&mut self, scope: &mut Scope<'_>) {
+        let head = self.reader.head();
+        let fields = PartHead::parse(head);
+        let media = fields.content_type.map(Media::of).unwrap_or_default();
+        let coding = fields.transfer_encoding.unwrap_or_default();
+        let (coding, place) = if coding.eq_ignore_ascii_case(b"base64") {
+            let decoder = RunDecoder::new(Kind::Base64);
+            (TransferCoding::Base64(decoder), self.place.then(Step::Base64))
+        } else if coding.eq_ignore_ascii_case(b"quoted-printable") {
+            let decoder = QuotedPrintable::new();
+            (TransferCoding::QuotedPrintable(decoder), self.place.then(Step::QuotedPrintable))
+        } else {
+            (TransferCoding::None, self.place)
+        };
+        self.coding = coding;
+        self.part = Content::new(place, media);
+        let mut buffer = scope.core.take_buffer();
+        self.heads.feed(buffer.fill(head), scope);
+        scope.core.return_buffer(buffer);
+    }
+
+    fn end_part(&mut self, scope: &mut Scope<'_>) {
+        let mut out = scope.core.take_buffer();
+        if let TransferCoding::QuotedPrintable(decoder) = &mut self.coding {
+            decoder.finish(out.begin());
+            self.part.feed(out.padded(), scope);
+        }
+        scope.core.return_buffer(out);
+        self.part.finish(scope);
+        self.coding = TransferCoding::None;
+        self.part = Content::unknown(self.place);
+    }
+
+    /// Adds to the part under way. What of it is no base64 after all is read as it stands.
+    fn add(&mut self, data: Padded<'_>, scope: &mut Scope<'_>) {
+        let mut out = scope.core.take_buffer();
+        match &mut self.coding {
+            TransferCoding::None => self.part.feed(data, scope),
+            TransferCoding::Base64(decoder) => {
+                let taken = decoder.feed(data.bytes(), out.begin());
+                self.part.feed(out.padded(), scope);
+                if let Some(rest) = data.slice(taken..data.len()).filter(|rest| !rest.is_empty()) {
+                    self.coding = TransferCoding::None;
+                    self.part.feed(rest, scope);
+                }
+            }
+            TransferCoding::QuotedPrintable(decoder) => {
+                decoder.feed(data.bytes(), out.begin());
+                self.part.feed(out.padded(), scope);
+            }
+        }
+        scope.core.return_buffer(out);
+    }
+}

@@ -1,0 +1,40 @@
+//! UTF-16 and UTF-32, read as UTF-8.
+
+use super::{Content, Media};
+use crate::finding::Step;
+use crate::scan::padded::Padded;
+use crate::scan::text::{Place, Scope};
+use crate::scan::view::utf16::{Endian, Transcoder};
+
+/// One text in a wide encoding.
+pub(super) struct WideText {
+    transcoder: Transcoder,
+    content: Content,
+}
+
+impl WideText {
+    /// Nothing read yet.
+    pub(super) fn new(place: Place, endian: Endian) -> WideText {
+        let step = match endian {
+            Endian::Little | Endian::Big => Step::Utf16,
+            Endian::Little32 | Endian::Big32 => Step::Utf32,
+        };
+        let content = Content::new(place.deeper().then(step), Media::Unknown);
+        WideText { transcoder: Transcoder::new(endian), content }
+    }
+
+    pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        let mut out = scope.core.take_buffer();
+        self.transcoder.feed(bytes.bytes(), out.begin());
+        self.content.feed(out.padded(), scope);
+        scope.core.return_buffer(out);
+    }
+
+    pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
+        let mut out = scope.core.take_buffer();
+        self.transcoder.finish(out.begin());
+        self.content.feed(out.padded(), scope);
+        scope.core.return_buffer(out);
+        self.content.finish(scope);
+    }
+}

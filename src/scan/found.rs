@@ -1,0 +1,54 @@
+//! What the scanner tells its caller: matches, and what could not be looked at.
+
+use std::sync::Arc;
+
+use super::rules::Rule;
+use super::view::archive::Unreadable;
+use super::view::codings::Undecodable;
+use crate::finding::{Confidence, View};
+
+/// A confirmed match.
+#[derive(Debug)]
+pub struct Match<'a> {
+    pub rule: &'a Arc<Rule>,
+    /// All of the match that is known.
+    pub bytes: &'a [u8],
+    /// The part of it that is the secret: the rule's group, or all of it.
+    pub secret: &'a [u8],
+    /// How likely it is what the rule says.
+    pub confidence: Confidence,
+    /// How the text that it stands in was come by.
+    pub view: View,
+    /// Where the match begins in its unit (a head, a body); of a text made of others, where in the unit
+    /// that text was seen.
+    pub at: u64,
+}
+
+/// Where matches go.
+pub trait MatchSink {
+    /// A match: whether its snippet is wanted (false: a repeat, nothing more is done).
+    fn wants(&mut self, found: &Match<'_>) -> bool;
+
+    /// The masked snippet of the match just wanted, at most `limits::SNIPPET_CHARS` characters.
+    fn found(&mut self, found: &Match<'_>, snippet: String);
+
+    /// Something could not be looked at. To be counted and said, never swallowed.
+    fn gap(&mut self, gap: Gap) {
+        let _ = gap;
+    }
+}
+
+/// What the scanner could not look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// The engine failed on this many bytes (it has no memory left).
+    UnscannedBytes(usize),
+    /// One window held more filter hits than are looked at; the other windows are not affected.
+    UnconfirmedHits(usize),
+    /// Something is in a coding that could not be undone; what follows of it is read as it stands.
+    Undecodable(Undecodable),
+    /// Something in an archive cannot be read.
+    Unreadable(Unreadable),
+    /// So many bytes were read as they stand only.
+    Undecoded(usize),
+}

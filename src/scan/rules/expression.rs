@@ -1,0 +1,266 @@
+//! One expression, both halves of the search: the `regex` crate's program, which finds exact spans, and
+//! Hyperscan's filter, which is printed from the same parse and so cannot mean something else.
+//!
+//! The filter reports where matches end, and few ends: what may be missing at the end of a match is left
+//! out, and `{20,}` there becomes `{20}`. Each match of the whole expression begins with a match of the
+//! filter, so the exact span is looked for around the filter's end. What may be missing at the front is
+//! left out too: it changes no end. The filter never matches less than the expression; where Hyperscan
+//! has no word for a condition, it matches more, and the exact search decides.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind, Repetition};
+
+use super::{dialect, filter};
+use crate::limits::{
+    EXPRESSION_MAX_BYTES, EXPRESSION_NESTING_MAX, EXPRESSION_PROGRAM_MAX_BYTES,
+    SCAN_MATCH_BEFORE_BYTES,
+};
+
+/// An expression over bytes: Unicode off, so `\w`, `\d`, `\s` and `\b` are ASCII's.
+#[derive(Debug)]
+pub struct Expression {
+    text: String,
+    filter: String,
+    is_filter_exact: bool,
+    max_width: usize,
+    is_wide: bool,
+    groups: usize,
+    program: OnceLock<Option<Regex>>,
+}
+
+/// Why an expression cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpressionError {
+    /// The text is longer than `limits::EXPRESSION_MAX_BYTES`.
+    TooLong,
+    /// It does not parse.
+    Syntax(String),
+    /// It matches the empty text, and so everywhere.
+    MatchesNothing,
+    /// It is well formed, but one of the engines cannot take it.
+    Unsupported(String),
+}
+
+impl fmt::Display for ExpressionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExpressionError::TooLong => {
+                write!(f, "the expression is longer than {EXPRESSION_MAX_BYTES} bytes")
+            }
+            ExpressionError::Syntax(cause) => write!(f, "the expression does not parse: {cause}"),
+            ExpressionError::MatchesNothing => {
+                f.write_str("the expression matches the empty text, and so everywhere")
+            }
+            ExpressionError::Unsupported(cause) => {
+                write!(f, "the expression cannot be used: {cause}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ExpressionError {}
+
+impl Expression {
+    /// Parses an expression and derives its filter. The program is compiled when it is first asked for.
+    pub fn new(text: &str) -> Result<Expression, ExpressionError> {
+        let (text, whole) = parse(text)?;
+        if whole.properties().minimum_len().is_none_or(|length| length == 0) {
+            return Err(ExpressionError::MatchesNothing);
+        }
+        let headed = without_tail(&whole);
+        let printed = filter::print(&without_lead(&headed)).map_err(unsupported)?;
+        let width = headed.properties().maximum_len();
+        let is_wide = width.is_none_or(|width| width > SCAN_MATCH_BEFORE_BYTES);
+        Ok(Expression {
+            text,
+            filter: printed.text,
+            is_filter_exact: printed.is_exact,
+            max_width: width.unwrap_or(usize::MAX).min(SCAN_MATCH_BEFORE_BYTES),
+            is_wide,
+            groups: whole.properties().explicit_captures_len(),
+            program: OnceLock::new(),
+        })
+    }
+
+    /// What it was made from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The engine's expression: reports an end within each match, case-sensitive, no flags.
+    pub fn filter(&self) -> &str {
+        &self.filter
+    }
+
+    /// Whether the filter matches only where the expression does.
+    pub(in crate::scan) fn is_filter_exact(&self) -> bool {
+        self.is_filter_exact
+    }
+
+    /// How far before a filter's end its match can begin, at most `limits::SCAN_MATCH_BEFORE_BYTES`.
+    pub fn max_width(&self) -> usize {
+        self.max_width
+    }
+
+    /// Whether a match can begin further before a filter's end than is looked back.
+    pub(in crate::scan) fn is_wide(&self) -> bool {
+        self.is_wide
+    }
+
+    /// How many groups it captures.
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// The program that finds exact spans; none if it does not compile, which [`Expression::verify`] tells.
+    pub(in crate::scan) fn program(&self) -> Option<&Regex> {
+        self.program.get_or_init(|| compile(&self.text).ok()).as_ref()
+    }
+
+    /// Compiles the program now, to know that it does.
+    pub(in crate::scan) fn verify(&self) -> Result<(), ExpressionError> {
+        if self.program.get().is_some_and(Option::is_some) {
+            return Ok(());
+        }
+        let program = compile(&self.text)?;
+        let _ = self.program.set(Some(program));
+        Ok(())
+    }
+}
+
+/// The parse of an expression, without a program, and its text as this engine spells it.
+pub(super) fn parse(text: &str) -> Result<(String, Hir), ExpressionError> {
+    if text.len() > EXPRESSION_MAX_BYTES {
+        return Err(ExpressionError::TooLong);
+    }
+    match parse_as_spelt(text) {
+        Err(ExpressionError::Syntax(cause)) => {
+            let text = dialect::from_go(text);
+            // What is wrong in both spellings is told of the author's own.
+            let whole = parse_as_spelt(&text).map_err(|_| ExpressionError::Syntax(cause))?;
+            Ok((text, whole))
+        }
+        parsed => Ok((text.to_owned(), parsed?)),
+    }
+}
+
+fn parse_as_spelt(text: &str) -> Result<Hir, ExpressionError> {
+    let mut parser =
+        ParserBuilder::new().unicode(false).utf8(false).nest_limit(EXPRESSION_NESTING_MAX).build();
+    parser.parse(text).map_err(|error| match error {
+        regex_syntax::Error::Parse(error) => {
+            syntax(&error.kind().to_string(), text, error.span().start.offset)
+        }
+        regex_syntax::Error::Translate(error) => {
+            use regex_syntax::hir::ErrorKind;
+            let place = error.span().start.offset;
+            match error.kind() {
+                ErrorKind::UnicodeNotAllowed
+                | ErrorKind::UnicodePropertyNotFound
+                | ErrorKind::UnicodePropertyValueNotFound
+                | ErrorKind::UnicodePerlClassNotFound => unsupported(format!(
+                    "it asks for Unicode characters {}, and bytes are searched",
+                    near(text, place)
+                )),
+                kind => syntax(&kind.to_string(), text, place),
+            }
+        }
+        other => ExpressionError::Syntax(other.to_string()),
+    })
+}
+
+pub(super) fn compile(text: &str) -> Result<Regex, ExpressionError> {
+    RegexBuilder::new(text)
+        .unicode(false)
+        .nest_limit(EXPRESSION_NESTING_MAX)
+        .size_limit(EXPRESSION_PROGRAM_MAX_BYTES)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(limit) => {
+                unsupported(format!("its program is larger than {limit} bytes"))
+            }
+            other => ExpressionError::Syntax(other.to_string()),
+        })
+}
+
+fn unsupported(cause: impl Into<String>) -> ExpressionError {
+    ExpressionError::Unsupported(cause.into())
+}
+
+fn syntax(kind: &str, text: &str, place: usize) -> ExpressionError {
+    ExpressionError::Syntax(format!("{kind}, {}", near(text, place)))
+}
+
+/// Where in an expression something is wrong: its own words, since a long one has no columns to count.
+fn near(text: &str, place: usize) -> String {
+    const SHOWN_CHARS: usize = 20;
+    let rest: String = text.get(place..).unwrap_or_default().chars().take(SHOWN_CHARS).collect();
+    format!("at byte {place}, before {rest:?}")
+}
+
+/// What is left of an expression whose match may end as soon as it must: every match begins with a match
+/// of this. A condition at the end stays, and what stands before it too, since it decides there.
+fn without_tail(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Concat(parts) => {
+            let mut parts = parts.clone();
+            while let Some(last) = parts.pop() {
+                let kept = without_tail(&last);
+                if !matches!(kept.kind(), HirKind::Empty) {
+                    parts.push(kept);
+                    break;
+                }
+            }
+            Hir::concat(parts)
+        }
+        _ => shortest(hir, without_tail),
+    }
+}
+
+/// The same for the front: what is left ends wherever the whole does, and nowhere else.
+fn without_lead(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Concat(parts) => {
+            let mut rest = parts.iter();
+            while let Some(first) = rest.next() {
+                let kept = without_lead(first);
+                if !matches!(kept.kind(), HirKind::Empty) {
+                    return Hir::concat(std::iter::once(kept).chain(rest.cloned()).collect());
+                }
+            }
+            Hir::empty()
+        }
+        _ => shortest(hir, without_lead),
+    }
+}
+
+/// As little as an expression must match, its parts shortened by `shorten`.
+fn shortest(hir: &Hir, shorten: fn(&Hir) -> Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Repetition(repeat) if repeat.min == 0 => Hir::empty(),
+        HirKind::Repetition(repeat) if repeat.min == 1 => shorten(&repeat.sub),
+        HirKind::Repetition(repeat) => Hir::repetition(Repetition {
+            min: repeat.min,
+            max: Some(repeat.min),
+            greedy: repeat.greedy,
+            sub: repeat.sub.clone(),
+        }),
+        HirKind::Capture(capture) => shorten(&capture.sub),
+        HirKind::Alternation(branches) => {
+            let branches: Vec<Hir> = branches.iter().map(shorten).collect();
+            match branches.iter().any(|branch| matches!(branch.kind(), HirKind::Empty)) {
+                true => Hir::empty(),
+                false => Hir::alternation(branches),
+            }
+        }
+        HirKind::Empty
+        | HirKind::Literal(_)
+        | HirKind::Class(_)
+        | HirKind::Look(_)
+        | HirKind::Concat(_) => hir.clone(),
+    }
+}

@@ -1,0 +1,305 @@
+//! The rules that a configuration asks for: shipped packs, users' files, without what is disabled.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Rule;
+use super::pack::{Pack, PackError, Problem, ProblemKind};
+use super::packs::{DEFAULT_PACKS, PACKS, pack_names};
+use crate::config::glob_matches;
+use crate::config::nearest::nearest;
+use crate::limits::RULES_MAX;
+
+/// Rules in the order of their numbers. Shared by all cores.
+pub type RuleSet = Arc<[Arc<Rule>]>;
+
+/// What a configuration asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Names of shipped packs.
+    pub packs: &'a [String],
+    /// Users' files: their names and what is in them.
+    pub files: &'a [(String, String)],
+    /// Ids of rules that are left out; `*` stands for any characters.
+    pub disable: &'a [String],
+}
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    pub rules: RuleSet,
+    /// What is worth a word: a line each.
+    pub warnings: Vec<String>,
+}
+
+/// Why the rules cannot be used as they are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SelectionError {
+    /// There is no pack of this name.
+    UnknownPack { name: String, meant: Option<String> },
+    /// No rule has this id, or is like it.
+    UnknownRule { id: String, meant: Option<String> },
+    /// A file as a whole.
+    File { file: String, error: PackError },
+    /// Rules of a file that are wrong, all of them.
+    Rules { file: String, problems: Vec<Problem> },
+    /// Two files have a rule of the same id.
+    Twice { id: String, files: [String; 2] },
+    /// More rules than `limits::RULES_MAX`.
+    TooMany,
+    /// Nothing is left to look for.
+    Nothing,
+}
+
+impl fmt::Display for SelectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let did_you_mean = |meant: &Option<String>| {
+            meant.as_ref().map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
+        };
+        match self {
+            SelectionError::UnknownPack { name, meant } => {
+                let known: Vec<&str> = pack_names().collect();
+                let meant = did_you_mean(meant);
+                write!(
+                    f,
+                    "rule_packs: there is no pack \"{name}\"{meant} There are {}",
+                    known.join(", ")
+                )
+            }
+            SelectionError::UnknownRule { id, meant } => write!(
+                f,
+                "disable: no rule has the id \"{id}\"{}; `clawsec rules` lists them",
+                did_you_mean(meant)
+            ),
+            SelectionError::File { file, error } => write!(f, "rules_files: {file}: {error}"),
+            SelectionError::Rules { file, problems } => {
+                write!(f, "rules_files: {file}: {} rule(s) cannot be used:", problems.len())?;
+                problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))?;
+                write!(f, "\nMend or remove them; `clawsec rules test {file}` checks the file")
+            }
+            SelectionError::Twice { id, files: [first, second] } => {
+                write!(f, "rules_files: {first} and {second} both have a rule {id}: rename one")
+            }
+            SelectionError::TooMany => write!(f, "there are more than {RULES_MAX} rules"),
+            SelectionError::Nothing => {
+                f.write_str("rule_packs, rules_files and disable leave no rule to look for")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SelectionError {}
+
+/// Puts together what is asked for. All that is wrong is told at once.
+pub fn select(wanted: &Wanted<'_>) -> Result<Selected, Vec<SelectionError>> {
+    let mut selection = Selection::default();
+    for name in wanted.packs {
+        if !PACKS.iter().any(|pack| pack.name == name) {
+            let meant = nearest(name, pack_names()).map(str::to_owned);
+            selection.errors.push(SelectionError::UnknownPack { name: name.clone(), meant });
+        }
+    }
+    for pack in PACKS.iter().filter(|pack| wanted.packs.iter().any(|name| name == pack.name)) {
+        for (file, text) in pack.files {
+            selection.add(pack.name, file, text);
+        }
+    }
+    let shipped = selection.rules.len();
+    for (file, text) in wanted.files {
+        selection.add(file, file, text);
+    }
+    selection.settle_ids(shipped);
+    selection.disable(wanted.disable);
+    selection.finish()
+}
+
+/// Rules of shipped packs, for tests and benches.
+pub fn shipped(packs: &[&str]) -> Result<RuleSet, Vec<SelectionError>> {
+    let packs: Vec<String> = packs.iter().map(|name| (*name).to_owned()).collect();
+    select(&Wanted { packs: &packs, files: &[], disable: &[] }).map(|selected| selected.rules)
+}
+
+/// The rules of the packs that are on if nothing is said.
+pub fn default_rules() -> Result<RuleSet, Vec<SelectionError>> {
+    shipped(&DEFAULT_PACKS)
+}
+
+#[derive(Default)]
+struct Selection {
+    rules: Vec<Arc<Rule>>,
+    warnings: Vec<String>,
+    errors: Vec<SelectionError>,
+}
+
+impl Selection {
+    fn add(&mut self, name: &str, file: &str, text: &str) {
+        let pack = match Pack::parse(name, text) {
+            Ok(pack) => pack,
+            Err(error) => {
+                self.errors.push(SelectionError::File { file: file.to_owned(), error });
+                return;
+            }
+        };
+        let is_any_broken = pack.problems.iter().any(|p| p.kind == ProblemKind::Broken);
+        if is_any_broken || (pack.rules.is_empty() && !pack.problems.is_empty()) {
+            let problems = pack.problems;
+            self.errors.push(SelectionError::Rules { file: file.to_owned(), problems });
+            return;
+        }
+        let of_file = |line: &dyn fmt::Display| format!("{file}: {line}");
+        self.warnings.extend(pack.notes.iter().map(|note| of_file(note)));
+        self.warnings.extend(
+            pack.problems.iter().map(|problem| format!("{file}: rule left out: {problem}")),
+        );
+        self.rules.extend(pack.rules.into_iter().map(Arc::new));
+    }
+
+    /// A user's rule stands for the shipped one of its id. Two of one kind cannot both be meant.
+    fn settle_ids(&mut self, shipped: usize) {
+        let mut kept: Vec<Arc<Rule>> = Vec::with_capacity(self.rules.len());
+        let mut places = std::collections::HashMap::new();
+        for (number, rule) in std::mem::take(&mut self.rules).into_iter().enumerate() {
+            let Some(place) = places.get(&rule.id).copied() else {
+                places.insert(Arc::clone(&rule.id), (kept.len(), number));
+                kept.push(rule);
+                continue;
+            };
+            let (at, first): (usize, usize) = place;
+            let Some(other) = kept.get_mut(at) else { continue };
+            if first < shipped && number >= shipped {
+                self.warnings.push(format!(
+                    "{}: its rule {} stands for the shipped one",
+                    rule.pack, rule.id
+                ));
+                places.insert(Arc::clone(&rule.id), (at, number));
+                *other = rule;
+            } else {
+                let files = [other.pack.to_string(), rule.pack.to_string()];
+                self.errors.push(SelectionError::Twice { id: rule.id.to_string(), files });
+            }
+        }
+        self.rules = kept;
+    }
+
+    fn disable(&mut self, patterns: &[String]) {
+        for pattern in patterns {
+            let is_any = self.rules.iter().any(|rule| is_like(pattern, &rule.id));
+            if !is_any && !self.is_of_another_pack(pattern) {
+                let ids = self.rules.iter().map(|rule| &*rule.id);
+                let meant = nearest(pattern, ids).map(str::to_owned);
+                self.errors.push(SelectionError::UnknownRule { id: pattern.clone(), meant });
+            }
+        }
+        self.rules.retain(|rule| !patterns.iter().any(|pattern| is_like(pattern, &rule.id)));
+    }
+
+    /// Whether a pack that is off has such a rule: to disable it is no mistake.
+    fn is_of_another_pack(&self, pattern: &str) -> bool {
+        let files = PACKS.iter().flat_map(|pack| pack.files);
+        let mut packs = files.filter_map(|(file, text)| Pack::parse(file, text).ok());
+        packs.any(|pack| pack.rules.iter().any(|rule| is_like(pattern, &rule.id)))
+    }
+
+    fn finish(mut self) -> Result<Selected, Vec<SelectionError>> {
+        if self.rules.len() > RULES_MAX {
+            self.errors.push(SelectionError::TooMany);
+        }
+        if self.rules.is_empty() && self.errors.is_empty() {
+            self.errors.push(SelectionError::Nothing);
+        }
+        match self.errors.is_empty() {
+            true => Ok(Selected { rules: self.rules.into(), warnings: self.warnings }),
+            false => Err(self.errors),
+        }
+    }
+}
+
+/// Whether an id is what a pattern says; `*` stands for any characters.
+pub fn is_like(pattern: &str, id: &str) -> bool {
+    glob_matches(pattern.as_bytes(), id.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    fn selected(
+        packs: &[&str],
+        files: &[(&str, &str)],
+        disable: &[&str],
+    ) -> Result<Selected, Vec<SelectionError>> {
+        let files: Vec<_> = files.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
+        select(&Wanted { packs: &texts(packs), files: &files, disable: &texts(disable) })
+    }
+
+    const MINE: (&str, &str) = ("mine.toml", "[[rules]]\nid = 'mine'\nregex = 'mine[0-9]'\n");
+
+    #[test]
+    fn packs_and_files_are_joined_and_ids_left_out() {
+        let selected = selected(&["seed"], &[MINE], &["ssh_*", "dotenv_file"]).unwrap();
+        let ids: Vec<&str> = selected.rules.iter().map(|rule| &*rule.id).collect();
+        assert!(ids.contains(&"mine") && ids.contains(&"ai_api_key"));
+        assert!(!ids.iter().any(|id| id.starts_with("ssh_") || *id == "dotenv_file"));
+    }
+
+    #[test]
+    fn a_users_rule_stands_for_the_shipped_one_of_its_id() {
+        let own = ("own.toml", "[[rules]]\nid = 'ai_api_key'\nregex = 'own[0-9]'\n");
+        let with_own = selected(&["seed"], &[own], &[]).unwrap();
+        assert_eq!(with_own.rules.len(), shipped(&["seed"]).unwrap().len());
+        assert_eq!(&*with_own.rules[0].pack, "own.toml");
+        assert!(with_own.warnings[0].contains("ai_api_key"));
+        let errors = selected(&["seed"], &[MINE, ("b.toml", MINE.1)], &[]).unwrap_err();
+        assert!(matches!(&errors[0], SelectionError::Twice { id, .. } if id == "mine"));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once_and_a_near_name_with_it() {
+        let broken = ("broken.toml", "[[rules]]\nid='a'\n[[rules]]\nid='b'\nregex='('\n");
+        let errors = selected(&["seeds"], &[MINE, broken, ("no.toml", "x")], &["mime", "none*"])
+            .unwrap_err();
+        let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let told = told.join("\n");
+        for words in ["did you mean seed?", "\n  a: ", "\n  b: ", "no.toml", "mean mine?", "none*"]
+        {
+            assert!(told.contains(words), "{words:?} in {told}");
+        }
+    }
+
+    #[test]
+    fn rules_for_other_engines_are_left_out_unless_nothing_is_left() {
+        let greek = r"[[rules]]
+id = 'greek'
+regex = '\p{Greek}'
+";
+        let both = selected(&[], &[("theirs.toml", &format!("{greek}{}", MINE.1))], &[]).unwrap();
+        assert_eq!(both.rules.len(), 1);
+        assert!(both.warnings[0].contains("greek") && both.warnings[0].contains("Unicode"));
+        let errors = selected(&["seed"], &[("theirs.toml", greek)], &[]).unwrap_err();
+        assert!(matches!(&errors[0], SelectionError::Rules { .. }));
+    }
+
+    #[test]
+    fn no_rule_at_all_is_an_error() {
+        assert_eq!(selected(&[], &[], &[]).unwrap_err(), [SelectionError::Nothing]);
+        assert_eq!(selected(&["seed"], &[], &["*"]).unwrap_err(), [SelectionError::Nothing]);
+    }
+
+    #[test]
+    fn the_bound_of_all_rules_holds() {
+        let file = |name: &str, count: usize| {
+            let rule = |at| format!("[[rules]]\nid='{name}{at}'\nregex='a'\n");
+            (name.to_owned(), (0..count).map(rule).collect::<String>())
+        };
+        let chosen = |second| {
+            let files = [file("a", RULES_MAX - 1), file("b", second)];
+            select(&Wanted { packs: &[], files: &files, disable: &[] })
+        };
+        assert_eq!(chosen(1).unwrap().rules.len(), RULES_MAX);
+        assert_eq!(chosen(2).unwrap_err(), [SelectionError::TooMany]);
+    }
+}

@@ -1,0 +1,104 @@
+//! Decoding undoes independent encoders, however the text is cut, and garbage breaks nothing.
+
+use data_encoding::{BASE32_NOPAD, BASE64, BASE64URL_NOPAD, HEXLOWER};
+use proptest::prelude::*;
+
+use super::*;
+
+fn decode_in(kind: Kind, pieces: &[&[u8]]) -> (Vec<u8>, usize) {
+    let (mut decoder, mut out, mut taken) = (RunDecoder::new(kind), Vec::new(), 0);
+    for piece in pieces {
+        let len = decoder.feed(piece, &mut out);
+        taken += len;
+        if len < piece.len() {
+            break;
+        }
+    }
+    (out, taken)
+}
+
+fn written(kind: Kind, bytes: &[u8], line: usize) -> String {
+    let digits = match kind {
+        Kind::Base64 if line.is_multiple_of(2) => BASE64.encode(bytes),
+        Kind::Base64 => BASE64URL_NOPAD.encode(bytes),
+        Kind::Base32 => BASE32_NOPAD.encode(bytes),
+        Kind::Hex => HEXLOWER.encode(bytes),
+    };
+    let lines: Vec<&str> =
+        digits.as_bytes().chunks(line).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    lines.join("\r\n")
+}
+
+fn kinds() -> impl Strategy<Value = Kind> {
+    prop_oneof![Just(Kind::Base64), Just(Kind::Base32), Just(Kind::Hex)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn any_bytes_come_back_however_their_text_is_cut(
+        kind in kinds(),
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        line in prop_oneof![Just(60_usize), Just(76), Just(4000)],
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..4),
+    ) {
+        let text = written(kind, &bytes, line);
+        let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+        ends.sort_unstable();
+        ends.push(text.len());
+        let mut from = 0;
+        let pieces: Vec<&[u8]> = ends
+            .into_iter()
+            .map(|end| &text.as_bytes()[std::mem::replace(&mut from, end)..end])
+            .collect();
+        prop_assert_eq!(decode_in(kind, &pieces), (bytes, text.len()));
+    }
+
+    #[test]
+    fn text_is_found_and_read_in_any_place(
+        kind in kinds(),
+        secret in "[ -~]{30,90}",
+        before in "[ -~]{0,90}[ .,;(]",
+        line in prop_oneof![Just(60_usize), Just(76), Just(4000)],
+    ) {
+        let encoded = written(kind, secret.as_bytes(), line);
+        let text = format!("{before}{encoded}");
+        let mut from = 0;
+        while let Some(run) = next_run(text.as_bytes(), from) {
+            prop_assert!(run.start >= from);
+            let (said, taken) = decode_in(run.kind, &[&text.as_bytes()[run.start..]]);
+            if run.start == before.len() {
+                prop_assert_eq!(String::from_utf8_lossy(&said), secret);
+                return Ok(());
+            }
+            from = run.start + taken.max(1);
+        }
+        prop_assert!(false, "not found in {}", text);
+    }
+
+    #[test]
+    fn garbage_breaks_nothing(
+        text in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..300),
+            "[A-Za-z0-9+/=:x, \\\\nr\n-]{0,300}".prop_map(String::into_bytes),
+            "([0-9a-f]{2}[: ,]){0,90}".prop_map(String::into_bytes),
+        ],
+        from: prop::sample::Index,
+        cut: prop::sample::Index,
+    ) {
+        let from = from.index(text.len() + 1);
+        if let Some(run) = next_run(&text, from) {
+            prop_assert!(run.start >= from && run.start < text.len());
+        }
+        if let Some(run) = run_around(&text, from) {
+            prop_assert!(run.start <= from + 8);
+        }
+        let (head, tail) = text.split_at(cut.index(text.len() + 1));
+        for kind in [Kind::Base64, Kind::Base32, Kind::Hex] {
+            let (whole, taken) = decode_in(kind, &[&text]);
+            prop_assert!(taken <= text.len());
+            prop_assert_eq!(decode_in(kind, &[head, tail]), (whole, taken));
+        }
+    }
+}

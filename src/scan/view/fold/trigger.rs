@@ -1,0 +1,437 @@
+//! Where folding is worth a second look, found in one cheap pass.
+//!
+//! Every 64 bytes are asked at once for what an escape, a hidden character or a quote trick begins
+//! with. The few places that are left are looked at one by one. In text of other scripts only places
+//! count where a letter or a sign of ASCII is the neighbour: Russian, Greek or Chinese alone is quiet.
+
+use super::letters::{Ascii, Folded, first_char, fold, is_letter as is_word_letter};
+use super::{escape, shell};
+use crate::scan::view::lane::{CHUNK_BYTES, Chunk, last_chunk};
+
+/// How far invisible characters and rows of letters are followed.
+const ROW_MAX_CHARS: usize = 32;
+
+/// The first place from `from` on at which folding changes something worth a second look.
+///
+/// It looks at up to 31 bytes behind the place: who cuts a stream gives the last 31 bytes of one piece
+/// again with the next.
+pub fn next_trigger(text: &[u8], from: usize) -> Option<usize> {
+    // The character around `from` may begin before it.
+    search(text, from).map(|at| at.max(from))
+}
+
+fn search(text: &[u8], from: usize) -> Option<usize> {
+    let (chunks, rest) = text.get(from..)?.as_chunks::<CHUNK_BYTES>();
+    let mut at = from;
+    let mut quotes_before = 0;
+    for chunk in chunks {
+        if let Some(found) = in_chunk(text, at, Chunk::new(chunk), &mut quotes_before) {
+            return Some(found);
+        }
+        at += CHUNK_BYTES;
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    in_chunk(text, at, Chunk::new(&last_chunk(text, at)), &mut quotes_before)
+}
+
+/// The first trigger in the chunk at `at`; `quotes_before` goes from chunk to chunk.
+#[inline(always)]
+fn in_chunk(text: &[u8], at: usize, chunk: Chunk<'_>, quotes_before: &mut u64) -> Option<usize> {
+    // With these bits set, both quotes are the same byte, and so are `#` and `&`.
+    let quotes = chunk.mask(|lane| lane.with_bits(5).equals(b'\''));
+    let others = chunk.mask(|lane| {
+        let sign = lane.within(b'$', 3).or(lane.equals(b'\\'));
+        sign.or(lane.high_or_nul())
+    });
+    // Quotes close behind another one.
+    let near = quotes << 1 | quotes << 2 | quotes << 3 | quotes << 4 | *quotes_before;
+    *quotes_before = quotes >> 63 | quotes >> 62 | quotes >> 61 | quotes >> 60;
+    let mut pairs = quotes & near;
+    if pairs != 0 {
+        pairs &= inside_words(chunk, quotes);
+    }
+    if others | pairs == 0 {
+        return None;
+    }
+    among(text, at, chunk, others, pairs)
+}
+
+/// Where a quote stands between two letters, or between another quote and a letter.
+#[inline(always)]
+fn inside_words(chunk: Chunk<'_>, quotes: u64) -> u64 {
+    let letters = chunk.mask(|lane| lane.within(b'a', 26).or(lane.within(b'0', 10)));
+    (letters << 1 | quotes << 1 | 1) & (letters >> 1 | 1 << 63)
+}
+
+/// The first trigger among the places of a chunk that may be one.
+#[inline(never)]
+fn among(text: &[u8], at: usize, chunk: Chunk<'_>, others: u64, pairs: u64) -> Option<usize> {
+    let high = chunk.mask(|lane| lane);
+    let mut places = others & !high | pairs;
+    if high != 0 {
+        places |= high_places(text, at, chunk, high);
+    }
+    while places != 0 {
+        let place = at + places.trailing_zeros() as usize;
+        places &= places - 1;
+        // The escapes that JSON and code are full of.
+        if let Some([b'\\', b'"' | b'\'' | b'\\' | b'/' | b'n' | b'r' | b't', ..]) =
+            text.get(place..)
+        {
+            continue;
+        }
+        if let Some(found) = at_place(text, place) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+/// Where in a chunk with other characters than ASCII one may be worth a look: next to a letter or digit
+/// of ASCII, and what is hidden or has a form in ASCII by itself.
+#[inline(never)]
+fn high_places(text: &[u8], at: usize, chunk: Chunk<'_>, high: u64) -> u64 {
+    let is_word = |at: Option<usize>| {
+        u64::from(at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric))
+    };
+    let words = chunk.mask(|lane| lane.small().within(b'a', 26).or(lane.within(b'0', 10)));
+    let before = words << 1 | is_word(at.checked_sub(1));
+    let behind = words >> 1 | is_word(at.checked_add(CHUNK_BYTES)) << 63;
+    let leads = chunk.mask(|lane| {
+        let forms = lane.equals(0xEF).or(lane.equals(0xF0)).or(lane.equals(0xF3));
+        forms.or(lane.within(0xE1, 2))
+    });
+    let mut places = high & (before | behind);
+    let mut leads = leads & !places;
+    while leads != 0 {
+        let lead = leads.trailing_zeros();
+        leads &= leads - 1;
+        let rest = text.get(at + lead as usize..).unwrap_or_default();
+        places |= u64::from(is_form_by_itself(rest)) << lead;
+    }
+    places
+}
+
+/// The trigger at a place that may be one.
+#[inline(never)]
+fn at_place(text: &[u8], at: usize) -> Option<usize> {
+    let rest = text.get(at..)?;
+    let is_one = match rest.first()? {
+        b'%' | b'&' => {
+            escape::at_start(rest).is_some_and(|escape| escape.value.is_printable_ascii())
+        }
+        b'\\' => is_escape(text, at, rest),
+        b'$' => shell::field_separator(last_of(text.get(..at)?), rest).is_some(),
+        b'"' | b'\'' => is_quote_trick(text, at, rest),
+        0 => is_hiding_nul(text, at),
+        _ => return beyond_ascii(text, at),
+    };
+    is_one.then_some(at)
+}
+
+fn last_of(text: &[u8]) -> u8 {
+    text.last().copied().unwrap_or(0)
+}
+
+fn is_escape(text: &[u8], at: usize, rest: &[u8]) -> bool {
+    match rest.get(1) {
+        Some(b'u' | b'U' | b'x' | b'0'..=b'3') => {
+            let found = escape::at_start(rest);
+            if let Some(escape) = found {
+                return match escape.value {
+                    escape::Value::Char(char) if !char.is_ascii() => is_hiding(char),
+                    value => value.is_printable_ascii(),
+                };
+            }
+        }
+        // Line ends and tabs stand between words everywhere.
+        Some(b'n' | b'r' | b't') => return false,
+        Some(letter) if letter.is_ascii_lowercase() => {}
+        _ => return false,
+    }
+    let follows_letter = at.checked_sub(1).and_then(|at| text.get(at));
+    follows_letter.is_some_and(u8::is_ascii_lowercase) && is_quote_trick(text, at, rest)
+}
+
+/// Whether a character beyond ASCII is one that hides text, wherever it stands.
+fn is_hiding(char: char) -> bool {
+    match fold(char) {
+        Folded::Invisible => !matches!(char, '\u{200C}'..='\u{200F}' | '\u{FE00}'..='\u{FE0F}'),
+        Folded::Hidden(_) => true,
+        Folded::Compat(ascii) => is_letter(ascii),
+        _ => false,
+    }
+}
+
+fn is_letter(ascii: Ascii) -> bool {
+    matches!(ascii.as_bytes(), [letter, ..] if letter.is_ascii_alphabetic())
+}
+
+fn is_quote_trick(text: &[u8], at: usize, rest: &[u8]) -> bool {
+    // The place is the second quote of two; the word may go on from the first.
+    let word = |at: usize, rest: &[u8]| {
+        let before = shell::word_before(text.get(..at)?)?;
+        shell::hidden_command(before, rest)
+    };
+    if rest.first() == Some(&b'\\') {
+        return word(at, rest).is_some();
+    }
+    let before = text.get(at.saturating_sub(4)..at).unwrap_or_default();
+    let firsts = before.iter().rev().zip(1..).filter(|(byte, _)| matches!(byte, b'"' | b'\''));
+    for (_, back) in firsts {
+        let first = at - back;
+        if text.get(first..).is_some_and(|rest| word(first, rest).is_some()) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether the NUL here stands inside a word: `c\0u\0r\0l`, `cu\0rl`.
+fn is_hiding_nul(text: &[u8], at: usize) -> bool {
+    let seen = |at: Option<usize>| at.and_then(|at| text.get(at)).copied().unwrap_or(0xFF);
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric();
+    let is_text = |byte: u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n');
+    let (before, behind) = (seen(at.checked_sub(1)), seen(at.checked_add(1)));
+    if !is_word(before) || !is_word(behind) {
+        return false;
+    }
+    let further = |near: u8, far: u8| is_text(near) || near == 0 && is_text(far);
+    further(seen(at.checked_sub(2)), seen(at.checked_sub(3)))
+        && further(seen(at.checked_add(2)), seen(at.checked_add(3)))
+}
+
+/// The trigger at or around a byte that is not of ASCII.
+fn beyond_ascii(text: &[u8], at: usize) -> Option<usize> {
+    let start = char_start(text, at)?;
+    let rest = text.get(start..)?;
+    let len = match rest.first()? {
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => return None,
+    };
+    let before = Neighbour::before(text, start);
+    let behind = Neighbour::behind(text, start + len);
+    let is_beside = before.byte.is_ascii_alphanumeric() || behind.byte.is_ascii_alphanumeric();
+    if !is_beside && !is_form_by_itself(rest) || is_plain_script(rest) {
+        return None;
+    }
+    let (char, _) = first_char(rest)?;
+    let is_one = match fold(char) {
+        Folded::Same => false,
+        Folded::Invisible => is_inside_ascii(text, start, char),
+        Folded::Hidden(_) => is_hidden_text(text, start),
+        Folded::Blank(_) => before.is_letter && (behind.is_letter || behind.is_sign),
+        Folded::Homoglyph(_) => is_mixed_word(text, start),
+        Folded::Compat(ascii) => is_disguised(text, start, char, ascii, before.byte, behind.byte),
+    };
+    is_one.then_some(start)
+}
+
+/// Whether it may be a character that hides something without a neighbour of ASCII.
+fn is_form_by_itself(rest: &[u8]) -> bool {
+    match rest {
+        [0xF0, 0x9D, ..] | [0xF0, 0x9F, 0x84..=0x86, ..] | [0xF3, 0xA0, ..] => true,
+        [0xEF, 0xBC, third, ..] => matches!(third, 0x90..=0x99 | 0xA1..=0xBA),
+        [0xEF, 0xBD, third, ..] => matches!(third, 0x81..=0x9A),
+        [0xE2, second, ..] => matches!(second, 0x82 | 0x84 | 0x85 | 0x92 | 0x93),
+        [0xE1, second, ..] => matches!(second, 0xB4..=0xB6),
+        _ => false,
+    }
+}
+
+/// Whether it is an ideograph, a syllable or an emoji: nothing of ASCII looks like them.
+fn is_plain_script(rest: &[u8]) -> bool {
+    match rest {
+        [0xE3, second, ..] => *second > 0x80 && *second != 0x85,
+        [0xE4..=0xE9 | 0xEB..=0xED, ..] => true,
+        [0xF0, 0x9F, third, ..] => !matches!(third, 0x84..=0x86),
+        _ => false,
+    }
+}
+
+/// Where the character begins whose byte is at `at`.
+fn char_start(text: &[u8], at: usize) -> Option<usize> {
+    (at.saturating_sub(3)..=at)
+        .rev()
+        .find(|at| text.get(*at).is_some_and(|byte| byte & 0xC0 != 0x80))
+}
+
+/// The byte next to a character.
+struct Neighbour {
+    byte: u8,
+    is_letter: bool,
+    is_sign: bool,
+}
+
+impl Neighbour {
+    fn before(text: &[u8], at: usize) -> Self {
+        Self::of(at.checked_sub(1).and_then(|at| text.get(at)))
+    }
+
+    fn behind(text: &[u8], at: usize) -> Self {
+        Self::of(text.get(at))
+    }
+
+    fn of(byte: Option<&u8>) -> Self {
+        let byte = byte.copied().unwrap_or(0xFF);
+        let is_sign = matches!(byte, b'-' | b'/' | b'|' | b'~' | b'$');
+        Self { byte, is_letter: byte.is_ascii_alphabetic(), is_sign }
+    }
+}
+
+/// Whether the invisible characters here stand between two of ASCII, one of them a letter or digit.
+fn is_inside_ascii(text: &[u8], start: usize, char: char) -> bool {
+    let is_unseen = |char| matches!(fold(char), Folded::Invisible);
+    let mut first = start;
+    for _ in 0..ROW_MAX_CHARS {
+        let Some(at) = first.checked_sub(1).and_then(|at| char_start(text, at)) else { break };
+        let found = text.get(at..).and_then(first_char);
+        if !found.is_some_and(|(char, _)| is_unseen(char)) {
+            break;
+        }
+        first = at;
+    }
+    let mut end = start + char.len_utf8();
+    for _ in 0..ROW_MAX_CHARS {
+        match text.get(end..).and_then(first_char) {
+            Some((char, len)) if is_unseen(char) => end += len,
+            _ => break,
+        }
+    }
+    let (before, behind) = (Neighbour::before(text, first).byte, Neighbour::behind(text, end).byte);
+    let is_ascii = before.is_ascii() && behind.is_ascii();
+    is_ascii && (before.is_ascii_alphanumeric() || behind.is_ascii_alphanumeric())
+}
+
+/// Whether hidden characters follow each other here, other than those of a flag.
+fn is_hidden_text(text: &[u8], start: usize) -> bool {
+    const FLAG: &[u8] = "\u{1F3F4}".as_bytes();
+    const HIDDEN_BYTES: usize = 4;
+    let hidden = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default();
+        matches!(rest, [0xF3, 0xA0, 0x80 | 0x81 | 0x84 | 0x85, _, ..])
+    };
+    if !hidden(start + HIDDEN_BYTES) {
+        return false;
+    }
+    let mut first = start;
+    // A flag has five signs or six behind it.
+    for _ in 0..6 {
+        let Some(before) = first.checked_sub(HIDDEN_BYTES) else { return true };
+        if text.get(before..first) == Some(FLAG) {
+            return false;
+        }
+        if !hidden(before) {
+            return true;
+        }
+        first = before;
+    }
+    true
+}
+
+/// Whether the letters around here that look like ASCII are of one word with real ones, and no others.
+fn is_mixed_word(text: &[u8], start: usize) -> bool {
+    let (mut ascii, mut first, mut end, mut has_capital_greek) = (0, start, start, true);
+    // Back to the start of the word.
+    for _ in 0..ROW_MAX_CHARS {
+        let Some(at) = first.checked_sub(1).and_then(|at| char_start(text, at)) else { break };
+        let Some((char, _)) = text.get(at..).and_then(first_char) else { break };
+        match fold(char) {
+            Folded::Homoglyph(_) => {}
+            Folded::Same if char.is_ascii_alphabetic() => ascii += 1,
+            Folded::Same if is_word_letter(char) => return false,
+            _ => break,
+        }
+        first = at;
+    }
+    let ascii_before = ascii;
+    for _ in 0..ROW_MAX_CHARS {
+        let Some((char, len)) = text.get(end..).and_then(first_char) else { break };
+        match fold(char) {
+            // Small Greek letters stand beside Latin ones in formulas.
+            Folded::Homoglyph(_) => has_capital_greek &= !matches!(char, 'α'..='ω'),
+            Folded::Same if char.is_ascii_alphabetic() => ascii += 1,
+            Folded::Same if is_word_letter(char) => return false,
+            _ => break,
+        }
+        end += len;
+    }
+    let is_inside = ascii_before > 0 && ascii > ascii_before;
+    ascii >= 2 && (has_capital_greek || is_inside)
+}
+
+/// Whether a form of an ASCII character stands where it is read as one.
+fn is_disguised(
+    text: &[u8],
+    start: usize,
+    char: char,
+    ascii: Ascii,
+    before: u8,
+    behind: u8,
+) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric();
+    if !is_letter(ascii) {
+        // Only signs that commands and paths are made of, between letters; full stops and commas of that
+        // width are ordinary in Chinese and Japanese.
+        let is_sign = matches!(
+            ascii.as_bytes(),
+            [
+                b'"'..=b'\''
+                | b'*'..=b'+'
+                | b'-'..=b'/'
+                | b'<'..=b'>'
+                | b'@'
+                | b'\\'
+                | b'^'..=b'`'
+                | b'|'
+                | b'~',
+            ]
+        );
+        return is_sign && is_wide(char) && is_word(before) && is_word(behind);
+    }
+    match char {
+        // Ligatures, and the letters of formulas and labels, beside ASCII letters.
+        '\u{FB00}'..='\u{FB06}' => before.is_ascii_alphabetic() || behind.is_ascii_alphabetic(),
+        _ if is_word(before) || is_word(behind) => is_wide(char) || is_styled(char),
+        _ if is_wide(char) => is_wide_word(text, start),
+        _ => is_styled(char) && has_styled_neighbour(text, start + char.len_utf8()),
+    }
+}
+
+fn is_wide(char: char) -> bool {
+    matches!(char, '\u{FE50}'..='\u{FE6B}' | '\u{FF01}'..='\u{FF5E}')
+}
+
+/// Letters of another shape: small capitals, raised, letterlike, enclosed, mathematical.
+fn is_styled(char: char) -> bool {
+    matches!(char, '\u{1D00}'..='\u{1DBF}' | '\u{2071}'..='\u{209C}' | '\u{210A}'..='\u{2149}'
+        | '\u{249C}'..='\u{24E9}' | '\u{1D400}'..='\u{1D7FF}' | '\u{1F110}'..='\u{1F189}')
+        && char != '\u{2116}'
+        && !('\u{2120}'..='\u{2122}').contains(&char)
+}
+
+fn has_styled_neighbour(text: &[u8], at: usize) -> bool {
+    let Some((char, _)) = text.get(at..).and_then(first_char) else { return false };
+    is_styled(char) && matches!(fold(char), Folded::Compat(ascii) if is_letter(ascii))
+}
+
+/// Whether a word in letters of full width is more than an abbreviation: two small letters, or four.
+fn is_wide_word(text: &[u8], start: usize) -> bool {
+    let (mut at, mut small, mut all) = (start, 0, 0);
+    for _ in 0..4 {
+        match text.get(at..).and_then(first_char) {
+            Some(('\u{FF41}'..='\u{FF5A}', len)) => {
+                (small, all, at) = (small + 1, all + 1, at + len)
+            }
+            Some(('\u{FF10}'..='\u{FF19}' | '\u{FF21}'..='\u{FF3A}', len)) => {
+                (all, at) = (all + 1, at + len);
+            }
+            _ => break,
+        }
+    }
+    small >= 2 || all >= 4
+}

@@ -1,0 +1,28 @@
+//! JSON texts and streams of events: what their strings say, and which of them are one text.
+//!
+//! `unescape` unescapes the strings of JSON text as it streams by. `events`, `elements` and `frames` take
+//! streams apart into the JSON texts of their events, and `leaves` names for each string of such a
+//! text the lane that it continues.
+
+mod blocks;
+mod elements;
+mod escape;
+mod events;
+mod frames;
+mod lane;
+mod leaves;
+mod payload;
+mod unescape;
+
+#[cfg(test)]
+mod leaves_tests;
+#[cfg(test)]
+mod splitter_tests;
+#[cfg(test)]
+mod unescape_tests;
+
+pub use elements::ArraySplitter;
+pub use events::{EventSplitter, LineSplitter};
+pub use frames::AwsEventSplitter;
+pub use leaves::{Lanes, Leaf, NotJson, Reader};
+pub use unescape::{Text, Unescaper, looks_like_json};

@@ -1,0 +1,14 @@
+//! Views: what bytes say once a coding, a container or an escaping is undone. They look at copies of traffic,
+//! which goes on as it came. Bytes in, bytes out, piece by piece, each bounded.
+
+pub mod archive;
+pub mod codings;
+pub mod encoded;
+pub mod fold;
+pub mod form;
+pub mod json;
+mod lane;
+pub mod multipart;
+pub mod protobuf;
+pub mod quoted_printable;
+pub mod utf16;

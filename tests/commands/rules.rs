@@ -1,0 +1,88 @@
+//! Rules of the user's own, rules left out, and what is said of those that are wrong.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::key;
+use crate::support::proxy::clean_command;
+use crate::support::run::{Outcome, run};
+use crate::support::{Setup, json};
+
+const OWN: &str = "[[rules]]\nid = \"own_token\"\nregex = 'own_[0-9]{6,}'\n\
+                   examples = ['an own_{{digits:8}}']\nnegative_examples = ['own_1']\n";
+
+/// A file of rules in a test's folder.
+fn written(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+fn ids(outcome: &Outcome) -> Vec<String> {
+    let rules: Vec<Value> = serde_json::from_str(&outcome.stdout).expect(&outcome.text());
+    rules.iter().map(|rule| rule["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn own_rules_are_looked_for_and_disabled_ones_are_not() {
+    let setup = Setup::new(json!({}));
+    let own = written(setup.directory(), "own.toml", OWN);
+    let text = written(setup.directory(), "text", &format!("own_12345678 and {}", key()));
+    let setup = setup.with(json!({"rules_files": [own], "disable": ["aws_*"]}));
+    let outcome = setup.run("scan", &["--format", "jsonl", &text]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+    let finding: Value = serde_json::from_str(&outcome.stdout).expect(&outcome.text());
+    assert_eq!(finding["pattern"], "own_token");
+    let listed = ids(&setup.run("rules", &["--format", "json"]));
+    assert!(listed.contains(&"own_token".to_owned()) && listed.contains(&"ai_api_key".to_owned()));
+    assert!(!listed.contains(&"aws_access_key".to_owned()));
+}
+
+#[test]
+fn rules_are_listed_by_pack_type_and_id() {
+    let listed = |arguments: &[&str]| {
+        ids(&run(clean_command().args(["rules", "--format", "json"]).args(arguments)))
+    };
+    let seed = listed(&["--pack", "seed"]);
+    assert_eq!(seed.len(), 12);
+    let injection = listed(&["--pack", "seed", "--type", "injection"]);
+    assert!(!injection.is_empty() && injection.len() < seed.len());
+    assert_eq!(listed(&["--pack", "seed", "ssh_key_f*"]), ["ssh_key_file"]);
+    let unknown = run(clean_command().args(["rules", "--pack", "sead"]));
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("did you mean seed?"), "{}", unknown.stderr);
+    assert_eq!(run(clean_command().args(["rules", "nothing_like_it"])).code, Some(1));
+}
+
+#[test]
+fn wrong_rules_are_all_named_and_nothing_starts() {
+    let setup = Setup::new(json!({}));
+    let text = "[[rules]]\nid = 'open'\nregex = '('\n[[rules]]\nid = 'bare'\n";
+    let wrong = written(setup.directory(), "wrong.toml", text);
+    let setup = setup.with(json!({"rules_files": [wrong]}));
+    let check = run(clean_command().args(["config", "check", "--config"]).arg(setup.config_file()));
+    let start = setup.start_refused();
+    for outcome in [check, start] {
+        assert_eq!(outcome.code, Some(2), "{}", outcome.text());
+        for word in ["wrong.toml", "open: ", "bare: ", "clawsec rules test"] {
+            assert!(outcome.stderr.contains(word), "{word} in {}", outcome.stderr);
+        }
+    }
+    assert!(!setup.log_dir().join("monitor.pid").exists());
+}
+
+#[test]
+fn files_of_rules_are_tested_with_their_examples() {
+    let setup = Setup::new(json!({}));
+    let good = written(setup.directory(), "good.toml", OWN);
+    let test = |file: &str| run(clean_command().args(["rules", "test", file]));
+    let outcome = test(&good).expect_success("rules test");
+    assert!(outcome.stdout.contains("1 rules can be used, 2 examples"), "{}", outcome.stdout);
+    let wrong = written(setup.directory(), "wrong.toml", &OWN.replace("{6,}", "{9,}"));
+    let outcome = test(&wrong);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("own_token: 0 matches instead of 1"), "{}", outcome.stderr);
+    assert_eq!(test("/nonexistent/rules.toml").code, Some(1));
+}
