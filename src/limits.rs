@@ -1,5 +1,11 @@
 //! Every bound of the proxy, its unit in the name, and how the bounds relate.
 
+mod commands;
+mod operations;
+
+pub use commands::*;
+pub use operations::*;
+
 /// Bytes that stay readable behind the end of every scanned slice: Hyperscan 5.4.0 reads past the end on
 /// CPUs with AVX-512 VBMI (2 bytes were enough to stop it; 64 is one cache line).
 pub const SCAN_PADDING_BYTES: usize = 64;
@@ -179,25 +185,6 @@ pub const DETECT_TIMEOUT_MAX_MS: u64 = 60_000;
 /// The least `max_head_bytes` that can be asked for.
 pub const HEAD_MIN_BYTES: usize = 1024;
 
-/// How much of a PID file is read: ten digits of a PID and a line end are less.
-pub const PID_FILE_READ_BYTES: u64 = 64;
-
-/// How long `start` insists on the PID file's lock: another command's look at it lasts microseconds.
-pub const PID_LOCK_ATTEMPTS: u32 = 20;
-pub const PID_LOCK_RETRY_MS: u64 = 10;
-
-/// How long `stop` waits for the lock at least before it escalates, the grace on top of a longer
-/// `shutdown_timeout_secs`, how long it waits after the escalation, and how often it looks.
-pub const STOP_WAIT_MIN_MS: u64 = 5_000;
-pub const STOP_GRACE_MS: u64 = 500;
-pub const STOP_KILL_WAIT_MS: u64 = 2_000;
-pub const STOP_POLL_MS: u64 = 20;
-
-/// The threats that `status` shows, and those that `threats` shows without `--limit` and at most.
-pub const STATUS_THREATS: usize = 5;
-pub const THREATS_DEFAULT: usize = 10;
-pub const THREATS_MAX: usize = 1_000_000;
-
 /// What glommio asks of RLIMIT_MEMLOCK before it makes an executor.
 pub const MEMLOCK_MIN_BYTES: u64 = 512 * 1024;
 
@@ -207,7 +194,6 @@ pub const NOFILE_MIN: u64 = 1024;
 const _: () = assert!(HEAD_MIN_BYTES < HEAD_MAX_BYTES);
 const _: () = assert!(SCAN_WINDOW_MIN_BYTES < SCAN_WINDOW_MAX_BYTES);
 const _: () = assert!(TIMEOUT_MIN_SECS * 1000.0 >= DEADLINE_TICK_MS as f64);
-const _: () = assert!(STATUS_THREATS <= THREATS_MAX && THREATS_DEFAULT <= THREATS_MAX);
 
 /// The longest window of a core's own dedup; it is also at most a quarter of `dedup_window_secs`.
 pub const CORE_DEDUP_WINDOW_MAX_MS: u64 = 1000;
@@ -322,55 +308,6 @@ const _: () = assert!(SCAN_REDACTION_STRETCH_MAX_BYTES >= SCAN_REDACTION_AFTER_B
 const _: () = assert!(SNIPPET_MATCH_CHARS < SNIPPET_CHARS);
 const _: () = assert!(SCAN_WINDOW_MAX_BYTES <= u32::MAX as usize);
 
-/// Certificates in a file of the CA: itself, who certified it, and after rotations its predecessors.
-pub const CA_CHAIN_MAX: usize = 16;
-
-/// How long the CA before a rotation stays good by default, and at most.
-pub const CA_OVERLAP_DEFAULT_DAYS: u64 = 30;
-pub const CA_OVERLAP_MAX_DAYS: u64 = 365;
-
-const _: () = assert!(CA_OVERLAP_DEFAULT_DAYS <= CA_OVERLAP_MAX_DAYS);
-const _: () = assert!(CA_OVERLAP_MAX_DAYS < CA_VALIDITY_DAYS);
-
-/// How far back `--since` reaches: a hundred years.
-pub const SINCE_MAX_SECS: i64 = 100 * 366 * 86_400;
-
-/// By how much lines of `threats.jsonl` may be out of order in time (a file that could not be
-/// written for a while, a clock that was set).
-pub const THREATS_DISORDER_SECS: i64 = 3_600;
-
-/// How often `threats --follow` looks for new lines.
-pub const FOLLOW_POLL_MS: u64 = 200;
-
-/// Destinations that `stats` counts one by one; further ones are counted together.
-pub const STATS_DESTINATIONS_MAX: usize = 10_000;
-/// Of those, and of the hours, the most that are shown.
-pub const STATS_ROWS_MAX: usize = 20;
-pub const STATS_HOURS_MAX: usize = 48;
-/// The longest bar of `stats`.
-pub const STATS_BAR_CHARS: usize = 40;
-
-/// What `scan` reads of a file at once.
-pub const SCAN_FILE_READ_BYTES: usize = 256 * 1024;
-
-/// How long `run` waits for a monitor to be ready.
-pub const RUN_START_WAIT_MS: u64 = 20_000;
-pub const RUN_POLL_MS: u64 = 20;
-/// What is kept of the words of a monitor that does not start.
-pub const RUN_MONITOR_WORDS_BYTES: usize = 16 * 1024;
-/// Kinds of findings that the summary of `run` lists.
-pub const RUN_SUMMARY_ROWS: usize = 10;
-/// What the summary of `run` reads of `threats.jsonl` at most.
-pub const RUN_SUMMARY_BYTES: u64 = 64 * 1024 * 1024;
-
-/// How long `doctor` waits for a connection, and for its finding to be written.
-pub const DOCTOR_CONNECT_MS: u64 = 2_000;
-pub const DOCTOR_FINDING_MS: u64 = 5_000;
-/// The largest environment of another process that `doctor` reads, and the largest answer.
-pub const DOCTOR_ENVIRONMENT_BYTES: u64 = 4 * 1024 * 1024;
-pub const DOCTOR_ANSWER_BYTES: usize = 64 * 1024;
-
-const _: () = assert!(RUN_START_WAIT_MS > STOP_WAIT_MIN_MS, "a monitor that ends is outwaited");
 /// The most payload of a WebSocket control frame (RFC 6455 §5.5).
 pub const WEBSOCKET_CONTROL_MAX_BYTES: u64 = 125;
 
@@ -396,58 +333,6 @@ pub const ORIGIN_PATTERN_MAX_CHARS: usize = 300;
 const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_BYTES);
 const _: () = assert!(WEBSOCKET_INFLATED_FREE_BYTES >= 16 * 1024 * 1024);
 const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
-
-/// What hashing a user's secret costs, and what a configured hash may cost at most (OWASP's least for Argon2id).
-pub const SECRET_HASH_MEMORY_KIB: u32 = 19_456;
-pub const SECRET_HASH_PASSES: u32 = 2;
-pub const SECRET_HASH_MEMORY_MAX_KIB: u32 = 128 * 1024;
-pub const SECRET_HASH_PASSES_MAX: u32 = 10;
-pub const SECRET_HASH_LANES_MAX: u32 = 4;
-pub const SECRET_HASH_TEXT_MAX_CHARS: usize = 256;
-/// The longest secret that is hashed.
-pub const SECRET_MAX_BYTES: usize = 1024;
-/// Users in `proxy_auth`, and the length of a name.
-pub const PROXY_USERS_MAX: usize = 1024;
-pub const PROXY_USER_MAX_CHARS: usize = 64;
-/// Networks in `allow_clients`.
-pub const CLIENT_NETWORKS_MAX: usize = 1024;
-/// Verdicts on credentials that a core remembers, so that the slow hash runs once for each.
-pub const CREDENTIALS_REMEMBERED: usize = 4096;
-/// The longest value of Proxy-Authorization that is looked at, and how long its check may take.
-pub const CREDENTIALS_MAX_BYTES: usize = 2048;
-pub const CREDENTIALS_WAIT_MS: u64 = 10_000;
-
-const _: () = assert!(SECRET_HASH_MEMORY_KIB <= SECRET_HASH_MEMORY_MAX_KIB);
-const _: () = assert!(SECRET_HASH_PASSES <= SECRET_HASH_PASSES_MAX);
-const _: () = assert!(PROXY_USERS_MAX <= CREDENTIALS_REMEMBERED);
-
-/// Of how many pieces one is timed while it is scanned.
-pub const SCAN_TIME_SAMPLE_EVERY: u64 = 64;
-
-/// Connections to the admin listener at a time, and of those the ones that follow findings.
-pub const ADMIN_CONNECTIONS_MAX: usize = 32;
-pub const ADMIN_STREAMS_MAX: usize = 8;
-/// The head of a request to it, and how long that may take, as may each write of the answer.
-pub const ADMIN_HEAD_MAX_BYTES: usize = 8 * 1024;
-pub const ADMIN_HEADERS_MAX: usize = 64;
-pub const ADMIN_WAIT_MS: u64 = 5_000;
-/// How often a stream of findings that brings none says that it is still there.
-pub const ADMIN_STREAM_KEEP_ALIVE_MS: u64 = 15_000;
-
-/// How long a worker may show no sign of life before it counts as stalled.
-pub const WORKER_STALL_MS: u64 = 10_000;
-/// How long a reload waits for every worker to take the configuration over, and `clawsec reload` for the verdict.
-pub const RELOAD_WAIT_MS: u64 = 5_000;
-pub const RELOAD_VERDICT_WAIT_MS: u64 = 8_000;
-pub const RELOAD_POLL_MS: u64 = 20;
-/// How often the supervisor looks at the workers.
-pub const PULSE_TICK_MS: u64 = 500;
-
-const _: () = assert!(ADMIN_STREAMS_MAX < ADMIN_CONNECTIONS_MAX);
-const _: () = assert!(PULSE_TICK_MS > IDLE_TICK_MS, "each worker has beaten between two looks");
-const _: () = assert!(RELOAD_WAIT_MS < RELOAD_VERDICT_WAIT_MS);
-const _: () = assert!(RELOAD_WAIT_MS > 4 * IDLE_TICK_MS, "a worker looks once a tick");
-const _: () = assert!(WORKER_STALL_MS > 4 * PULSE_TICK_MS);
 /// How many steps a view can tell of; of a text that lies deeper, the innermost ones.
 pub const VIEW_STEPS_MAX: usize = 8;
 

@@ -121,7 +121,8 @@ const BORDERS: &[(&str, &[&[&str]])] = &[
     ("config/", &[&["async", "await", "glommio", "crate::conn", "crate::report"]]),
     ("finding.rs", &[CLOCK, &["serde"]]),
     ("error.rs", &[IO, CLOCK]),
-    ("limits.rs", &[&["fn", "use"]]),
+    ("limits.rs", &[&["fn", "use crate", "use std"]]),
+    ("limits/", &[&["fn", "use crate", "use std"]]),
     ("worker.rs", &[&["rustls", "httparse", "hyperscan"]]),
     ("main.rs", &[&["glommio", "rustls", "httparse", "hyperscan", "TcpStream"]]),
 ];
