@@ -158,6 +158,8 @@ counters! {
     findings,
     /// Findings that a core held back as repeats.
     findings_suppressed,
+    /// Matches that a suppression of the configuration keeps out of the report.
+    suppressions_applied,
     /// Matches beyond what one read may hold, not looked at.
     hits_unconfirmed,
     /// Findings that a full queue lost.

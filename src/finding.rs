@@ -93,6 +93,15 @@ impl Severity {
     }
 }
 
+impl Severity {
+    /// The severity of a name.
+    pub fn from_name(name: &str) -> Option<Severity> {
+        use Severity::{Critical, High, Info, Low, Medium};
+        let all = [Info, Low, Medium, High, Critical];
+        all.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(name))
+    }
+}
+
 /// How likely it is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confidence {
@@ -116,6 +125,15 @@ impl Confidence {
 /// anybody who has not got that installation's key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 8]);
+
+impl Fingerprint {
+    /// As it is shown: 16 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Fingerprint> {
+        let is_hex = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = is_hex.then(|| u64::from_str_radix(text, 16).ok())??;
+        Some(Fingerprint(number.to_be_bytes()))
+    }
+}
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,14 +9,14 @@
 //!                  ├─ http      bytes ▶ head, target, framing, body ranges      (decides; no IO)
 //!                  ├─ tls       CONNECT? answer 200, accept with a minted leaf, then the same loop on the clear stream
 //!                  ├─ forward   resolve off-core, connect, pool, relay: read ▶ step ▶ write all
-//!                  └─ scan      every body byte through one Hyperscan stream ▶ Match ▶ Finding
+//!                  └─ scan      every body byte through one Hyperscan stream ▶ Match ▶ policy ▶ Finding
 //!                                        │ try_send: never waits
 //!    ═════════ the one border between threads: bounded crossbeam channels ═════════
 //!                                        ▼
 //!               report      one plain thread: dedup ▶ JSON line ▶ threats.jsonl, clawsec.log
 //! ```
 //!
-//! Three kinds of code; each file is of one kind. **Deciding** (`http`, `scan`, `report::dedup`): bytes or
+//! Three kinds of code; each file is of one kind. **Deciding** (`http`, `scan`, `policy`, `report::dedup`): bytes or
 //! values and `now` in, values out; no `async`, socket, clock or log. **Moving** (`tls::stream`, `forward`,
 //! `report::logger`): bytes from here to there; knows no HTTP meaning and no rule. **Joining** (`main`,
 //! `worker`, `conn`): builds the parts, chooses the branch, owns the lifetimes.
@@ -46,7 +46,9 @@ pub mod error;
 /// `Finding` and its parts: plain, owned, bounded data.
 pub mod finding;
 /// Hashes of proxy users' secrets, made and compared; slow by intent.
-pub mod secret;
+pub mod secret_hash;
+/// The installation's secrets, read once: the fingerprints' key, the values that must never leave.
+pub mod secrets;
 /// What each core counts, readable from any thread.
 pub mod counters;
 /// The configured rules, ready to scan with: read, put together, compiled or read back.
@@ -73,5 +75,7 @@ pub mod tls;
 pub mod forward;
 /// Rules, the compiled database, the scanner, masking.
 pub mod scan;
+/// What a match means where it stands: expected, suppressed, or to be reported.
+pub mod policy;
 /// The queue, the dedup, the JSON line, and the thread that writes.
 pub mod report;

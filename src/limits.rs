@@ -2,9 +2,11 @@
 
 mod commands;
 mod operations;
+mod websocket;
 
 pub use commands::*;
 pub use operations::*;
+pub use websocket::*;
 
 /// Bytes that stay readable behind the end of every scanned slice: Hyperscan 5.4.0 reads past the end on
 /// CPUs with AVX-512 VBMI (2 bytes were enough to stop it; 64 is one cache line).
@@ -308,34 +310,34 @@ const _: () = assert!(SCAN_REDACTION_STRETCH_MAX_BYTES >= SCAN_REDACTION_AFTER_B
 const _: () = assert!(SNIPPET_MATCH_CHARS < SNIPPET_CHARS);
 const _: () = assert!(SCAN_WINDOW_MAX_BYTES <= u32::MAX as usize);
 
-/// The most payload of a WebSocket control frame (RFC 6455 §5.5).
-pub const WEBSOCKET_CONTROL_MAX_BYTES: u64 = 125;
-
-/// What of a WebSocket message is unmasked or inflated at a time, to be scanned.
-pub const WEBSOCKET_WORK_BYTES: usize = 32 * 1024;
-
-/// What of a masked payload is unmasked at a time on its way to the inflater.
-pub const WEBSOCKET_UNMASK_BYTES: usize = 4096;
-
-/// How far a compressed WebSocket message is inflated: so many bytes whatever it is, and beyond them so many
-/// for each byte that was sent. Text comes to 10 for one, deflate's most is 1032.
-pub const WEBSOCKET_INFLATED_FREE_BYTES: u64 = 32 * 1024 * 1024;
-pub const WEBSOCKET_INFLATED_RATIO_MAX: u64 = 64;
-
-/// The most deflate streams that follow each other in one message: each costs a fresh inflater (RFC 7692
-/// §7.2.3.5 allows them, nobody makes more than one).
-pub const WEBSOCKET_DEFLATE_STREAMS_MAX: u32 = 64;
-
 /// Patterns in `gateway_allowed_origins`, and the length of one: a scheme, a host name and a port.
 pub const ORIGIN_PATTERNS_MAX: usize = 4096;
 pub const ORIGIN_PATTERN_MAX_CHARS: usize = 300;
 
-const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_BYTES);
-const _: () = assert!(WEBSOCKET_INFLATED_FREE_BYTES >= 16 * 1024 * 1024);
 const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
 /// How many steps a view can tell of; of a text that lies deeper, the innermost ones.
 pub const VIEW_STEPS_MAX: usize = 8;
 
+/// Matches that are secrets, of which a stream remembers where in its carried tail they are.
+pub const SCAN_SECRETS_REMEMBERED: usize = 512;
+/// The shortest secret that `watch_env` and `watch_files` take: shorter ones are everywhere.
+pub const KNOWN_VALUE_MIN_BYTES: usize = 8;
+/// The most values that they name together.
+pub const KNOWN_VALUES_MAX: usize = 256;
+/// How much of a form of a value is compared: what is longer is told by its beginning.
+pub const KNOWN_FORM_MAX_BYTES: usize = 4096;
+/// First halves of known values that a stream holds back until a second half may have followed.
+pub const KNOWN_HALVES_WAITING: usize = 16;
+
+/// Objects in `expected_credentials` and in `suppressions`.
+pub const EXPECTED_CREDENTIALS_MAX: usize = 1024;
+pub const SUPPRESSIONS_MAX: usize = 1024;
+/// Names in `watch_env`, and paths in `watch_files`.
+pub const WATCHED_MAX: usize = 256;
+/// The largest file that `watch_files` reads.
+pub const WATCHED_FILE_MAX_BYTES: u64 = 1024 * 1024;
+/// The bytes of the fingerprints' key.
+pub const FINGERPRINT_KEY_BYTES: usize = 32;
 /// How deep texts are looked at within each other: an escape within base64 within a member of an archive …
 pub const SCAN_DEPTH_MAX: usize = 6;
 
@@ -353,6 +355,8 @@ pub const SCAN_GATES_PER_WINDOW: usize = 256;
 
 /// Matches that a unit remembers, so that another reading of the same bytes does not tell them again.
 pub const SCAN_TOLD_MAX: usize = 64;
+/// By how much of a secret's head it is known again in a reading that resolves the escapes in it.
+pub const SCAN_TOLD_HEAD_BYTES: usize = 16;
 
 /// Buffers for made text that a core keeps, and the largest that it keeps.
 pub const SCAN_BUFFERS_KEPT: usize = 16;

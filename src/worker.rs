@@ -30,9 +30,10 @@ use crate::limits::{
     ACCEPT_BACKOFF_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, IDLE_TICK_MS, LEAF_CACHE_ENTRIES,
     RESOLVER_THREADS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS,
 };
+use crate::policy::Policy;
 use crate::report::core::CoreReporter;
 use crate::report::queue::FindingSender;
-use crate::scan::{Database, Scanner};
+use crate::scan::{Database, KnownValues, Scanner};
 use crate::tls::{Authority, ClientTls, LeafCache, Ticketer, with_own_sessions};
 
 /// What all workers share: read-only, or a queue's end.
@@ -40,6 +41,9 @@ use crate::tls::{Authority, ClientTls, LeafCache, Ticketer, with_own_sessions};
 pub struct Shared {
     pub config: Arc<Config>,
     pub database: Arc<Database>,
+    pub policy: Arc<Policy>,
+    /// None where nothing is watched for.
+    pub known: Option<Arc<KnownValues>>,
     pub findings: FindingSender,
     /// None without interception.
     pub interception: Option<Interception>,
@@ -113,12 +117,13 @@ struct Worker {
 impl Worker {
     fn new(shared: Shared, post: Post) -> Result<Worker, String> {
         let (config, counters) = (shared.config, post.counters);
-        let scanner = Scanner::new(&shared.database, config.scan.max_window_bytes)
+        let window_bytes = config.scan.max_window_bytes;
+        let scanner = Scanner::knowing(&shared.database, window_bytes, shared.known)
             .map_err(|error| format!("the scanner could not be made: {error}"))?;
         let leaves = shared
             .interception
             .map(|with| LeafCache::new(with.authority, with.ticketer, LEAF_CACHE_ENTRIES));
-        let window = config.report.dedup_window;
+        let (window, by) = (config.report.dedup_window, config.report.dedup_by);
         let mut listeners = Vec::new();
         for (address, door) in &shared.doors {
             let listener = TcpListener::bind(*address)
@@ -127,10 +132,11 @@ impl Worker {
         }
         let permits = Rc::new(Semaphore::new(config.runtime.max_connections as u64));
         let core = Core::new(CoreParts {
-            reporter: CoreReporter::new(shared.findings, Arc::clone(&counters), window),
+            reporter: CoreReporter::new(shared.findings, Arc::clone(&counters), window, by),
             config,
             counters,
             scanner,
+            policy: shared.policy,
             leaves,
             verified: with_own_sessions(&shared.verified),
             insecure: with_own_sessions(&shared.insecure),

@@ -38,8 +38,8 @@ const COUNTERS: &[Row] = &[
     ("bytes_outbound", "clawsec_bytes", BYTES, Some(("direction", "outbound"))),
     ("bytes_inbound", "clawsec_bytes", BYTES, Some(("direction", "inbound"))),
     ("bytes_scanned", "clawsec_scanned_bytes", "Bytes that went through the scanner", None),
-    ("bytes_unscanned", "clawsec_unscanned_bytes", UNSCANNED, Some(("reason", "scanner"))),
-    ("bytes_encoded", "clawsec_unscanned_bytes", UNSCANNED, Some(("reason", "content_coding"))),
+    ("bytes_unscanned", "clawsec_unscanned_bytes", UNSCANNED, Some(("reason", "unread"))),
+    ("bytes_undecoded", "clawsec_unscanned_bytes", UNSCANNED, Some(("reason", "undecoded"))),
     ("client_handshakes", "clawsec_handshakes", HANDSHAKES, Some(("side", "client"))),
     ("upstream_handshakes", "clawsec_handshakes", HANDSHAKES, Some(("side", "upstream"))),
     ("leaves_reused", "clawsec_leaf_cache", LEAVES, Some(("result", "hit"))),
@@ -51,7 +51,8 @@ const COUNTERS: &[Row] = &[
 ];
 
 const BYTES: &str = "Bytes of messages passed on";
-const UNSCANNED: &str = "Bytes passed on without being scanned, or only as they were encoded";
+const UNSCANNED: &str =
+    "Bytes passed on unread (tunnels, frames), or read only as they were encoded";
 const HANDSHAKES: &str = "TLS handshakes completed";
 const LEAVES: &str = "Leaf certificates asked of the cache; a miss is signed anew";
 

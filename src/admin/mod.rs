@@ -141,7 +141,7 @@ impl Desk {
     }
 
     fn status(&self) -> Answer {
-        match Status::of(&self.shown.log_dir, Timestamp::now()) {
+        match Status::of(&self.shown.log_dir, Timestamp::now(), false) {
             Ok(status) => Answer::json(200, status.json()),
             Err(message) => Answer::failed(&message),
         }

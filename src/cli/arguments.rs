@@ -139,6 +139,9 @@ pub struct StatusArguments {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Show also credentials where they belong (severity info)
+    #[arg(long)]
+    pub all: bool,
 }
 
 impl CommonArguments {

@@ -8,7 +8,7 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::{exit_code, output};
 use crate::limits::SECRET_MAX_BYTES;
-use crate::secret::SecretHash;
+use crate::secret_hash::SecretHash;
 
 /// Runs the command.
 pub fn run() -> ExitCode {

@@ -13,6 +13,7 @@ use super::output::visible;
 use super::pid_file::Identity;
 use crate::limits::{REPORT_TICK_MS, RUN_POLL_MS, RUN_SUMMARY_BYTES, RUN_SUMMARY_ROWS};
 use crate::report::state::{self, State};
+use crate::report::threat_filter::is_info;
 use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
 
 /// Where the file ended when the run began.
@@ -26,6 +27,16 @@ pub struct Summary {
 
 /// Findings of one kind.
 type Kind = (String, String, String, String);
+
+/// What was counted.
+struct Counts {
+    /// Alarms by kind.
+    counts: BTreeMap<Kind, u64>,
+    /// Those that are no alarms.
+    infos: u64,
+    /// Not so if there was more than is read.
+    is_whole: bool,
+}
 
 impl Summary {
     /// Remembers where the file ends now.
@@ -52,7 +63,7 @@ impl Summary {
 
     /// The words for the user.
     pub fn text(&self, took: Duration) -> io::Result<String> {
-        let (counts, is_whole) = self.counts()?;
+        let Counts { counts, infos, is_whole } = self.counts()?;
         let total: u64 = counts.values().sum();
         let mut text = match total {
             0 => "no findings".to_owned(),
@@ -79,18 +90,20 @@ impl Summary {
         if rows.len() > RUN_SUMMARY_ROWS {
             let _ = writeln!(text, "  and {} more kinds", rows.len() - RUN_SUMMARY_ROWS);
         }
+        if infos > 0 {
+            let _ = writeln!(text, "{infos:>6} × credentials where they belong (threats --all)");
+        }
         if total > 0 {
             let _ = writeln!(text, "details: {}", self.log_dir.join(THREATS_FILE_NAME).display());
         }
         Ok(text)
     }
 
-    /// By kind; false: there was more than is read.
-    fn counts(&self) -> io::Result<(BTreeMap<Kind, u64>, bool)> {
-        let mut counts = BTreeMap::new();
+    fn counts(&self) -> io::Result<Counts> {
+        let mut counted = Counts { counts: BTreeMap::new(), infos: 0, is_whole: true };
         let mut file = match File::open(self.log_dir.join(THREATS_FILE_NAME)) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((counts, true)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(counted),
             Err(error) => return Err(error),
         };
         let stat = rustix::fs::fstat(&file)?;
@@ -103,12 +116,17 @@ impl Summary {
         file.seek(SeekFrom::Start(start))?;
         for line in BufReader::new(file.take(RUN_SUMMARY_BYTES)).split(b'\n') {
             let Ok(threat) = serde_json::from_slice::<Value>(&line?) else { continue };
+            if is_info(&threat) {
+                counted.infos += 1;
+                continue;
+            }
             let field =
                 |name: &str| threat.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
             let kind = (field("threat_type"), field("direction"), field("pattern"), field("dest"));
-            *counts.entry(kind).or_default() += 1;
+            *counted.counts.entry(kind).or_default() += 1;
         }
-        Ok((counts, size - start <= RUN_SUMMARY_BYTES))
+        counted.is_whole = size - start <= RUN_SUMMARY_BYTES;
+        Ok(counted)
     }
 }
 
@@ -143,6 +161,16 @@ mod tests {
         let text = text(&summary);
         assert!(text.starts_with("3 findings in 1.5 s\n     2 × EXFIL     outbound new"), "{text}");
         assert!(text.contains("1 × ") && !text.contains("old"), "{text}");
+    }
+
+    #[test]
+    fn credentials_where_they_belong_are_counted_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        std::fs::write(dir.path().join(THREATS_FILE_NAME), "{\"severity\":\"info\"}\n").unwrap();
+        let expected =
+            "no findings in 1.5 s\n     1 × credentials where they belong (threats --all)\n";
+        assert_eq!(text(&summary), expected);
     }
 
     #[test]

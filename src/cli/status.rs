@@ -14,7 +14,8 @@ use super::pid_file::{self, Instance};
 use super::{load_common, log_dir, output};
 use crate::limits::STATUS_THREATS;
 use crate::report::state::{self, State};
-use crate::report::tail::{self, Tail};
+use crate::report::tail::{self, Tail, Verdict};
+use crate::report::threat_filter::is_info;
 use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
 
 /// The exit code that says stopped (as `systemctl status` has it).
@@ -27,7 +28,7 @@ pub fn run(arguments: &StatusArguments) -> ExitCode {
         Err(code) => return code,
     };
     let path = &config.report.log_dir;
-    let printed = Status::of(path, Timestamp::now()).and_then(|status| {
+    let printed = Status::of(path, Timestamp::now(), arguments.all).and_then(|status| {
         let text = if arguments.json { status.json() } else { status.text() };
         output::result(&text).map_err(|error| format!("cannot print: {error}"))?;
         Ok(status.is_running())
@@ -57,7 +58,7 @@ pub struct Status<'a> {
 
 impl<'a> Status<'a> {
     /// Looks.
-    pub fn of(log_dir: &'a Path, now: Timestamp) -> Result<Status<'a>, String> {
+    pub fn of(log_dir: &'a Path, now: Timestamp, all: bool) -> Result<Status<'a>, String> {
         let instance =
             pid_file::inspect(log_dir).map_err(|error| log_dir::unreadable(log_dir, &error))?;
         let (state, without_state) = match &instance {
@@ -70,7 +71,12 @@ impl<'a> Status<'a> {
             _ => (None, None),
         };
         let uptime_secs = state.as_ref().and_then(|state| uptime_secs(&state.started_at, now));
-        let tail = tail::last(&log_dir.join(THREATS_FILE_NAME), STATUS_THREATS)
+        let mut judge = |threat: &Value| match all || !is_info(threat) {
+            true => Verdict::Keep,
+            false => Verdict::PassOver,
+        };
+        let path = log_dir.join(THREATS_FILE_NAME);
+        let tail = tail::last_matching(&path, STATUS_THREATS, &mut judge)
             .map_err(|error| format!("cannot read {THREATS_FILE_NAME}: {error}"))?;
         Ok(Status { log_dir, instance, state, without_state, uptime_secs, tail })
     }
@@ -248,7 +254,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("missing");
         for path in [folder.path(), &missing] {
-            let status = Status::of(path, now()).unwrap();
+            let status = Status::of(path, now(), false).unwrap();
             assert!(!status.is_running());
             assert!(status.text().starts_with("ClawSec Monitor: STOPPED\n"), "{}", status.text());
             assert!(status.text().ends_with("No threats recorded.\n"));
@@ -267,7 +273,7 @@ mod tests {
         let _held = PidFile::acquire(folder.path()).unwrap();
         write_state(folder.path(), pid);
         write_threats(folder.path(), STATUS_THREATS + 1);
-        let status = Status::of(folder.path(), now()).unwrap();
+        let status = Status::of(folder.path(), now(), false).unwrap();
         let text = status.text();
         assert!(text.starts_with(&format!("ClawSec Monitor: RUNNING (PID {pid})\n")), "{text}");
         for part in [
@@ -305,13 +311,13 @@ mod tests {
     fn the_state_of_an_earlier_monitor_is_not_shown_as_this_ones() {
         let folder = tempfile::tempdir().unwrap();
         write_state(folder.path(), 1);
-        assert!(!Status::of(folder.path(), now()).unwrap().text().contains("9.8.7"));
+        assert!(!Status::of(folder.path(), now(), false).unwrap().text().contains("9.8.7"));
         let _held = PidFile::acquire(folder.path()).unwrap();
-        let text = Status::of(folder.path(), now()).unwrap().text();
+        let text = Status::of(folder.path(), now(), false).unwrap().text();
         assert!(text.contains("RUNNING") && text.contains("just starting"), "{text}");
         assert!(!text.contains("9.8.7"), "{text}");
         fs::write(folder.path().join(STATE_FILE_NAME), "{").unwrap();
-        let text = Status::of(folder.path(), now()).unwrap().text();
+        let text = Status::of(folder.path(), now(), false).unwrap().text();
         assert!(text.contains("RUNNING") && text.contains("monitor.json"), "{text}");
     }
 
@@ -319,7 +325,7 @@ mod tests {
     fn a_stale_file_is_stopped_and_said() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("monitor.pid"), "1\n").unwrap();
-        let status = Status::of(folder.path(), now()).unwrap();
+        let status = Status::of(folder.path(), now(), false).unwrap();
         assert!(!status.is_running());
         assert!(status.text().contains("STOPPED") && status.text().contains("stale"));
         let json: Value = serde_json::from_str(&status.json()).unwrap();
@@ -331,7 +337,7 @@ mod tests {
     fn unreadable_lines_are_counted() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(THREATS_FILE_NAME), "rubbish\n{\"pattern\":\"x\"}\n").unwrap();
-        let text = Status::of(folder.path(), now()).unwrap().text();
+        let text = Status::of(folder.path(), now(), false).unwrap().text();
         assert!(text.contains("Last 1 threat:") && text.contains("1 unreadable lines"), "{text}");
         assert!(text.contains("? ?/? ? x ?"), "{text}");
     }

@@ -11,6 +11,7 @@ use super::arguments::CommonArguments;
 use super::threats_follow::Follow;
 use super::threats_format::{Csv, Table};
 use super::{exit_code, load_common, log_dir, output};
+use crate::finding::Severity;
 use crate::limits::{THREATS_DEFAULT, THREATS_MAX};
 use crate::report::THREATS_FILE_NAME;
 use crate::report::tail::{self, Tail};
@@ -59,6 +60,16 @@ pub struct FilterArguments {
     /// Only of these users (with proxy_auth)
     #[arg(long, value_name = "GLOB")]
     pub agent: Vec<String>,
+    /// Only what is so bad or worse: info, low, medium, high or critical [default: low]
+    #[arg(long, value_name = "MIN", conflicts_with = "all", value_parser = severity)]
+    pub severity: Option<Severity>,
+    /// Also credentials where they belong (severity info)
+    #[arg(long)]
+    pub all: bool,
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    Severity::from_name(text).ok_or_else(|| "info, low, medium, high or critical".to_owned())
 }
 
 /// How findings are printed.
@@ -91,6 +102,7 @@ impl FilterArguments {
             source: self.source.clone(),
             agent: self.agent.clone(),
             since,
+            least_severity: self.severity.or((!self.all).then_some(Severity::Low)),
         })
     }
 }
@@ -242,6 +254,15 @@ mod tests {
         let filter = arguments.filter.filter(Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(filter.pattern, ["a*", "b"]);
         assert_eq!(filter.threat_type, ["EXFIL"]);
+        assert_eq!(filter.least_severity, Some(Severity::Low));
+        let least = |words: &[&str]| {
+            parse(words).unwrap().filter.filter(Timestamp::UNIX_EPOCH).unwrap().least_severity
+        };
+        assert_eq!(least(&["--all"]), None);
+        assert_eq!(least(&["--severity", "Critical"]), Some(Severity::Critical));
+        for wrong in [&["--severity", "bad"][..], &["--severity", "low", "--all"][..]] {
+            assert_eq!(parse(wrong).unwrap_err().exit_code(), 2);
+        }
         let wrong = parse(&["--since", "soon"]).unwrap();
         assert!(wrong.filter.filter(Timestamp::UNIX_EPOCH).unwrap_err().contains("soon"));
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::output::visible;
 
 /// The fields of a line of `threats.jsonl`, in its order.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 13] = [
     "direction",
     "protocol",
     "threat_type",
@@ -14,6 +14,10 @@ const FIELDS: [&str; 9] = [
     "source",
     "dest",
     "timestamp",
+    "severity",
+    "confidence",
+    "view",
+    "fingerprint",
     "suppressed",
 ];
 
@@ -62,8 +66,8 @@ impl Table {
     /// The names of the columns.
     pub fn heading(&self) -> String {
         let line = format!(
-            "{:<19}  {:<8}  {:<9}  {:<15}  {:<30}  SNIPPET",
-            "TIME (UTC)", "WAY", "TYPE", "PATTERN", "DESTINATION"
+            "{:<19}  {:<8}  {:<8}  {:<9}  {:<15}  {:<30}  SNIPPET",
+            "TIME (UTC)", "SEVERITY", "WAY", "TYPE", "PATTERN", "DESTINATION"
         );
         format!("{}\n", self.coloured(DIM, &line))
     }
@@ -75,8 +79,9 @@ impl Table {
         let threat_type = format!("{:<9}", shown("threat_type"));
         let colour = if threat_type.starts_with("EXFIL") { RED } else { YELLOW };
         format!(
-            "{}  {:<8}  {}  {:<15}  {:<30}  {}\n",
+            "{}  {:<8}  {:<8}  {}  {:<15}  {:<30}  {}\n",
             time.replace('T', " "),
+            shown("severity"),
             shown("direction"),
             self.coloured(colour, &threat_type),
             shown("pattern"),
@@ -112,7 +117,8 @@ mod tests {
         json!({"direction": "inbound", "protocol": "http", "threat_type": "INJECTION",
                "pattern": "shell_exec", "snippet": "say \"bash -c\", then\n\u{1b}[2J",
                "source": "127.0.0.1", "dest": "a.example:80",
-               "timestamp": "2026-02-19T13:41:59.587248+00:00", "suppressed": 3})
+               "timestamp": "2026-02-19T13:41:59.587248+00:00", "severity": "high",
+               "confidence": "low", "suppressed": 3})
     }
 
     #[test]
@@ -130,14 +136,20 @@ mod tests {
         }
         let line = Csv::line(&threat());
         assert!(line.starts_with("inbound,http,INJECTION,shell_exec,\"say \"\"bash"), "{line}");
-        assert!(line.ends_with(",a.example:80,2026-02-19T13:41:59.587248+00:00,3\r\n"), "{line}");
+        assert!(
+            line.ends_with(",a.example:80,2026-02-19T13:41:59.587248+00:00,high,low,,,3\r\n"),
+            "{line}"
+        );
         assert_eq!(Csv::heading().split(',').count(), FIELDS.len());
     }
 
     #[test]
     fn a_table_line_is_one_line_without_control_characters() {
         let line = Table::new(false).line(&threat());
-        assert!(line.starts_with("2026-02-19 13:41:59  inbound   INJECTION  shell_exec"), "{line}");
+        assert!(
+            line.starts_with("2026-02-19 13:41:59  high      inbound   INJECTION  shell"),
+            "{line}"
+        );
         assert_eq!(line.chars().filter(|character| character.is_control()).count(), 1);
         assert!(Table::new(true).line(&threat()).contains("\u{1b}[33mINJECTION\u{1b}[0m"));
         assert!(Table::new(false).line(&json!({})).starts_with(' '), "absent fields are empty");

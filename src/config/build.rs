@@ -12,9 +12,10 @@ use super::error::{ConfigError, Warning};
 use super::layers::{Setting, Settings};
 use super::value::{self, Value};
 use super::{
-    AccessConfig, AdminConfig, Config, DEFAULT_ADMIN_ADDRESS, DEFAULT_PROXY_HOST, HostMismatch,
-    HostPatterns, HttpConfig, ListenConfig, ListenPorts, OriginPatterns, ReportConfig, RulesConfig,
-    RuntimeConfig, ScanConfig, TlsConfig,
+    AccessConfig, AdminConfig, Config, DEFAULT_ADMIN_ADDRESS, DEFAULT_PROXY_HOST, DedupBy,
+    HostMismatch, HostPatterns, HttpConfig, ListenConfig, ListenPorts, OriginPatterns,
+    PolicyConfig, ReportConfig, RulesConfig, RuntimeConfig, ScanConfig, TlsConfig, WatchConfig,
+    default_credentials,
 };
 use crate::scan::rules::DEFAULT_PACKS;
 
@@ -46,7 +47,10 @@ pub fn build(settings: &Settings, warnings: &mut Vec<Warning>) -> Result<Config,
             log_dir: settings.path("log_dir").unwrap_or_else(|| "/tmp/clawsec".into()),
             log_level: log_level(&settings)?,
             dedup_window: settings.seconds("dedup_window_secs", 60.0),
+            dedup_by: dedup_by(&settings)?,
         },
+        policy: policy(&settings),
+        watch: watch(&settings),
         warnings: Vec::new(),
     })
 }
@@ -248,6 +252,41 @@ fn host_mismatch(settings: &Reader<'_>) -> Result<HostMismatch, ConfigError> {
         "refuse" => Ok(HostMismatch::Refuse),
         _ => Err(invalid("host_mismatch", text, setting, "\"log\" or \"refuse\"")),
     }
+}
+
+fn dedup_by(settings: &Reader<'_>) -> Result<DedupBy, ConfigError> {
+    let Some((text, setting)) = settings.text("dedup_by") else { return Ok(DedupBy::Pattern) };
+    match text.to_ascii_lowercase().as_str() {
+        "pattern" => Ok(DedupBy::Pattern),
+        "fingerprint" => Ok(DedupBy::Fingerprint),
+        _ => Err(invalid("dedup_by", text, setting, "\"pattern\" or \"fingerprint\"")),
+    }
+}
+
+fn policy(settings: &Reader<'_>) -> PolicyConfig {
+    let value = |key| settings.0.get(key).map(|setting| &setting.value);
+    let expected = match value("expected_credentials") {
+        Some(Value::ExpectedCredentials(entries)) => entries.clone(),
+        _ => default_credentials(),
+    };
+    let suppressions = match value("suppressions") {
+        Some(Value::Suppressions(suppressions)) => suppressions.clone(),
+        _ => Vec::new(),
+    };
+    PolicyConfig { expected, suppressions }
+}
+
+fn watch(settings: &Reader<'_>) -> WatchConfig {
+    let value = |key| settings.0.get(key).map(|setting| &setting.value);
+    let variables = match value("watch_env") {
+        Some(Value::Variables(names)) => names.clone(),
+        _ => Vec::new(),
+    };
+    let files = match value("watch_files") {
+        Some(Value::WatchedFiles(paths)) => paths.clone(),
+        _ => Vec::new(),
+    };
+    WatchConfig { variables, files }
 }
 
 fn log_level(settings: &Reader<'_>) -> Result<LevelFilter, ConfigError> {

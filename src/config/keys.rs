@@ -4,7 +4,7 @@
 use crate::limits::{
     CONFIG_WORD_MAX_CHARS, CONFIG_WORDS_MAX, CONNECTIONS_MAX, DETECT_TIMEOUT_MAX_MS,
     HEAD_MAX_BYTES, HEAD_MIN_BYTES, HEADERS_MAX, RULES_FILES_MAX, SCAN_WINDOW_MAX_BYTES,
-    SCAN_WINDOW_MIN_BYTES, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS, WORKERS_MAX,
+    SCAN_WINDOW_MIN_BYTES, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS, WATCHED_MAX, WORKERS_MAX,
 };
 
 /// What a key's value may be.
@@ -45,6 +45,13 @@ pub enum Kind {
     /// Seconds by host pattern, bounded as the timeouts are; in the environment `pattern=seconds`, separated by
     /// commas.
     HostSeconds,
+    /// Names of environment variables; in the environment separated by commas.
+    Variables,
+    /// Paths, made absolute against the current directory; in the environment separated by commas.
+    WatchedFiles,
+    /// Objects, in the environment as JSON; `precision` reads them.
+    ExpectedCredentials,
+    Suppressions,
     /// Users with hashed secrets; in the environment `user:hash`, separated by blanks. Never shown.
     Users,
     /// A list of networks; in the environment separated by commas.
@@ -114,6 +121,11 @@ pub const KEYS: &[Key] = &[
     key("rules_files", Kind::Paths),
     key("disable", Kind::Words),
     key("rule_cache_dir", Kind::OptionalPath),
+    key("dedup_by", Kind::Text),
+    key("expected_credentials", Kind::ExpectedCredentials),
+    key("suppressions", Kind::Suppressions),
+    key("watch_env", Kind::Variables),
+    key("watch_files", Kind::WatchedFiles),
     key("admin_addr", Kind::OptionalText),
     key("admin_hosts", Kind::Hosts),
     key("proxy_auth", Kind::Users),
@@ -161,6 +173,20 @@ impl Kind {
                 "seconds from {TIMEOUT_MIN_SECS} to {TIMEOUT_MAX_SECS} by host, each host {}",
                 super::patterns::PATTERN_ALLOWED
             ),
+            Kind::Variables => {
+                format!("a list of at most {WATCHED_MAX} names of environment variables")
+            }
+            Kind::WatchedFiles => {
+                format!(
+                    "a list of at most {WATCHED_MAX} paths (\"~\" is not expanded: write it out)"
+                )
+            }
+            Kind::ExpectedCredentials => {
+                "a list of objects with host, rules and one of header, query and path, or \
+                 {\"replace\": true, \"entries\": [...]}"
+                    .into()
+            }
+            Kind::Suppressions => "a list of objects with a reason and conditions".into(),
             Kind::Users => super::access::USERS_ALLOWED.into(),
             Kind::Networks => super::access::NETWORKS_ALLOWED.into(),
             Kind::Ignored => "anything".into(),

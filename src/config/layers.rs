@@ -77,6 +77,9 @@ fn file_layer(
             continue;
         };
         let checked = value::from_json(key.kind, &json);
+        if checked.is_none() {
+            misfit(key, &json, &origin)?;
+        }
         let setting = setting(key, checked, &origin, || value::shown_json(&json))?;
         if layer.insert(key.name, setting).is_some() {
             let message = format!("{name} occurs more than once in {origin}: the last one counts");
@@ -107,6 +110,9 @@ fn environment_layer(
         };
         let origin = Origin::Environment(name.clone());
         let checked = value::from_text(key.kind, &text);
+        if let (None, Ok(json)) = (&checked, serde_json::from_str(&text)) {
+            misfit(key, &json, &origin)?;
+        }
         let setting = setting(key, checked, &origin, || format!("\"{}\"", value::shown(&text)))?;
         layer.insert(key.name, setting);
     }
@@ -140,6 +146,17 @@ fn setting(
             origin: origin.clone(),
         }),
     }
+}
+
+/// The error that names the place within a list of objects, if that is what was refused.
+fn misfit(key: &Key, json: &serde_json::Value, origin: &Origin) -> Result<(), ConfigError> {
+    let Some(misfit) = value::misfit(key.kind, json) else { return Ok(()) };
+    Err(ConfigError::Invalid {
+        key: format!("{}{}", key.name, misfit.place),
+        value: misfit.value,
+        allowed: misfit.allowed,
+        origin: origin.clone(),
+    })
 }
 
 /// Within one source the original's name counts only where `proxy_port` is not set.

@@ -22,6 +22,11 @@ const FIXED: &[&str] = &[
     "rules_files",
     "disable",
     "rule_cache_dir",
+    "dedup_by",
+    "expected_credentials",
+    "suppressions",
+    "watch_env",
+    "watch_files",
 ];
 
 /// A configuration that may take the place of the running one.
@@ -59,7 +64,13 @@ pub fn renew(running: &Config, new: Config) -> Renewed {
         chain: new.chain,
         scan: running.scan.clone(),
         rules: running.rules.clone(),
-        report: ReportConfig { log_dir: running.report.log_dir.clone(), ..new.report },
+        policy: running.policy.clone(),
+        watch: running.watch.clone(),
+        report: ReportConfig {
+            log_dir: running.report.log_dir.clone(),
+            dedup_by: running.report.dedup_by,
+            ..new.report
+        },
         warnings: Vec::new(),
     };
     Renewed { config, changed, needs_restart }
@@ -190,5 +201,10 @@ mod tests {
         ("rules_files", "/rules.toml"),
         ("disable", "a"),
         ("rule_cache_dir", "/cache"),
+        ("dedup_by", "fingerprint"),
+        ("expected_credentials", r#"{"replace": true, "entries": []}"#),
+        ("suppressions", r#"[{"reason": "invented", "rule": "aws_access_key"}]"#),
+        ("watch_env", "A"),
+        ("watch_files", "/watched"),
     ];
 }

@@ -7,13 +7,19 @@ mod access;
 mod build;
 mod chain;
 mod error;
+mod expected_defaults;
 mod file;
 mod keys;
 mod layers;
 mod live;
 pub mod nearest;
+mod network;
+mod objects;
 mod origins;
 mod patterns;
+mod precision;
+#[cfg(test)]
+mod precision_tests;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -27,12 +33,14 @@ use std::time::Duration;
 
 use crate::scan::rules::DEFAULT_PACKS;
 
-pub use access::{AccessConfig, Network, User};
+pub use access::{AccessConfig, User};
 pub use error::{ConfigError, Origin, Warning};
 pub use layers::{CREDENTIALS_VARIABLE, process_environment};
 pub use live::{Renewed, renew};
+pub use network::Network;
 pub use origins::OriginPatterns;
 pub use patterns::{HostPatterns, glob_matches};
+pub use precision::{ExpectedCredential, Expiry, Slot, Suppression, default_credentials};
 
 /// Where settings come from, the weakest first. Defaults are weaker still.
 #[derive(Debug)]
@@ -113,6 +121,8 @@ pub struct Config {
     pub scan: ScanConfig,
     pub rules: RulesConfig,
     pub report: ReportConfig,
+    pub policy: PolicyConfig,
+    pub watch: WatchConfig,
     /// What the log is to be told at start, one line each. `cli` fills it in, the supervisor logs
     /// it.
     pub warnings: Vec<String>,
@@ -311,6 +321,35 @@ pub struct ReportConfig {
     pub log_level: log::LevelFilter,
     /// `dedup_window_secs`; zero: off.
     pub dedup_window: Duration,
+    /// `dedup_by`.
+    pub dedup_by: DedupBy,
+}
+
+/// Which findings repeat each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DedupBy {
+    /// Those of one pattern, destination and direction.
+    Pattern,
+    /// Of these, those of the same secret.
+    Fingerprint,
+}
+
+/// What matches mean.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyConfig {
+    /// `expected_credentials`, with the defaults unless they are replaced.
+    pub expected: Vec<ExpectedCredential>,
+    /// `suppressions`.
+    pub suppressions: Vec<Suppression>,
+}
+
+/// The secrets that must never leave.
+#[derive(Clone, Debug, Default)]
+pub struct WatchConfig {
+    /// `watch_env`: names of environment variables.
+    pub variables: Vec<String>,
+    /// `watch_files`.
+    pub files: Vec<PathBuf>,
 }
 
 /// Where operators come in, unless they say otherwise.

@@ -3,7 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{AccessConfig, Config, HostMismatch, HostPatterns, Network, UpstreamProxy, User};
+use super::precision::{expected_json, suppressions_json};
+use super::{
+    AccessConfig, Config, DedupBy, HostMismatch, HostPatterns, Network, UpstreamProxy, User,
+};
 
 impl Config {
     /// Every key, in the order of the reference. Credentials of `upstream_proxy` are left out.
@@ -77,6 +80,15 @@ impl Config {
         ] {
             object.insert(key.to_owned(), value);
         }
+        for (key, value) in [
+            ("dedup_by", json!(dedup_name(self.report.dedup_by))),
+            ("expected_credentials", expected_json(&self.policy.expected)),
+            ("suppressions", suppressions_json(&self.policy.suppressions)),
+            ("watch_env", json!(self.watch.variables)),
+            ("watch_files", json!(self.watch.files)),
+        ] {
+            object.insert(key.to_owned(), value);
+        }
     }
 }
 
@@ -122,6 +134,13 @@ fn mismatch_name(mismatch: HostMismatch) -> &'static str {
     }
 }
 
+fn dedup_name(dedup_by: DedupBy) -> &'static str {
+    match dedup_by {
+        DedupBy::Pattern => "pattern",
+        DedupBy::Fingerprint => "fingerprint",
+    }
+}
+
 fn proxy_url(proxy: &UpstreamProxy) -> String {
     match proxy.host.contains(':') {
         true => format!("http://[{}]:{}", proxy.host, proxy.port),
@@ -134,6 +153,10 @@ mod tests {
     use super::super::keys::{KEYS, Kind};
     use super::super::{Overrides, Sources, load};
     use super::*;
+
+    const SUPPRESSION: &str = r#"[{"reason": "a test's key", "expires": "2031-01-31", "rule": "ai_*",
+        "dest": "*.example:443", "header": "x-key", "source": "10.0.0.0/8", "path": "/v1/*",
+        "fingerprint": "0011223344556677"}]"#;
 
     fn shown(settings: &[(&str, &str)]) -> Map<String, Value> {
         let environment = settings
@@ -175,6 +198,14 @@ mod tests {
             ("rules_files", "/etc/clawsec/own.toml"),
             ("disable", "ssh_*,dotenv_file"),
             ("rule_cache_dir", "/var/cache/clawsec"),
+            ("dedup_by", "Fingerprint"),
+            (
+                "expected_credentials",
+                r#"[{"host": "*.own.example", "query": "Key", "rules": ["x*"]}]"#,
+            ),
+            ("suppressions", SUPPRESSION),
+            ("watch_env", "OWN_PASSWORD, OTHER_PASSWORD"),
+            ("watch_files", "/srv/app/.env"),
         ];
         let object = shown(&settings);
         let directory = tempfile::tempdir().unwrap();

@@ -241,7 +241,9 @@ fn the_proxy_host_is_an_ip_or_localhost() {
 /// An invented secret's hash, made once.
 fn hash() -> &'static str {
     static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    HASH.get_or_init(|| crate::secret::SecretHash::of(b"invented").unwrap().as_str().to_owned())
+    HASH.get_or_init(|| {
+        crate::secret_hash::SecretHash::of(b"invented").unwrap().as_str().to_owned()
+    })
 }
 
 #[test]

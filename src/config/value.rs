@@ -5,13 +5,16 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
-use super::access::{self, Network, User};
+use super::access::{self, User};
 use super::keys::Kind;
+use super::network::Network;
+use super::objects::Misfit;
 use super::origins::OriginPatterns;
 use super::patterns::HostPatterns;
+use super::precision::{self, ExpectedCredential, Suppression};
 use crate::limits::{
     CONFIG_WORD_MAX_CHARS, CONFIG_WORDS_MAX, HOST_PATTERNS_MAX, MESSAGE_VALUE_MAX_CHARS,
-    RULES_FILES_MAX, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS,
+    RULES_FILES_MAX, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS, WATCHED_MAX,
 };
 
 /// A value of the kind that its key asks for.
@@ -29,6 +32,10 @@ pub enum Value {
     Words(Vec<String>),
     Paths(Vec<PathBuf>),
     HostSeconds(Vec<(HostPatterns, f64)>),
+    Variables(Vec<String>),
+    WatchedFiles(Vec<PathBuf>),
+    ExpectedCredentials(Vec<ExpectedCredential>),
+    Suppressions(Vec<Suppression>),
     Users(Vec<User>),
     Networks(Vec<Network>),
 }
@@ -58,6 +65,12 @@ pub fn from_json(kind: Kind, json: &Json) -> Option<Value> {
                 items.iter().map(|(host, secs)| Some((host.clone(), secs.as_f64()?))).collect();
             host_seconds_value(pairs?)
         }
+        (Kind::Variables, Json::Array(items)) => variables_value(texts(items)?),
+        (Kind::WatchedFiles, Json::Array(items)) => watched_files_value(&texts(items)?),
+        (Kind::ExpectedCredentials, json) => {
+            precision::expected_credentials(json).ok().map(Value::ExpectedCredentials)
+        }
+        (Kind::Suppressions, json) => precision::suppressions(json).ok().map(Value::Suppressions),
         (Kind::Users, Json::Object(items)) => {
             let pairs =
                 items.iter().map(|(name, hash)| Some((name.clone(), hash.as_str()?.to_owned())));
@@ -98,9 +111,23 @@ pub fn from_text(kind: Kind, text: &str) -> Option<Value> {
                 .collect();
             host_seconds_value(pairs?)
         }
+        Kind::Variables => variables_value(listed(trimmed)),
+        Kind::WatchedFiles => watched_files_value(&listed(trimmed)),
+        Kind::ExpectedCredentials | Kind::Suppressions => {
+            from_json(kind, &serde_json::from_str(trimmed).ok()?)
+        }
         Kind::Users => access::parse_users_text(trimmed).map(Value::Users),
         Kind::Networks => access::parse_networks(&listed(trimmed)).map(Value::Networks),
         Kind::Ignored => Some(boolean_value(trimmed).unwrap_or(Value::Unset)),
+    }
+}
+
+/// What is wrong within a value that was refused, if it is one that has places.
+pub fn misfit(kind: Kind, json: &Json) -> Option<Misfit> {
+    match kind {
+        Kind::ExpectedCredentials => precision::expected_credentials(json).err(),
+        Kind::Suppressions => precision::suppressions(json).err(),
+        _ => None,
     }
 }
 
@@ -156,6 +183,21 @@ fn path_value(kind: Kind, text: &str) -> Option<Value> {
         return None;
     }
     std::path::absolute(text).ok().map(|path| Value::Path(path.components().collect()))
+}
+
+fn watched_files_value(texts: &[String]) -> Option<Value> {
+    let path = |text: &String| match path_value(Kind::Path, text)? {
+        Value::Path(path) => Some(path),
+        _ => None,
+    };
+    let paths: Vec<PathBuf> = texts.iter().map(path).collect::<Option<_>>()?;
+    (paths.len() <= WATCHED_MAX).then_some(Value::WatchedFiles(paths))
+}
+
+fn variables_value(names: Vec<String>) -> Option<Value> {
+    let is_name = |name: &String| !name.is_empty() && !name.contains(['=', '\0']);
+    let is_allowed = names.len() <= WATCHED_MAX && names.iter().all(is_name);
+    is_allowed.then_some(Value::Variables(names))
 }
 
 fn boolean_value(text: &str) -> Option<Value> {

@@ -21,7 +21,7 @@ use crate::http::reply::Cause;
 use crate::limits::{
     CREDENTIALS_MAX_BYTES, CREDENTIALS_REMEMBERED, CREDENTIALS_WAIT_MS, PROXY_USERS_MAX,
 };
-use crate::secret::{Digest, DigestKey};
+use crate::secret_hash::{Digest, DigestKey};
 
 /// The user whose credentials the last request on a connection to the proxy had.
 pub type Agent = RefCell<Option<Arc<str>>>;
@@ -200,7 +200,7 @@ pub fn without_credentials(core: &Core, chunk: &Chunk, head: &RequestHead<'_>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::SecretHash;
+    use crate::secret_hash::SecretHash;
 
     fn of(fields: &str) -> Option<Vec<u8>> {
         let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");

@@ -211,7 +211,8 @@ impl Connect<'_> {
 
     fn sight(&self, origin: &Origin, protocol: Protocol) -> Sight {
         let agent = self.agent.borrow().clone();
-        Sight { protocol, source: self.source, dest: Arc::clone(&origin.dest), agent }
+        let dest = Arc::clone(&origin.dest);
+        Sight { protocol, source: self.source, dest, path: None, agent }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::forward::dial::Dialer;
 use crate::forward::pool::Pool;
 use crate::http::reply::Cause;
 use crate::limits::REJECTED_LEAVES_REMEMBERED;
+use crate::policy::Policy;
 use crate::report::core::CoreReporter;
 use crate::scan::Scanner;
 use crate::tls::{ClientTls, LeafCache, ServerTls};
@@ -34,6 +35,7 @@ pub struct CoreState {
     newest: RefCell<Arc<Config>>,
     pub counters: Arc<Counters>,
     pub scanner: Scanner,
+    pub policy: Arc<Policy>,
     pub reporter: RefCell<CoreReporter>,
     pub buffers: Rc<BufferPool>,
     pub scratch: Rc<ScratchPool>,
@@ -54,6 +56,7 @@ pub struct CoreParts {
     pub config: Arc<Config>,
     pub counters: Arc<Counters>,
     pub scanner: Scanner,
+    pub policy: Arc<Policy>,
     pub reporter: CoreReporter,
     pub leaves: Option<LeafCache>,
     pub verified: ClientTls,
@@ -79,6 +82,7 @@ impl Core {
             newest: RefCell::new(Arc::clone(&parts.config)),
             counters: parts.counters,
             scanner: parts.scanner,
+            policy: parts.policy,
             reporter: RefCell::new(parts.reporter),
             buffers: BufferPool::new(),
             scratch: ScratchPool::new(),

@@ -1,18 +1,26 @@
-//! Joins the scanner to the report: what a connection knows of its bytes (way, protocol, source, destination)
-//! turns each match into a finding.
+//! Joins the scanner to the report: what a connection knows of its bytes (way, protocol, source, destination,
+//! place) turns each match into a finding, as far as the policy wants one.
 
 use std::net::IpAddr;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::core::Core;
-use crate::finding::{Direction, Finding, Protocol};
+use crate::config::DedupBy;
+use crate::finding::{
+    Confidence, Direction, Finding, Fingerprint, Protocol, Severity, ThreatType, View,
+};
 use crate::forward::buffer::Chunk;
 use crate::limits::{
     INSPECT_CODED_BYTES, INSPECT_PIECE_MIN_BYTES, INSPECT_TURN_BYTES, READ_BUFFER_BYTES,
 };
-use crate::scan::{Body, Gap, Match, MatchSink, Messages, Padded, Shape};
+use crate::policy::{self, Circumstances, Disposition, Place, Seen, Verdict};
+use crate::report::dedup::Subject;
+use crate::scan::{
+    Body, Gap, KNOWN_VALUE_RULE, KnownMatch, Match, MatchSink, Messages, Padded, Shape,
+};
 
 /// What a connection knows of its bytes.
 #[derive(Clone, Debug)]
@@ -20,8 +28,18 @@ pub struct Sight {
     pub protocol: Protocol,
     pub source: IpAddr,
     pub dest: Arc<str>,
+    /// Of the request, without its query, where the policy looks at it.
+    pub path: Option<Rc<str>>,
     /// The user whose credentials it had.
     pub agent: Option<Arc<str>>,
+}
+
+/// Which bytes of a message are scanned.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    Head(&'a [u8]),
+    /// All that is in one place.
+    Rest(Place<'a>),
 }
 
 /// Turns matches of one direction into findings.
@@ -29,28 +47,63 @@ struct Reporting<'a> {
     core: &'a Core,
     sight: &'a Sight,
     direction: Direction,
+    part: Part<'a>,
+    /// What was decided of the match that is wanted.
+    verdict: Option<Verdict>,
 }
 
-impl MatchSink for Reporting<'_> {
-    fn wants(&mut self, found: &Match<'_>) -> bool {
-        if found.rule.direction.is_some_and(|only| only != self.direction) {
-            return false;
-        }
-        let mut reporter = self.core.reporter.borrow_mut();
-        reporter.admits(&found.rule.id, &self.sight.dest, self.direction, Instant::now())
+impl<'a> Reporting<'a> {
+    fn new(core: &'a Core, sight: &'a Sight, direction: Direction, part: Part<'a>) -> Self {
+        Reporting { core, sight, direction, part, verdict: None }
     }
 
-    fn found(&mut self, found: &Match<'_>, snippet: String) {
-        let rule = found.rule;
+    /// Whether anybody is to be told of a match that begins `at` bytes into the part.
+    fn admits(&mut self, seen: &Seen<'_>, at: u64) -> bool {
+        let Reporting { core, sight, direction, .. } = *self;
+        let (place, path) = match self.part {
+            Part::Head(head) if direction == Direction::Outbound => {
+                (Place::in_head(head, at), Some(policy::path_in(head)))
+            }
+            Part::Head(head) => (Place::in_head(head, at), sight.path.as_deref()),
+            Part::Rest(place) => (place, sight.path.as_deref()),
+        };
+        let circumstances = Circumstances {
+            direction,
+            protocol: sight.protocol,
+            source: sight.source,
+            dest: &sight.dest,
+            place,
+            path,
+        };
+        let verdict = core.policy.judge(seen, &circumstances, SystemTime::now());
+        if let Disposition::Suppressed(reason) = &verdict.disposition {
+            core.counters.suppressions_applied.add(1);
+            log::debug!("{}: {} is suppressed: {reason}", sight.dest, seen.rule);
+            return false;
+        }
+        let subject = Subject {
+            pattern: seen.rule,
+            dest: &sight.dest,
+            direction,
+            is_info: verdict.severity == Severity::Info,
+            fingerprint: verdict.fingerprint,
+        };
+        let admits = core.reporter.borrow_mut().admits(&subject, Instant::now());
+        self.verdict = admits.then_some(verdict);
+        admits
+    }
+
+    fn submit(&mut self, told: Told, snippet: String) {
+        let Some(verdict) = self.verdict.take() else { return };
         self.core.reporter.borrow_mut().submit(Finding {
             direction: self.direction,
             protocol: self.sight.protocol,
-            threat_type: rule.threat_type,
-            pattern: Arc::clone(&rule.id),
-            severity: rule.severity,
-            confidence: found.confidence,
-            view: found.view,
-            fingerprint: None,
+            threat_type: told.threat_type,
+            pattern: told.pattern,
+            severity: verdict.severity,
+            confidence: verdict.confidence,
+            view: told.view,
+            fingerprint: told.fingerprint,
             snippet,
             source: self.sight.source,
             dest: Arc::clone(&self.sight.dest),
@@ -59,6 +112,73 @@ impl MatchSink for Reporting<'_> {
             suppressed: 0,
             agent: self.sight.agent.clone(),
         });
+    }
+
+    /// The fingerprint of a match, where a decision before the snippet depends on it.
+    fn early_fingerprint(&self, secret: &[u8]) -> Option<Fingerprint> {
+        let core = self.core;
+        let is_needed =
+            core.policy.needs_fingerprints() || core.config.report.dedup_by == DedupBy::Fingerprint;
+        is_needed.then(|| core.policy.fingerprint(secret))
+    }
+}
+
+/// What a finding says of its match.
+struct Told {
+    threat_type: ThreatType,
+    pattern: Arc<str>,
+    view: View,
+    fingerprint: Option<Fingerprint>,
+}
+
+impl MatchSink for Reporting<'_> {
+    fn wants(&mut self, found: &Match<'_>) -> bool {
+        if found.rule.direction.is_some_and(|only| only != self.direction) {
+            return false;
+        }
+        let seen = Seen {
+            rule: &found.rule.id,
+            severity: found.rule.severity,
+            confidence: found.confidence,
+            fingerprint: self.early_fingerprint(found.secret),
+        };
+        self.admits(&seen, found.at)
+    }
+
+    fn found(&mut self, found: &Match<'_>, snippet: String) {
+        let told = Told {
+            threat_type: found.rule.threat_type,
+            pattern: Arc::clone(&found.rule.id),
+            view: found.view,
+            fingerprint: Some(self.core.policy.fingerprint(found.secret)),
+        };
+        self.submit(told, snippet);
+    }
+
+    /// Known values must not leave; that they arrive is nothing to tell.
+    fn watches(&self) -> bool {
+        self.direction == Direction::Outbound
+    }
+
+    fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
+        // Half of a value may be half of another one that begins or ends like it.
+        let severity = match found.confidence {
+            Confidence::Low => Severity::High,
+            Confidence::Medium | Confidence::High => Severity::Critical,
+        };
+        let (rule, confidence) = (KNOWN_VALUE_RULE, found.confidence);
+        let seen = Seen { rule, severity, confidence, fingerprint: found.fingerprint };
+        self.admits(&seen, found.at)
+    }
+
+    fn found_known(&mut self, found: &KnownMatch<'_>, snippet: String) {
+        let told = Told {
+            threat_type: ThreatType::Exfil,
+            pattern: Arc::from(KNOWN_VALUE_RULE),
+            view: found.view,
+            fingerprint: found.fingerprint,
+        };
+        self.submit(told, snippet);
     }
 
     fn gap(&mut self, gap: Gap) {
@@ -95,7 +215,8 @@ pub fn scan_head(core: &Core, sight: &Sight, direction: Direction, chunk: &Chunk
     };
     core.counters.bytes_scanned.add(len as u64);
     let _timed = core.counters.scan_time.begin();
-    core.scanner.scan_block(head, &mut Reporting { core, sight, direction });
+    let mut reporting = Reporting::new(core, sight, direction, Part::Head(head.bytes()));
+    core.scanner.scan_block(head, &mut reporting);
 }
 
 /// What the fields of a head say of its body.
@@ -113,14 +234,20 @@ pub struct Inspector<'a> {
     core: &'a Core,
     sight: &'a Sight,
     direction: Direction,
+    place: Place<'static>,
     body: Body,
     pace: Pace,
 }
 
 impl<'a> Inspector<'a> {
-    /// Of something of which nothing is known.
-    pub fn new(core: &'a Core, sight: &'a Sight, direction: Direction) -> Inspector<'a> {
-        Inspector::of_body(core, sight, direction, &Shape::default())
+    /// Of something of which nothing is known: one direction of a tunnel, or what is beside its messages.
+    pub fn new(
+        core: &'a Core,
+        sight: &'a Sight,
+        direction: Direction,
+        place: Place<'static>,
+    ) -> Inspector<'a> {
+        Inspector { place, ..Inspector::of_body(core, sight, direction, &Shape::default()) }
     }
 
     /// Of the body of a message.
@@ -135,7 +262,8 @@ impl<'a> Inspector<'a> {
             log::warn!("{}: a body is read as it stands only: {unknown}", sight.dest);
         }
         let body = core.scanner.body(shape);
-        Inspector { core, sight, direction, body, pace: Pace::new(shape.is_encoded()) }
+        let pace = Pace::new(shape.is_encoded());
+        Inspector { core, sight, direction, place: Place::Body, body, pace }
     }
 
     /// The next bytes: `range` of those not taken from `chunk` yet. Others get their turn where few bytes make
@@ -147,8 +275,8 @@ impl<'a> Inspector<'a> {
             self.core.counters.bytes_unscanned.add(range.len() as u64);
             return;
         };
-        let Inspector { core, sight, direction, body, pace } = self;
-        let mut sink = Reporting { core, sight, direction: *direction };
+        let Inspector { core, sight, direction, place, body, pace } = self;
+        let mut sink = Reporting::new(core, sight, *direction, Part::Rest(*place));
         let timed = |piece: Padded<'_>| {
             let _timed = core.counters.scan_time.begin();
             body.feed(piece, &mut sink)
@@ -158,8 +286,8 @@ impl<'a> Inspector<'a> {
 
     /// The end of the body: what only the end decides is reported.
     pub fn finish(mut self) {
-        let Inspector { core, sight, direction, body, .. } = &mut self;
-        body.finish(&mut Reporting { core, sight, direction: *direction });
+        let Inspector { core, sight, direction, place, body, .. } = &mut self;
+        body.finish(&mut Reporting::new(core, sight, *direction, Part::Rest(*place)));
     }
 }
 
@@ -187,20 +315,25 @@ impl<'a> MessageInspector<'a> {
             return;
         };
         let MessageInspector { core, sight, direction, messages, pace } = self;
-        let mut sink = Reporting { core, sight, direction: *direction };
+        let mut sink = Reporting::new(core, sight, *direction, Part::Rest(Place::WebSocket));
         pace.walk(core, bytes, |piece| messages.feed(piece, &mut sink)).await;
     }
 
     /// The end of a message: the next byte is the first of another.
     pub fn end_message(&mut self) {
         let MessageInspector { core, sight, direction, messages, .. } = self;
-        messages.end_message(&mut Reporting { core, sight, direction: *direction });
+        messages.end_message(&mut Reporting::new(
+            core,
+            sight,
+            *direction,
+            Part::Rest(Place::WebSocket),
+        ));
     }
 
     /// The end of all.
     pub fn finish(mut self) {
         let MessageInspector { core, sight, direction, messages, .. } = &mut self;
-        messages.finish(&mut Reporting { core, sight, direction: *direction });
+        messages.finish(&mut Reporting::new(core, sight, *direction, Part::Rest(Place::WebSocket)));
     }
 }
 

@@ -28,6 +28,7 @@ use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
 use crate::http::search::HeadSearch;
 use crate::http::target::{Authority, Scheme, Target, parse_host_header, parse_target};
+use crate::policy;
 use crate::scan::Shape;
 
 /// Where the requests of a connection go.
@@ -229,7 +230,9 @@ impl<'a> Requests<'a> {
         let (origin, protocol) = self.destination(&head, &target)?;
         let agent = self.agent.borrow().clone();
         let dest = std::sync::Arc::clone(&origin.dest);
-        let sight = Sight { protocol, source: self.source, dest, agent };
+        let path =
+            self.core.policy.looks_at_paths().then(|| Rc::from(policy::path_of(head.target)));
+        let sight = Sight { protocol, source: self.source, dest, path, agent };
         let blanked = access::without_credentials(self.core, chunk, &head);
         let shown = blanked.as_ref().unwrap_or(chunk);
         scan_head(self.core, &sight, Direction::Outbound, shown, head.len);

@@ -14,6 +14,7 @@ use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
 use crate::http::websocket::Agreement;
+use crate::policy::Place;
 use crate::tls::stream::Stream;
 
 /// What a tunnel needs of its connection.
@@ -44,7 +45,7 @@ pub struct Tunnelled {
 /// Who reads one direction.
 enum Watch<'a> {
     Unread,
-    Raw(Inspector<'a>),
+    Raw(Box<Inspector<'a>>),
     WebSocket(Box<Reading<'a>>),
 }
 
@@ -64,7 +65,10 @@ impl Tunnel<'_> {
             (Content::WebSocket(..), Some(socket)) => {
                 Watch::WebSocket(Box::new(socket.direction(direction)))
             }
-            (Content::Raw(sight), _) => Watch::Raw(Inspector::new(self.core, sight, direction)),
+            (Content::Raw(sight), _) => {
+                let inspector = Inspector::new(self.core, sight, direction, Place::Tunnel);
+                Watch::Raw(Box::new(inspector))
+            }
             _ => Watch::Unread,
         };
         let (outbound, inbound) = (watch(Direction::Outbound), watch(Direction::Inbound));

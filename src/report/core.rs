@@ -5,10 +5,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::dedup::Dedup;
+use super::dedup::{Dedup, Subject};
 use super::queue::FindingSender;
+use crate::config::DedupBy;
 use crate::counters::Counters;
-use crate::finding::{Direction, Finding};
+use crate::finding::Finding;
 use crate::limits::{CORE_DEDUP_KEYS_MAX, CORE_DEDUP_WINDOW_MAX_MS};
 
 /// Reports the findings of one core.
@@ -25,9 +26,14 @@ pub struct CoreReporter {
 
 impl CoreReporter {
     /// A zero `dedup_window` switches the dedup off.
-    pub fn new(sender: FindingSender, counters: Arc<Counters>, dedup_window: Duration) -> Self {
+    pub fn new(
+        sender: FindingSender,
+        counters: Arc<Counters>,
+        dedup_window: Duration,
+        dedup_by: DedupBy,
+    ) -> Self {
         let window = own_window(dedup_window);
-        CoreReporter { sender, counters, recent: Dedup::new(window, CORE_DEDUP_KEYS_MAX) }
+        CoreReporter { sender, counters, recent: Dedup::new(window, dedup_by, CORE_DEDUP_KEYS_MAX) }
     }
 
     /// Another `dedup_window` from now on.
@@ -37,14 +43,8 @@ impl CoreReporter {
 
     /// Whether a confirmed match of this key should be turned into a finding, which is then to be
     /// submitted. A repeat within the core's own window is counted and refused.
-    pub fn admits(
-        &mut self,
-        pattern: &str,
-        dest: &Arc<str>,
-        direction: Direction,
-        now: Instant,
-    ) -> bool {
-        let key = self.recent.key(pattern, dest, direction);
+    pub fn admits(&mut self, subject: &Subject<'_>, now: Instant) -> bool {
+        let key = self.recent.key(subject);
         let admitted = self.recent.opens(key, now);
         if !admitted {
             self.counters.findings_suppressed.add(1);
@@ -55,7 +55,7 @@ impl CoreReporter {
     /// Hands a finding over, with the count of what was held back before it; never waits.
     /// What a full queue loses is counted, and the key's next finding is admitted at once.
     pub fn submit(&mut self, mut finding: Finding) {
-        let key = self.recent.key(&finding.pattern, &finding.dest, finding.direction);
+        let key = self.recent.key(&Subject::of(&finding));
         let held_back = self.recent.take_suppressed(key);
         finding.suppressed = held_back;
         if self.sender.offer(finding).is_ok() {
@@ -77,8 +77,6 @@ mod tests {
     use crate::report::dedup::tests::finding;
     use crate::report::queue::{FindingReceiver, bounded};
 
-    const OUT: Direction = Direction::Outbound;
-
     struct Core {
         reporter: CoreReporter,
         counters: Arc<Counters>,
@@ -88,15 +86,17 @@ mod tests {
     fn core(queue_len: usize, dedup_window: Duration) -> Core {
         let (sender, queue) = bounded(queue_len);
         let counters = Arc::new(Counters::default());
-        let reporter = CoreReporter::new(sender, Arc::clone(&counters), dedup_window);
+        let reporter =
+            CoreReporter::new(sender, Arc::clone(&counters), dedup_window, DedupBy::Pattern);
         Core { reporter, counters, queue }
     }
 
     impl Core {
         fn report(&mut self, dest: &str, now: Instant) -> bool {
-            let admitted = self.reporter.admits("p", &dest.into(), OUT, now);
+            let finding = finding("p", dest);
+            let admitted = self.reporter.admits(&Subject::of(&finding), now);
             if admitted {
-                self.reporter.submit(finding("p", dest));
+                self.reporter.submit(finding);
             }
             admitted
         }

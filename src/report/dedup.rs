@@ -5,7 +5,31 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use crate::finding::Direction;
+use crate::config::DedupBy;
+use crate::finding::{Direction, Finding, Fingerprint, Severity};
+
+/// What a finding is about, as far as repeats go.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub pattern: &'a str,
+    pub dest: &'a str,
+    pub direction: Direction,
+    /// A key where it belongs and the same key elsewhere do not repeat each other.
+    pub is_info: bool,
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl<'a> Subject<'a> {
+    pub fn of(finding: &'a Finding) -> Subject<'a> {
+        Subject {
+            pattern: &finding.pattern,
+            dest: &finding.dest,
+            direction: finding.direction,
+            is_info: finding.severity == Severity::Info,
+            fingerprint: finding.fingerprint,
+        }
+    }
+}
 
 /// What becomes of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +40,7 @@ pub enum Verdict {
     Suppress,
 }
 
-/// The fingerprint of (pattern, dest, direction).
+/// What stands for a [`Subject`].
 ///
 /// 128 bits under random keys stand for the names, so that a key's size does not depend on what a
 /// client asked for. Two names that met would cost one suppressed line; among 65,536 keys the odds
@@ -44,6 +68,7 @@ struct Entry {
 #[derive(Debug)]
 pub struct Dedup {
     window: Duration,
+    by: DedupBy,
     max_keys: usize,
     entries: HashMap<Key, Entry>,
     /// The keys by the place of their window, oldest first.
@@ -54,9 +79,10 @@ pub struct Dedup {
 
 impl Dedup {
     /// A zero window switches it off; it remembers one key at least.
-    pub fn new(window: Duration, max_keys: usize) -> Self {
+    pub fn new(window: Duration, by: DedupBy, max_keys: usize) -> Self {
         Dedup {
             window,
+            by,
             max_keys: max_keys.max(1),
             entries: HashMap::new(),
             order: BTreeMap::new(),
@@ -72,15 +98,8 @@ impl Dedup {
 
     /// Decides on a finding that stands for itself and the `held_back` ones that a core suppressed
     /// before it.
-    pub fn admit(
-        &mut self,
-        pattern: &str,
-        dest: &str,
-        direction: Direction,
-        now: Instant,
-        held_back: u64,
-    ) -> Verdict {
-        let key = self.key(pattern, dest, direction);
+    pub fn admit(&mut self, subject: &Subject<'_>, now: Instant, held_back: u64) -> Verdict {
+        let key = self.key(subject);
         if self.opens(key, now) {
             let suppressed = self.take_suppressed(key).saturating_add(held_back);
             return Verdict::Write { suppressed };
@@ -100,8 +119,10 @@ impl Dedup {
     }
 
     /// The key of a finding.
-    pub(super) fn key(&self, pattern: &str, dest: &str, direction: Direction) -> Key {
-        let names = (pattern, dest, direction);
+    pub(super) fn key(&self, subject: &Subject<'_>) -> Key {
+        let fingerprint = subject.fingerprint.filter(|_| self.by == DedupBy::Fingerprint);
+        let Subject { pattern, dest, direction, is_info, .. } = *subject;
+        let names = (pattern, dest, direction, is_info, fingerprint);
         Key(self.hashers.0.hash_one(names), self.hashers.1.hash_one(names))
     }
 
@@ -170,7 +191,7 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::finding::{Confidence, Finding, Protocol, Severity, ThreatType, View};
+    use crate::finding::{Confidence, Protocol, ThreatType, View};
 
     const WINDOW: Duration = Duration::from_secs(60);
     const OUT: Direction = Direction::Outbound;
@@ -195,6 +216,27 @@ pub(super) mod tests {
         }
     }
 
+    fn about<'a>(pattern: &'a str, dest: &'a str, direction: Direction) -> Subject<'a> {
+        Subject { pattern, dest, direction, is_info: false, fingerprint: None }
+    }
+
+    #[test]
+    fn a_key_where_it_belongs_is_no_repeat_of_one_elsewhere_and_secrets_differ_if_asked() {
+        let now = Instant::now();
+        let secret =
+            |byte| Subject { fingerprint: Some(Fingerprint([byte; 8])), ..about("p", "a:1", OUT) };
+        for (by, verdict) in
+            [(DedupBy::Pattern, Verdict::Suppress), (DedupBy::Fingerprint, written(0))]
+        {
+            let mut dedup = Dedup::new(WINDOW, by, 10);
+            assert_eq!(dedup.admit(&secret(1), now, 0), written(0));
+            assert_eq!(dedup.admit(&secret(1), now, 0), Verdict::Suppress);
+            let info = Subject { is_info: true, ..secret(1) };
+            assert_eq!(dedup.admit(&info, now, 0), written(0));
+            assert_eq!(dedup.admit(&secret(2), now, 0), verdict, "{by:?}");
+        }
+    }
+
     fn written(suppressed: u64) -> Verdict {
         Verdict::Write { suppressed }
     }
@@ -202,86 +244,86 @@ pub(super) mod tests {
     #[test]
     fn a_window_ends_at_its_length_and_not_before() {
         let start = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, 10);
-        assert_eq!(dedup.admit("p", "a:1", OUT, start, 0), written(0));
+        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), start, 0), written(0));
         let last = start + WINDOW - Duration::from_nanos(1);
-        assert_eq!(dedup.admit("p", "a:1", OUT, last, 0), Verdict::Suppress);
-        assert_eq!(dedup.admit("p", "a:1", OUT, start + WINDOW, 0), written(1));
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), last, 0), Verdict::Suppress);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), start + WINDOW, 0), written(1));
         // The window runs from the line, not from the repeats.
         let next = start + WINDOW * 2;
         assert_eq!(
-            dedup.admit("p", "a:1", OUT, next - Duration::from_nanos(1), 0),
+            dedup.admit(&about("p", "a:1", OUT), next - Duration::from_nanos(1), 0),
             Verdict::Suppress
         );
-        assert_eq!(dedup.admit("p", "a:1", OUT, next, 0), written(1));
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), next, 0), written(1));
     }
 
     #[test]
     fn each_part_of_the_key_counts() {
         let now = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, 10);
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 0), written(0));
-        assert_eq!(dedup.admit("q", "a:1", OUT, now, 0), written(0));
-        assert_eq!(dedup.admit("p", "a:2", OUT, now, 0), written(0));
-        assert_eq!(dedup.admit("p", "a:1", Direction::Inbound, now, 0), written(0));
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 0), Verdict::Suppress);
-        assert_eq!(dedup.admit("pa", ":1", OUT, now, 0), written(0));
+        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
+        assert_eq!(dedup.admit(&about("q", "a:1", OUT), now, 0), written(0));
+        assert_eq!(dedup.admit(&about("p", "a:2", OUT), now, 0), written(0));
+        assert_eq!(dedup.admit(&about("p", "a:1", Direction::Inbound), now, 0), written(0));
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), Verdict::Suppress);
+        assert_eq!(dedup.admit(&about("pa", ":1", OUT), now, 0), written(0));
         assert_eq!(dedup.len(), 5);
     }
 
     #[test]
     fn what_the_cores_held_back_is_told_by_the_next_line() {
         let now = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, 10);
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 7), written(7));
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 4), Verdict::Suppress);
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 0), Verdict::Suppress);
-        assert_eq!(dedup.admit("p", "a:1", OUT, now + WINDOW, 2), written(4 + 1 + 1 + 2));
-        assert_eq!(dedup.admit("p", "a:1", OUT, now + WINDOW * 2, 0), written(0));
+        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 7), written(7));
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 4), Verdict::Suppress);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), Verdict::Suppress);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now + WINDOW, 2), written(4 + 1 + 1 + 2));
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now + WINDOW * 2, 0), written(0));
     }
 
     #[test]
     fn a_zero_window_writes_everything_and_remembers_nothing() {
         let now = Instant::now();
-        let mut dedup = Dedup::new(Duration::ZERO, 10);
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 0), written(0));
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 3), written(3));
+        let mut dedup = Dedup::new(Duration::ZERO, DedupBy::Pattern, 10);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 3), written(3));
         assert!(dedup.is_empty());
     }
 
     #[test]
     fn a_finding_from_just_before_the_line_repeats_it() {
         let now = Instant::now() + WINDOW;
-        let mut dedup = Dedup::new(WINDOW, 10);
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 0), written(0));
+        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
         let before = now - Duration::from_millis(1);
-        assert_eq!(dedup.admit("p", "a:1", OUT, before, 0), Verdict::Suppress);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), before, 0), Verdict::Suppress);
     }
 
     #[test]
     fn the_oldest_window_is_forgotten_one_past_the_bound() {
         let now = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, 2);
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 0), written(0));
-        assert_eq!(dedup.admit("p", "b:1", OUT, now, 0), written(0));
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 0), Verdict::Suppress);
+        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 2);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
+        assert_eq!(dedup.admit(&about("p", "b:1", OUT), now, 0), written(0));
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), Verdict::Suppress);
         // At the bound both are known; the third key takes the place of the first, repeated or not.
-        assert_eq!(dedup.admit("p", "c:1", OUT, now, 0), written(0));
+        assert_eq!(dedup.admit(&about("p", "c:1", OUT), now, 0), written(0));
         assert_eq!(dedup.len(), 2);
-        assert_eq!(dedup.admit("p", "b:1", OUT, now, 0), Verdict::Suppress);
-        assert_eq!(dedup.admit("p", "a:1", OUT, now, 0), written(0));
+        assert_eq!(dedup.admit(&about("p", "b:1", OUT), now, 0), Verdict::Suppress);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
         assert_eq!(dedup.len(), 2);
     }
 
     #[test]
     fn a_new_window_makes_a_key_the_youngest() {
         let now = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, 2);
-        dedup.admit("p", "a:1", OUT, now, 0);
-        dedup.admit("p", "b:1", OUT, now + WINDOW / 2, 0);
-        assert_eq!(dedup.admit("p", "a:1", OUT, now + WINDOW, 0), written(0));
-        dedup.admit("p", "c:1", OUT, now + WINDOW, 0);
-        assert_eq!(dedup.admit("p", "a:1", OUT, now + WINDOW, 0), Verdict::Suppress);
+        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 2);
+        dedup.admit(&about("p", "a:1", OUT), now, 0);
+        dedup.admit(&about("p", "b:1", OUT), now + WINDOW / 2, 0);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now + WINDOW, 0), written(0));
+        dedup.admit(&about("p", "c:1", OUT), now + WINDOW, 0);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now + WINDOW, 0), Verdict::Suppress);
     }
 
     proptest! {
@@ -293,11 +335,11 @@ pub(super) mod tests {
         ) {
             let window = Duration::from_millis(100);
             let mut now = Instant::now();
-            let mut dedup = Dedup::new(window, 5);
+            let mut dedup = Dedup::new(window, DedupBy::Pattern, 5);
             let mut model: HashMap<usize, (Instant, u64)> = HashMap::new();
             for (name, wait, held_back) in steps {
                 now += Duration::from_millis(wait);
-                let verdict = dedup.admit("p", &format!("host{name}:443"), OUT, now, held_back);
+                let verdict = dedup.admit(&about("p", &format!("host{name}:443"), OUT), now, held_back);
                 let expected = match model.get_mut(&name) {
                     Some((opened_at, suppressed)) if now - *opened_at < window => {
                         *suppressed += held_back + 1;

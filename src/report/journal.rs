@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{Level, LevelFilter};
 
-use super::dedup::{Dedup, Verdict};
+use super::dedup::{Dedup, Subject, Verdict};
+use super::last_look::LastLook;
 use super::log_file::LogFile;
 use super::log_record::LogLine;
 use super::state::State;
@@ -18,7 +19,7 @@ use super::tally::Tally;
 use super::threats_file::{Opened, Repair, ThreatsFile};
 use super::{STATE_FILE_NAME, THREATS_FILE_NAME};
 use crate::counters::{self, Counters};
-use crate::finding::{Finding, Protocol};
+use crate::finding::{Finding, Protocol, Severity};
 use crate::limits::{LOG_SNIPPET_CHARS, THREATS_RETRY_MAX_MS, THREATS_RETRY_MIN_MS};
 
 /// Why, and since when, `threats.jsonl` cannot be written.
@@ -46,6 +47,7 @@ pub(super) struct Journal {
     dedup: Dedup,
     threats: ThreatsFile,
     log: LogFile,
+    last_look: Option<LastLook>,
     failure: Option<Failure>,
     log_is_failing: bool,
     /// Of the findings that full queues lost, those that the log has told of.
@@ -74,6 +76,7 @@ impl Journal {
             dedup,
             threats,
             log,
+            last_look: None,
             failure: None,
             log_is_failing: false,
             dropped_told: 0,
@@ -105,22 +108,37 @@ impl Journal {
         self.log_lines_lost + self.log.lines_unwritten()
     }
 
+    /// From now on every snippet is looked at once more.
+    pub fn set_last_look(&mut self, last_look: Option<LastLook>) {
+        self.last_look = last_look;
+    }
+
     /// Turns a finding into a line that waits for the next flush, unless it repeats one.
     pub fn take_finding(&mut self, finding: &Finding) {
-        let now = finding.seen_at_mono;
-        let held_back = finding.suppressed;
-        let dest = finding.dest.as_ref();
-        match self.dedup.admit(&finding.pattern, dest, finding.direction, now, held_back) {
+        let (now, held_back) = (finding.seen_at_mono, finding.suppressed);
+        match self.dedup.admit(&Subject::of(finding), now, held_back) {
             Verdict::Suppress => self.counts.tally.suppressed.add(1),
-            Verdict::Write { suppressed } => match self.threats.push(finding, suppressed) {
-                Ok(()) => {
-                    self.counts.tally.add_line(&finding.pattern, finding.direction);
-                    self.mirror(finding);
+            Verdict::Write { suppressed } => {
+                let masked = self.last_look.as_mut().and_then(|look| look.masked(&finding.snippet));
+                match masked {
+                    None => self.write(finding, suppressed),
+                    Some(snippet) => {
+                        self.write(&Finding { snippet, ..finding.clone() }, suppressed);
+                    }
                 }
-                Err(error) => {
-                    self.tell(Level::Error, format_args!("a finding has no JSON: {error}"));
-                }
-            },
+            }
+        }
+    }
+
+    fn write(&mut self, finding: &Finding, suppressed: u64) {
+        match self.threats.push(finding, suppressed) {
+            Ok(()) => {
+                self.counts.tally.add_line(&finding.pattern, finding.direction);
+                self.mirror(finding);
+            }
+            Err(error) => {
+                self.tell(Level::Error, format_args!("a finding has no JSON: {error}"));
+            }
         }
     }
 
@@ -193,7 +211,11 @@ impl Journal {
 
     /// The original's line in `clawsec.log`, with pattern and dest.
     fn mirror(&mut self, finding: &Finding) {
-        if self.level < LevelFilter::Warn {
+        let level = match finding.severity {
+            Severity::Info => Level::Info,
+            _ => Level::Warn,
+        };
+        if self.level < level {
             return;
         }
         let snippet = &finding.snippet;
@@ -209,7 +231,7 @@ impl Journal {
         let (pattern, dest) = (&finding.pattern, &finding.dest);
         let message =
             format_args!("[{protocol}/{direction}] {threat_type} {pattern} {dest} | {shown}");
-        self.log.push(LogLine::new(Level::Warn, finding.seen_at, message).as_bytes());
+        self.log.push(LogLine::new(level, finding.seen_at, message).as_bytes());
     }
 
     fn flush_threats(&mut self, now: Instant) {

@@ -15,6 +15,7 @@ use log::{Level, LevelFilter};
 use super::console::Console;
 use super::dedup::Dedup;
 use super::journal::{Counts, Journal};
+use super::last_look::LastLookMaker;
 use super::log_file::LogFile;
 use super::log_record::{LogLine, LogReceiver};
 use super::queue::FindingReceiver;
@@ -22,6 +23,7 @@ use super::state::{self, State};
 use super::tally::Tally;
 use super::threats_file::ThreatsFile;
 use super::{LOG_FILE_NAME, THREATS_FILE_NAME};
+use crate::config::DedupBy;
 use crate::counters::Counters;
 use crate::finding::Finding;
 use crate::limits::{
@@ -38,6 +40,7 @@ pub struct LoggerConfig {
     pub log_dir: PathBuf,
     /// Zero: every finding is written.
     pub dedup_window: Duration,
+    pub dedup_by: DedupBy,
     pub log_level: LevelFilter,
     /// What is counted of the findings, for others to read.
     pub tally: Arc<Tally>,
@@ -64,11 +67,17 @@ impl Drained {
 }
 
 /// What the handle says to the thread.
-#[derive(Debug)]
 enum Command {
     Publish(Box<State>),
-    Adjust { level: LevelFilter, dedup_window: Duration },
-    Stop { deadline: Instant },
+    Adjust {
+        level: LevelFilter,
+        dedup_window: Duration,
+    },
+    /// The sender is dropped once it counts.
+    LookLast(LastLookMaker, Sender<()>),
+    Stop {
+        deadline: Instant,
+    },
 }
 
 /// The running thread. When it is dropped without `shutdown`, the thread writes what waits and
@@ -101,24 +110,28 @@ fn spawn_with(
     cores: Vec<Arc<Counters>>,
     console: Console,
 ) -> io::Result<LoggerHandle> {
-    let LoggerConfig { log_dir, dedup_window, log_level, tally, cpu } = config;
+    let LoggerConfig { log_dir, dedup_window, dedup_by, log_level, tally, cpu } = config;
     let log_path = log_dir.join(LOG_FILE_NAME);
     let log_file = LogFile::open(log_path.clone(), LOG_ROTATE_BYTES, LOG_BACKUPS, console)
         .map_err(|error| naming(&log_path, &error))?;
     let threats_path = log_dir.join(THREATS_FILE_NAME);
     let (threats, repair) =
         ThreatsFile::open(threats_path.clone()).map_err(|error| naming(&threats_path, &error))?;
-    let dedup = Dedup::new(dedup_window, DEDUP_KEYS_MAX);
+    let dedup = Dedup::new(dedup_window, dedup_by, DEDUP_KEYS_MAX);
     let counts = Counts { cores, tally };
-    let mut journal = Journal::new(log_dir.clone(), log_level, counts, dedup, threats, log_file);
-    if let Some(repair) = repair {
-        journal.tell_repair(repair);
-    }
     log.attach();
+    let journal_dir = log_dir.clone();
     let (commands, received_commands) = crossbeam_channel::bounded(4);
     let (ending, ended) = crossbeam_channel::bounded(1);
-    let logger = Logger { findings: findings.clone(), log, commands: received_commands, journal };
+    let received_findings = findings.clone();
     let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
+        // Made here, since what looks last at snippets stays on its thread.
+        let mut journal = Journal::new(journal_dir, log_level, counts, dedup, threats, log_file);
+        if let Some(repair) = repair {
+            journal.tell_repair(repair);
+        }
+        let commands = received_commands;
+        let logger = Logger { findings: received_findings, log, commands, journal };
         let drained = logger.run(cpu);
         // Nobody listens any more when the handle was dropped.
         let _ = ending.send(drained);
@@ -141,6 +154,14 @@ impl LoggerHandle {
     pub fn adjust(&self, level: LevelFilter, dedup_window: Duration) {
         // A thread that has ended writes nothing any more.
         let _ = self.commands.send(Command::Adjust { level, dedup_window });
+    }
+
+    /// From now on every snippet is looked at once more before it is written. Returns when that is so.
+    pub fn look_last(&self, make: LastLookMaker) {
+        let (done, is_done) = crossbeam_channel::bounded(0);
+        // A thread that has ended writes nothing any more.
+        let _ = self.commands.send(Command::LookLast(make, done));
+        let _ = is_done.recv();
     }
 
     /// Writes all that waits in both queues, stops the thread, and removes `monitor.json`. The
@@ -226,6 +247,9 @@ impl Logger {
                 Event::Command(Command::Adjust { level, dedup_window }) => {
                     self.log.set_level(level);
                     self.journal.adjust(level, dedup_window);
+                }
+                Event::Command(Command::LookLast(make, _done)) => {
+                    self.journal.set_last_look(make());
                 }
                 Event::Command(Command::Stop { deadline }) => return self.finish(deadline),
                 Event::Abandoned => {

@@ -23,6 +23,8 @@ pub mod dedup;
 mod journal;
 /// A finding as a line of `threats.jsonl`.
 pub mod jsonl;
+/// What a snippet goes through before it is written.
+pub mod last_look;
 mod log_file;
 /// The `log` facade: records become lines on the caller's thread and wait in a queue of their own.
 pub mod log_record;

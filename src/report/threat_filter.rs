@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::tail::Verdict;
 use crate::config::glob_matches;
+use crate::finding::Severity;
 use crate::limits::{SINCE_MAX_SECS, THREATS_DISORDER_SECS};
 
 /// What is wanted. An empty list wants everything; of a list, one match is enough; of the lists,
@@ -23,6 +24,8 @@ pub struct ThreatFilter {
     pub agent: Vec<String>,
     /// Nothing from before this moment.
     pub since: Option<Timestamp>,
+    /// Nothing that is less bad than this.
+    pub least_severity: Option<Severity>,
 }
 
 impl ThreatFilter {
@@ -37,6 +40,7 @@ impl ThreatFilter {
             && is_named(&self.dest, &[dest, host, host.trim_matches(['[', ']'])])
             && is_named(&self.source, &[field("source")])
             && is_named(&self.agent, &[field("agent")])
+            && self.least_severity.is_none_or(|least| severity_of(threat) >= least)
             && self.since.is_none_or(|since| time_of(threat).is_some_and(|time| time >= since))
     }
 
@@ -51,6 +55,17 @@ impl ThreatFilter {
         };
         if self.since.is_some_and(is_long_past) { Verdict::Stop } else { Verdict::PassOver }
     }
+}
+
+/// How bad a finding is. One of an earlier version does not say, and is an alarm.
+pub fn severity_of(threat: &Value) -> Severity {
+    let name = threat.get("severity").and_then(Value::as_str);
+    name.and_then(Severity::from_name).unwrap_or(Severity::High)
+}
+
+/// Whether a finding is no alarm: a credential where it belongs.
+pub fn is_info(threat: &Value) -> bool {
+    severity_of(threat) == Severity::Info
 }
 
 /// When a finding was made.
@@ -152,6 +167,18 @@ mod tests {
         known["agent"] = json!("coder");
         let filter = ThreatFilter { agent: list(&["cod*"]), ..ThreatFilter::default() };
         assert!(filter.wants(&known) && !filter.wants(&threat()));
+    }
+
+    #[test]
+    fn what_is_less_bad_than_asked_for_is_left_out() {
+        let wants = |least, severity: Value| {
+            let filter = ThreatFilter { least_severity: Some(least), ..ThreatFilter::default() };
+            filter.wants(&json!({"severity": severity}))
+        };
+        assert!(wants(Severity::Medium, json!("medium")) && wants(Severity::Info, json!("info")));
+        assert!(!wants(Severity::Medium, json!("low")) && !wants(Severity::Low, json!("info")));
+        assert!(wants(Severity::High, json!(null)) && !wants(Severity::Critical, json!("odd")));
+        assert!(is_info(&json!({"severity": "info"})) && !is_info(&json!({})));
     }
 
     #[test]

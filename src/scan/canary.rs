@@ -4,9 +4,10 @@ use hyperscan::{Matching, Scratch, StreamingDatabase};
 
 use super::database::{Database, DatabaseError};
 use super::padded::PaddedBuffer;
+use super::rules::SEED_PACK;
 
 /// The pack whose rules are tried at every split: what else is the engine's work is like them.
-const TRIED_THOROUGHLY: &str = "seed";
+const TRIED_THOROUGHLY: &str = SEED_PACK;
 
 /// Where a text is split in two writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,16 +10,16 @@ use std::ops::Range;
 use hyperscan::Matching;
 use regex::bytes::Regex;
 
-use super::found::{Match, MatchSink};
-use super::redact::Secret;
+use super::found::{KnownMatch, Match, MatchSink};
+use super::hiding::{Masked, Scenery};
+use super::known_values::{Known, Watch};
+use super::precedence::{Claim, yields_to};
 use super::rules::{Evidence, Rule};
 use super::scanner::{Core, End};
-use super::snippet::{Scene, snippet};
 use crate::finding::{Confidence, View as Seen};
 use crate::limits::{
     RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_GATES_PER_WINDOW, SCAN_HITS_PER_RULE_SURE,
-    SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES, SCAN_REDACTION_AFTER_BYTES,
-    SCAN_REDACTION_BEFORE_BYTES, SCAN_REDACTION_STRETCH_MAX_BYTES, SNIPPET_CONTEXT_CHARS,
+    SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES, SCAN_SECRETS_REMEMBERED, SNIPPET_CONTEXT_CHARS,
 };
 
 /// A possible end of a match.
@@ -103,7 +103,29 @@ pub(super) struct Work {
     pub(super) hits: Hits,
     joined: Vec<u8>,
     matched: Vec<u8>,
+    confirmed: Vec<Confirmed>,
+    known: Vec<Known>,
     masked: Masked,
+}
+
+impl Work {
+    /// Forgets what was found in another window.
+    pub(super) fn begin(&mut self) {
+        self.masked.forget();
+        self.confirmed.clear();
+        self.known.clear();
+    }
+}
+
+/// A new match of one window.
+struct Confirmed {
+    /// The rule's number.
+    rule: usize,
+    /// Offsets in the stream.
+    span: Range<u64>,
+    /// The part of it that is the secret.
+    secret: Range<u64>,
+    confidence: Confidence,
 }
 
 /// The last match told of a rule.
@@ -128,15 +150,15 @@ pub(super) struct History<'a> {
 
 /// A piece of the history.
 #[derive(Clone, Copy)]
-struct View<'a> {
-    bytes: &'a [u8],
+pub(super) struct View<'a> {
+    pub(super) bytes: &'a [u8],
     /// The stream's offset of its first byte.
-    start: u64,
+    pub(super) start: u64,
 }
 
 impl View<'_> {
     /// Where an offset of the stream lies in it, kept within it.
-    fn index(&self, offset: u64) -> usize {
+    pub(super) fn index(&self, offset: u64) -> usize {
         usize::try_from(offset.saturating_sub(self.start))
             .unwrap_or(usize::MAX)
             .min(self.bytes.len())
@@ -149,17 +171,17 @@ impl View<'_> {
 
 impl History<'_> {
     /// The offset of the first byte still known.
-    fn first(&self) -> u64 {
+    pub(super) fn first(&self) -> u64 {
         self.offset.saturating_sub(self.tail.len() as u64)
     }
 
     /// The offset behind the last byte.
-    fn last(&self) -> u64 {
+    pub(super) fn last(&self) -> u64 {
         self.offset.saturating_add(self.window.len() as u64)
     }
 
     /// What is known of a range. Copied into `joined` only where it crosses into the window.
-    fn view<'b>(&'b self, range: Range<u64>, joined: &'b mut Vec<u8>) -> View<'b> {
+    pub(super) fn view<'b>(&'b self, range: Range<u64>, joined: &'b mut Vec<u8>) -> View<'b> {
         let start = range.start.clamp(self.first(), self.last());
         let end = range.end.clamp(start, self.last());
         let part = |bytes: &'b [u8], base: u64| {
@@ -188,10 +210,127 @@ pub(super) fn confirm(
     core: &Core,
     history: &History<'_>,
     reported: &mut Vec<Reported>,
+    secrets: &mut Vec<Range<u64>>,
     work: &mut Work,
     sink: &mut dyn MatchSink,
 ) {
-    work.masked.forget();
+    secrets.retain(|secret| secret.end > history.first());
+    find_matches(core, history, reported, work);
+    grow_secrets(core, history, reported, secrets, &mut work.joined);
+    // All matches of a window are known before the first is shown: one may stand in another's context.
+    for found in &work.confirmed {
+        if core.rules().get(found.rule).is_some_and(|rule| rule.is_secret) {
+            secrets.push(found.secret.clone());
+        }
+    }
+    for confirmed in &work.confirmed {
+        let Some(rule) = core.rules().get(confirmed.rule) else { continue };
+        if is_told_by_another(core, confirmed, &work.confirmed, reported) {
+            continue;
+        }
+        let Confirmed { span, secret, .. } = confirmed;
+        work.matched.clear();
+        work.matched.extend_from_slice(history.view(span.clone(), &mut work.joined).bytes);
+        let within = |offset: u64| usize::try_from(offset.saturating_sub(span.start)).ok();
+        let part = within(secret.start).zip(within(secret.end)).map(|(from, to)| from..to);
+        let found = Match {
+            rule,
+            bytes: &work.matched,
+            secret_at: part.as_ref().map_or(0, |part| part.start),
+            secret: part.and_then(|part| work.matched.get(part)).unwrap_or(&work.matched),
+            confidence: confirmed.confidence,
+            view: Seen::default(),
+            at: span.start,
+        };
+        if sink.wants(&found) {
+            let scenery = Scenery { core, history, secrets };
+            let secret = rule.is_secret.then_some(secret);
+            let snippet = work.masked.snippet(&scenery, span, secret, &mut work.joined);
+            sink.found(&found, snippet);
+        }
+    }
+    secrets.drain(..secrets.len().saturating_sub(SCAN_SECRETS_REMEMBERED));
+}
+
+/// Whether a rule that comes first tells of the same bytes, in this window or up to it.
+fn is_told_by_another(
+    core: &Core,
+    confirmed: &Confirmed,
+    window: &[Confirmed],
+    reported: &[Reported],
+) -> bool {
+    let Some(rule) = core.rules().get(confirmed.rule) else { return false };
+    let own = Claim { rule, number: confirmed.rule, span: &confirmed.span };
+    let claims = |number: usize, span: &Range<u64>| {
+        let rule = core.rules().get(number);
+        rule.is_some_and(|rule| yields_to(&own, &Claim { rule, number, span }))
+    };
+    window.iter().any(|other| claims(other.rule, &other.span))
+        || reported.iter().any(|told| {
+            let number = usize::try_from(told.rule).unwrap_or(usize::MAX);
+            claims(number, &(told.start..told.end))
+        })
+}
+
+/// Tells the sink each known value that ends in the window.
+pub(super) fn confirm_known(
+    core: &Core,
+    history: &History<'_>,
+    watch: &mut Watch,
+    (reported, secrets): (&mut [Reported], &mut Vec<Range<u64>>),
+    work: &mut Work,
+    sink: &mut dyn MatchSink,
+) {
+    watch.feed(history.window, &mut |known| work.known.push(known));
+    if history.end == End::Here {
+        watch.finish(&mut |known| work.known.push(known));
+    }
+    if !work.known.is_empty() {
+        grow_secrets(core, history, reported, secrets, &mut work.joined);
+    }
+    for known in &work.known {
+        let values = watch.known();
+        let found = KnownMatch {
+            value: known.value,
+            name: values.name(known.value),
+            form: known.form,
+            fingerprint: values.fingerprint(known.value),
+            confidence: known.confidence(),
+            view: Seen::default(),
+            at: known.at,
+        };
+        if sink.wants_known(&found) {
+            let span = known.at..known.at.saturating_add(known.len as u64);
+            let scenery = Scenery { core, history, secrets };
+            let snippet = work.masked.known_snippet(&scenery, &found, &span, &mut work.joined);
+            sink.found_known(&found, snippet);
+        }
+    }
+}
+
+/// A secret that reached the end of what had arrived may go on in this window, without a further hit: all of it is
+/// to be hidden.
+fn grow_secrets(
+    core: &Core,
+    history: &History<'_>,
+    reported: &mut [Reported],
+    secrets: &mut Vec<Range<u64>>,
+    joined: &mut Vec<u8>,
+) {
+    for told in reported.iter_mut().filter(|told| told.open && told.end == history.offset) {
+        let number = usize::try_from(told.rule).unwrap_or(usize::MAX);
+        let (Some(rule), Some(exact)) = (core.rules().get(number), core.program(number)) else {
+            continue;
+        };
+        if rule.is_secret {
+            grow(told, exact, history, history.offset, joined);
+            secrets.push(told.start..told.end);
+        }
+    }
+}
+
+/// Puts the span of each new match that the hits stand for into `work.confirmed`.
+fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>, work: &mut Work) {
     work.hits.hits.sort_unstable();
     for hit in &work.hits.hits {
         let number = usize::try_from(hit.rule).unwrap_or(usize::MAX);
@@ -212,32 +351,25 @@ pub(super) fn confirm(
             Some(place) => *place = told,
             None => reported.push(told),
         }
-        let Some(judged) = judge(rule, exact, history, &span, &mut work.joined) else {
-            continue;
-        };
-        work.matched.clear();
-        work.matched.extend_from_slice(history.view(span.clone(), &mut work.joined).bytes);
-        let found = Match {
-            rule,
-            bytes: &work.matched,
-            secret: work.matched.get(judged.secret.clone()).unwrap_or_default(),
-            confidence: judged.confidence,
-            view: Seen::default(),
-            at: span.start,
-        };
-        if sink.wants(&found) {
-            let place = Place { span, secret: rule.is_secret.then_some(judged.secret) };
-            let snippet = work.masked.snippet(core, history, place, &mut work.joined);
-            sink.found(&found, snippet);
+        if let Some(judged) = judge(rule, exact, history, &span, &mut work.joined) {
+            let escape = judged.escape as u64;
+            work.confirmed.push(Confirmed {
+                rule: number,
+                span: span.start.saturating_add(escape)..span.end,
+                secret: judged.secret,
+                confidence: judged.confidence,
+            });
         }
     }
 }
 
 /// What a rule makes of a match.
 struct Judged {
-    /// The secret, counted from the match's beginning.
-    secret: Range<usize>,
+    /// Offsets in the stream.
+    secret: Range<u64>,
     confidence: Confidence,
+    /// How much of the match's front only stands for a word's beginning.
+    escape: usize,
 }
 
 /// Judges a match by what is known around it. None if the rule asks for a word that is not near it.
@@ -255,8 +387,10 @@ fn judge(
     if !rule.has_keyword(view.bytes) {
         return None;
     }
-    let matched = view.index(span.start)..view.index(span.end);
-    let secret = rule.secret_in(exact, view.bytes, matched.clone());
+    let whole = view.index(span.start)..view.index(span.end);
+    let secret = rule.secret_in(exact, view.bytes, whole.clone());
+    let escape = rule.expression.escape_before(view.bytes.get(whole.clone()).unwrap_or_default());
+    let matched = whole.start + escape..whole.end;
     let secret = secret.start.max(matched.start)..secret.end.min(matched.end);
     let part = |range: Range<usize>| view.bytes.get(range).unwrap_or_default();
     let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
@@ -271,7 +405,8 @@ fn judge(
         is_open,
     };
     let confidence = rule.judge(&evidence);
-    Some(Judged { secret: secret.start - matched.start..secret.end - matched.start, confidence })
+    let secret = view.offset(secret.start)..view.offset(secret.end);
+    Some(Judged { secret, confidence, escape })
 }
 
 /// The span of the match that a hit stands for, unless it was told or overlaps what was told.
@@ -366,64 +501,6 @@ fn is_surely_long(rule: &Rule) -> bool {
 fn end_of_long_match(rule: &Rule, end: u64) -> Option<Range<u64>> {
     let shown = rule.max_width().min(2 * SNIPPET_CONTEXT_CHARS);
     is_surely_long(rule).then(|| end.saturating_sub(shown as u64)..end)
-}
-
-/// The secrets of a stretch of the history: found once, used by all matches in it.
-#[derive(Default)]
-struct Masked {
-    /// The stretch, in offsets of the stream.
-    stretch: Range<u64>,
-    /// The secrets in it, as indexes into its view.
-    secrets: Vec<Secret>,
-    /// How far past a match the next search reaches.
-    ahead_bytes: usize,
-}
-
-/// Where a match lies.
-struct Place {
-    span: Range<u64>,
-    /// What of it is a secret, counted from its beginning.
-    secret: Option<Range<usize>>,
-}
-
-impl Masked {
-    fn forget(&mut self) {
-        self.stretch = 0..0;
-        self.ahead_bytes = SCAN_REDACTION_AFTER_BYTES;
-    }
-
-    /// The masked text of a match and its context.
-    fn snippet(
-        &mut self,
-        core: &Core,
-        history: &History<'_>,
-        place: Place,
-        joined: &mut Vec<u8>,
-    ) -> String {
-        let span = place.span;
-        let before = span.start.saturating_sub(SCAN_REDACTION_BEFORE_BYTES as u64);
-        let needed_start = before.max(history.first());
-        let after = span.end.saturating_add(SCAN_REDACTION_AFTER_BYTES as u64);
-        let needed_end = after.min(history.last());
-        let is_covered = self.stretch.start <= needed_start && needed_end <= self.stretch.end;
-        if !is_covered || self.stretch.is_empty() {
-            let end = span.end.saturating_add(self.ahead_bytes as u64).min(history.last());
-            self.stretch = needed_start..end;
-            self.ahead_bytes = (2 * self.ahead_bytes).min(SCAN_REDACTION_STRETCH_MAX_BYTES);
-            let view = history.view(self.stretch.clone(), joined);
-            let is_cut_before = self.stretch.start > 0;
-            let is_cut_after = end < history.last() || history.end == End::Open;
-            core.redactor.find(view.bytes, is_cut_before, is_cut_after, &mut self.secrets);
-        }
-        let view = history.view(self.stretch.clone(), joined);
-        let matched = view.index(span.start)..view.index(span.end);
-        let secret = place
-            .secret
-            .map(|secret| matched.start + secret.start..matched.start + secret.end)
-            .map(|secret| secret.start.min(matched.end)..secret.end.min(matched.end));
-        let scene = Scene { text: view.bytes, matched, secret, secrets: &self.secrets };
-        snippet(&core.redactor, &scene)
-    }
 }
 
 #[cfg(test)]

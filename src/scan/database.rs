@@ -13,6 +13,7 @@ use hyperscan::{
 
 use super::canary::{self, Splits};
 use super::rules::{Problem, ProblemKind, Rule, RuleSet};
+use super::view::encoded;
 
 /// Rules ready to scan with. `Send` and `Sync`: one serves all cores.
 pub struct Database {
@@ -122,6 +123,7 @@ impl Database {
             tell(rule.expression.text().as_bytes());
             tell(rule.expression.filter().as_bytes());
         }
+        gates().iter().for_each(|gate| tell(gate.as_bytes()));
     }
 
     /// The rules, in the order of their numbers.
@@ -177,12 +179,28 @@ fn problem(rule: &Rule, reason: String) -> Problem {
     Problem { rule: rule.id.to_string(), kind: ProblemKind::Unsupported, reason }
 }
 
+/// What only encoded text holds, as the engine's expressions. Their numbers follow those of the rules.
+fn gates() -> Vec<String> {
+    let literal = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    let mut gates: Vec<String> = encoded::gates().iter().map(|gate| literal(gate)).collect();
+    // What follows is a name and a password (RFC 7617), of any length.
+    gates.push(r"[Bb][Aa][Ss][Ii][Cc]\x20[A-Za-z0-9+/]".to_owned());
+    gates.sort();
+    gates.dedup();
+    gates
+}
+
 fn compile_filters(rules: &[Arc<Rule>]) -> Result<StreamingDatabase, DatabaseError> {
     let patterns = rules
         .iter()
         .enumerate()
         .map(|(number, rule)| pattern(rule.expression.filter(), number, PatternFlags::empty()));
-    let error = match patterns.collect::<Patterns>().build() {
+    let gates = gates();
+    let gates = gates
+        .iter()
+        .enumerate()
+        .map(|(number, gate)| pattern(gate, rules.len() + number, PatternFlags::empty()));
+    let error = match patterns.chain(gates).collect::<Patterns>().build() {
         Ok(engine) => return Ok(engine),
         Err(error) => error,
     };

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::known_values::Form;
 use super::rules::Rule;
 use super::view::archive::Unreadable;
 use super::view::codings::Undecodable;
-use crate::finding::{Confidence, View};
+use crate::finding::{Confidence, Fingerprint, View};
 
 /// A confirmed match.
 #[derive(Debug)]
@@ -15,12 +16,29 @@ pub struct Match<'a> {
     pub bytes: &'a [u8],
     /// The part of it that is the secret: the rule's group, or all of it.
     pub secret: &'a [u8],
+    /// Where that begins in `bytes`.
+    pub secret_at: usize,
     /// How likely it is what the rule says.
     pub confidence: Confidence,
     /// How the text that it stands in was come by.
     pub view: View,
     /// Where the match begins in its unit (a head, a body); of a text made of others, where in the unit
     /// that text was seen.
+    pub at: u64,
+}
+
+/// A known value that was seen: nothing of the value itself is in it.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownMatch<'a> {
+    /// Which value.
+    pub value: usize,
+    /// What it is called.
+    pub name: &'a str,
+    pub form: Form,
+    pub fingerprint: Option<Fingerprint>,
+    pub confidence: Confidence,
+    pub view: View,
+    /// Where it begins, as in [`Match`].
     pub at: u64,
 }
 
@@ -31,6 +49,22 @@ pub trait MatchSink {
 
     /// The masked snippet of the match just wanted, at most `limits::SNIPPET_CHARS` characters.
     fn found(&mut self, found: &Match<'_>, snippet: String);
+
+    /// Whether known values are to be told.
+    fn watches(&self) -> bool {
+        false
+    }
+
+    /// A known value: whether its snippet is wanted.
+    fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
+        let _ = found;
+        false
+    }
+
+    /// The snippet of the known value just wanted, in which its name stands for it.
+    fn found_known(&mut self, found: &KnownMatch<'_>, snippet: String) {
+        let _ = (found, snippet);
+    }
 
     /// Something could not be looked at. To be counted and said, never swallowed.
     fn gap(&mut self, gap: Gap) {

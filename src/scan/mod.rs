@@ -3,7 +3,8 @@
 //! Two stages. Hyperscan, in streaming mode, reads every byte once and names rule and end of each
 //! possible match (`database`, `scanner`). The rule's exact expression then finds the span in
 //! the few bytes around that end, and each distinct match is told once (`confirm`). Only a match
-//! that the caller wants gets a snippet, in which every secret is masked (`redact`, `snippet`).
+//! that the caller wants gets a snippet, in which every secret is masked (`redact`, `snippet`). Beside
+//! the engine go the secrets that are known by their value (`known_values`).
 //!
 //! Deciding code: bytes in, masked matches out. No socket, file, clock, log or lock.
 
@@ -12,7 +13,11 @@ mod confirm;
 mod content;
 mod database;
 mod found;
+mod hiding;
+mod known_values;
+mod last_look;
 mod padded;
+mod precedence;
 mod redact;
 /// What is looked for: packs, users' files, expressions, validators.
 pub mod rules;
@@ -23,6 +28,8 @@ mod told;
 mod unit;
 pub mod view;
 
+#[cfg(test)]
+mod confirmed_tests;
 #[cfg(test)]
 mod filter_tests;
 #[cfg(test)]
@@ -36,7 +43,11 @@ mod tests;
 
 pub use content::Shape;
 pub use database::{Database, DatabaseError, engine_version};
-pub use found::{Gap, Match, MatchSink};
+pub use found::{Gap, KnownMatch, Match, MatchSink};
+pub use known_values::{
+    Form, KNOWN_VALUE_RULE, Known, KnownValues, KnownValuesError, NamedValue, Watch,
+};
+pub use last_look::LastLook;
 pub use padded::{Padded, PaddedBuffer};
 pub use rules::{Rule, RuleSet};
 pub use scanner::Scanner;

@@ -206,7 +206,7 @@ pub(super) fn headed(text: &[u8], range: Range<usize>) -> Secret {
 }
 
 /// Puts secrets in order and joins those that overlap or touch.
-fn merge(secrets: &mut Vec<Secret>) {
+pub(super) fn merge(secrets: &mut Vec<Secret>) {
     secrets.sort_unstable_by_key(|secret| (secret.start, secret.end));
     secrets.dedup_by(|next, kept| {
         let joins = next.start <= kept.end;

@@ -5,16 +5,18 @@
 //! a hit means is decided after the scan, in `confirm`.
 
 use std::cell::{Cell, OnceCell};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use hyperscan::{Scratch, Stream as EngineStream};
 use regex::bytes::Regex;
 
-use super::confirm::{History, Hits, Reported, Work, confirm};
+use super::confirm::{History, Hits, Reported, Work, confirm, confirm_known};
 use super::content::Shape;
 use super::database::{Database, DatabaseError};
 use super::found::{Gap, MatchSink};
+use super::known_values::{KnownValues, Watch};
 use super::padded::{Padded, PaddedBuffer};
 use super::redact::Redactor;
 use super::rules::Rule;
@@ -31,6 +33,8 @@ pub(super) struct Core {
     /// but not the memory that a search needs, which would be behind a lock otherwise.
     programs: Vec<OnceCell<Regex>>,
     pub(super) redactor: Redactor,
+    /// None where nothing is watched for.
+    pub(super) known: Option<Arc<KnownValues>>,
     database: Arc<Database>,
     scratch: Scratch,
     pub(super) window_bytes: usize,
@@ -183,6 +187,15 @@ impl Scanner {
         database: &Arc<Database>,
         max_window_bytes: usize,
     ) -> Result<Scanner, DatabaseError> {
+        Scanner::knowing(database, max_window_bytes, None)
+    }
+
+    /// The same with values that are watched for where the sink wants that, and hidden in all snippets.
+    pub fn knowing(
+        database: &Arc<Database>,
+        max_window_bytes: usize,
+        known: Option<Arc<KnownValues>>,
+    ) -> Result<Scanner, DatabaseError> {
         let scratch = database
             .engine()
             .alloc_scratch()
@@ -190,6 +203,7 @@ impl Scanner {
         let core = Core {
             programs: database.rules().iter().map(|_| OnceCell::new()).collect(),
             redactor: Redactor::new()?,
+            known: known.filter(|known| !known.is_empty()),
             database: Arc::clone(database),
             scratch,
             window_bytes: max_window_bytes.clamp(SCAN_WINDOW_MIN_BYTES, SCAN_WINDOW_MAX_BYTES),
@@ -252,8 +266,18 @@ pub(super) struct Stream {
     pub(super) tail: Vec<u8>,
     /// How many bytes went through.
     offset: u64,
+    /// In a box, since most streams have none.
+    past: Option<Box<Past>>,
+}
+
+/// What was seen in a stream.
+#[derive(Default)]
+struct Past {
     /// The last match told of each rule that had one.
     reported: Vec<Reported>,
+    /// Where in the tail there are matches that are secrets.
+    secrets: Vec<Range<u64>>,
+    watch: Option<Watch>,
 }
 
 impl Stream {
@@ -265,7 +289,7 @@ impl Stream {
             engine_base: 0,
             tail: Vec::new(),
             offset: 0,
-            reported: Vec::new(),
+            past: None,
         }
     }
 
@@ -315,13 +339,26 @@ impl Stream {
         {
             self.core.return_engine(engine, Some((&mut work.hits, self.engine_base)));
         }
-        if !work.hits.is_empty() {
-            let history =
-                History { tail: &self.tail, window: window.bytes(), offset: self.offset, end };
-            confirm(&self.core, &history, &mut self.reported, &mut work, sink);
+        let history =
+            History { tail: &self.tail, window: window.bytes(), offset: self.offset, end };
+        work.begin();
+        let watched = self.core.known.as_ref().filter(|_| sink.watches());
+        if watched.is_some() || !work.hits.is_empty() {
+            self.past.get_or_insert_default();
+        }
+        if let Some(past) = &mut self.past
+            && !work.hits.is_empty()
+        {
+            let Past { reported, secrets, .. } = past.as_mut();
+            confirm(&self.core, &history, reported, secrets, &mut work, sink);
             if work.hits.passed_over() > 0 {
                 sink.gap(Gap::UnconfirmedHits(work.hits.passed_over()));
             }
+        }
+        if let (Some(known), Some(past)) = (watched, &mut self.past) {
+            let Past { reported, secrets, watch } = past.as_mut();
+            let watch = watch.get_or_insert_with(|| Watch::new(known));
+            confirm_known(&self.core, &history, watch, (reported, secrets), &mut work, sink);
         }
         if work.hits.has_gates() {
             let mut gates = self.core.take_gates();
@@ -375,7 +412,7 @@ impl Stream {
         }
         self.core.return_tail(std::mem::take(&mut self.tail));
         self.offset = 0;
-        self.reported.clear();
+        self.past = None;
     }
 }
 

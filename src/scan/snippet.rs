@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::redact::{Redactor, Secret, headed};
+use super::redact::{Redactor, Secret, headed, merge};
 use crate::limits::{SNIPPET_CHARS, SNIPPET_CONTEXT_CHARS, SNIPPET_MATCH_CHARS};
 
 /// What stands for the rest of a secret.
@@ -20,18 +20,36 @@ pub(super) struct Scene<'a> {
     pub(super) secret: Option<Range<usize>>,
     /// In order, not overlapping.
     pub(super) secrets: &'a [Secret],
+    /// Matches of rules that are secrets, and known values: hidden whatever else is shown. In order, not
+    /// overlapping.
+    pub(super) confirmed: &'a [Secret],
 }
 
 /// Renders a scene in at most `limits::SNIPPET_CHARS` characters.
 pub(super) fn snippet(redactor: &Redactor, scene: &Scene<'_>) -> String {
-    let (matched, secrets) = hidden(redactor, scene);
-    let text = scene.text;
+    let (matched, mut secrets) = hidden(redactor, scene);
+    secrets.extend_from_slice(scene.confirmed);
+    merge(&mut secrets);
+    let within = shortened(render(scene.text, matched.clone(), &secrets));
+    framed(scene.text, matched, within, &secrets)
+}
+
+/// Renders a scene with a name in place of the match.
+pub(super) fn named_snippet(redactor: &Redactor, scene: &Scene<'_>, name: &str) -> String {
+    let (matched, mut secrets) = hidden(redactor, scene);
+    secrets.extend_from_slice(scene.confirmed);
+    secrets.push(Secret { start: matched.start, end: matched.end, shown: 0 });
+    merge(&mut secrets);
+    framed(scene.text, matched, shortened(name.chars().collect()), &secrets)
+}
+
+/// What stands for the match, with as much of its masked context as there is room for.
+fn framed(text: &[u8], matched: Range<usize>, within: Vec<char>, secrets: &[Secret]) -> String {
     let left = char_start(text, matched.start.saturating_sub(CONTEXT_BYTES))..matched.start;
     let right = matched.end..text.len().min(matched.end.saturating_add(CONTEXT_BYTES));
     let right = right.start..right.end - incomplete_suffix(text, right.clone());
-    let before = render(text, left, &secrets);
-    let within = shortened(render(text, matched, &secrets));
-    let after = render(text, right, &secrets);
+    let before = render(text, left, secrets);
+    let after = render(text, right, secrets);
     let room = SNIPPET_CHARS.saturating_sub(within.len()) / 2;
     let context = room.min(SNIPPET_CONTEXT_CHARS);
     let skipped = before.len().saturating_sub(context);

@@ -297,10 +297,9 @@ impl Text {
         if self.decoded.is_some() || gate <= self.decoded_to {
             return;
         }
-        let Some(at) = gate.checked_sub(self.stream.offset()).and_then(|at| at.try_into().ok())
-        else {
-            return;
-        };
+        // The byte before the gate's end is the run's.
+        let at = gate.checked_sub(self.stream.offset() + 1).and_then(|at| at.try_into().ok());
+        let Some(at) = at else { return };
         let mut joined = scope.core.take_buffer();
         let (old, new) = self.stream.before(window, at, SCAN_RUN_BEFORE_BYTES);
         let before = old.len() + new.len();

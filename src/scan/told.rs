@@ -3,9 +3,10 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::found::{Gap, Match, MatchSink};
+use super::found::{Gap, KnownMatch, Match, MatchSink};
+use super::known_values::KNOWN_VALUE_RULE;
 use crate::finding::View;
-use crate::limits::SCAN_TOLD_MAX;
+use crate::limits::{SCAN_TOLD_HEAD_BYTES, SCAN_TOLD_MAX};
 
 /// The matches told of a unit, the last `limits::SCAN_TOLD_MAX` of them.
 #[derive(Debug, Default)]
@@ -19,8 +20,9 @@ pub(super) struct Told {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     rule: u64,
-    /// Of the bytes that matched.
+    /// Of the bytes that matched, and of the first of them.
     bytes: u64,
+    head: u64,
     text: u32,
     at: u64,
 }
@@ -42,23 +44,42 @@ impl Told {
     fn is_known(&mut self, found: &Match<'_>, telling: &Telling) -> bool {
         let rule = hash(&*found.rule.id);
         let bytes = hash(found.bytes);
+        let head = hash(found.bytes.get(..SCAN_TOLD_HEAD_BYTES).unwrap_or(found.bytes));
         let at = telling.origin.unwrap_or(found.at);
         let is_same = |entry: &Entry| {
             entry.rule == rule
                 && entry.text != telling.text
-                && (entry.bytes == bytes || (!found.rule.is_secret && telling.repeats(entry)))
+                && (entry.bytes == bytes
+                    || (telling.repeats(entry) && (!found.rule.is_secret || entry.head == head)))
         };
         if self.entries.iter().any(is_same) {
             return true;
         }
-        let entry = Entry { rule, bytes, text: telling.text, at };
+        self.add(Entry { rule, bytes, head, text: telling.text, at });
+        false
+    }
+
+    /// The same of a known value: another text that shows it, or shows it in another form, tells nothing new.
+    fn is_known_value(&mut self, found: &KnownMatch<'_>, telling: &Telling) -> bool {
+        let (rule, bytes) = (hash(KNOWN_VALUE_RULE), hash((found.value, found.form.is_half())));
+        let is_same = |entry: &Entry| {
+            (entry.rule, entry.bytes) == (rule, bytes) && entry.text != telling.text
+        };
+        if self.entries.iter().any(is_same) {
+            return true;
+        }
+        let at = telling.origin.unwrap_or(found.at);
+        self.add(Entry { rule, bytes, head: bytes, text: telling.text, at });
+        false
+    }
+
+    fn add(&mut self, entry: Entry) {
         if self.entries.len() < SCAN_TOLD_MAX {
             self.entries.push(entry);
         } else if let Some(place) = self.entries.get_mut(self.oldest) {
             *place = entry;
             self.oldest = (self.oldest + 1) % SCAN_TOLD_MAX;
         }
-        false
     }
 }
 
@@ -98,6 +119,11 @@ impl Teller<'_> {
         let at = self.telling.origin.unwrap_or(found.at);
         Match { view: self.telling.view, at, ..*found }
     }
+
+    fn seen_known<'m>(&self, found: &KnownMatch<'m>) -> KnownMatch<'m> {
+        let at = self.telling.origin.unwrap_or(found.at);
+        KnownMatch { view: self.telling.view, at, ..*found }
+    }
 }
 
 impl MatchSink for Teller<'_> {
@@ -107,6 +133,19 @@ impl MatchSink for Teller<'_> {
 
     fn found(&mut self, found: &Match<'_>, snippet: String) {
         self.sink.found(&self.seen(found), snippet);
+    }
+
+    fn watches(&self) -> bool {
+        self.sink.watches()
+    }
+
+    fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
+        !self.told.is_known_value(found, &self.telling)
+            && self.sink.wants_known(&self.seen_known(found))
+    }
+
+    fn found_known(&mut self, found: &KnownMatch<'_>, snippet: String) {
+        self.sink.found_known(&self.seen_known(found), snippet);
     }
 
     fn gap(&mut self, gap: Gap) {

@@ -11,7 +11,7 @@ use crate::support::{Finding, Origin, Proxy, Reply, json};
 
 /// What must be told at least, and what may be told wrongly at most.
 const CASES_TOLD_MIN: usize = 80;
-const CASES_WRONG_MAX: usize = 2;
+const CASES_WRONG_MAX: usize = 3;
 
 fn corpora() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora")

@@ -17,7 +17,7 @@ fn post(proxy: &Proxy, origin: &Origin, body: &str) {
 }
 
 #[test]
-fn a_line_has_the_eight_fields_in_the_order_and_types_of_the_original() {
+fn a_line_has_the_eight_fields_in_the_order_and_types_of_the_original_and_ours_behind() {
     let proxy = Proxy::start(json!({}));
     let origin = Origin::http(|_| Reply::ok("ok"));
     let before = SystemTime::now();
@@ -28,7 +28,8 @@ fn a_line_has_the_eight_fields_in_the_order_and_types_of_the_original() {
         r#"^\{"direction": ?"outbound", ?"protocol": ?"http", ?"threat_type": ?"EXFIL", ?"#,
         r#""pattern": ?"ai_api_key", ?"snippet": ?"[^"]+", ?"source": ?"127\.0\.0\.1", ?"#,
         r#""dest": ?"127\.0\.0\.1:\d+", ?"#,
-        r#""timestamp": ?"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"\}\n$"#,
+        r#""timestamp": ?"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", ?"#,
+        r#""severity": ?"[a-z]+", ?"confidence": ?"[a-z]+", ?"fingerprint": ?"[0-9a-f]{16}"\}\n$"#,
     ));
     assert!(shape.unwrap().is_match(&line), "{line}");
     assert_eq!(finding.dest, origin.dest());

@@ -7,7 +7,9 @@ mod support;
 mod bodies;
 mod corpora;
 mod format;
+mod known_values;
 mod matrix;
+mod precision;
 mod splits;
 mod views;
 

@@ -104,7 +104,8 @@ fn a_torn_last_line_is_repaired_at_start() {
     let path = proxy.threats_path();
     let setup = proxy.stop();
     let whole = fs::read_to_string(&path).unwrap();
-    fs::write(&path, format!("{whole}{}", &whole[..whole.len() / 2])).unwrap();
+    let torn = &whole.as_bytes()[..whole.len() / 2];
+    fs::write(&path, [whole.as_bytes(), torn].concat()).unwrap();
     let proxy = setup.start();
     cause_finding(&proxy, &origin);
     proxy.wait_for_finding(|_| proxy.findings().len() == 2);

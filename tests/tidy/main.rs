@@ -90,6 +90,22 @@ const BORDERS: &[(&str, &[&[&str]])] = &[
             &["crate::http", "crate::report", "crate::tls", "crate::forward", "crate::conn"],
         ],
     ),
+    (
+        "policy/",
+        &[
+            IO,
+            CLOCK,
+            &["rustls", "hyperscan", "httparse", "crossbeam_channel", "serde", "serde_json"],
+            &["crate::http", "crate::scan", "crate::report", "crate::tls", "crate::conn"],
+        ],
+    ),
+    (
+        "secrets/",
+        &[
+            &["async", "await", "glommio", "rustls", "hyperscan", "httparse"],
+            &["crate::http", "crate::report", "crate::tls", "crate::forward", "crate::conn"],
+        ],
+    ),
     ("report/dedup.rs", &[IO, CLOCK]),
     (
         "report/",
@@ -163,13 +179,23 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde", &["scan/rules/text.rs", "report/", "config/", "cli/"]),
     (
         "aws_lc_rs",
-        &["http/websocket/", "secret.rs", "tls/", "scan/rules/checksum.rs", "rulebook/cache.rs"],
+        &[
+            "http/websocket/",
+            "secret_hash.rs",
+            "tls/",
+            "policy/",
+            "secrets/",
+            "scan/known_values/",
+            "scan/rules/checksum.rs",
+            "rulebook/cache.rs",
+        ],
     ),
+    ("zeroize", &["secrets/", "scan/known_values/"]),
     ("crossbeam_channel", &["report/", "worker.rs", "supervisor", "cli/run_child.rs"]),
-    ("serde_json", &["admin/", "config/", "report/", "cli/"]),
+    ("serde_json", &["admin/", "config/", "report/", "cli/", "secrets/"]),
     ("signal_hook", &["supervisor", "main.rs", "cli/run_child.rs"]),
     ("prometheus_client", &["admin/metrics.rs"]),
-    ("argon2", &["secret.rs"]),
+    ("argon2", &["secret_hash.rs"]),
     ("mimalloc", &["main.rs"]),
 ];
 

@@ -4,6 +4,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use super::*;
+use crate::config::DedupBy;
 use crate::report::console::Console;
 use crate::report::dedup::tests::finding;
 use crate::report::{LOG_FILE_NAME, state};
@@ -24,7 +25,7 @@ fn place_at(dir: tempfile::TempDir, threats_path: PathBuf, level: LevelFilter) -
     let (threats, _) = ThreatsFile::open(threats_path).unwrap();
     let core = Arc::new(Counters::default());
     let cores = vec![Arc::new(Counters::default()), Arc::clone(&core)];
-    let dedup = Dedup::new(WINDOW, 10);
+    let dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
     let counts = Counts { cores, tally: Arc::default() };
     let journal = Journal::new(dir.path().to_owned(), level, counts, dedup, threats, log);
     Place { dir, core, journal }

@@ -7,7 +7,9 @@ use log::{Log, Record};
 use super::*;
 use crate::report::STATE_FILE_NAME;
 use crate::report::core::CoreReporter;
+use crate::report::dedup::Subject;
 use crate::report::dedup::tests::finding;
+use crate::report::last_look::LastLook;
 use crate::report::log_record::{self, LogSender};
 use crate::report::queue::{FindingSender, bounded};
 
@@ -33,6 +35,7 @@ fn start_in(dir: tempfile::TempDir, dedup_window: Duration) -> io::Result<Runnin
     let config = LoggerConfig {
         log_dir: dir.path().to_owned(),
         dedup_window,
+        dedup_by: DedupBy::Pattern,
         log_level: LevelFilter::Info,
         tally: Arc::default(),
         cpu: core_affinity::get_core_ids().and_then(|ids| ids.first().copied()),
@@ -114,6 +117,24 @@ fn none_of_100_000_findings_is_lost_or_out_of_order() {
 }
 
 #[test]
+fn every_snippet_is_looked_at_once_more() {
+    let running = start(Duration::ZERO);
+    running.handle.look_last(Box::new(|| {
+        Some(LastLook::new(|snippet| {
+            snippet.contains("EXAMPLE").then(|| snippet.replace("EXAMPLE", "..."))
+        }))
+    }));
+    for snippet in ["a secret EXAMPLE here", "nothing to hide"] {
+        running.findings.offer(Finding { snippet: snippet.into(), ..finding("p", "a:1") }).unwrap();
+    }
+    let (dir, _) = running.stop();
+    let text = std::fs::read_to_string(dir.path().join(THREATS_FILE_NAME)).unwrap();
+    assert!(text.contains("a secret ... here") && text.contains("nothing to hide"), "{text}");
+    let log = std::fs::read_to_string(dir.path().join(LOG_FILE_NAME)).unwrap();
+    assert!(!text.contains("EXAMPLE") && !log.contains("EXAMPLE"), "{log}");
+}
+
+#[test]
 fn a_flood_of_one_finding_is_one_line_and_all_of_it_is_counted() {
     let running = start(Duration::from_secs(3600));
     running.handle.publish(State::default());
@@ -121,16 +142,16 @@ fn a_flood_of_one_finding_is_one_line_and_all_of_it_is_counted() {
     let mut reporters: Vec<CoreReporter> = (0..2)
         .map(|_| {
             let window = Duration::from_secs(3600);
-            CoreReporter::new(running.findings.clone(), Arc::clone(&running.core), window)
+            let (findings, core) = (running.findings.clone(), Arc::clone(&running.core));
+            CoreReporter::new(findings, core, window, DedupBy::Pattern)
         })
         .collect();
     let start = Instant::now();
-    let dest: Arc<str> = "a:1".into();
     for number in 0..10_000 {
         let now = start + Duration::from_millis(number);
         for reporter in &mut reporters {
-            if reporter.admits("p", &dest, crate::finding::Direction::Outbound, now) {
-                let mut seen = finding("p", "a:1");
+            let mut seen = finding("p", "a:1");
+            if reporter.admits(&Subject::of(&seen), now) {
                 seen.seen_at_mono = now;
                 reporter.submit(seen);
             }

@@ -1,4 +1,5 @@
-//! The members of an archive: their names as a text, and what they hold as content of its own.
+//! An archive: as it stands, since a few bytes are all that tells one; the names of its members as a text; and
+//! what they hold as content of its own.
 
 use super::{Content, Media};
 use crate::finding::Step;
@@ -13,6 +14,7 @@ use crate::scan::view::codings::Coding;
 pub(super) struct Members {
     place: Place,
     reader: Reader,
+    whole: Text,
     names: Text,
     member: Content,
 }
@@ -20,6 +22,7 @@ pub(super) struct Members {
 impl Members {
     /// Nothing read yet.
     pub(super) fn new(place: Place, container: Container, scope: &mut Scope<'_>) -> Members {
+        let whole = Text::unfolded(place, scope);
         let place = place.deeper().then(match container {
             Container::Tar => Step::Tar,
             Container::Zip => Step::Zip,
@@ -28,12 +31,14 @@ impl Members {
         Members {
             place,
             reader: Reader::new(container),
+            whole,
             names: Text::new(place, scope),
             member: Content::unknown(place),
         }
     }
 
     pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        self.whole.feed(bytes, scope);
         let mut work = scope.core.take_work();
         let mut at = 0;
         loop {
@@ -66,6 +71,7 @@ impl Members {
         scope.core.return_work(work);
         self.member.finish(scope);
         self.names.finish(scope);
+        self.whole.finish(scope);
     }
 
     fn take(&mut self, event: Event, work: &[u8], scope: &mut Scope<'_>) {

@@ -138,7 +138,7 @@ impl Content {
             (Kind::Container(container), _) => {
                 Reader::Members(Box::new(Members::new(place, container, scope)))
             }
-            (Kind::Wide(endian), _) => Reader::Wide(Box::new(WideText::new(place, endian))),
+            (Kind::Wide(endian), _) => Reader::Wide(Box::new(WideText::new(place, endian, scope))),
             (Kind::Text | Kind::Multipart, _) => Reader::Text(Text::new(place, scope)),
         }
     }

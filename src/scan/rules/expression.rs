@@ -26,6 +26,7 @@ pub struct Expression {
     text: String,
     filter: String,
     is_filter_exact: bool,
+    begins_at_word: bool,
     max_width: usize,
     is_wide: bool,
     groups: usize,
@@ -68,18 +69,26 @@ impl Expression {
     /// Parses an expression and derives its filter. The program is compiled when it is first asked for.
     pub fn new(text: &str) -> Result<Expression, ExpressionError> {
         let (text, whole) = parse(text)?;
+        let (text, whole, sought) = match word_start(&text) {
+            None => (text, whole.clone(), whole),
+            Some((lax, rest)) => (lax.clone(), parse(&lax)?.1, parse(&rest)?.1),
+        };
+        let begins_at_word = sought != whole;
         if whole.properties().minimum_len().is_none_or(|length| length == 0) {
             return Err(ExpressionError::MatchesNothing);
         }
-        let headed = without_tail(&whole);
+        let headed = without_tail(&sought);
         let printed = filter::print(&without_lead(&headed)).map_err(unsupported)?;
         let width = headed.properties().maximum_len();
         let is_wide = width.is_none_or(|width| width > SCAN_MATCH_BEFORE_BYTES);
         Ok(Expression {
             text,
             filter: printed.text,
-            is_filter_exact: printed.is_exact,
-            max_width: width.unwrap_or(usize::MAX).min(SCAN_MATCH_BEFORE_BYTES),
+            is_filter_exact: printed.is_exact && !begins_at_word,
+            begins_at_word,
+            max_width: width
+                .map_or(usize::MAX, |width| width + ESCAPE_BYTES)
+                .min(SCAN_MATCH_BEFORE_BYTES),
             is_wide,
             groups: whole.properties().explicit_captures_len(),
             program: OnceLock::new(),
@@ -99,6 +108,12 @@ impl Expression {
     /// Whether the filter matches only where the expression does.
     pub(in crate::scan) fn is_filter_exact(&self) -> bool {
         self.is_filter_exact
+    }
+
+    /// How much of a match's front is the escape that stands for a word's beginning.
+    pub(in crate::scan) fn escape_before(&self, matched: &[u8]) -> usize {
+        let is_escape = matches!(matched, [b'\\', b'n' | b'r' | b't', ..]);
+        if self.begins_at_word && is_escape { ESCAPE_BYTES } else { 0 }
     }
 
     /// How far before a filter's end its match can begin, at most `limits::SCAN_MATCH_BEFORE_BYTES`.
@@ -130,6 +145,18 @@ impl Expression {
         let _ = self.program.set(Some(program));
         Ok(())
     }
+}
+
+/// What stands for a line break where a level of JSON is not undone, as in `\\n`.
+const ESCAPE_BYTES: usize = 2;
+
+/// An expression that begins at a word's beginning finds it behind the letter of an escape, too, where `\\b`
+/// fails: a token on a line of its own, in JSON in JSON. The expression that says so; and the one without the
+/// condition, for the engine.
+fn word_start(text: &str) -> Option<(String, String)> {
+    let flags = if text.starts_with("(?i)") { "(?i)" } else { "" };
+    let rest = text.strip_prefix(flags)?.strip_prefix(r"\b")?;
+    Some((format!(r"{flags}(?:\b|\\[nrt]){rest}"), format!("{flags}{rest}")))
 }
 
 /// The parse of an expression, without a program, and its text as this engine spells it.

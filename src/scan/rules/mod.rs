@@ -29,7 +29,7 @@ use regex::bytes::Regex;
 pub use allowlist::Allowlist;
 pub use expression::{Expression, ExpressionError};
 pub use pack::{Pack, PackError, Problem, ProblemKind};
-pub use packs::{DEFAULT_PACKS, pack_names};
+pub use packs::{DEFAULT_PACKS, SEED_PACK, pack_names};
 pub use selection::{
     RuleSet, Selected, SelectionError, Wanted, default_rules, is_like, select, shipped,
 };

@@ -13,12 +13,16 @@ macro_rules! file {
     };
 }
 
+/// The pack of the original's patterns.
+pub const SEED_PACK: &str = "seed";
+
 /// The packs that are on if nothing is said.
-pub const DEFAULT_PACKS: [&str; 5] = ["seed", "credentials", "injection", "prompt_injection", "c2"];
+pub const DEFAULT_PACKS: [&str; 5] =
+    [SEED_PACK, "credentials", "injection", "prompt_injection", "c2"];
 
 /// Every pack, in the order in which rules are numbered and listed. A file is one line.
 pub(super) const PACKS: [Shipped; 6] = [
-    Shipped { name: "seed", files: &[file!("seed.toml")] },
+    Shipped { name: SEED_PACK, files: &[file!("seed.toml")] },
     Shipped {
         name: "credentials",
         files: &[

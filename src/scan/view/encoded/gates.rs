@@ -52,6 +52,17 @@ pub const ANCHORS: [&str; 41] = [
     "password",
 ];
 
+/// Every gate: all anchors in base64 of either alphabet and in hex.
+pub fn gates() -> Vec<Vec<u8>> {
+    let mut gates = Vec::new();
+    for anchor in ANCHORS {
+        gates.extend(base64_gates(anchor));
+        gates.extend(base64_url_gates(anchor).into_iter().flatten());
+        gates.extend(hex_gates(anchor));
+    }
+    gates
+}
+
 /// The digits that an anchor has in standard base64 whatever stands around it, in its three alignments.
 pub fn base64_gates(anchor: &str) -> [Vec<u8>; 3] {
     [0, 1, 2].map(|before| stable_digits(anchor.as_bytes(), before, &BASE64))

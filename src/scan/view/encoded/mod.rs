@@ -17,7 +17,7 @@ mod tests;
 pub use around::run_around;
 pub use decoder::RunDecoder;
 pub use gates::{
-    ANCHORS, base64_gates, base64_url_gates, base64_utf16_gates, hex_gates, utf16_gates,
+    ANCHORS, base64_gates, base64_url_gates, base64_utf16_gates, gates, hex_gates, utf16_gates,
 };
 
 use self::alphabet::{HEX, NO_DIGIT, base64_digits, is_base64, line_break, value};

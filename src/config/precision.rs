@@ -1,0 +1,197 @@
+//! `expected_credentials` and `suppressions`: what a match means where it stands. JSON in, checked values out.
+
+use std::time::SystemTime;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Map, Value as Json, json};
+
+use super::expected_defaults::{DEFAULTS, Row};
+use super::network::Network;
+use super::objects::{Misfit, Object, each};
+use crate::finding::Fingerprint;
+use crate::limits::{EXPECTED_CREDENTIALS_MAX, SUPPRESSIONS_MAX};
+
+/// A place where a credential belongs: the provider's own key on its way to that provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedCredential {
+    /// Glob over the host, without the port.
+    pub host: String,
+    pub slot: Slot,
+    /// Globs over the rules of the provider's own keys. Elsewhere such a key is critical.
+    pub rules: Vec<String>,
+}
+
+/// Where in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// The value of this header, in lower case.
+    Header(String),
+    /// The value of this parameter of the query.
+    Query(String),
+    /// A path of this glob.
+    Path(String),
+}
+
+/// What is known and accepted: all of the conditions that are given must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    pub reason: String,
+    pub expires: Option<Expiry>,
+    /// Globs.
+    pub rule: Option<String>,
+    /// With the port or without.
+    pub dest: Option<String>,
+    pub header: Option<String>,
+    pub source: Option<Network>,
+    /// Without the query.
+    pub path: Option<String>,
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// Until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// As it was written.
+    pub text: String,
+    /// From then on it does not apply. A date counts to its end.
+    pub at: SystemTime,
+}
+
+const SUPPRESSION: &[&str] =
+    &["reason", "expires", "rule", "dest", "header", "source", "path", "fingerprint"];
+const CONDITIONS: &str =
+    "an object with one condition at least: rule, dest, header, source, path or fingerprint";
+const SLOTS: &str = "an object with exactly one of header, query and path";
+const EXPIRES: &str = "a date such as \"2027-01-31\", or a moment such as \"2027-01-31T12:00:00Z\"";
+
+/// The table of defaults.
+pub fn default_credentials() -> Vec<ExpectedCredential> {
+    let entry = |row: &Row| ExpectedCredential {
+        host: row.host.to_owned(),
+        slot: match row.slot {
+            ("query", name) => Slot::Query(name.to_owned()),
+            ("path", glob) => Slot::Path(glob.to_owned()),
+            (_, name) => Slot::Header(name.to_owned()),
+        },
+        rules: row.rules.iter().map(|rule| (*rule).to_owned()).collect(),
+    };
+    DEFAULTS.iter().map(entry).collect()
+}
+
+/// A list, which is added to the defaults, or an object `{"replace": true, "entries": [...]}`.
+pub fn expected_credentials(json: &Json) -> Result<Vec<ExpectedCredential>, Misfit> {
+    let (list, place, replaces) = match json {
+        Json::Object(_) => {
+            let object = Object::new(json, String::new())?;
+            object.only(&["replace", "entries"])?;
+            let replaces = match object.get("replace") {
+                None => false,
+                Some(Json::Bool(replaces)) => *replaces,
+                Some(other) => return Err(Misfit::new(".replace", other, "true or false")),
+            };
+            let Some(list) = object.get("entries") else {
+                return Err(object.misfit("a list, or an object with \"entries\""));
+            };
+            (list, ".entries", replaces)
+        }
+        other => (other, "", false),
+    };
+    let mut entries = each(list, place, EXPECTED_CREDENTIALS_MAX, expected_credential)?;
+    if !replaces {
+        entries.splice(0..0, default_credentials());
+    }
+    Ok(entries)
+}
+
+fn expected_credential(object: &Object<'_>) -> Result<ExpectedCredential, Misfit> {
+    object.only(&["host", "header", "query", "path", "rules"])?;
+    let host = object.required_text("host")?.to_ascii_lowercase();
+    let slots = [
+        object.text("header")?.map(|name| Slot::Header(name.to_ascii_lowercase())),
+        object.text("query")?.map(|name| Slot::Query(name.to_owned())),
+        object.text("path")?.map(|glob| Slot::Path(glob.to_owned())),
+    ];
+    let mut slots = slots.into_iter().flatten();
+    let (Some(slot), None) = (slots.next(), slots.next()) else {
+        return Err(object.misfit(SLOTS));
+    };
+    let rules = object.texts("rules")?.unwrap_or_else(|| vec!["*".to_owned()]);
+    Ok(ExpectedCredential { host, slot, rules })
+}
+
+/// The list of `suppressions`.
+pub fn suppressions(json: &Json) -> Result<Vec<Suppression>, Misfit> {
+    each(json, "", SUPPRESSIONS_MAX, suppression)
+}
+
+fn suppression(object: &Object<'_>) -> Result<Suppression, Misfit> {
+    object.only(SUPPRESSION)?;
+    let text = |name| Ok(object.text(name)?.map(str::to_owned));
+    let suppression = Suppression {
+        reason: object.required_text("reason")?.to_owned(),
+        expires: object.parsed("expires", EXPIRES, expiry)?,
+        rule: text("rule")?,
+        dest: text("dest")?,
+        header: text("header")?,
+        source: object.parsed("source", "an IP address or a range such as 10.0.0.0/8", |text| {
+            Network::parse(text)
+        })?,
+        path: text("path")?,
+        fingerprint: object.parsed("fingerprint", "16 hexadecimal digits", Fingerprint::parse)?,
+    };
+    let has_condition = CONDITIONS_GIVEN.iter().any(|name| object.get(name).is_some());
+    if has_condition { Ok(suppression) } else { Err(object.misfit(CONDITIONS)) }
+}
+
+const CONDITIONS_GIVEN: [&str; 6] = ["rule", "dest", "header", "source", "path", "fingerprint"];
+
+/// RFC 3339: a full date, which counts to its end in UTC, or a moment.
+fn expiry(text: &str) -> Option<Expiry> {
+    let moment = match text.parse::<Timestamp>() {
+        Ok(moment) => moment,
+        Err(_) => {
+            let date = text.parse::<Date>().ok().filter(|_| text.len() == "2027-01-31".len())?;
+            let next_day = date.checked_add(1.day()).ok()?;
+            next_day.to_zoned(TimeZone::UTC).ok()?.timestamp()
+        }
+    };
+    Some(Expiry { text: text.to_owned(), at: moment.into() })
+}
+
+/// As it would be set: the whole table.
+pub fn expected_json(entries: &[ExpectedCredential]) -> Json {
+    let entry = |entry: &ExpectedCredential| {
+        let (name, value) = match &entry.slot {
+            Slot::Header(name) => ("header", name),
+            Slot::Query(name) => ("query", name),
+            Slot::Path(glob) => ("path", glob),
+        };
+        json!({"host": entry.host, name: value, "rules": entry.rules})
+    };
+    json!({"replace": true, "entries": entries.iter().map(entry).collect::<Vec<_>>()})
+}
+
+/// As they would be set.
+pub fn suppressions_json(suppressions: &[Suppression]) -> Json {
+    let shown = |suppression: &Suppression| {
+        let Suppression { reason, expires, rule, dest, header, source, path, fingerprint } =
+            suppression;
+        let members = [
+            ("reason", Some(reason.clone())),
+            ("expires", expires.as_ref().map(|expires| expires.text.clone())),
+            ("rule", rule.clone()),
+            ("dest", dest.clone()),
+            ("header", header.clone()),
+            ("source", source.map(|source| source.to_string())),
+            ("path", path.clone()),
+            ("fingerprint", fingerprint.map(|fingerprint| fingerprint.to_string())),
+        ];
+        let given = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        Json::Object(
+            given.map(|(name, value)| (name.to_owned(), Json::from(value))).collect::<Map<_, _>>(),
+        )
+    };
+    Json::Array(suppressions.iter().map(shown).collect())
+}

@@ -1,0 +1,132 @@
+//! `expected_credentials` and `suppressions` as people write them, right and wrong.
+
+use std::path::PathBuf;
+
+use serde_json::{Value as Json, json};
+
+use super::precision::{Slot, default_credentials, expected_credentials, suppressions};
+use super::{Config, DedupBy, Overrides, Sources, load};
+use crate::limits::{EXPECTED_CREDENTIALS_MAX, SUPPRESSIONS_MAX, WATCHED_MAX};
+
+/// The configuration of a file.
+fn config(json: &Json) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.json");
+    std::fs::write(&path, json.to_string()).unwrap();
+    let flags = Overrides::default();
+    let loaded = load(Sources { file: Some(&path), environment: Vec::new(), flags });
+    loaded.map(|(config, _)| config).map_err(|error| error.to_string())
+}
+
+#[test]
+fn entries_are_added_to_the_defaults_or_replace_them() {
+    let entry = json!({"host": "LLM.example", "header": "X-Key", "rules": ["own_*"]});
+    let added = expected_credentials(&json!([entry])).unwrap();
+    assert_eq!(added.len(), default_credentials().len() + 1);
+    let own = added.last().unwrap();
+    assert_eq!((own.host.as_str(), &own.slot), ("llm.example", &Slot::Header("x-key".into())));
+    let alone = json!({"replace": true, "entries": [entry]});
+    assert_eq!(expected_credentials(&alone).unwrap(), std::slice::from_ref(own));
+    let beside = json!({"entries": [entry]});
+    assert_eq!(expected_credentials(&beside).unwrap(), added);
+    let any_rule = expected_credentials(&json!([{"host": "a.example", "path": "/k/*"}])).unwrap();
+    assert_eq!(any_rule.last().unwrap().rules, ["*"]);
+    assert_eq!(config(&json!({})).unwrap().policy.expected, default_credentials());
+}
+
+#[test]
+fn a_wrong_object_is_named_with_its_place() {
+    for (key, value, parts) in [
+        ("suppressions", json!({}), &["suppressions:", "a list of objects"][..]),
+        ("suppressions", json!(["x"]), &["suppressions[0]: \"x\"", "an object"][..]),
+        ("suppressions", json!([{"rule": "x"}]), &["suppressions[0]", "\"reason\""][..]),
+        ("suppressions", json!([{"reason": "r"}]), &["suppressions[0]", "one condition"][..]),
+        (
+            "suppressions",
+            json!([{"reason": "r", "rule": "x"}, {"reason": "r", "rules": "x"}]),
+            &["suppressions[1].rules", "known are reason, expires, rule"][..],
+        ),
+        (
+            "suppressions",
+            json!([{"reason": "r", "source": "10.0.0.0/40"}]),
+            &["suppressions[0].source: \"10.0.0.0/40\"", "10.0.0.0/8", "config.json"][..],
+        ),
+        (
+            "suppressions",
+            json!([{"reason": "r", "rule": "x", "expires": "soon"}]),
+            &["suppressions[0].expires", "2027-01-31"][..],
+        ),
+        (
+            "suppressions",
+            json!([{"reason": "r", "fingerprint": "00"}]),
+            &["suppressions[0].fingerprint", "16 hexadecimal digits"][..],
+        ),
+        ("expected_credentials", json!([{"header": "x"}]), &["expected_credentials[0]"][..]),
+        (
+            "expected_credentials",
+            json!({"replace": true, "entries": [{"host": "a", "header": "x", "query": "y"}]}),
+            &["expected_credentials.entries[0]", "exactly one of header, query and path"][..],
+        ),
+        ("expected_credentials", json!({"replace": 1}), &["expected_credentials.replace"][..]),
+        ("watch_env", json!(["A=B"]), &["watch_env", "names of environment variables"][..]),
+        ("watch_files", json!(["~/.env"]), &["watch_files", "write it out"][..]),
+        ("dedup_by", json!("dest"), &["dedup_by", "\"pattern\" or \"fingerprint\""][..]),
+    ] {
+        let message = config(&json!({ (key): value })).unwrap_err();
+        for part in parts {
+            assert!(message.contains(part), "{part} in {message}");
+        }
+    }
+}
+
+#[test]
+fn lists_hold_at_their_bounds_and_break_past_them() {
+    let suppression = |count: usize| vec![json!({"reason": "r", "rule": "x"}); count];
+    assert!(suppressions(&json!(suppression(SUPPRESSIONS_MAX))).is_ok());
+    let message = suppressions(&json!(suppression(SUPPRESSIONS_MAX + 1))).unwrap_err().to_string();
+    assert!(message.contains("at most 1024"), "{message}");
+    let entry = |count: usize| vec![json!({"host": "a", "header": "x"}); count];
+    assert!(expected_credentials(&json!(entry(EXPECTED_CREDENTIALS_MAX))).is_ok());
+    assert!(expected_credentials(&json!(entry(EXPECTED_CREDENTIALS_MAX + 1))).is_err());
+    for (count, is_allowed) in [(WATCHED_MAX, true), (WATCHED_MAX + 1, false)] {
+        assert_eq!(config(&json!({"watch_env": vec!["A"; count]})).is_ok(), is_allowed);
+        assert_eq!(config(&json!({"watch_files": vec!["/a"; count]})).is_ok(), is_allowed);
+    }
+}
+
+#[test]
+fn a_date_counts_to_its_end_and_a_moment_to_itself() {
+    let expires = |text: &str| {
+        let list = json!([{"reason": "r", "rule": "x", "expires": text}]);
+        let at = suppressions(&list).ok()?.remove(0).expires?.at;
+        Some(at.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs())
+    };
+    assert_eq!(expires("1970-01-02"), Some(2 * 86_400));
+    assert_eq!(expires("1970-01-02T01:00:00+01:00"), Some(86_400));
+    for wrong in ["1970-01-02T01:00", "02.01.1970", "1970-13-01", "tomorrow"] {
+        assert_eq!(expires(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn all_keys_can_be_set_by_the_environment() {
+    let environment = [
+        ("CLAWSEC_WATCH_ENV", "A, B"),
+        ("CLAWSEC_WATCH_FILES", "/srv/app/.env"),
+        ("CLAWSEC_DEDUP_BY", "fingerprint"),
+        ("CLAWSEC_SUPPRESSIONS", r#"[{"reason": "r", "dest": "a.example"}]"#),
+    ];
+    let environment = environment.map(|(key, text)| (key.to_owned(), text.to_owned()));
+    let flags = Overrides::default();
+    let (config, _) = load(Sources { file: None, environment, flags }).unwrap();
+    assert_eq!(config.watch.variables, ["A", "B"]);
+    assert_eq!(config.watch.files, [PathBuf::from("/srv/app/.env")]);
+    assert_eq!(config.report.dedup_by, DedupBy::Fingerprint);
+    assert_eq!(config.policy.suppressions[0].dest.as_deref(), Some("a.example"));
+    for wrong in ["[{}]", "a, b"] {
+        let environment = [("CLAWSEC_SUPPRESSIONS".to_owned(), wrong.to_owned())];
+        let flags = Overrides::default();
+        let message = load(Sources { file: None, environment, flags }).unwrap_err().to_string();
+        assert!(message.contains("suppressions") && message.contains("CLAWSEC_"), "{message}");
+    }
+}

@@ -1,0 +1,199 @@
+//! What a match means where it stands: whose key it is, whether it belongs there, and whether somebody has
+//! accepted it. Values and `now` in, a verdict out; touches no socket, file, clock or log.
+
+mod fingerprint;
+mod place;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::config::{ExpectedCredential, PolicyConfig, Slot, Suppression, glob_matches};
+use crate::finding::{Confidence, Direction, Fingerprint, Protocol, Severity};
+
+pub use fingerprint::FingerprintKey;
+pub use place::{Place, path_in, path_of};
+
+/// Rules that tell a credential by where it stands or by its value, not by its issuer: in a place where a
+/// credential is expected they find that one.
+const RULES_OF_ANY_ISSUER: [&str; 6] =
+    ["known_value", "generic_*", "*bearer*", "authorization_*", "jwt", "jwt_*"];
+
+/// What the scanner says of a match.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    pub rule: &'a str,
+    pub severity: Severity,
+    pub confidence: Confidence,
+    /// Of the secret, or of the whole match where there is none. Left out where nobody asks for it
+    /// ([`Policy::needs_fingerprints`]): a digest for each repeat would cost more than the repeat.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// Where a match was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    pub direction: Direction,
+    pub protocol: Protocol,
+    pub source: IpAddr,
+    /// `host:port`.
+    pub dest: &'a str,
+    pub place: Place<'a>,
+    /// The path of the request, without its query; none where there is no request.
+    pub path: Option<&'a str>,
+}
+
+/// What becomes of a match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub severity: Severity,
+    pub confidence: Confidence,
+    pub fingerprint: Option<Fingerprint>,
+    pub disposition: Disposition,
+}
+
+/// Who is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Everybody.
+    Report,
+    /// It is where it belongs: kept for the record, of severity info.
+    Expected,
+    /// Nobody, for this reason.
+    Suppressed(Arc<str>),
+}
+
+/// The decisions of one installation.
+#[derive(Debug)]
+pub struct Policy {
+    expected: Vec<ExpectedCredential>,
+    suppressions: Vec<(Suppression, Arc<str>)>,
+    key: FingerprintKey,
+}
+
+impl Policy {
+    /// As configured.
+    pub fn new(config: &PolicyConfig, key: FingerprintKey) -> Policy {
+        let with_reason =
+            |suppression: &Suppression| (suppression.clone(), Arc::from(&*suppression.reason));
+        Policy {
+            expected: config.expected.clone(),
+            suppressions: config.suppressions.iter().map(with_reason).collect(),
+            key,
+        }
+    }
+
+    /// What stands for a secret: the same whichever rule found it.
+    pub fn fingerprint(&self, secret: &[u8]) -> Fingerprint {
+        self.key.of(secret)
+    }
+
+    /// Whether the path of a request matters for its body.
+    pub fn looks_at_paths(&self) -> bool {
+        self.suppressions.iter().any(|(suppression, _)| suppression.path.is_some())
+    }
+
+    /// Whether a decision may depend on a fingerprint.
+    pub fn needs_fingerprints(&self) -> bool {
+        self.suppressions.iter().any(|(suppression, _)| suppression.fingerprint.is_some())
+    }
+
+    /// The suppressions that do not apply any more, in words for the log.
+    pub fn expired(&self, now: SystemTime) -> impl Iterator<Item = String> {
+        self.suppressions.iter().enumerate().filter_map(move |(number, (suppression, reason))| {
+            let expiry = suppression.expires.as_ref().filter(|expiry| expiry.at <= now)?;
+            let until = &expiry.text;
+            Some(format!("suppressions[{number}] ({reason}) expired {until}: it does not apply"))
+        })
+    }
+
+    /// Decides over one match.
+    pub fn judge(&self, seen: &Seen<'_>, at: &Circumstances<'_>, now: SystemTime) -> Verdict {
+        let verdict = |severity, disposition| Verdict {
+            severity,
+            confidence: seen.confidence,
+            fingerprint: seen.fingerprint,
+            disposition,
+        };
+        let holds =
+            |(suppression, _): &&(Suppression, Arc<str>)| applies(suppression, seen, at, now);
+        if let Some((_, reason)) = self.suppressions.iter().find(holds) {
+            return verdict(seen.severity, Disposition::Suppressed(Arc::clone(reason)));
+        }
+        if at.direction == Direction::Inbound {
+            return verdict(seen.severity, Disposition::Report);
+        }
+        if self.is_expected(seen, at) {
+            return verdict(Severity::Info, Disposition::Expected);
+        }
+        // `*` names everybody's rules, and so nobody's own.
+        let is_own = |entry: &ExpectedCredential| {
+            entry.rules.iter().any(|glob| glob != "*" && matches(glob, seen.rule))
+        };
+        let severity = match self.expected.iter().any(is_own) {
+            true => Severity::Critical,
+            false => seen.severity,
+        };
+        verdict(severity, Disposition::Report)
+    }
+
+    fn is_expected(&self, seen: &Seen<'_>, at: &Circumstances<'_>) -> bool {
+        let host = host_of(at.dest);
+        if at.protocol == Protocol::Http && !is_loopback(host) {
+            // Readable on its way: no place for a key.
+            return false;
+        }
+        let is_here = |slot: &Slot| match (slot, at.place) {
+            (Slot::Header(name), Place::Header(header)) => name.eq_ignore_ascii_case(header),
+            (Slot::Query(name), Place::Query(parameter)) => name.eq_ignore_ascii_case(parameter),
+            (Slot::Path(glob), Place::Path) => at.path.is_some_and(|path| matches(glob, path)),
+            _ => false,
+        };
+        self.expected.iter().any(|entry| {
+            matches(&entry.host, host)
+                && is_here(&entry.slot)
+                && (entry.rules.iter().any(|glob| matches(glob, seen.rule))
+                    || RULES_OF_ANY_ISSUER.iter().any(|glob| matches(glob, seen.rule)))
+        })
+    }
+}
+
+/// Whether a suppression is in force and all its conditions hold.
+fn applies(
+    suppression: &Suppression,
+    seen: &Seen<'_>,
+    at: &Circumstances<'_>,
+    now: SystemTime,
+) -> bool {
+    let Suppression { reason: _, expires, rule, dest, header, source, path, fingerprint } =
+        suppression;
+    let fits = |glob: &Option<String>, text: Option<&str>| match glob {
+        None => true,
+        Some(glob) => text.is_some_and(|text| matches(glob, text)),
+    };
+    let host = host_of(at.dest);
+    expires.as_ref().is_none_or(|expiry| now < expiry.at)
+        && fingerprint.is_none_or(|wanted| Some(wanted) == seen.fingerprint)
+        && fits(rule, Some(seen.rule))
+        && (fits(dest, Some(host)) || fits(dest, Some(at.dest)))
+        && fits(header, at.place.header())
+        && fits(path, at.path)
+        && source.is_none_or(|network| network.contains(at.source))
+}
+
+fn matches(glob: &str, text: &str) -> bool {
+    glob_matches(glob.as_bytes(), text.as_bytes())
+}
+
+/// The host of `host:port`, without brackets and without the root's dot.
+fn host_of(dest: &str) -> &str {
+    let host = dest.rsplit_once(':').map_or(dest, |(host, _)| host);
+    host.trim_matches(['[', ']']).trim_end_matches('.')
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}

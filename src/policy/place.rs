@@ -1,0 +1,141 @@
+//! Where in a message a match stands. Takes the head's bytes as they were scanned and judges none of them.
+
+use memchr::{memchr, memrchr};
+
+/// The place of a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// The request line without its query, or the status line.
+    Path,
+    /// The query of a request's target: the parameter's name, as it was sent.
+    Query(&'a str),
+    /// A header field: its name, as it was sent.
+    Header(&'a str),
+    Body,
+    WebSocket,
+    Tunnel,
+}
+
+impl<'a> Place<'a> {
+    /// The place of a match that begins `at` bytes into a head.
+    pub fn in_head(head: &'a [u8], at: u64) -> Place<'a> {
+        let at = usize::try_from(at).unwrap_or(usize::MAX).min(head.len());
+        let before = head.get(..at).unwrap_or_default();
+        let start = memrchr(b'\n', before).map_or(0, |end| end + 1);
+        let line = head.get(start..).unwrap_or_default();
+        let line = line.get(..memchr(b'\n', line).unwrap_or(line.len())).unwrap_or_default();
+        let is_first = before.get(..start).unwrap_or_default().iter().all(u8::is_ascii_whitespace);
+        if is_first {
+            return in_start_line(line, at - start);
+        }
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        Place::Header(text(name))
+    }
+
+    /// The header's name, if it is one.
+    pub fn header(self) -> Option<&'a str> {
+        match self {
+            Place::Header(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// The path of a request's target, without its query: of origin-form and absolute-form (RFC 9112 §3.2).
+pub fn path_of(target: &str) -> &str {
+    let target = target.split(['?', '#']).next().unwrap_or_default();
+    match target.split_once("://") {
+        Some((_, rest)) if !target.starts_with('/') => {
+            rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
+        }
+        _ => target,
+    }
+}
+
+/// The path in a request's head.
+pub fn path_in(head: &[u8]) -> &str {
+    let line = head.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    path_of(text(line.split(|byte| *byte == b' ').nth(1).unwrap_or_default()))
+}
+
+fn in_start_line(line: &[u8], at: usize) -> Place<'_> {
+    let Some(query) = memchr(b'?', line).filter(|query| at >= *query) else { return Place::Path };
+    // A match may begin with the sign in front of its parameter.
+    let mut signs = line.get(query..=at).unwrap_or_default().iter();
+    let Some(sign) = signs.rposition(|byte| matches!(byte, b'?' | b'&')) else {
+        return Place::Path;
+    };
+    let parameter = line.get(query + sign + 1..).unwrap_or_default();
+    let is_end = |byte: &u8| matches!(byte, b'=' | b'&' | b' ' | b'#');
+    let end = parameter.iter().position(is_end).unwrap_or(parameter.len());
+    Place::Query(text(parameter.get(..end).unwrap_or_default()))
+}
+
+/// Names are ASCII; what is not cannot be named.
+fn text(name: &[u8]) -> &str {
+    std::str::from_utf8(name.trim_ascii()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEAD: &[u8] =
+        b"\r\nPOST /bot12/send?first=one&key=two&last HTTP/1.1\r\nHost: a.example\r\n\
+        X-Api-Key: three?four=five\r\nCookie: six\r\n\r\n";
+
+    fn place_of(word: &str) -> Place<'static> {
+        let at = HEAD.windows(word.len()).position(|part| part == word.as_bytes()).unwrap();
+        Place::in_head(HEAD, at as u64)
+    }
+
+    #[test]
+    fn each_part_of_a_head_has_its_place() {
+        for (word, place) in [
+            ("POST", Place::Path),
+            ("12/send", Place::Path),
+            ("first", Place::Query("first")),
+            ("one", Place::Query("first")),
+            ("&key", Place::Query("key")),
+            ("two", Place::Query("key")),
+            ("last", Place::Query("last")),
+            ("a.example", Place::Header("Host")),
+            ("X-Api", Place::Header("X-Api-Key")),
+            ("three", Place::Header("X-Api-Key")),
+            ("five", Place::Header("X-Api-Key")),
+            ("six", Place::Header("Cookie")),
+        ] {
+            assert_eq!(place_of(word), place, "{word}");
+        }
+        assert_eq!(Place::in_head(b"", 9), Place::Path);
+        assert_eq!(place_of("three").header(), Some("X-Api-Key"));
+        assert_eq!(place_of("POST").header(), None);
+    }
+
+    #[test]
+    fn the_path_is_without_host_and_query() {
+        for (target, path) in [
+            ("/a/b?c=/d", "/a/b"),
+            ("http://a.example/b/c?d", "/b/c"),
+            ("http://a.example?d", "/"),
+            ("/redirect/https://b.example/", "/redirect/https://b.example/"),
+            ("*", "*"),
+            ("a.example:443", "a.example:443"),
+        ] {
+            assert_eq!(path_of(target), path);
+        }
+        assert_eq!(path_in(HEAD), "/bot12/send");
+        assert_eq!(path_in(b""), "");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_have_a_place(head in prop::collection::vec(any::<u8>(), 0..200), at: u64) {
+            path_in(&head);
+            Place::in_head(&head, at);
+            Place::in_head(&head, at % 200);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Known values: secrets whose very bytes must never leave, found in what streams by. Owns their digests and
+//! tags; the values themselves are wiped once these are made. Reads no file, no variable and no clock.
+//!
+//! Every form that a value may take (`forms`) is a target of known length. At every fourth byte a keyed hash of
+//! the 5 bytes before it is looked up in a bitmap (`anchors`). Where that hits, the tag of the target's first 8
+//! bytes is compared, and only then the HMAC of the whole stretch. A match is looked for from its end, so it is
+//! told when its last byte arrives, however the bytes were cut.
+
+mod anchors;
+mod forms;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use aws_lc_rs::{hmac, rand};
+use zeroize::Zeroizing;
+
+use self::anchors::{ANCHOR_BYTES, AnchorHash, Anchors, STRIDE_BYTES};
+use crate::finding::{Confidence, Fingerprint};
+use crate::limits::{KNOWN_FORM_MAX_BYTES, KNOWN_VALUE_MIN_BYTES, KNOWN_VALUES_MAX};
+
+pub use forms::Form;
+pub use watch::Watch;
+
+/// The rule's name of findings of known values.
+pub const KNOWN_VALUE_RULE: &str = "known_value";
+
+/// A secret by name, as it is handed in.
+pub struct NamedValue {
+    /// What findings call it, such as a variable's name.
+    pub name: Arc<str>,
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Not the value: this is for logs and test failures.
+impl fmt::Debug for NamedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NamedValue({})", self.name)
+    }
+}
+
+/// Why known values cannot be watched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownValuesError {
+    /// The system gives no random bytes, so that there is no key.
+    NoRandomness,
+    /// More than `limits::KNOWN_VALUES_MAX`.
+    TooMany,
+}
+
+impl fmt::Display for KnownValuesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KnownValuesError::NoRandomness => f.write_str("the system gives no random bytes"),
+            KnownValuesError::TooMany => {
+                write!(f, "watch_env and watch_files name more than {KNOWN_VALUES_MAX} values")
+            }
+        }
+    }
+}
+
+impl std::error::Error for KnownValuesError {}
+
+/// What was seen of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Which value, for [`KnownValues::name`] and [`KnownValues::fingerprint`].
+    pub value: usize,
+    pub form: Form,
+    /// Where it begins in the stream.
+    pub at: u64,
+    pub len: usize,
+}
+
+impl Known {
+    /// Half of a value may be there by chance, or stand in another one.
+    pub fn confidence(&self) -> Confidence {
+        if self.form.is_half() { Confidence::Low } else { Confidence::High }
+    }
+}
+
+/// The values that are watched for, as digests under a key of this process.
+pub struct KnownValues {
+    values: Vec<Named>,
+    targets: Vec<Target>,
+    hash: AnchorHash,
+    /// Targets by their first 8 bytes, and by their last 8.
+    heads: Anchors,
+    tails: Anchors,
+    /// Targets by the 5 bytes that end 0 to 3 bytes before their own end: the number is four times the target's,
+    /// plus that distance.
+    ends: Anchors,
+    key: hmac::Key,
+    longest: usize,
+}
+
+/// What findings say of a value.
+struct Named {
+    name: Arc<str>,
+    fingerprint: Fingerprint,
+}
+
+/// One form of one value.
+struct Target {
+    value: usize,
+    form: Form,
+    len: usize,
+    /// The tag of its first 8 bytes.
+    head: u32,
+    digest: [u8; DIGEST_BYTES],
+}
+
+const DIGEST_BYTES: usize = 16;
+
+impl KnownValues {
+    /// Digests the values and wipes them. Those of fewer than `limits::KNOWN_VALUE_MIN_BYTES` bytes, blanks
+    /// around them not counted, are passed over: whoever hands them in has warned of them.
+    pub fn new(
+        values: Vec<NamedValue>,
+        fingerprint: impl Fn(&[u8]) -> Fingerprint,
+    ) -> Result<KnownValues, KnownValuesError> {
+        if values.len() > KNOWN_VALUES_MAX {
+            return Err(KnownValuesError::TooMany);
+        }
+        let mut known = KnownValues {
+            values: Vec::new(),
+            targets: Vec::new(),
+            hash: AnchorHash::keyed(random()?),
+            heads: Anchors::default(),
+            tails: Anchors::default(),
+            ends: Anchors::default(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &*Zeroizing::new(random::<32>()?)),
+            longest: 0,
+        };
+        for value in &values {
+            let bytes = value.bytes.trim_ascii();
+            if bytes.len() < KNOWN_VALUE_MIN_BYTES {
+                continue;
+            }
+            let number = known.values.len();
+            let name = Arc::clone(&value.name);
+            known.values.push(Named { name, fingerprint: fingerprint(bytes) });
+            for (form, text) in forms::of(bytes) {
+                known.add(number, form, text.get(..KNOWN_FORM_MAX_BYTES).unwrap_or(&text));
+            }
+        }
+        known.heads.sort();
+        known.tails.sort();
+        known.ends.sort();
+        Ok(known)
+    }
+
+    fn add(&mut self, value: usize, form: Form, text: &[u8]) {
+        let (Some(head), Some(tail)) =
+            (text.first_chunk::<ANCHOR_BYTES>(), text.last_chunk::<ANCHOR_BYTES>())
+        else {
+            return;
+        };
+        let number = self.targets.len();
+        for distance in 0..STRIDE_BYTES {
+            // The last 8 bytes, moved towards their end: what moves in at the front is not hashed.
+            let shifted = u64::from_le_bytes(*tail) << (8 * distance);
+            let hash = self.hash.of_end(&shifted.to_le_bytes());
+            self.ends.add(hash, number * STRIDE_BYTES + distance);
+        }
+        let (head, tail) = (self.hash.of(head), self.hash.of(tail));
+        self.heads.add(head, number);
+        self.tails.add(tail, number);
+        let digest = self.digest(text, &[]);
+        let target = Target { value, form, len: text.len(), head: anchors::tag(head), digest };
+        self.targets.push(target);
+        self.longest = self.longest.max(text.len());
+    }
+
+    /// Whether nothing is watched for.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// How many values are watched for.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// What a value is called.
+    pub fn name(&self, value: usize) -> &str {
+        self.values.get(value).map_or("", |named| &named.name)
+    }
+
+    /// The fingerprint of a value, whatever form it was seen in.
+    pub fn fingerprint(&self, value: usize) -> Option<Fingerprint> {
+        self.values.get(value).map(|named| named.fingerprint)
+    }
+
+    /// Where a text holds known values, or pieces of them that an edge of the text cuts off and of which 8
+    /// bytes at least are left: what must not be shown.
+    pub fn spans(&self, text: &[u8], spans: &mut Vec<Range<usize>>) {
+        if self.is_empty() {
+            return;
+        }
+        self.hash.each(text, &mut |end, hash| {
+            let start = end - ANCHOR_BYTES;
+            for target in self.heads.at(hash).filter_map(|number| self.targets.get(number)) {
+                match text.get(start..start.saturating_add(target.len)) {
+                    Some(whole) if self.digest(whole, &[]) == target.digest => {
+                        spans.push(start..start + target.len);
+                    }
+                    Some(_) => {}
+                    None => spans.push(start..text.len()),
+                }
+            }
+            let tails = self.tails.at(hash).filter_map(|number| self.targets.get(number));
+            if tails.into_iter().any(|target| target.len > end) {
+                spans.push(0..end);
+            }
+        });
+    }
+
+    fn digest(&self, first: &[u8], second: &[u8]) -> [u8; DIGEST_BYTES] {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(first);
+        context.update(second);
+        let tag = context.sign();
+        tag.as_ref().first_chunk().copied().unwrap_or_default()
+    }
+}
+
+/// Not a single byte of a digest or a key.
+impl fmt::Debug for KnownValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KnownValues({})", self.values.len())
+    }
+}
+
+fn random<const LEN: usize>() -> Result<[u8; LEN], KnownValuesError> {
+    let mut bytes = [0; LEN];
+    rand::fill(&mut bytes).map_err(|_| KnownValuesError::NoRandomness)?;
+    Ok(bytes)
+}

@@ -1,0 +1,227 @@
+//! What a match means where it stands: a provider's own key, accepted findings, and who is told.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::support::samples::sample;
+use crate::support::tls::{self, Shown};
+use crate::support::{Connection, Finding, Origin, Proxy, Reply, Setup, json};
+
+/// A key of the form of Anthropic's.
+fn key(tail: &str) -> String {
+    format!("sk-ant{}{tail}", "-api03-EXAMPLE0123456789abcdef")
+}
+
+/// A proxy for which every name leads to this origin. Its certificate is for another name.
+struct World {
+    proxy: Proxy,
+    _parent: Origin,
+    _origin: Origin,
+}
+
+impl World {
+    fn new(keys: Value) -> World {
+        let origin = Origin::https(tls::server(Shown::Valid), |_| Reply::ok("ok"));
+        let address = origin.address;
+        let parent = Origin::raw(move |mut client| {
+            if client.try_receive_request().is_some() {
+                client.send("HTTP/1.1 200 OK\r\n\r\n");
+                join(&client, &Connection::open(address));
+            }
+        });
+        let upstream_proxy = format!("http://{}", parent.dest());
+        let setup = Setup::new(json!({
+            "upstream_proxy": upstream_proxy,
+            "no_proxy": ["127.0.0.1"],
+            "insecure_hosts": ["*.example", "*.anthropic.com"],
+        }));
+        World { proxy: setup.with(keys).start(), _parent: parent, _origin: origin }
+    }
+
+    fn post(&self, host: &str, headers: &str, body: &str) {
+        let mut client = self.proxy.https(&format!("{host}:443"));
+        let length = body.len();
+        client.send(format!(
+            "POST /v1/messages HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        ));
+        assert_eq!(client.receive_response().status(), 200);
+    }
+}
+
+/// Passes bytes both ways until both sides have ended.
+fn join(client: &Connection, upstream: &Connection) {
+    let copy = |from: &Connection, to: &Connection| {
+        let (mut from, mut to) = (from.tcp().try_clone().unwrap(), to.tcp().try_clone().unwrap());
+        move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(std::net::Shutdown::Write);
+        }
+    };
+    let back = std::thread::spawn(copy(upstream, client));
+    copy(client, upstream)();
+    back.join().unwrap();
+}
+
+fn severities(findings: &[Finding]) -> Vec<(&str, &str)> {
+    findings.iter().map(|found| (found.dest.as_str(), found.severity.as_str())).collect()
+}
+
+/// The severities of what a command prints.
+fn printed(setup: &Setup, arguments: &[&str]) -> Vec<String> {
+    let outcome = setup.run("threats", &[&["--limit", "100"], arguments].concat());
+    let threats: Vec<Value> =
+        serde_json::from_str(&outcome.expect_success("threats").stdout).unwrap();
+    let severity = |threat: &Value| threat["severity"].as_str().unwrap().to_owned();
+    threats.iter().filter(|threat| threat["pattern"] == "ai_api_key").map(severity).collect()
+}
+
+#[test]
+fn a_providers_own_key_is_no_alarm_and_anywhere_else_it_is_critical() {
+    let world = World::new(json!({}));
+    let key = key("");
+    let header = format!("X-Api-Key: {key}\r\n");
+    world.post("api.anthropic.com", &header, "{}");
+    world.post("api.anthropic.com", "", &format!("{{\"note\": \"{key}\"}}"));
+    world.post("elsewhere.example", &header, "{}");
+    let findings = world.proxy.settled_findings();
+    let expected = [
+        ("api.anthropic.com:443", "info"),
+        ("api.anthropic.com:443", "critical"),
+        ("elsewhere.example:443", "critical"),
+    ];
+    assert_eq!(severities(&findings), expected, "{findings:?}");
+    assert_eq!(findings[0].fingerprint.as_deref().map(str::len), Some(16));
+    assert!(findings.iter().all(|found| found.fingerprint == findings[0].fingerprint));
+
+    let setup = &world.proxy.setup;
+    assert_eq!(printed(setup, &[]), ["critical", "critical"]);
+    assert_eq!(printed(setup, &["--all"]), ["critical", "critical", "info"]);
+    assert_eq!(printed(setup, &["--severity", "info"]).len(), 3);
+    assert_eq!(printed(setup, &["--severity", "critical"]).len(), 2);
+    let stats = |arguments: &[&str]| {
+        let outcome = setup.run("stats", &[&["--json"], arguments].concat());
+        let stats: Value = serde_json::from_str(&outcome.expect_success("stats").stdout).unwrap();
+        stats["patterns"]["ai_api_key"].as_u64()
+    };
+    assert_eq!((stats(&[]), stats(&["--all"])), (Some(2), Some(3)));
+    let shown = |arguments: &[&str]| {
+        let outcome = setup.run("status", &[&["--json"], arguments].concat());
+        outcome.expect_success("status").stdout.matches("\"severity\": \"info\"").count()
+    };
+    assert_eq!((shown(&[]), shown(&["--all"])), (0, 1));
+    let log = world.proxy.log();
+    assert!(log.lines().any(|line| line.contains("[INFO]") && line.contains("EXFIL ai_api_key")));
+}
+
+#[test]
+fn a_key_where_it_belongs_does_not_hold_back_the_alarm() {
+    let world = World::new(json!({ "dedup_window_secs": 3600 }));
+    let header = format!("Authorization: Bearer {}\r\n", key(""));
+    for body in ["{}".to_owned(), "{}".to_owned(), key("")] {
+        world.post("api.anthropic.com", &header, &body);
+    }
+    let findings = world.proxy.settled_findings();
+    let expected = [("api.anthropic.com:443", "info"), ("api.anthropic.com:443", "critical")];
+    assert_eq!(severities(&findings), expected);
+}
+
+#[test]
+fn a_second_key_shows_when_fingerprints_count() {
+    for (dedup_by, count) in [("pattern", 1), ("fingerprint", 2)] {
+        let proxy = Proxy::start(json!({ "dedup_by": dedup_by, "dedup_window_secs": 3600 }));
+        let origin = Origin::http(|_| Reply::ok("ok"));
+        for tail in ["a", "b", "a", "b"] {
+            post(&proxy, &origin, "/", "", &key(tail));
+        }
+        let findings = proxy.settled_findings();
+        assert_eq!(findings.len(), count, "{dedup_by}: {findings:?}");
+    }
+}
+
+#[test]
+fn places_of_ones_own_are_added_or_replace_the_table() {
+    let entry = json!({"host": "127.0.0.1", "header": "x-own", "rules": ["ai_*"]});
+    let replaced = json!({"replace": true, "entries": [{"host": "a.example", "query": "k"}]});
+    for (expected, is_info) in [(json!([entry]), true), (replaced, false)] {
+        let proxy = Proxy::start(json!({ "expected_credentials": expected }));
+        let origin = Origin::http(|_| Reply::ok("ok"));
+        post(&proxy, &origin, "/", &format!("X-Own: {}\r\n", key("")), "");
+        let findings = proxy.settled_findings();
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].severity == "info", is_info, "{expected}");
+    }
+}
+
+fn post(proxy: &Proxy, origin: &Origin, path: &str, headers: &str, body: &str) {
+    let (dest, length) = (origin.dest(), body.len());
+    let response = proxy.exchange(format!(
+        "POST http://{dest}{path} HTTP/1.1\r\nHost: {dest}\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+    ));
+    assert_eq!(response.status(), 200);
+}
+
+#[test]
+fn what_is_accepted_is_counted_and_not_written() {
+    let (one, other) = (Origin::http(|_| Reply::ok("ok")), Origin::http(|_| Reply::ok("ok")));
+    let proxy = Proxy::start(json!({ "suppressions": [
+        {"reason": "r", "rule": "unix_*", "path": "/accepted/*"},
+        {"reason": "r", "rule": "dotenv_file", "header": "x-note"},
+        {"reason": "r", "rule": "shell_exec", "dest": one.dest()},
+        {"reason": "r", "rule": "destructive_rm", "source": "127.0.0.0/8"},
+        {"reason": "r", "rule": "reverse_shell", "source": "192.0.2.0/24"},
+        {"reason": "over", "rule": "pipe_to_shell", "expires": "2020-02-02"},
+        {"reason": "r", "rule": "ssh_key_file", "expires": "2999-02-02"},
+    ]}));
+    let text = |pattern: &str| sample(pattern).text();
+    post(&proxy, &one, "/accepted/x?y", "", &text("unix_sensitive"));
+    post(&proxy, &one, "/other/x", "", &text("unix_sensitive"));
+    post(&proxy, &one, "/", &format!("X-Note: {}\r\n", text("dotenv_file")), "");
+    post(&proxy, &one, "/", "", &text("dotenv_file"));
+    post(&proxy, &one, "/", "", &text("shell_exec"));
+    post(&proxy, &other, "/", "", &text("shell_exec"));
+    post(&proxy, &one, "/", "", &text("destructive_rm"));
+    post(&proxy, &one, "/", "", &text("reverse_shell"));
+    post(&proxy, &one, "/", "", &text("pipe_to_shell"));
+    post(&proxy, &one, "/", "", &text("ssh_key_file"));
+    let findings = proxy.settled_findings();
+    let patterns: Vec<&str> = findings.iter().map(|found| found.pattern.as_str()).collect();
+    let expected =
+        ["unix_sensitive", "dotenv_file", "shell_exec", "reverse_shell", "pipe_to_shell"];
+    assert_eq!(patterns, expected);
+    assert_eq!(findings[2].dest, other.dest());
+    let counted = || proxy.status()["counters"]["suppressions_applied"] == json!(5);
+    crate::support::wait_until("the count in monitor.json", counted);
+    proxy.wait_for_log(&["WARNING", "suppressions[5] (over) expired 2020-02-02"]);
+    assert!(!proxy.log().contains("suppressions[6]"));
+}
+
+#[test]
+fn one_secret_is_accepted_by_its_fingerprint_also_after_a_restart() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    post(&proxy, &origin, "/", "", &key("a"));
+    let known = proxy.wait_for_finding(|_| true).fingerprint;
+    let path = proxy.log_dir().join("fingerprint.key");
+    let metadata = std::fs::metadata(&path).unwrap();
+    assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (32, 0o600));
+    let setup = proxy.stop();
+    std::fs::remove_file(setup.log_dir().join("threats.jsonl")).unwrap();
+    let suppressions = json!([{"reason": "a key of the tests", "fingerprint": known}]);
+    let proxy = setup.with(json!({ "suppressions": suppressions })).start();
+    for tail in ["a", "b"] {
+        post(&proxy, &origin, "/", "", &format!("{} ", key(tail)));
+    }
+    let findings = proxy.settled_findings();
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert_ne!(findings[0].fingerprint, known);
+}
+
+#[test]
+fn a_wrong_suppression_is_refused_with_its_place() {
+    let setup =
+        Setup::new(json!({ "suppressions": [{"reason": "r", "rule": "x"}, {"rule": "x"}] }));
+    let refused = setup.start_refused();
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("suppressions[1]"), "{}", refused.stderr);
+}
