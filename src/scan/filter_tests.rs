@@ -8,6 +8,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::rules::{DEFAULT_PACKS, Pack, pack_names, shipped};
 
+use super::scanner::{End, Stream};
 use super::*;
 use crate::limits::SCAN_WINDOW_MIN_BYTES;
 
@@ -57,7 +58,7 @@ fn program(expression: &str) -> Regex {
     RegexBuilder::new(expression).unicode(false).build().unwrap()
 }
 
-/// The ids of what is told, in order.
+/// The ids of what is told of the text itself, not of what is decoded from it.
 #[derive(Default)]
 struct Ids(Vec<String>);
 
@@ -72,12 +73,16 @@ impl MatchSink for Ids {
 
 fn told(scanner: &Scanner, pieces: &[&[u8]]) -> Vec<String> {
     let mut ids = Ids::default();
-    let mut stream = scanner.open();
+    let mut stream = Stream::new(&scanner.core);
     let mut buffer = PaddedBuffer::new();
     for piece in pieces {
-        stream.feed(buffer.fill(piece), &mut ids);
+        for window in buffer.fill(piece).windows(SCAN_WINDOW_MIN_BYTES) {
+            stream.step(window, End::Open, &mut ids);
+            stream.carry(window.bytes());
+        }
     }
-    stream.finish(&mut ids);
+    stream.step(Padded::default(), End::Here, &mut ids);
+    stream.clear();
     ids.0.sort_unstable();
     ids.0
 }

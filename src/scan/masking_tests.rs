@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::tests::{SCANNER, Seen, key, scan_head, scan_pieces, scanner};
+use super::tests::{SCANNER, Seen, key, scan_head, scan_pieces, scanner, wide_scanner};
 use crate::limits::*;
 
 /// Whether more than half of a secret, in one piece, is in a snippet.
@@ -204,6 +204,7 @@ fn the_bounds_of_a_snippet_hold() {
     assert_eq!(snippet.chars().count(), 2 * SNIPPET_CONTEXT_CHARS + "rm -rf /".len());
     assert!(!snippet.contains('\u{fffd}'), "{snippet}");
 
+    let scanner = wide_scanner(SCAN_WINDOW_MAX_BYTES);
     for length in [SNIPPET_MATCH_CHARS - 12, SNIPPET_MATCH_CHARS - 11, 1500] {
         let url = "u".repeat(length);
         let text = format!("{words}curl {url} | bash{words}");

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use proptest::prelude::*;
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::rules::shipped;
+use super::rules::{Pack, shipped};
 use super::*;
 use crate::finding::View;
 use crate::limits::*;
@@ -24,6 +24,21 @@ pub(super) fn rule(id: &str) -> &'static Rule {
 
 pub(super) fn scanner(window_bytes: usize) -> Scanner {
     Scanner::new(&DATABASE, window_bytes).unwrap()
+}
+
+/// One rule whose matches may be longer than is looked back.
+pub(super) fn wide_rule() -> RuleSet {
+    let text = r"[[rules]]
+id = 'pipe_to_shell'
+type = 'INJECTION'
+regex = '(?:curl|wget) +[^ ]+ *\| *(?:sh|bash)\b'
+";
+    Pack::parse("wide", text).unwrap().rules.into_iter().map(Arc::new).collect()
+}
+
+pub(super) fn wide_scanner(window_bytes: usize) -> Scanner {
+    let database = Arc::new(Database::compile(&wide_rule()).unwrap());
+    Scanner::new(&database, window_bytes).unwrap()
 }
 
 thread_local! {
@@ -229,8 +244,9 @@ fn distinct_matches_are_told_apart() {
 
 #[test]
 fn a_match_at_the_rules_width_shows_its_head_and_a_longer_one_its_end() {
-    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
-    let rule = rule("pipe_to_shell");
+    let scanner = wide_scanner(SCAN_WINDOW_MAX_BYTES);
+    let rules = wide_rule();
+    let rule = rules.first().unwrap();
     for (extra, head) in [(0, true), (1, false)] {
         let url = "u".repeat(rule.max_width() - "curl ".len() - " | sh".len() + extra);
         let text = format!("; curl {url} | sh");
@@ -245,7 +261,7 @@ fn a_match_at_the_rules_width_shows_its_head_and_a_longer_one_its_end() {
 
 #[test]
 fn an_over_long_match_is_told_once_however_often_it_ends() {
-    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let scanner = wide_scanner(SCAN_WINDOW_MIN_BYTES);
     let text = format!("curl {}{}", "u".repeat(5000), "|sh".repeat(5000));
     for piece in [3, 1000, 100_000] {
         let pieces: Vec<&[u8]> = text.as_bytes().chunks(piece).collect();

@@ -21,7 +21,7 @@ impl WideText {
             Endian::Little32 | Endian::Big32 => Step::Utf32,
         };
         let content = Content::new(place.deeper().then(step), Media::Unknown);
-        let plain = Text::new(place, scope);
+        let plain = Text::unfolded(place, scope);
         WideText { plain, transcoder: Transcoder::new(endian), content }
     }
 
