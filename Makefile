@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help start build install uninstall test lint format dependencies test-dependencies clean loadtest \
-	hudsucker-peer
+	hudsucker-peer deb
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
@@ -22,6 +22,7 @@ help:
 	@echo 'make build                 build $(BINARY)'
 	@echo 'make install [PREFIX=...]  build, and copy binary, man pages and completions to $(PREFIX)'
 	@echo 'make uninstall             remove it from there'
+	@echo 'make deb                   build a Debian package (needs cargo-deb) in target/debian'
 	@echo 'make loadtest [ARGS="..."] measure beside the peers found here (PERF.md; ARGS=--list: the rows)'
 	@echo 'make lint                  check format and lints, changing nothing'
 	@echo 'make format                format the code'
@@ -46,6 +47,15 @@ install:
 uninstall:
 	rm -f '$(DESTDIR)$(PREFIX)/bin/clawsec' '$(BASH_COMPLETION)' '$(ZSH_COMPLETION)' '$(FISH_COMPLETION)'
 	rm -f '$(DESTDIR)$(PREFIX)/share/man/man1/clawsec.1' '$(DESTDIR)$(PREFIX)'/share/man/man1/clawsec-*.1
+
+# What clap knows is written out first, for the package's assets. Uses what was built.
+deb: build
+	install -d target/deb/completions
+	'$(BINARY)' man target/deb/man
+	'$(BINARY)' completions bash > target/deb/completions/clawsec
+	'$(BINARY)' completions zsh > target/deb/completions/_clawsec
+	'$(BINARY)' completions fish > target/deb/completions/clawsec.fish
+	$(CARGO) deb --no-build
 
 test: test-dependencies
 	$(CARGO) test --locked

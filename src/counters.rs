@@ -1,6 +1,51 @@
 //! What each core counts. Written by one core with relaxed stores, read by any thread.
 
+mod histogram;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use histogram::{Histogram, Sample, Sampled, Snapshot};
+
+use crate::http::reply::Cause;
+
+/// Upper bounds of the buckets of `request_time`, in microseconds.
+const REQUEST_TIME_BOUNDS_US: &[u64] = &[
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    30_000_000,
+    60_000_000,
+    120_000_000,
+    300_000_000,
+    600_000_000,
+];
+
+/// Upper bounds of the buckets of `scan_time`, in nanoseconds.
+const SCAN_TIME_BOUNDS_NS: &[u64] = &[
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    5_000_000,
+    25_000_000,
+    100_000_000,
+];
 
 /// One number that one core raises and anybody reads.
 #[derive(Debug, Default)]
@@ -26,9 +71,31 @@ impl Count {
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
         /// The counters of one core, on cache lines of their own.
-        #[derive(Debug, Default)]
+        #[derive(Debug)]
         #[repr(align(128))]
-        pub struct Counters { $($(#[$doc])* pub $name: Count,)+ }
+        pub struct Counters {
+            $($(#[$doc])* pub $name: Count,)+
+            /// From the decision about a request to the last byte of its answer, in microseconds.
+            pub request_time: Histogram,
+            /// To scan one piece, in nanoseconds; a sample of them.
+            pub scan_time: Sampled,
+            /// `upstream_errors` by what went wrong.
+            pub upstream_causes: Causes,
+            /// Rounds of the worker: they go on as long as its core is alive.
+            pub beats: Count,
+        }
+
+        impl Default for Counters {
+            fn default() -> Counters {
+                Counters {
+                    $($name: Count::default(),)+
+                    request_time: Histogram::new(REQUEST_TIME_BOUNDS_US),
+                    scan_time: Sampled::new(SCAN_TIME_BOUNDS_NS),
+                    upstream_causes: Causes::default(),
+                    beats: Count::default(),
+                }
+            }
+        }
 
         impl Counters {
             /// Every counter's name and value, in the order of declaration.
@@ -69,6 +136,12 @@ counters! {
     upstream_handshakes,
     /// Leaf certificates signed.
     leaves_minted,
+    /// Leaf certificates that were there already.
+    leaves_reused,
+    /// Client connections closed at once, because `allow_clients` does not name their address.
+    clients_refused,
+    /// Requests without good credentials, where `proxy_auth` asks for them.
+    requests_unauthorized,
     /// Requests refused for their framing or size.
     requests_refused,
     /// Requests that failed for the origin's sake.
@@ -91,4 +164,41 @@ counters! {
     hits_unconfirmed,
     /// Findings that a full queue lost.
     findings_dropped,
+}
+
+/// A count a cause.
+#[derive(Debug, Default)]
+pub struct Causes([Count; Cause::ALL.len()]);
+
+impl Causes {
+    /// Counts one.
+    pub fn add(&self, cause: Cause) {
+        let counted = Cause::ALL.iter().zip(&self.0).find(|(known, _)| **known == cause);
+        if let Some((_, count)) = counted {
+            count.add(1);
+        }
+    }
+
+    /// The causes that occurred, with how often.
+    pub fn snapshot(&self) -> impl Iterator<Item = (Cause, u64)> + '_ {
+        let counts = Cause::ALL.iter().zip(&self.0).map(|(cause, count)| (*cause, count.get()));
+        counts.filter(|(_, count)| *count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_is_counted_for_itself() {
+        let counters = Counters::default();
+        for cause in Cause::ALL {
+            counters.upstream_causes.add(cause);
+        }
+        counters.upstream_causes.add(Cause::DnsError);
+        let counted: Vec<_> = counters.upstream_causes.snapshot().collect();
+        assert_eq!(counted.len(), Cause::ALL.len());
+        assert!(counted.iter().all(|(cause, n)| *n == 1 + u64::from(*cause == Cause::DnsError)));
+    }
 }

@@ -173,4 +173,6 @@ pub struct Finding {
     pub seen_at_mono: Instant,
     /// How many of the same key a core held back since it last reported one.
     pub suppressed: u64,
+    /// The user whose credentials the request had, where the proxy asks for them.
+    pub agent: Option<Arc<str>>,
 }

@@ -45,6 +45,8 @@ pub mod limits;
 pub mod error;
 /// `Finding` and its parts: plain, owned, bounded data.
 pub mod finding;
+/// Hashes of proxy users' secrets, made and compared; slow by intent.
+pub mod secret_hash;
 /// The installation's secrets, read once: the fingerprints' key, the values that must never leave.
 pub mod secrets;
 /// What each core counts, readable from any thread.
@@ -53,10 +55,14 @@ pub mod counters;
 pub mod rulebook;
 /// One run, from a checked configuration to the exit: logger, workers, signals, drain.
 pub mod supervisor;
-/// The ring set-up flag that glommio has no option for: the one file with `unsafe`.
+/// Word to the service manager: ready, reloading, alive, stopping.
+pub mod notify;
+/// The ring set-up flag that glommio has no option for, and whether there can be a ring: the one file with `unsafe`.
 mod ring;
 /// The addresses to listen on, probed and held before any worker starts.
 pub mod listen;
+/// What operators ask a running monitor: metrics, health, status, findings.
+pub mod admin;
 /// One core: pin, executor, listeners, accept loop, permits, drain.
 pub mod worker;
 /// The life of one connection; every branch between stages; every timeout.

@@ -1,5 +1,13 @@
 //! Every bound of the proxy, its unit in the name, and how the bounds relate.
 
+mod commands;
+mod operations;
+mod websocket;
+
+pub use commands::*;
+pub use operations::*;
+pub use websocket::*;
+
 /// Bytes that stay readable behind the end of every scanned slice: Hyperscan 5.4.0 reads past the end on
 /// CPUs with AVX-512 VBMI (2 bytes were enough to stop it; 64 is one cache line).
 pub const SCAN_PADDING_BYTES: usize = 64;
@@ -179,25 +187,6 @@ pub const DETECT_TIMEOUT_MAX_MS: u64 = 60_000;
 /// The least `max_head_bytes` that can be asked for.
 pub const HEAD_MIN_BYTES: usize = 1024;
 
-/// How much of a PID file is read: ten digits of a PID and a line end are less.
-pub const PID_FILE_READ_BYTES: u64 = 64;
-
-/// How long `start` insists on the PID file's lock: another command's look at it lasts microseconds.
-pub const PID_LOCK_ATTEMPTS: u32 = 20;
-pub const PID_LOCK_RETRY_MS: u64 = 10;
-
-/// How long `stop` waits for the lock at least before it escalates, the grace on top of a longer
-/// `shutdown_timeout_secs`, how long it waits after the escalation, and how often it looks.
-pub const STOP_WAIT_MIN_MS: u64 = 5_000;
-pub const STOP_GRACE_MS: u64 = 500;
-pub const STOP_KILL_WAIT_MS: u64 = 2_000;
-pub const STOP_POLL_MS: u64 = 20;
-
-/// The threats that `status` shows, and those that `threats` shows without `--limit` and at most.
-pub const STATUS_THREATS: usize = 5;
-pub const THREATS_DEFAULT: usize = 10;
-pub const THREATS_MAX: usize = 1_000_000;
-
 /// What glommio asks of RLIMIT_MEMLOCK before it makes an executor.
 pub const MEMLOCK_MIN_BYTES: u64 = 512 * 1024;
 
@@ -207,7 +196,6 @@ pub const NOFILE_MIN: u64 = 1024;
 const _: () = assert!(HEAD_MIN_BYTES < HEAD_MAX_BYTES);
 const _: () = assert!(SCAN_WINDOW_MIN_BYTES < SCAN_WINDOW_MAX_BYTES);
 const _: () = assert!(TIMEOUT_MIN_SECS * 1000.0 >= DEADLINE_TICK_MS as f64);
-const _: () = assert!(STATUS_THREATS <= THREATS_MAX && THREATS_DEFAULT <= THREATS_MAX);
 
 /// The longest window of a core's own dedup; it is also at most a quarter of `dedup_window_secs`.
 pub const CORE_DEDUP_WINDOW_MAX_MS: u64 = 1000;
@@ -322,81 +310,11 @@ const _: () = assert!(SCAN_REDACTION_STRETCH_MAX_BYTES >= SCAN_REDACTION_AFTER_B
 const _: () = assert!(SNIPPET_MATCH_CHARS < SNIPPET_CHARS);
 const _: () = assert!(SCAN_WINDOW_MAX_BYTES <= u32::MAX as usize);
 
-/// Certificates in a file of the CA: itself, who certified it, and after rotations its predecessors.
-pub const CA_CHAIN_MAX: usize = 16;
-
-/// How long the CA before a rotation stays good by default, and at most.
-pub const CA_OVERLAP_DEFAULT_DAYS: u64 = 30;
-pub const CA_OVERLAP_MAX_DAYS: u64 = 365;
-
-const _: () = assert!(CA_OVERLAP_DEFAULT_DAYS <= CA_OVERLAP_MAX_DAYS);
-const _: () = assert!(CA_OVERLAP_MAX_DAYS < CA_VALIDITY_DAYS);
-
-/// How far back `--since` reaches: a hundred years.
-pub const SINCE_MAX_SECS: i64 = 100 * 366 * 86_400;
-
-/// By how much lines of `threats.jsonl` may be out of order in time (a file that could not be
-/// written for a while, a clock that was set).
-pub const THREATS_DISORDER_SECS: i64 = 3_600;
-
-/// How often `threats --follow` looks for new lines.
-pub const FOLLOW_POLL_MS: u64 = 200;
-
-/// Destinations that `stats` counts one by one; further ones are counted together.
-pub const STATS_DESTINATIONS_MAX: usize = 10_000;
-/// Of those, and of the hours, the most that are shown.
-pub const STATS_ROWS_MAX: usize = 20;
-pub const STATS_HOURS_MAX: usize = 48;
-/// The longest bar of `stats`.
-pub const STATS_BAR_CHARS: usize = 40;
-
-/// What `scan` reads of a file at once.
-pub const SCAN_FILE_READ_BYTES: usize = 256 * 1024;
-
-/// How long `run` waits for a monitor to be ready.
-pub const RUN_START_WAIT_MS: u64 = 20_000;
-pub const RUN_POLL_MS: u64 = 20;
-/// What is kept of the words of a monitor that does not start.
-pub const RUN_MONITOR_WORDS_BYTES: usize = 16 * 1024;
-/// Kinds of findings that the summary of `run` lists.
-pub const RUN_SUMMARY_ROWS: usize = 10;
-/// What the summary of `run` reads of `threats.jsonl` at most.
-pub const RUN_SUMMARY_BYTES: u64 = 64 * 1024 * 1024;
-
-/// How long `doctor` waits for a connection, and for its finding to be written.
-pub const DOCTOR_CONNECT_MS: u64 = 2_000;
-pub const DOCTOR_FINDING_MS: u64 = 5_000;
-/// The largest environment of another process that `doctor` reads, and the largest answer.
-pub const DOCTOR_ENVIRONMENT_BYTES: u64 = 4 * 1024 * 1024;
-pub const DOCTOR_ANSWER_BYTES: usize = 64 * 1024;
-
-const _: () = assert!(RUN_START_WAIT_MS > STOP_WAIT_MIN_MS, "a monitor that ends is outwaited");
-/// The most payload of a WebSocket control frame (RFC 6455 §5.5).
-pub const WEBSOCKET_CONTROL_MAX_BYTES: u64 = 125;
-
-/// What of a WebSocket message is unmasked or inflated at a time, to be scanned.
-pub const WEBSOCKET_WORK_BYTES: usize = 32 * 1024;
-
-/// What of a masked payload is unmasked at a time on its way to the inflater.
-pub const WEBSOCKET_UNMASK_BYTES: usize = 4096;
-
-/// How far a compressed WebSocket message is inflated: so many bytes whatever it is, and beyond them so many
-/// for each byte that was sent. Text comes to 10 for one, deflate's most is 1032.
-pub const WEBSOCKET_INFLATED_FREE_BYTES: u64 = 32 * 1024 * 1024;
-pub const WEBSOCKET_INFLATED_RATIO_MAX: u64 = 64;
-
-/// The most deflate streams that follow each other in one message: each costs a fresh inflater (RFC 7692
-/// §7.2.3.5 allows them, nobody makes more than one).
-pub const WEBSOCKET_DEFLATE_STREAMS_MAX: u32 = 64;
-
 /// Patterns in `gateway_allowed_origins`, and the length of one: a scheme, a host name and a port.
 pub const ORIGIN_PATTERNS_MAX: usize = 4096;
 pub const ORIGIN_PATTERN_MAX_CHARS: usize = 300;
 
-const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_BYTES);
-const _: () = assert!(WEBSOCKET_INFLATED_FREE_BYTES >= 16 * 1024 * 1024);
 const _: () = assert!(HOST_PATTERN_MAX_CHARS < ORIGIN_PATTERN_MAX_CHARS);
-
 /// How many steps a view can tell of; of a text that lies deeper, the innermost ones.
 pub const VIEW_STEPS_MAX: usize = 8;
 

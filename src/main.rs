@@ -7,5 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    clawsec::cli::run(|config, _pid_file| clawsec::supervisor::run(config))
+    clawsec::cli::run(clawsec::supervisor::run)
 }

@@ -7,7 +7,7 @@
 //! Invariant: `params` is what liburing's callers pass, a valid `struct io_uring_params` of which only the
 //! third `u32` (`flags`) is touched, and the arguments are otherwise handed on as they came.
 
-#![allow(unsafe_code, reason = "a C function is wrapped at link time; nothing safe reaches it")]
+#![allow(unsafe_code, reason = "a C function is wrapped at link time, and a system call made")]
 
 use std::ffi::{c_int, c_uint, c_void};
 
@@ -19,6 +19,15 @@ const FLAGS_INDEX: usize = 2;
 
 /// -EINVAL: the kernel is older than the flag.
 const NEGATIVE_EINVAL: c_int = -22;
+
+/// Whether this process can have a ring at all; the kernel's answer if not. Asked before any executor is, since
+/// glommio's own answer is a panic.
+pub fn probe() -> std::io::Result<()> {
+    let mut params = rustix::io_uring::io_uring_params::default();
+    // SAFETY: IORING_SETUP_ATTACH_WQ is not set, so that no descriptor is looked at.
+    unsafe { rustix::io_uring::io_uring_setup(1, &mut params) }?;
+    Ok(())
+}
 
 unsafe extern "C" {
     fn __real_io_uring_queue_init_params(

@@ -1,52 +1,65 @@
 //! One run of the monitor, from a checked configuration to the exit: builds the parts, starts the logger and
 //! the workers, waits for signals, and ends all in order. Touches no socket, byte or rule itself.
 
+mod pulse;
+mod reload;
+mod serving;
+mod signals;
+
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use glommio::ExecutorJoinHandle;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
+use self::reload::Reloader;
+use self::serving::Serving;
+use self::signals::Asked;
+use crate::admin;
 use crate::cli::requirements::ring_problem;
-use crate::config::Config;
+use crate::config::{Config, Reread};
 use crate::conn::Door;
 use crate::conn::deadline::Phase;
 use crate::counters::Counters;
 use crate::limits::{DRAIN_RESERVE_MS, FINDING_QUEUE_LEN};
 use crate::listen::{self, Held};
+use crate::notify::Notifier;
 use crate::policy::Policy;
 use crate::report::last_look::LastLook;
 use crate::report::log_record::{self, LogReceiver};
 use crate::report::logger::{self, LoggerConfig, LoggerHandle};
 use crate::report::queue;
 use crate::report::state::{Listeners, State};
+use crate::report::tally::Tally;
 use crate::report::timestamp;
 use crate::rulebook;
 use crate::scan::{self, Database, KnownValues};
 use crate::secrets;
 use crate::tls::{self, Authority, Origin};
-use crate::worker::{self, Interception, Shared};
+use crate::worker::{self, Interception, Post, Renewal, Shared};
 
 /// What to do about the end of a run that went well but lost something.
 type Ended = Result<(), String>;
 
 /// Runs the monitor until a signal ends it. An error is one sentence for the person who started it.
-pub fn run(config: Config) -> Ended {
+pub fn run(mut config: Config, reread: Reread) -> Ended {
     // A huge page stays resident for a single small object on it: 80 MB more after 1,000 connections.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let log = log_record::install(config.report.log_level).map_err(|error| error.to_string())?;
     let doors = hold_doors(&config)?;
-    let signals = listen_for_signals()?;
+    let admin = hold_admin(&mut config)?;
+    let signals = signals::listen()?;
     let cpus = worker_cpus(config.runtime.workers)?;
     let (findings, received) = queue::bounded(FINDING_QUEUE_LEN);
     let cores: Vec<_> = cpus.iter().map(|_| Arc::new(Counters::default())).collect();
-    let logger = start_logger(&config, &cpus, received, log, &cores)?;
-    let outcome = Run { config, doors, signals, cpus, cores }.run(findings, &logger);
+    let tally = Arc::new(Tally::default());
+    let waiting = received.clone();
+    let logger = start_logger(&config, &cpus, received, log, (&cores, &tally))?;
+    let run = Run { config, reread, doors, admin, signals, cpus, cores, tally, waiting };
+    let outcome = run.run(findings, &logger);
     let deadline = Instant::now() + Duration::from_millis(DRAIN_RESERVE_MS);
     let drained = logger.shutdown(deadline);
     if !drained.all_written() {
@@ -58,15 +71,20 @@ pub fn run(config: Config) -> Ended {
 /// What is there once the logger runs.
 struct Run {
     config: Config,
+    reread: Reread,
     doors: Vec<(Held, Door)>,
-    signals: Receiver<i32>,
+    admin: Option<admin::Held>,
+    signals: Receiver<Asked>,
     cpus: Vec<usize>,
     cores: Vec<Arc<Counters>>,
+    tally: Arc<Tally>,
+    /// Only to tell how many findings wait.
+    waiting: queue::FindingReceiver,
 }
 
 impl Run {
     fn run(self, findings: queue::FindingSender, logger: &LoggerHandle) -> Ended {
-        let Run { config, doors, signals, cpus, cores } = self;
+        let Run { config, reread, doors, admin, signals, cpus, cores, tally, waiting } = self;
         for warning in &config.warnings {
             log::warn!("{warning}");
         }
@@ -74,6 +92,8 @@ impl Run {
         look_last(&prepared, logger);
         let phase = Arc::new(AtomicU8::new(Phase::Running as u8));
         let config = Arc::new(config);
+        let admin_address = admin.as_ref().map(|held| held.address);
+        let listening: Vec<_> = doors.iter().map(|(held, door)| (held.address, *door)).collect();
         let shared = Shared {
             config: Arc::clone(&config),
             database: prepared.database,
@@ -83,15 +103,53 @@ impl Run {
             interception: prepared.interception,
             verified: prepared.verified,
             insecure: prepared.insecure,
-            doors: doors.iter().map(|(held, door)| (held.address, *door)).collect(),
+            own: listening.iter().map(|(address, _)| *address).chain(admin_address).collect(),
+            doors: listening,
             phase: Arc::clone(&phase),
         };
         let workers = start_workers(&cpus, &shared, &cores).inspect_err(|_| {
             phase.store(Phase::Cut as u8, Ordering::Relaxed);
         })?;
         drop(shared);
-        announce(&config, &doors, cpus.len(), logger);
-        serve(&config, workers, &signals, &phase)
+        let state = announce(&config, &doors, admin_address, cpus.len());
+        let stalled = Arc::new(AtomicUsize::new(0));
+        let started_at = SystemTime::now();
+        if let (Some(held), Some(settings)) = (admin, &config.listen.admin) {
+            let shown = admin::Shown {
+                log_dir: config.report.log_dir.clone(),
+                cores: cores.clone(),
+                findings: waiting,
+                tally,
+                phase: Arc::clone(&phase),
+                stalled: Arc::clone(&stalled),
+                started_at,
+                hosts: settings.hosts.clone(),
+            };
+            admin::serve(held, shown).map_err(|error| format!("admin_addr: {error}"))?;
+        }
+        logger.publish(state.clone());
+        let pulse = pulse::Pulse::new(&cores, stalled, Instant::now());
+        let notifier = Notifier::from_environment(Instant::now());
+        let Workers { handles, renewals } = workers;
+        let reloader = Reloader::new(reread, config, renewals, state);
+        Serving { reloader, pulse, notifier, signals, phase, logger }.serve(handles)
+    }
+}
+
+/// The admin listener's address. The default may be somebody else's: then the monitor does without.
+fn hold_admin(config: &mut Config) -> Result<Option<admin::Held>, String> {
+    let Some(settings) = &config.listen.admin else { return Ok(None) };
+    match admin::hold(settings.address) {
+        Ok(held) => Ok(Some(held)),
+        Err(error) if settings.is_default => {
+            let address = settings.address;
+            config.warnings.push(format!(
+                "no admin listener: {address} cannot be listened on ({error}); admin_addr names another, \
+                 or none"
+            ));
+            Ok(None)
+        }
+        Err(error) => Err(format!("admin_addr {}: cannot listen on it: {error}", settings.address)),
     }
 }
 
@@ -219,7 +277,7 @@ fn start_logger(
     cpus: &[usize],
     findings: queue::FindingReceiver,
     log: LogReceiver,
-    cores: &[Arc<Counters>],
+    (cores, tally): (&[Arc<Counters>], &Arc<Tally>),
 ) -> Result<LoggerHandle, String> {
     let spare = core_affinity::get_core_ids()
         .and_then(|ids| ids.into_iter().find(|id| !cpus.contains(&id.id)));
@@ -228,14 +286,16 @@ fn start_logger(
         dedup_window: config.report.dedup_window,
         dedup_by: config.report.dedup_by,
         log_level: config.report.log_level,
+        tally: Arc::clone(tally),
         cpu: spare,
     };
     logger::spawn(config, findings, log, cores.to_vec()).map_err(|error| error.to_string())
 }
 
-/// The workers, and word of each that ends.
+/// The workers, and the way to give each another configuration.
 struct Workers {
     handles: Vec<ExecutorJoinHandle<()>>,
+    renewals: Vec<Sender<Renewal>>,
 }
 
 fn start_workers(
@@ -244,12 +304,15 @@ fn start_workers(
     cores: &[Arc<Counters>],
 ) -> Result<Workers, String> {
     let (ready, readiness) = bounded(cpus.len());
-    let mut handles = Vec::new();
+    let (mut handles, mut renewals) = (Vec::new(), Vec::new());
     for ((index, cpu), counters) in cpus.iter().enumerate().zip(cores) {
         let counters = Arc::clone(counters);
-        let handle = worker::start(index, *cpu, shared.clone(), counters, ready.clone())
+        let (renewal, received) = bounded(1);
+        let post = Post { index, cpu: *cpu, counters, renewals: received };
+        let handle = worker::start(post, shared.clone(), ready.clone())
             .map_err(|error| ring_problem(&error).to_string())?;
         handles.push(handle);
+        renewals.push(renewal);
     }
     drop(ready);
     for _ in cpus {
@@ -258,7 +321,7 @@ fn start_workers(
             Err(_) => return Err(why_executors_ended(handles, &shared.phase)),
         }
     }
-    Ok(Workers { handles })
+    Ok(Workers { handles, renewals })
 }
 
 /// An executor that cannot be made ends its thread without a word on `ready`.
@@ -271,16 +334,29 @@ fn why_executors_ended(handles: Vec<ExecutorJoinHandle<()>>, phase: &AtomicU8) -
     }
 }
 
-fn announce(config: &Config, doors: &[(Held, Door)], workers: usize, logger: &LoggerHandle) {
+/// Says in the log where it listens; what `monitor.json` is to show.
+fn announce(
+    config: &Config,
+    doors: &[(Held, Door)],
+    admin: Option<std::net::SocketAddr>,
+    workers: usize,
+) -> State {
     let address = |wanted: Door| {
         doors.iter().find(|(_, door)| *door == wanted).map(|(held, _)| held.address.to_string())
     };
-    let listeners = Listeners { proxy: address(Door::Proxy), gateway: address(Door::Gateway) };
+    let listeners = Listeners {
+        proxy: address(Door::Proxy),
+        gateway: address(Door::Gateway),
+        admin: admin.map(|address| address.to_string()),
+    };
     if let Some(proxy) = &listeners.proxy {
         log::info!("HTTP proxy on {proxy}");
     }
     if let Some(gateway) = &listeners.gateway {
         log::info!("Gateway proxy {gateway} ▶ {}", config.listen.gateway_target);
+    }
+    if let Some(admin) = &listeners.admin {
+        log::info!("Admin on http://{admin}/");
     }
     log::info!(
         "ClawSec Monitor v{} — PID {} — {workers} worker(s) — MITM {}",
@@ -288,73 +364,15 @@ fn announce(config: &Config, doors: &[(Held, Door)], workers: usize, logger: &Lo
         std::process::id(),
         if config.tls.mitm { "ON" } else { "OFF" }
     );
-    logger.publish(State {
+    State {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: timestamp::iso8601(SystemTime::now()),
         mitm: config.tls.mitm,
+        asks_for_credentials: !config.access.users.is_empty(),
         listeners,
         workers,
         log_dir: config.report.log_dir.display().to_string(),
         ..State::default()
-    });
-}
-
-/// SIGINT, SIGTERM and SIGHUP, as they come.
-fn listen_for_signals() -> Result<Receiver<i32>, String> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|e| e.to_string())?;
-    let (sender, receiver): (Sender<i32>, _) = unbounded();
-    thread::Builder::new()
-        .name("clawsec-signals".to_owned())
-        .spawn(move || {
-            for signal in signals.forever() {
-                if sender.send(signal).is_err() {
-                    return;
-                }
-            }
-        })
-        .map_err(|error| error.to_string())?;
-    Ok(receiver)
-}
-
-/// Waits for a signal, then for the workers: first they finish what is in flight, at the deadline they are cut.
-fn serve(config: &Config, workers: Workers, signals: &Receiver<i32>, phase: &AtomicU8) -> Ended {
-    let signal = signals.recv().map_err(|error| error.to_string())?;
-    log::info!("Shutting down (signal {signal})…");
-    phase.store(Phase::Draining as u8, Ordering::Relaxed);
-    let reserve = Duration::from_millis(DRAIN_RESERVE_MS);
-    let deadline = Instant::now() + config.runtime.shutdown_timeout.saturating_sub(reserve);
-    let (ended, all_ended) = bounded::<()>(0);
-    let joiner = thread::spawn(move || {
-        for handle in workers.handles {
-            // An executor that failed has ended too, and has said why.
-            let _ = handle.join();
-        }
-        drop(ended);
-    });
-    let at_deadline = crossbeam_channel::at(deadline);
-    loop {
-        crossbeam_channel::select! {
-            recv(all_ended) -> _ => break,
-            recv(at_deadline) -> _ => {
-                log::warn!("connections still open after the grace time are cut");
-                phase.store(Phase::Cut as u8, Ordering::Relaxed);
-            }
-            recv(signals) -> again => {
-                if let Ok(signal) = again {
-                    exit_at_once(config, signal);
-                }
-            }
-        }
     }
-    // It has nothing left to do.
-    let _ = joiner.join();
-    log::info!("Done.");
-    Ok(())
-}
-
-/// A second signal: nothing is waited for any more.
-fn exit_at_once(config: &Config, signal: i32) -> ! {
-    let _ = std::fs::remove_file(config.report.log_dir.join("monitor.pid"));
-    std::process::exit(128 + signal);
 }

@@ -1,7 +1,7 @@
 //! One core: a pinned glommio executor with its own SO_REUSEPORT listeners. Accepts, hands each connection to
 //! `conn`, and ends in order. Touches no byte of traffic.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -13,13 +13,14 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use glommio::net::TcpListener;
 use glommio::sync::Semaphore;
 use glommio::timer::sleep;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, PoolPlacement};
 
 use crate::config::Config;
+use crate::conn::access::Gate;
 use crate::conn::core::{Core, CoreParts};
 use crate::conn::deadline::Phase;
 use crate::conn::{self, Door};
@@ -50,6 +51,8 @@ pub struct Shared {
     pub insecure: ClientTls,
     /// The addresses that every worker listens on.
     pub doors: Vec<(SocketAddr, Door)>,
+    /// Those, and the admin listener's: the proxy connects to none of them.
+    pub own: Vec<SocketAddr>,
     /// A [`Phase`] as a number: the way from the signal to the cores.
     pub phase: Arc<AtomicU8>,
 }
@@ -61,20 +64,34 @@ pub struct Interception {
     pub ticketer: Ticketer,
 }
 
-/// Starts a worker on a CPU. It reports on `ready` once it accepts, or why it cannot.
+/// A configuration that comes into force.
+#[derive(Debug)]
+pub struct Renewal {
+    pub config: Arc<Config>,
+    /// Told when it has.
+    pub done: Sender<()>,
+}
+
+/// What a worker is, beside what it shares.
+pub struct Post {
+    pub index: usize,
+    pub cpu: usize,
+    pub counters: Arc<Counters>,
+    pub renewals: Receiver<Renewal>,
+}
+
+/// Starts a worker on its CPU. It reports on `ready` once it accepts, or why it cannot.
 pub fn start(
-    index: usize,
-    cpu: usize,
+    post: Post,
     shared: Shared,
-    counters: Arc<Counters>,
     ready: Sender<Result<(), String>>,
 ) -> io::Result<ExecutorJoinHandle<()>> {
-    LocalExecutorBuilder::new(Placement::Fixed(cpu))
-        .name(&format!("clawsec-{index}"))
+    LocalExecutorBuilder::new(Placement::Fixed(post.cpu))
+        .name(&format!("clawsec-{}", post.index))
         .io_memory(RING_MEMORY_BYTES)
         .blocking_thread_pool_placement(PoolPlacement::Unbound(RESOLVER_THREADS))
         .spawn(move || async move {
-            match Worker::new(shared, counters) {
+            match Worker::new(shared, post) {
                 Ok(worker) => {
                     // Nobody listens any more when the start was given up.
                     let _ = ready.send(Ok(()));
@@ -88,7 +105,9 @@ pub fn start(
 }
 
 struct Worker {
-    core: Rc<Core>,
+    /// Under the configuration in force.
+    core: RefCell<Rc<Core>>,
+    renewals: Receiver<Renewal>,
     listeners: Vec<(TcpListener, Door)>,
     permits: Rc<Semaphore>,
     open: Cell<u64>,
@@ -96,8 +115,8 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(shared: Shared, counters: Arc<Counters>) -> Result<Worker, String> {
-        let config = shared.config;
+    fn new(shared: Shared, post: Post) -> Result<Worker, String> {
+        let (config, counters) = (shared.config, post.counters);
         let window_bytes = config.scan.max_window_bytes;
         let scanner = Scanner::knowing(&shared.database, window_bytes, shared.known)
             .map_err(|error| format!("the scanner could not be made: {error}"))?;
@@ -121,9 +140,12 @@ impl Worker {
             leaves,
             verified: with_own_sessions(&shared.verified),
             insecure: with_own_sessions(&shared.insecure),
-            own: shared.doors.iter().map(|(address, _)| *address).collect(),
+            gate: Gate::new()?,
+            own: shared.own,
         });
-        Ok(Worker { core, listeners, permits, open: Cell::new(0), phase: shared.phase })
+        let core = RefCell::new(core);
+        let (renewals, phase) = (post.renewals, shared.phase);
+        Ok(Worker { core, renewals, listeners, permits, open: Cell::new(0), phase })
     }
 
     /// Accepts until the process begins to stop, and returns when the last connection has ended, or was cut.
@@ -137,9 +159,12 @@ impl Worker {
         }
         let mut swept_at = Instant::now();
         let mut cut_at = None;
+        let core = self.core();
         loop {
+            core.counters.beats.add(1);
+            self.take_renewals();
             let phase = Phase::from_number(self.phase.load(Ordering::Relaxed));
-            self.core.deadlines.tick(phase);
+            core.deadlines.tick(phase);
             if phase != Phase::Running && self.open.get() == 0 {
                 return;
             }
@@ -150,12 +175,26 @@ impl Worker {
                 }
             }
             if swept_at.elapsed() >= Duration::from_millis(SWEEP_INTERVAL_MS) {
-                self.core.sweep();
+                core.sweep();
                 swept_at = Instant::now();
             }
             let is_quiet = self.open.get() == 0 && phase == Phase::Running;
             let tick_ms = if is_quiet { IDLE_TICK_MS } else { DEADLINE_TICK_MS };
             sleep(Duration::from_millis(tick_ms)).await;
+        }
+    }
+
+    fn core(&self) -> Rc<Core> {
+        Rc::clone(&self.core.borrow())
+    }
+
+    fn take_renewals(&self) {
+        while let Ok(renewal) = self.renewals.try_recv() {
+            self.core().renew(renewal.config);
+            let current = self.core().current();
+            self.core.replace(current);
+            // The supervisor waits for it, but not for ever.
+            let _ = renewal.done.try_send(());
         }
     }
 
@@ -165,7 +204,7 @@ impl Worker {
     /// Each listener has a task of its own: glommio keeps a waker for every poll of a pending accept, and its
     /// count of them is an i16, so that a task woken by another listener would come to an end with it.
     async fn accept(self: Rc<Self>, listener: TcpListener, door: Door) {
-        let deadline = self.core.deadlines.register();
+        let deadline = self.core().deadlines.register();
         let mut has_failed = false;
         loop {
             let next = async {
@@ -198,11 +237,12 @@ impl Worker {
     }
 
     async fn serve<P>(self: Rc<Self>, tcp: Tcp, door: Door, permit: P) {
-        let counters = &self.core.counters;
+        let core = self.core();
+        let counters = Arc::clone(&core.counters);
         counters.connections.add(1);
         counters.connections_open.add(1);
         self.open.set(self.open.get() + 1);
-        contained(conn::serve(Rc::clone(&self.core), tcp, door)).await;
+        contained(conn::serve(core, tcp, door)).await;
         self.open.set(self.open.get() - 1);
         counters.connections_open.sub(1);
         drop(permit);

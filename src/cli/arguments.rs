@@ -40,6 +40,12 @@ pub enum Command {
     Start(Box<StartArguments>),
     /// End the running proxy: SIGTERM, then SIGKILL if it does not follow
     Stop(CommonArguments),
+    /// Have the running proxy read its configuration again, and say what changed
+    Reload(CommonArguments),
+    /// Say by the exit code whether it serves: 0 or 1
+    Healthcheck(CommonArguments),
+    /// Print the hash of a secret (one line of standard input) for proxy_auth
+    HashSecret,
     /// Show whether it runs, its counters and the last threats
     Status(StatusArguments),
     /// Print the last threats (as a JSON array, newest first), or follow them
@@ -87,6 +93,9 @@ pub struct StartArguments {
     /// Do not decrypt HTTPS: tunnel it unread
     #[arg(long)]
     pub no_mitm: bool,
+    /// Address and port of metrics, health and status; empty: none [default: 127.0.0.1:8889]
+    #[arg(long, value_name = "IP:PORT")]
+    pub admin_addr: Option<String>,
     /// Address to listen on [default: 127.0.0.1]
     #[arg(long, value_name = "IP")]
     pub proxy_host: Option<String>,
@@ -153,6 +162,7 @@ impl StartArguments {
             ("proxy_port", "--proxy-port", &self.proxy_port),
             ("gateway_local_port", "--gateway-local-port", &self.gateway_local_port),
             ("gateway_target_port", "--gateway-target-port", &self.gateway_target_port),
+            ("admin_addr", "--admin-addr", &self.admin_addr),
             ("log_level", "--log-level", &self.log_level),
             ("workers", "--workers", &self.workers),
             ("max_connections", "--max-connections", &self.max_connections),
@@ -180,7 +190,7 @@ mod tests {
     #[test]
     fn every_start_flag_reaches_the_configuration() {
         let words = "clawsec start --no-mitm --proxy-host ::1 --port 1001 --gateway-local-port 1002 \
-                     --gateway-target-port 1003 --log-dir /x/logs --log-level error --workers 2 \
+                     --gateway-target-port 1003 --log-dir /x/logs --log-level error --workers 2 --admin-addr [::1]:7 \
                      --max-connections 9 --upstream-ca-file /x/ca.pem --dedup-window-secs 0.5 \
                      --max-scan-bytes 2048";
         let arguments = Arguments::try_parse_from(words.split_whitespace()).unwrap();
@@ -196,6 +206,7 @@ mod tests {
         assert_eq!(config.listen.proxy.unwrap().to_string(), "[::1]:1001");
         assert_eq!(config.listen.gateway.unwrap().port(), 1002);
         assert_eq!(config.listen.gateway_target.port(), 1003);
+        assert_eq!(config.listen.admin.unwrap().address.to_string(), "[::1]:7");
         assert_eq!(config.report.log_dir.to_str(), Some("/x/logs"));
         assert_eq!(config.report.log_level, log::LevelFilter::Error);
         assert_eq!(config.runtime.workers, Some(2));

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use crate::tls::CertificateDer;
 use serde_json::Value;
 
+use super::credentials::Credentials;
 use super::doctor::Point;
+use super::environment::inherited;
+use crate::config::CREDENTIALS_VARIABLE;
 use crate::limits::{
     DOCTOR_ANSWER_BYTES, DOCTOR_CONNECT_MS, DOCTOR_FINDING_MS, RUN_POLL_MS, STATUS_THREATS,
 };
@@ -94,6 +97,11 @@ fn ask(proxy: SocketAddr, request: &str) -> io::Result<(TcpStream, String)> {
     Ok((connection, status))
 }
 
+/// The field with this process's credentials, if it has any.
+fn credentials() -> String {
+    Credentials::inherited(&inherited).map(|them| them.header()).unwrap_or_default()
+}
+
 fn is_ok(status: &str) -> bool {
     status.split(' ').nth(1) == Some("200")
 }
@@ -102,14 +110,20 @@ fn request(proxy: SocketAddr, origin: SocketAddr) -> Point {
     let name = "request";
     // Put together here, so that no scanner of this program's own file finds a key in it.
     let key = ["AKIA", "IOSFODNN7", "EXAMPLE"].concat();
+    let credentials = credentials();
     let request = format!(
-        "GET http://{origin}/clawsec-doctor HTTP/1.1\r\nHost: {origin}\r\nX-Invented-Key: {key}\r\n\
-         Connection: close\r\n\r\n"
+        "GET http://{origin}/clawsec-doctor HTTP/1.1\r\nHost: {origin}\r\n{credentials}\
+         X-Invented-Key: {key}\r\nConnection: close\r\n\r\n"
     );
     match ask(proxy, &request) {
         Ok((_, status)) if is_ok(&status) => {
             Point::well(name, format!("went through the proxy to {origin} and back"))
         }
+        Ok((_, status)) if status.contains(" 407 ") => Point::ill(
+            name,
+            "the proxy asks for credentials (proxy_auth)",
+            format!("set {CREDENTIALS_VARIABLE} to user:secret"),
+        ),
         Ok((_, status)) => Point::ill(
             name,
             format!("the proxy answered {status:?}"),
@@ -169,7 +183,8 @@ fn finding(path: &Path, origin: SocketAddr) -> Point {
 fn handshake(proxy: SocketAddr, origin: SocketAddr, own: &[CertificateDer<'static>]) -> Point {
     let name = "HTTPS";
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let connect = format!("CONNECT {origin} HTTP/1.1\r\nHost: {origin}\r\n\r\n");
+    let credentials = credentials();
+    let connect = format!("CONNECT {origin} HTTP/1.1\r\nHost: {origin}\r\n{credentials}\r\n");
     let remedy = "if the CA was changed since the start: clawsec stop, clawsec start";
     match ask(proxy, &connect) {
         Ok((mut tunnel, status)) if is_ok(&status) => {

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use clap::{Args, ValueEnum};
 
 use super::arguments::CommonArguments;
+use super::credentials::Credentials;
 use super::monitor::{self, Monitor};
 use super::{environment_shells, exit_code, load_common, output};
 use crate::config::Config;
@@ -80,7 +81,9 @@ impl Environment {
         inherited: &dyn Fn(&str) -> Option<String>,
     ) -> Environment {
         let mut environment = Environment::default();
-        let url = format!("http://{proxy}");
+        let credentials = Credentials::inherited(inherited);
+        let userinfo = credentials.map(|them| them.userinfo()).unwrap_or_default();
+        let url = format!("http://{userinfo}{proxy}");
         for name in PROXY_VARIABLES {
             environment.variables.push((name, Some(url.clone())));
         }
@@ -146,7 +149,10 @@ pub fn run(arguments: &EnvArguments) -> ExitCode {
 fn print(config: &Config, shell: ShellKind) -> Result<(), String> {
     let log_dir = &config.report.log_dir;
     let (proxy, mitm) = match monitor::look(log_dir)? {
-        Monitor::Running(state) => (monitor::proxy_address(&state)?, state.mitm),
+        Monitor::Running(state) => {
+            monitor::check_credentials(&state, &inherited).unwrap_or_else(output::warning);
+            (monitor::proxy_address(&state)?, state.mitm)
+        }
         Monitor::Original { pid } => {
             output::warning(format!("the original monitor in Python runs (PID {pid})"));
             (configured_address(config)?, config.tls.mitm)
@@ -210,6 +216,13 @@ mod tests {
         }
         assert_eq!(value(&environment, "NO_PROXY"), None, "it is not there, and stays so");
         assert_eq!(value(&environment, "NODE_USE_ENV_PROXY"), Some(&Some("1".to_owned())));
+    }
+
+    #[test]
+    fn credentials_are_part_of_the_proxys_url() {
+        let environment = environment(&[("CLAWSEC_PROXY_CREDENTIALS", "coder:inv@nted")]);
+        let url = Some("http://coder:inv%40nted@[::1]:8888".to_owned());
+        assert_eq!(value(&environment, "https_proxy"), Some(&url));
     }
 
     #[test]

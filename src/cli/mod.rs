@@ -7,6 +7,7 @@ mod ca_store;
 /// `config check|show`.
 pub mod configuration;
 /// `doctor`, its checks, and the request that it makes.
+mod credentials;
 pub mod doctor;
 mod doctor_environment;
 mod doctor_request;
@@ -15,12 +16,18 @@ pub mod environment;
 mod environment_shells;
 /// `completions` and `man`: what clap knows, in other forms.
 pub mod generated;
+/// `hash-secret`: what stands for a secret in `proxy_auth`.
+pub mod hash_secret;
+/// `healthcheck`: whether it serves, in one exit code.
+pub mod healthcheck;
 pub mod log_dir;
 /// Whether a monitor runs, and where it listens.
 mod monitor;
 pub mod output;
 pub mod pid_file;
 mod process;
+/// `reload`: the configuration once more.
+pub mod reload;
 pub mod requirements;
 /// `rules`, and `rules test`.
 pub mod rules;
@@ -37,7 +44,7 @@ pub mod status;
 pub mod stop;
 /// `threats`, as it was and as it comes.
 pub mod threats;
-mod threats_follow;
+pub mod threats_follow;
 mod threats_format;
 
 use std::path::Path;
@@ -45,20 +52,21 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, CommonArguments};
-use pid_file::PidFile;
-
-use crate::config::{self, Config, ConfigError, Overrides, Sources, Warning};
+use crate::config::{self, Config, ConfigError, Overrides, Reread, Sources, Warning};
 use crate::rulebook;
+use arguments::{Arguments, Command, CommonArguments};
 
 /// Wrong arguments or configuration; clap uses the same.
 pub const EXIT_USAGE: u8 = 2;
 
 /// Parses the process's arguments and runs the command. `serve` is the proxy itself, for `start`.
-pub fn run(serve: impl FnOnce(Config, &PidFile) -> Result<(), String>) -> ExitCode {
+pub fn run(serve: impl FnOnce(Config, Reread) -> Result<(), String>) -> ExitCode {
     match Arguments::parse().command {
         Command::Start(arguments) => start::run(&arguments, serve),
         Command::Stop(arguments) => stop::run(&arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::HashSecret => hash_secret::run(),
         Command::Status(arguments) => status::run(&arguments),
         Command::Threats(arguments) => threats::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),

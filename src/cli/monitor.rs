@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use super::credentials::Credentials;
 use super::log_dir;
 use super::pid_file::{self, Instance};
+use crate::config::CREDENTIALS_VARIABLE;
 use crate::report::state::{self, State};
 
 /// What was found.
@@ -43,6 +45,19 @@ pub fn client_address(listener: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, listener.port())
+}
+
+/// Whether there are credentials for a monitor that asks for them.
+pub fn check_credentials(
+    state: &State,
+    inherited: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), String> {
+    if !state.asks_for_credentials || Credentials::inherited(inherited).is_some() {
+        return Ok(());
+    }
+    Err(format!(
+        "the proxy asks for credentials (proxy_auth): set {CREDENTIALS_VARIABLE} to user:secret"
+    ))
 }
 
 /// Where the running monitor's proxy is reached, or why it is not.

@@ -29,6 +29,11 @@ pub fn print(text: &str) -> Result<(), String> {
     result(text).map_err(|error| format!("cannot print: {error}"))
 }
 
+/// Words in front of what is typed, on stderr.
+pub fn prompt(text: &str) {
+    let _ = write!(io::stderr(), "{text}");
+}
+
 /// Says how things are, on stderr.
 pub fn note(message: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "clawsec: {message}");

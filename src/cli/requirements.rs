@@ -8,6 +8,7 @@ use std::io;
 use rustix::process::{Resource, Rlimit};
 
 use crate::limits::{MEMLOCK_MIN_BYTES, NOFILE_MIN};
+use crate::ring;
 
 /// The first kernel with all that glommio uses.
 const KERNEL_MIN: KernelVersion = KernelVersion { major: 5, minor: 8 };
@@ -16,8 +17,8 @@ const KERNEL_WITHOUT_MEMLOCK_CHARGE: KernelVersion = KernelVersion { major: 5, m
 /// Bit of CAP_SYS_ADMIN in `CapEff` (capability.h).
 const CAP_SYS_ADMIN: u32 = 21;
 
-const MEND_SECCOMP: &str = "in Docker: --security-opt seccomp=unconfined, or a profile that allows \
-     io_uring_setup, io_uring_enter and io_uring_register (the default one has not since 2023); \
+const MEND_SECCOMP: &str = "in Docker: --security-opt seccomp=deploy/seccomp.json, which allows io_uring_setup, \
+     io_uring_enter and io_uring_register (the default profile has not since 2023), or seccomp=unconfined; \
      under systemd: SystemCallFilter must allow @io-event and io_uring_*";
 
 /// One thing that the machine lacks, and how to mend it.
@@ -44,7 +45,12 @@ pub fn in_words(problems: &[Problem]) -> String {
 pub fn check(workers: usize) -> Result<Vec<Problem>, Vec<Problem>> {
     raise_soft_limit(Resource::Nofile);
     raise_soft_limit(Resource::Memlock);
-    let problems = diagnose(&Probe::of_this_process(workers));
+    let mut problems = diagnose(&Probe::of_this_process(workers));
+    if !problems.iter().any(|problem| problem.fatal)
+        && let Err(error) = ring::probe()
+    {
+        problems.push(ring_problem(&error));
+    }
     if problems.iter().any(|problem| problem.fatal) { Err(problems) } else { Ok(problems) }
 }
 

@@ -5,24 +5,20 @@ use std::process::ExitCode;
 use super::arguments::StartArguments;
 use super::pid_file::PidFile;
 use super::{EXIT_USAGE, check_parts, load, log_dir, output, requirements};
-use crate::config::{Config, Warning};
+use crate::config::{Config, Reread, Warning};
 
 /// Runs the command. `serve` is the proxy: it returns when it was told to end and has, or with why
 /// it cannot run.
 /// It finds in `Config::warnings` what is to be said once there is a log.
 pub fn run(
     arguments: &StartArguments,
-    serve: impl FnOnce(Config, &PidFile) -> Result<(), String>,
+    serve: impl FnOnce(Config, Reread) -> Result<(), String>,
 ) -> ExitCode {
     if arguments.own_session {
         // It fails for the leader of a group, which has left its parent's job already.
         let _ = rustix::process::setsid();
     }
-    let loaded = load(arguments.common.config.as_deref(), arguments.overrides());
-    let loaded = loaded
-        .map_err(|error| error.to_string())
-        .and_then(|loaded| check_parts(&loaded.0).map(|()| loaded));
-    let (config, warnings) = match loaded {
+    let (config, warnings) = match read(arguments) {
         Ok(loaded) => loaded,
         Err(error) => {
             output::error(error);
@@ -32,7 +28,7 @@ pub fn run(
     let outcome = prepare(config, &warnings)
         // Nobody will log them now, and they may be the reason.
         .inspect_err(|_| warnings.iter().for_each(output::warning))
-        .and_then(|(config, pid_file)| serve(config, &pid_file));
+        .and_then(|(config, _held)| serve(config, rereading(arguments.clone())));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -40,6 +36,18 @@ pub fn run(
             ExitCode::FAILURE
         }
     }
+}
+
+/// Every source, and what it names, checked.
+fn read(arguments: &StartArguments) -> Result<(Config, Vec<Warning>), String> {
+    let loaded = load(arguments.common.config.as_deref(), arguments.overrides());
+    let loaded = loaded.map_err(|error| error.to_string())?;
+    check_parts(&loaded.0).map(|()| loaded)
+}
+
+/// The same sources once more, whenever they are asked for.
+fn rereading(arguments: StartArguments) -> Reread {
+    Box::new(move || read(&arguments))
 }
 
 /// Folder, lock and limits. The lock comes before the limits: it tells most about why a start is
@@ -88,7 +96,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log_dir = folder.path().join("logs");
         let mut served = false;
-        let exit = run(&arguments(&log_dir, r#"{"proxy_prot": 1}"#), |config, _pid_file| {
+        let exit = run(&arguments(&log_dir, r#"{"proxy_prot": 1}"#), |config, _| {
             served = true;
             assert_eq!(config.report.log_dir, log_dir);
             assert!(config.warnings.iter().any(|line| line.contains("proxy_port")));

@@ -45,7 +45,7 @@ pub fn run(arguments: &StatusArguments) -> ExitCode {
 
 /// All that is shown.
 #[derive(Debug)]
-struct Status<'a> {
+pub struct Status<'a> {
     log_dir: &'a Path,
     instance: Instance,
     /// What the running monitor wrote about itself; none of a stopped one, or of the original.
@@ -57,7 +57,8 @@ struct Status<'a> {
 }
 
 impl<'a> Status<'a> {
-    fn of(log_dir: &'a Path, now: Timestamp, all: bool) -> Result<Status<'a>, String> {
+    /// Looks.
+    pub fn of(log_dir: &'a Path, now: Timestamp, all: bool) -> Result<Status<'a>, String> {
         let instance =
             pid_file::inspect(log_dir).map_err(|error| log_dir::unreadable(log_dir, &error))?;
         let (state, without_state) = match &instance {
@@ -92,7 +93,8 @@ impl<'a> Status<'a> {
         }
     }
 
-    fn json(&self) -> String {
+    /// One object.
+    pub fn json(&self) -> String {
         // What the monitor says about itself first, then what is known from outside, which decides.
         let mut object = match self.state.as_ref().map(serde_json::to_value) {
             Some(Ok(Value::Object(object))) => object,
@@ -146,6 +148,7 @@ impl<'a> Status<'a> {
         }
         line(text, "Proxy", &or_off(&state.listeners.proxy));
         line(text, "Gateway", &or_off(&state.listeners.gateway));
+        line(text, "Admin", &or_off(&state.listeners.admin));
         line(text, "MITM", if state.mitm { "ON" } else { "OFF" });
         line(text, "Workers", &state.workers.to_string());
         let (written, suppressed, dropped) =

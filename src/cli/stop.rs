@@ -78,14 +78,14 @@ pub(super) fn stop(log_dir: &Path, patience: Patience, say: Say<'_>) -> Result<(
 
 /// A process by handle: what is signalled is what was checked, even if its PID is given to another
 /// meanwhile.
-struct Target {
+pub(super) struct Target {
     pid: u32,
     handle: OwnedFd,
 }
 
 impl Target {
     /// Opens the process, and checks that it has the PID file open, where there is a file to check.
-    fn open(pid: u32, file: Option<Identity>) -> Result<Target, String> {
+    pub(super) fn open(pid: u32, file: Option<Identity>) -> Result<Target, String> {
         let elsewhere = || {
             format!(
                 "the monitor's lock is held, but not by PID {pid} of this system: it may run in another \
@@ -106,7 +106,7 @@ impl Target {
     }
 
     /// Sends a signal. A process that is gone already has got what it should.
-    fn signal(&self, signal: Signal) -> Result<(), String> {
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), String> {
         match rustix::process::pidfd_send_signal(&self.handle, signal) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(Errno::PERM) => Err(format!(

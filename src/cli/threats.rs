@@ -57,6 +57,9 @@ pub struct FilterArguments {
     /// Only from these addresses
     #[arg(long, value_name = "GLOB")]
     pub source: Vec<String>,
+    /// Only of these users (with proxy_auth)
+    #[arg(long, value_name = "GLOB")]
+    pub agent: Vec<String>,
     /// Only what is so bad or worse: info, low, medium, high or critical [default: low]
     #[arg(long, value_name = "MIN", conflicts_with = "all", value_parser = severity)]
     pub severity: Option<Severity>,
@@ -97,6 +100,7 @@ impl FilterArguments {
             threat_type: self.threat_type.clone(),
             dest: self.dest.clone(),
             source: self.source.clone(),
+            agent: self.agent.clone(),
             since,
             least_severity: self.severity.or((!self.all).then_some(Severity::Low)),
         })

@@ -12,9 +12,10 @@ use super::error::{ConfigError, Warning};
 use super::layers::{Setting, Settings};
 use super::value::{self, Value};
 use super::{
-    Config, DEFAULT_PROXY_HOST, DedupBy, HostMismatch, HostPatterns, HttpConfig, ListenConfig,
-    ListenPorts, OriginPatterns, PolicyConfig, ReportConfig, RulesConfig, RuntimeConfig,
-    ScanConfig, TlsConfig, WatchConfig, default_credentials,
+    AccessConfig, AdminConfig, Config, DEFAULT_ADMIN_ADDRESS, DEFAULT_PROXY_HOST, DedupBy,
+    HostMismatch, HostPatterns, HttpConfig, ListenConfig, ListenPorts, OriginPatterns,
+    PolicyConfig, ReportConfig, RulesConfig, RuntimeConfig, ScanConfig, TlsConfig, WatchConfig,
+    default_credentials,
 };
 use crate::scan::rules::DEFAULT_PACKS;
 
@@ -24,6 +25,7 @@ pub fn build(settings: &Settings, warnings: &mut Vec<Warning>) -> Result<Config,
     warn_of_the_ignored(&settings, warnings);
     Ok(Config {
         listen: listen(&settings, warnings)?,
+        access: access(&settings),
         runtime: RuntimeConfig {
             workers: settings.optional_count("workers"),
             max_connections: settings.count("max_connections", 10_000),
@@ -87,8 +89,29 @@ fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenCo
         )));
     }
     if !host.is_loopback() {
-        warnings.push(Warning(format!(
-            "proxy_host {host} is not a loopback address: whoever reaches it can use this proxy"
+        check_access(&access(settings), host, gateway.is_some(), warnings)?;
+    }
+    let admin = admin(settings, warnings)?;
+    let is_taken = |admin: &AdminConfig| {
+        let address = admin.address;
+        let same = |other: SocketAddr| {
+            other.port() == address.port()
+                && (other.ip() == address.ip() || other.ip().is_unspecified())
+        };
+        address.port() != 0 && [proxy, gateway].into_iter().flatten().any(same)
+    };
+    if let Some(admin) = admin.as_ref().filter(|admin| !admin.is_default && is_taken(admin)) {
+        return Err(conflict(&format!(
+            "admin_addr {} is an address of the proxy's or the gateway's listener: it needs its own port",
+            admin.address
+        )));
+    }
+    let admin = admin.filter(|admin| !is_taken(admin));
+    if gateway.is_some() && admin.as_ref().is_some_and(|admin| admin.address.port() == target_port)
+    {
+        return Err(conflict(&format!(
+            "gateway_target_port {target_port} is the port of admin_addr: nobody may reach that \
+             through the gateway"
         )));
     }
     let gateway_target = SocketAddr::new(DEFAULT_PROXY_HOST, target_port);
@@ -99,7 +122,76 @@ fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenCo
         ));
     }
     let ports = ListenPorts { proxy: proxy_port, gateway: gateway_port };
-    Ok(ListenConfig { proxy, gateway, gateway_target, ports, gateway_allowed_origins })
+    Ok(ListenConfig { proxy, gateway, gateway_target, ports, gateway_allowed_origins, admin })
+}
+
+fn access(settings: &Reader<'_>) -> AccessConfig {
+    let value = |key| settings.0.get(key).map(|setting| &setting.value);
+    AccessConfig {
+        users: match value("proxy_auth") {
+            Some(Value::Users(users)) => users.clone(),
+            _ => Vec::new(),
+        },
+        allow_clients: match value("allow_clients") {
+            Some(Value::Networks(networks)) => networks.clone(),
+            _ => Vec::new(),
+        },
+        allow_unauthenticated: settings.boolean("allow_unauthenticated", false),
+    }
+}
+
+/// Other machines may use this one only if somebody wants that, and said so.
+fn check_access(
+    access: &AccessConfig,
+    host: IpAddr,
+    has_gateway: bool,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), ConfigError> {
+    match (access.allow_unauthenticated, access.users.is_empty()) {
+        (false, true) => Err(conflict(&format!(
+            "proxy_host {host} is not a loopback address, so that whoever reaches it could use this \
+             proxy: set proxy_auth (clawsec hash-secret makes the hashes), or allow_unauthenticated \
+             to true if the network keeps others out"
+        ))),
+        (false, false) if has_gateway => Err(conflict(&format!(
+            "proxy_host {host} is not a loopback address, and the gateway listener asks for no \
+             credentials: set enable_gateway_proxy to false, or allow_unauthenticated to true"
+        ))),
+        (true, true) if access.allow_clients.is_empty() => {
+            warnings.push(Warning(format!(
+                "proxy_host {host} is not a loopback address: whoever reaches it can use this proxy"
+            )));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Empty or null switches it off; not set at all, it is the default.
+fn admin(
+    settings: &Reader<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<AdminConfig>, ConfigError> {
+    let hosts = settings.hosts("admin_hosts");
+    let Some(setting) = settings.0.get("admin_addr") else {
+        let address = DEFAULT_ADMIN_ADDRESS;
+        return Ok(Some(AdminConfig { address, is_default: true, hosts }));
+    };
+    let Value::Text(text) = &setting.value else { return Ok(None) };
+    let spelled = match text.get(..10).filter(|start| start.eq_ignore_ascii_case("localhost:")) {
+        Some(_) => format!("127.0.0.1:{}", text.get(10..).unwrap_or_default()),
+        None => text.clone(),
+    };
+    let address: SocketAddr = spelled.parse().map_err(|_| {
+        let allowed = "address:port, such as \"127.0.0.1:8889\" or \"[::1]:8889\", or empty";
+        invalid("admin_addr", text, setting, allowed)
+    })?;
+    if !address.ip().is_loopback() {
+        warnings.push(Warning(format!(
+            "admin_addr {address} is not a loopback address: whoever reaches it can read the findings"
+        )));
+    }
+    Ok(Some(AdminConfig { address, is_default: false, hosts }))
 }
 
 fn proxy_host(settings: &Reader<'_>) -> Result<IpAddr, ConfigError> {

@@ -52,6 +52,10 @@ pub enum Kind {
     /// Objects, in the environment as JSON; `precision` reads them.
     ExpectedCredentials,
     Suppressions,
+    /// Users with hashed secrets; in the environment `user:hash`, separated by blanks. Never shown.
+    Users,
+    /// A list of networks; in the environment separated by commas.
+    Networks,
     /// Of the original, without meaning here: any value is taken.
     Ignored,
 }
@@ -122,6 +126,11 @@ pub const KEYS: &[Key] = &[
     key("suppressions", Kind::Suppressions),
     key("watch_env", Kind::Variables),
     key("watch_files", Kind::WatchedFiles),
+    key("admin_addr", Kind::OptionalText),
+    key("admin_hosts", Kind::Hosts),
+    key("proxy_auth", Kind::Users),
+    key("allow_clients", Kind::Networks),
+    key("allow_unauthenticated", Kind::Boolean),
     key("http_proxy_port", ANY_PORT),
     key("enable_ssh_watcher", Kind::Ignored),
     key("ssh_poll_interval", Kind::Ignored),
@@ -178,6 +187,8 @@ impl Kind {
                     .into()
             }
             Kind::Suppressions => "a list of objects with a reason and conditions".into(),
+            Kind::Users => super::access::USERS_ALLOWED.into(),
+            Kind::Networks => super::access::NETWORKS_ALLOWED.into(),
             Kind::Ignored => "anything".into(),
         }
     }

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::{ConfigError, Origin, Warning};
-use super::keys::{self, KEYS, Key};
+use super::keys::{self, KEYS, Key, Kind};
 use super::nearest::nearest;
 use super::value::{self, Value};
 use super::{Overrides, Sources, file};
 
 const PREFIX: &str = "CLAWSEC_";
+
+/// What a client of the proxy says of itself: no setting.
+pub const CREDENTIALS_VARIABLE: &str = "CLAWSEC_PROXY_CREDENTIALS";
 
 /// The original's name of `proxy_port`.
 const PORT_ALIAS: &str = "http_proxy_port";
@@ -93,6 +96,9 @@ fn environment_layer(
     let mut layer = Settings::new();
     for (name, text) in environment {
         let Some(suffix) = name.strip_prefix(PREFIX) else { continue };
+        if name == CREDENTIALS_VARIABLE {
+            continue;
+        }
         // Variables are upper case by custom; CLAWSEC_proxy_port is a misspelling, not a second
         // name.
         let known = KEYS.iter().find(|key| key.name.to_ascii_uppercase() == suffix);
@@ -134,7 +140,8 @@ fn setting(
         Some(value) => Ok(Setting { value, origin: origin.clone() }),
         None => Err(ConfigError::Invalid {
             key: key.name.into(),
-            value: shown(),
+            // What is set in place of a hash may be the secret itself.
+            value: if key.kind == Kind::Users { "what is there".into() } else { shown() },
             allowed: key.kind.allowed(),
             origin: origin.clone(),
         }),

@@ -3,6 +3,7 @@
 //! Nothing else in the crate reads a configuration file or a `CLAWSEC_` variable; nothing here
 //! starts anything.
 
+mod access;
 mod build;
 mod chain;
 mod error;
@@ -10,6 +11,7 @@ mod expected_defaults;
 mod file;
 mod keys;
 mod layers;
+mod live;
 pub mod nearest;
 mod network;
 mod objects;
@@ -31,8 +33,10 @@ use std::time::Duration;
 
 use crate::scan::rules::DEFAULT_PACKS;
 
+pub use access::{AccessConfig, User};
 pub use error::{ConfigError, Origin, Warning};
-pub use layers::process_environment;
+pub use layers::{CREDENTIALS_VARIABLE, process_environment};
+pub use live::{Renewed, renew};
 pub use network::Network;
 pub use origins::OriginPatterns;
 pub use patterns::{HostPatterns, glob_matches};
@@ -70,6 +74,9 @@ impl Overrides {
     }
 }
 
+/// Reads every source that a monitor was started with once more, and checks all; an error is one sentence.
+pub type Reread = Box<dyn Fn() -> Result<(Config, Vec<Warning>), String> + Send>;
+
 /// Reads and checks every source. The warnings are for the user to see, in order.
 pub fn load<E>(sources: Sources<'_, E>) -> Result<(Config, Vec<Warning>), ConfigError>
 where
@@ -106,6 +113,7 @@ where
 #[derive(Clone, Debug)]
 pub struct Config {
     pub listen: ListenConfig,
+    pub access: AccessConfig,
     pub runtime: RuntimeConfig,
     pub tls: TlsConfig,
     pub http: HttpConfig,
@@ -144,6 +152,18 @@ pub struct ListenConfig {
     pub ports: ListenPorts,
     /// `gateway_allowed_origins`: whose pages may send requests to the gateway.
     pub gateway_allowed_origins: OriginPatterns,
+    /// `admin_addr`, or none where it is empty.
+    pub admin: Option<AdminConfig>,
+}
+
+/// Where operators come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminConfig {
+    pub address: SocketAddr,
+    /// Nobody asked for this address: when it is taken, the monitor does without.
+    pub is_default: bool,
+    /// `admin_hosts`: names that requests may call it by, beside addresses and `localhost`.
+    pub hosts: HostPatterns,
 }
 
 /// `proxy_port` and `gateway_local_port`.
@@ -331,6 +351,9 @@ pub struct WatchConfig {
     /// `watch_files`.
     pub files: Vec<PathBuf>,
 }
+
+/// Where operators come in, unless they say otherwise.
+pub const DEFAULT_ADMIN_ADDRESS: SocketAddr = SocketAddr::new(DEFAULT_PROXY_HOST, 8889);
 
 /// The address that is only a default: the agent's own machine.
 pub const DEFAULT_PROXY_HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);

@@ -4,7 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::precision::{expected_json, suppressions_json};
-use super::{Config, DedupBy, HostMismatch, HostPatterns, UpstreamProxy};
+use super::{
+    AccessConfig, Config, DedupBy, HostMismatch, HostPatterns, Network, UpstreamProxy, User,
+};
 
 impl Config {
     /// Every key, in the order of the reference. Credentials of `upstream_proxy` are left out.
@@ -33,6 +35,11 @@ impl Config {
             ("passthrough_hosts", hosts(&tls.passthrough_hosts)),
             ("upstream_proxy", json!(self.chain.proxy.as_ref().map(proxy_url))),
             ("no_proxy", hosts(&self.chain.no_proxy)),
+            ("admin_addr", json!(listen.admin.as_ref().map(|admin| admin.address.to_string()))),
+            ("admin_hosts", json!(listen.admin.as_ref().map_or(&[][..], |admin| &admin.hosts.0))),
+            ("proxy_auth", users(&self.access)),
+            ("allow_clients", json!(networks(&self.access))),
+            ("allow_unauthenticated", json!(self.access.allow_unauthenticated)),
         ] {
             object.insert(key.to_owned(), value);
         }
@@ -83,6 +90,16 @@ impl Config {
             object.insert(key.to_owned(), value);
         }
     }
+}
+
+/// With their hashes, which are made to be kept in a file.
+fn users(access: &AccessConfig) -> Value {
+    let user = |user: &User| (user.name.to_string(), json!(user.hash.as_str()));
+    Value::Object(access.users.iter().map(user).collect())
+}
+
+fn networks(access: &AccessConfig) -> Vec<String> {
+    access.allow_clients.iter().map(Network::to_string).collect()
 }
 
 fn hosts(patterns: &HostPatterns) -> Value {

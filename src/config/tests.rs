@@ -236,7 +236,64 @@ fn the_proxy_host_is_an_ip_or_localhost() {
     for wrong in ["", "  ", "example.com", "127.0.0.1:8888", "256.0.0.1"] {
         assert_error(host(wrong), &["proxy_host: "]);
     }
-    assert_warning(host("0.0.0.0"), &["proxy_host 0.0.0.0", "whoever reaches it"]);
+}
+
+/// An invented secret's hash, made once.
+fn hash() -> &'static str {
+    static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    HASH.get_or_init(|| {
+        crate::secret_hash::SecretHash::of(b"invented").unwrap().as_str().to_owned()
+    })
+}
+
+#[test]
+fn other_machines_need_credentials_or_somebody_who_says_that_they_do_not() {
+    let open = |rest: &str| file(&format!("{{\"proxy_host\": \"0.0.0.0\"{rest}}}"));
+    assert_error(open(""), &["proxy_host 0.0.0.0", "proxy_auth", "allow_unauthenticated"]);
+    let free = open(", \"allow_unauthenticated\": true");
+    assert_warning(free, &["proxy_host 0.0.0.0", "whoever reaches it"]);
+    let users = format!(", \"proxy_auth\": {{\"coder\": \"{}\"}}", hash());
+    assert_error(open(&users), &["gateway", "enable_gateway_proxy"]);
+    let (config, warnings) = open(&format!("{users}, \"enable_gateway_proxy\": false")).unwrap();
+    assert_eq!((&*config.access.users[0].name, warnings.len()), ("coder", 0));
+    let listed = ", \"allow_unauthenticated\": true, \"allow_clients\": [\"10.0.0.0/8\"]";
+    assert_eq!(open(listed).unwrap().1.len(), 0);
+}
+
+#[test]
+fn what_stands_in_place_of_a_hash_is_never_shown() {
+    let wrong = file(r#"{"proxy_auth": {"coder": "the secret itself"}}"#);
+    let message = wrong.unwrap_err();
+    assert!(message.starts_with("proxy_auth: ") && message.contains("hash-secret"), "{message}");
+    assert!(!message.contains("itself"), "{message}");
+    let variables = [("CLAWSEC_PROXY_AUTH", "coder:the-secret-itself")];
+    let message = load_from(None, &variables, &[]).unwrap_err();
+    assert!(!message.contains("itself"), "{message}");
+}
+
+#[test]
+fn the_admin_listener_has_an_address_of_its_own_or_none() {
+    let admin = |text: &str| file(text).map(|(config, _)| config.listen.admin);
+    let default = admin("{}").unwrap().unwrap();
+    assert_eq!(
+        (default.address.to_string().as_str(), default.is_default),
+        ("127.0.0.1:8889", true)
+    );
+    for off in [r#"{"admin_addr": ""}"#, r#"{"admin_addr": null}"#] {
+        assert_eq!(admin(off).unwrap(), None);
+    }
+    for (text, address) in [("localhost:9", "127.0.0.1:9"), ("[::1]:0", "[::1]:0")] {
+        let set = admin(&format!("{{\"admin_addr\": \"{text}\"}}")).unwrap().unwrap();
+        assert_eq!((set.address.to_string().as_str(), set.is_default), (address, false));
+    }
+    for wrong in ["8889", "127.0.0.1", "example.com:1", "127.0.0.1:99999"] {
+        assert_error(file(&format!("{{\"admin_addr\": \"{wrong}\"}}")), &["admin_addr: "]);
+    }
+    assert_error(file(r#"{"admin_addr": "127.0.0.1:8888"}"#), &["admin_addr", "its own port"]);
+    assert_eq!(admin(r#"{"proxy_port": 8889}"#).unwrap(), None, "the default gives way");
+    assert_error(file(r#"{"admin_addr": "127.0.0.1:18789"}"#), &["gateway_target_port"]);
+    let open = file(r#"{"admin_addr": "0.0.0.0:8889"}"#);
+    assert_warning(open, &["admin_addr 0.0.0.0:8889", "read the findings"]);
 }
 
 #[test]

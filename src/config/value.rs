@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
+use super::access::{self, User};
 use super::keys::Kind;
+use super::network::Network;
 use super::objects::Misfit;
 use super::origins::OriginPatterns;
 use super::patterns::HostPatterns;
@@ -34,6 +36,8 @@ pub enum Value {
     WatchedFiles(Vec<PathBuf>),
     ExpectedCredentials(Vec<ExpectedCredential>),
     Suppressions(Vec<Suppression>),
+    Users(Vec<User>),
+    Networks(Vec<Network>),
 }
 
 /// Checks a value of the configuration file; none if it is not of this kind.
@@ -67,6 +71,14 @@ pub fn from_json(kind: Kind, json: &Json) -> Option<Value> {
             precision::expected_credentials(json).ok().map(Value::ExpectedCredentials)
         }
         (Kind::Suppressions, json) => precision::suppressions(json).ok().map(Value::Suppressions),
+        (Kind::Users, Json::Object(items)) => {
+            let pairs =
+                items.iter().map(|(name, hash)| Some((name.clone(), hash.as_str()?.to_owned())));
+            access::parse_users(&pairs.collect::<Option<Vec<_>>>()?).map(Value::Users)
+        }
+        (Kind::Networks, Json::Array(items)) => {
+            access::parse_networks(&texts(items)?).map(Value::Networks)
+        }
         (Kind::Ignored, Json::Bool(boolean)) => Some(Value::Boolean(*boolean)),
         (Kind::Ignored, _) => Some(Value::Unset),
         _ => None,
@@ -104,6 +116,8 @@ pub fn from_text(kind: Kind, text: &str) -> Option<Value> {
         Kind::ExpectedCredentials | Kind::Suppressions => {
             from_json(kind, &serde_json::from_str(trimmed).ok()?)
         }
+        Kind::Users => access::parse_users_text(trimmed).map(Value::Users),
+        Kind::Networks => access::parse_networks(&listed(trimmed)).map(Value::Networks),
         Kind::Ignored => Some(boolean_value(trimmed).unwrap_or(Value::Unset)),
     }
 }

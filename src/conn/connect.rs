@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
+use super::access::Agent;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
 use super::inspect::Sight;
@@ -33,6 +34,7 @@ pub struct Connect<'a> {
     pub core: &'a Rc<Core>,
     pub deadline: &'a Deadline,
     pub source: IpAddr,
+    pub agent: &'a Agent,
     pub authority: Authority,
 }
 
@@ -67,7 +69,7 @@ impl Connect<'_> {
     }
 
     async fn refuse(self, client: Leg, origin: &Origin, error: &Error) -> Result<Role, Error> {
-        self.core.counters.upstream_errors.add(1);
+        self.core.count_upstream_error(error);
         log::warn!("{} ▶ {}: {error}", self.source, origin.dest);
         answer::send(&client.stream, self.deadline, error, false).await;
         answer::linger(client, self.deadline).await;
@@ -208,7 +210,9 @@ impl Connect<'_> {
     }
 
     fn sight(&self, origin: &Origin, protocol: Protocol) -> Sight {
-        Sight { protocol, source: self.source, dest: Arc::clone(&origin.dest), path: None }
+        let agent = self.agent.borrow().clone();
+        let dest = Arc::clone(&origin.dest);
+        Sight { protocol, source: self.source, dest, path: None, agent }
     }
 }
 

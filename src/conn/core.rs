@@ -3,25 +3,36 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use super::access::Gate;
 use super::deadline::Deadlines;
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::error::{Error, Side};
 use crate::forward::buffer::{BufferPool, ScratchPool};
 use crate::forward::dial::Dialer;
 use crate::forward::pool::Pool;
+use crate::http::reply::Cause;
 use crate::limits::REJECTED_LEAVES_REMEMBERED;
 use crate::policy::Policy;
 use crate::report::core::CoreReporter;
 use crate::scan::Scanner;
 use crate::tls::{ClientTls, LeafCache, ServerTls};
 
-/// One core's state.
+/// One core, as it is under one configuration. Those of different configurations share everything else.
 pub struct Core {
     pub config: Arc<Config>,
+    shared: Rc<CoreState>,
+}
+
+/// What outlives a configuration.
+pub struct CoreState {
+    /// What a request that begins now is to be served under.
+    newest: RefCell<Arc<Config>>,
     pub counters: Arc<Counters>,
     pub scanner: Scanner,
     pub policy: Arc<Policy>,
@@ -37,6 +48,7 @@ pub struct Core {
     pub insecure: ClientTls,
     /// Origins whose clients refused our leaf, so that each is reported once.
     pub rejected_leaves: RefCell<HashSet<String>>,
+    pub gate: Gate,
 }
 
 /// What a core is built of.
@@ -49,15 +61,25 @@ pub struct CoreParts {
     pub leaves: Option<LeafCache>,
     pub verified: ClientTls,
     pub insecure: ClientTls,
+    pub gate: Gate,
     /// The addresses that this process listens on.
     pub own: Vec<SocketAddr>,
+}
+
+impl Deref for Core {
+    type Target = CoreState;
+
+    fn deref(&self) -> &CoreState {
+        &self.shared
+    }
 }
 
 impl Core {
     /// A core without connections.
     pub fn new(parts: CoreParts) -> Rc<Core> {
         let idle_timeout = parts.config.http.upstream_idle_timeout;
-        Rc::new(Core {
+        let shared = Rc::new(CoreState {
+            newest: RefCell::new(Arc::clone(&parts.config)),
             counters: parts.counters,
             scanner: parts.scanner,
             policy: parts.policy,
@@ -71,8 +93,32 @@ impl Core {
             verified: parts.verified,
             insecure: parts.insecure,
             rejected_leaves: RefCell::new(HashSet::new()),
-            config: parts.config,
-        })
+            gate: parts.gate,
+        });
+        Rc::new(Core { config: parts.config, shared })
+    }
+
+    /// Puts another configuration in force: for connections that come, and for the next request of those that
+    /// are there. Idle connections to origins are closed, since they were made under other rules.
+    pub fn renew(&self, config: Arc<Config>) {
+        self.pool.replace(Pool::new(config.http.upstream_idle_timeout));
+        self.reporter.borrow_mut().set_dedup_window(config.report.dedup_window);
+        self.newest.replace(config);
+        self.gate.forget();
+    }
+
+    /// Whether another configuration is in force by now.
+    pub fn is_outdated(&self) -> bool {
+        !Arc::ptr_eq(&self.config, &self.newest.borrow())
+    }
+
+    /// This core under the configuration in force.
+    pub fn current(self: &Rc<Self>) -> Rc<Core> {
+        if !self.is_outdated() {
+            return Rc::clone(self);
+        }
+        let config = Arc::clone(&self.newest.borrow());
+        Rc::new(Core { config, shared: Rc::clone(&self.shared) })
     }
 
     /// The TLS side that an origin's host asks for.
@@ -90,6 +136,7 @@ impl Core {
         match leaves.borrow_mut().server_config(host, SystemTime::now()) {
             Ok((config, minted)) => {
                 self.counters.leaves_minted.add(u64::from(minted));
+                self.counters.leaves_reused.add(u64::from(!minted));
                 Some(config)
             }
             Err(error) => {
@@ -103,6 +150,17 @@ impl Core {
     pub fn is_first_rejection(&self, host: &str) -> bool {
         let mut rejected = self.rejected_leaves.borrow_mut();
         rejected.len() < REJECTED_LEAVES_REMEMBERED && rejected.insert(host.to_owned())
+    }
+
+    /// Counts a failure that is the origin's.
+    pub fn count_upstream_error(&self, error: &Error) {
+        if error.side == Side::Upstream {
+            self.counters.upstream_errors.add(1);
+            self.counters.upstream_causes.add(match error.answer {
+                Some(answer) => answer.cause,
+                None => Cause::ConnectionTerminated,
+            });
+        }
     }
 
     /// What is done once in a while.

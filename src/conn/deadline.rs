@@ -50,6 +50,8 @@ pub struct Deadlines {
 #[derive(Debug)]
 struct Slot {
     due_ms: Cell<u64>,
+    /// When a deadline was set first since [`Deadline::begin_span`], and last.
+    span_us: Cell<Option<(u64, u64)>>,
     /// Between requests: nothing is lost when it ends now.
     idle: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -71,6 +73,7 @@ impl Deadlines {
     pub fn register(self: &Rc<Self>) -> Deadline {
         let slot = Rc::new(Slot {
             due_ms: Cell::new(NEVER_MS),
+            span_us: Cell::new(None),
             idle: Cell::new(false),
             waker: RefCell::new(None),
         });
@@ -89,7 +92,11 @@ impl Deadlines {
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(NEVER_MS)
+        self.now_us() / 1000
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(NEVER_MS)
     }
 
     /// One tick: forgets the slots of ended tasks, and wakes whoever is due or has to stop.
@@ -125,7 +132,20 @@ impl Deadline {
     /// Due after `wait` from now, whatever was set before.
     pub fn set(&self, wait: Duration) {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(NEVER_MS);
-        self.slot.due_ms.set(self.core.now_ms().saturating_add(wait_ms));
+        let now_us = self.core.now_us();
+        self.slot.due_ms.set((now_us / 1000).saturating_add(wait_ms));
+        let first_us = self.slot.span_us.get().map_or(now_us, |(first_us, _)| first_us);
+        self.slot.span_us.set(Some((first_us, now_us)));
+    }
+
+    /// A time to be measured begins with the next deadline that is set: setting one reads the clock anyway.
+    pub fn begin_span(&self) {
+        self.slot.span_us.set(None);
+    }
+
+    /// From the first deadline set since [`Deadline::begin_span`] to the last, in microseconds.
+    pub fn span_us(&self) -> Option<u64> {
+        self.slot.span_us.get().map(|(first_us, last_us)| last_us.saturating_sub(first_us))
     }
 
     /// Due after `wait` from now, unless it is due earlier already.
@@ -221,6 +241,21 @@ mod tests {
             core.tick(Phase::Cut);
             assert_eq!(poll_once(busy).await, Some(Err(Interrupt::Stopping)));
         });
+    }
+
+    #[test]
+    fn a_span_reaches_from_the_first_deadline_set_to_the_last() {
+        let deadline = Deadlines::new().register();
+        deadline.set(HOUR);
+        deadline.begin_span();
+        assert_eq!(deadline.span_us(), None);
+        deadline.set(HOUR);
+        assert_eq!(deadline.span_us(), Some(0));
+        std::thread::sleep(Duration::from_millis(3));
+        deadline.set(HOUR);
+        let span_us = deadline.span_us().unwrap();
+        assert!(span_us >= 3000, "{span_us}");
+        assert_eq!(deadline.span_us(), Some(span_us), "no clock is read");
     }
 
     #[test]

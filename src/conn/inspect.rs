@@ -30,6 +30,8 @@ pub struct Sight {
     pub dest: Arc<str>,
     /// Of the request, without its query, where the policy looks at it.
     pub path: Option<Rc<str>>,
+    /// The user whose credentials it had.
+    pub agent: Option<Arc<str>>,
 }
 
 /// Which bytes of a message are scanned.
@@ -108,6 +110,7 @@ impl<'a> Reporting<'a> {
             seen_at: SystemTime::now(),
             seen_at_mono: Instant::now(),
             suppressed: 0,
+            agent: self.sight.agent.clone(),
         });
     }
 
@@ -211,6 +214,7 @@ pub fn scan_head(core: &Core, sight: &Sight, direction: Direction, chunk: &Chunk
         return;
     };
     core.counters.bytes_scanned.add(len as u64);
+    let _timed = core.counters.scan_time.begin();
     let mut reporting = Reporting::new(core, sight, direction, Part::Head(head.bytes()));
     core.scanner.scan_block(head, &mut reporting);
 }
@@ -273,7 +277,11 @@ impl<'a> Inspector<'a> {
         };
         let Inspector { core, sight, direction, place, body, pace } = self;
         let mut sink = Reporting::new(core, sight, *direction, Part::Rest(*place));
-        pace.walk(core, bytes, |piece| body.feed(piece, &mut sink)).await;
+        let timed = |piece: Padded<'_>| {
+            let _timed = core.counters.scan_time.begin();
+            body.feed(piece, &mut sink)
+        };
+        pace.walk(core, bytes, timed).await;
     }
 
     /// The end of the body: what only the end decides is reported.

@@ -4,6 +4,7 @@
 //! `serve` ▶ `requests` (one head after the other) ▶ `exchange` (one request and its response) or `connect`
 //! (what a tunnel carries) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them).
 
+pub mod access;
 pub mod answer;
 mod body;
 pub mod connect;
@@ -18,6 +19,7 @@ pub mod websocket;
 
 use std::rc::Rc;
 
+use self::access::Agent;
 use self::connect::Connect;
 use self::core::Core;
 use self::requests::{Requests, Route};
@@ -46,6 +48,8 @@ pub enum Door {
 pub enum Role {
     /// HTTP, one request after the other.
     Requests(Leg, Route),
+    /// The same, after so many requests, under a configuration that has come into force.
+    Renewed(Leg, Route, u64),
     /// A tunnel that was asked for.
     Connect(Leg, Authority),
     /// Bytes both ways.
@@ -55,18 +59,32 @@ pub enum Role {
 }
 
 /// Serves one client to the end of its connection. What went wrong is logged here, once.
-pub async fn serve(core: Rc<Core>, tcp: Tcp, door: Door) {
+pub async fn serve(mut core: Rc<Core>, tcp: Tcp, door: Door) {
     let source = tcp.peer().ip().to_canonical();
     let deadline = core.deadlines.register();
+    let agent = Agent::default();
     let client = Leg::new(Stream::Clear(tcp), &core.buffers);
     let mut role = Role::Requests(client, route_of(&core, door));
     loop {
+        if matches!(role, Role::Renewed(..)) {
+            core = core.current();
+        }
         let next = match role {
+            _ if !core.config.access.admits(source) => {
+                core.counters.clients_refused.add(1);
+                return log::debug!("{source}: not in allow_clients");
+            }
             Role::Requests(client, route) => {
-                Box::pin(Requests::new(&core, &deadline, source, route).serve(client)).await
+                let requests = Requests::new(&core, &deadline, source, route, &agent);
+                Box::pin(requests.serve(client)).await
+            }
+            Role::Renewed(client, route, served) => {
+                let requests = Requests::new(&core, &deadline, source, route, &agent);
+                Box::pin(requests.after(served).serve(client)).await
             }
             Role::Connect(client, authority) => {
-                let connect = Connect { core: &core, deadline: &deadline, source, authority };
+                let (core, deadline, agent) = (&core, &deadline, &agent);
+                let connect = Connect { core, deadline, source, agent, authority };
                 Box::pin(connect.run(client)).await
             }
             Role::Tunnel(tunnelled) => {

@@ -8,12 +8,13 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
+use super::access::Agent;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::exchange::{Exchange, Outcome, Request};
 use super::inspect::{Sight, scan_head, shape_of};
 use super::tunnel::{Content, Tunnelled};
-use super::{Role, answer, upstream};
+use super::{Role, access, answer, upstream};
 use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
 use crate::finding::{Direction, Protocol};
@@ -49,6 +50,7 @@ pub struct Requests<'a> {
     pub deadline: &'a Deadline,
     pub source: IpAddr,
     pub route: Route,
+    agent: &'a Agent,
     served: u64,
     /// A Host field that names somebody else is logged once a connection.
     mismatch_told: Cell<bool>,
@@ -84,6 +86,8 @@ enum Awaited {
     Admitted(Box<Admitted>),
     /// The connection ended, or it is time to end it.
     End,
+    /// Another configuration came into force while the connection was idle.
+    Renewed,
     Refused(Error),
 }
 
@@ -102,8 +106,15 @@ impl<'a> Requests<'a> {
         deadline: &'a Deadline,
         source: IpAddr,
         route: Route,
+        agent: &'a Agent,
     ) -> Requests<'a> {
-        Requests { core, deadline, source, route, served: 0, mismatch_told: Cell::new(false) }
+        let mismatch_told = Cell::new(false);
+        Requests { core, deadline, source, route, agent, served: 0, mismatch_told }
+    }
+
+    /// The same on a connection that has served some already.
+    pub fn after(self, served: u64) -> Requests<'a> {
+        Requests { served, ..self }
     }
 
     /// Serves until the connection ends, or becomes a tunnel.
@@ -115,8 +126,11 @@ impl<'a> Requests<'a> {
                     client.stream.finish().await;
                     return Ok(Role::Ended);
                 }
+                Awaited::Renewed => return Ok(Role::Renewed(client, self.route, self.served)),
                 Awaited::Refused(error) => {
-                    self.core.counters.requests_refused.add(1);
+                    // One without credentials was counted as such.
+                    let is_counted = error.answer.is_some_and(|answer| answer.status == 407);
+                    self.core.counters.requests_refused.add(u64::from(!is_counted));
                     log::info!("{}: refused: {error}", self.source);
                     answer::send(&client.stream, self.deadline, &error, false).await;
                     answer::linger(client, self.deadline).await;
@@ -157,7 +171,12 @@ impl<'a> Requests<'a> {
         loop {
             let found = search.find(client.unread.bytes());
             let admitted = match found {
-                Ok(Some(_)) => self.admit(client, &limits),
+                Ok(Some(_)) => {
+                    if let Err(error) = self.authorize(client, &limits).await {
+                        return Awaited::Refused(error);
+                    }
+                    self.admit(client, &limits)
+                }
                 Ok(None) => Ok(None),
                 Err(error) => Err(error),
             };
@@ -168,7 +187,11 @@ impl<'a> Requests<'a> {
             }
             let read = if client.unread.is_empty() {
                 has_begun = false;
-                self.deadline.while_idle(http.client_idle_timeout, client.fill()).await
+                let read = self.deadline.while_idle(http.client_idle_timeout, client.fill()).await;
+                if self.core.is_outdated() && matches!(read, Ok(Ok(1..))) {
+                    return Awaited::Renewed;
+                }
+                read
             } else {
                 if !has_begun {
                     self.deadline.set(http.head_timeout);
@@ -190,6 +213,14 @@ impl<'a> Requests<'a> {
         }
     }
 
+    /// Inside a tunnel it was asked for credentials before, and the gateway does not ask.
+    async fn authorize(&self, client: &Leg, limits: &HeadLimits) -> Result<(), Error> {
+        if !matches!(self.route, Route::Proxy) || !access::is_asked(self.core) {
+            return Ok(());
+        }
+        Box::pin(access::authorize(self.core, self.deadline, client, limits, self.agent)).await
+    }
+
     /// Decides about the head at the front of what was read; None while it is not there whole.
     fn admit(&self, client: &Leg, limits: &HeadLimits) -> Result<Option<Admitted>, HeadError> {
         let Some(chunk) = client.unread.chunk() else { return Ok(None) };
@@ -197,11 +228,14 @@ impl<'a> Requests<'a> {
         let target = parse_target(head.method, head.target)?;
         let plan = plan_request(&head)?;
         let (origin, protocol) = self.destination(&head, &target)?;
+        let agent = self.agent.borrow().clone();
         let dest = std::sync::Arc::clone(&origin.dest);
         let path =
             self.core.policy.looks_at_paths().then(|| Rc::from(policy::path_of(head.target)));
-        let sight = Sight { protocol, source: self.source, dest, path };
-        scan_head(self.core, &sight, Direction::Outbound, chunk, head.len);
+        let sight = Sight { protocol, source: self.source, dest, path, agent };
+        let blanked = access::without_credentials(self.core, chunk, &head);
+        let shown = blanked.as_ref().unwrap_or(chunk);
+        scan_head(self.core, &sight, Direction::Outbound, shown, head.len);
         let mut forwarded = self.core.scratch.lend();
         let destination = self.decide(&head, target, &plan, origin, &mut forwarded.bytes);
         Ok(Some(Admitted {
@@ -353,6 +387,7 @@ impl<'a> Requests<'a> {
             request,
             response_timeout: core.config.http.response_timeout_of(&origin.host),
         };
+        self.deadline.begin_span();
         let mut pooled = self.take_pooled(&origin).await;
         loop {
             let was_pooled = pooled.is_some();
@@ -383,6 +418,7 @@ impl<'a> Requests<'a> {
                     return Ok(Answered::Upgraded(Box::new(upgraded)));
                 }
                 Outcome::Done { keep_client, keep_upstream } => {
+                    self.core.counters.request_time.observe(self.deadline.span_us().unwrap_or(0));
                     if let Some(wait) = keep_upstream {
                         let mut pool = self.core.pool.borrow_mut();
                         pool.put(&origin, upstream.stream, Instant::now(), wait);
@@ -417,9 +453,7 @@ impl<'a> Requests<'a> {
 
     /// Tells the client why there is no answer of the origin's.
     async fn failed(&self, client: &mut Leg, admitted: &Admitted, error: &Error) -> Answered {
-        if error.side == Side::Upstream {
-            self.core.counters.upstream_errors.add(1);
-        }
+        self.core.count_upstream_error(error);
         log::warn!("{} ▶ {}: {error}", self.source, admitted.sight.dest);
         let is_head = admitted.method == Method::Head;
         answer::send(&client.stream, self.deadline, error, is_head).await;

@@ -171,6 +171,10 @@ impl ErrorReply<'_> {
             push_structured_string(&detail, &mut fields);
         }
         fields.push_str("\r\n");
+        if self.status == 407 {
+            // RFC 9110 §11.7.1: with every 407. RFC 7617 §2.1: names and secrets are UTF-8.
+            fields.push_str("Proxy-Authenticate: Basic realm=\"ClawSec\", charset=\"UTF-8\"\r\n");
+        }
         assemble(self.status, &fields, body.as_bytes(), self.close, self.head_only)
     }
 }

@@ -32,8 +32,13 @@ impl CoreReporter {
         dedup_window: Duration,
         dedup_by: DedupBy,
     ) -> Self {
-        let window = (dedup_window / 4).min(Duration::from_millis(CORE_DEDUP_WINDOW_MAX_MS));
+        let window = own_window(dedup_window);
         CoreReporter { sender, counters, recent: Dedup::new(window, dedup_by, CORE_DEDUP_KEYS_MAX) }
+    }
+
+    /// Another `dedup_window` from now on.
+    pub fn set_dedup_window(&mut self, dedup_window: Duration) {
+        self.recent.set_window(own_window(dedup_window));
     }
 
     /// Whether a confirmed match of this key should be turned into a finding, which is then to be
@@ -60,6 +65,10 @@ impl CoreReporter {
             self.recent.close(key, held_back);
         }
     }
+}
+
+fn own_window(dedup_window: Duration) -> Duration {
+    (dedup_window / 4).min(Duration::from_millis(CORE_DEDUP_WINDOW_MAX_MS))
 }
 
 #[cfg(test)]

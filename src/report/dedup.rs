@@ -91,6 +91,11 @@ impl Dedup {
         }
     }
 
+    /// Another window from now on, also for the lines that were written already.
+    pub fn set_window(&mut self, window: Duration) {
+        self.window = window;
+    }
+
     /// Decides on a finding that stands for itself and the `held_back` ones that a core suppressed
     /// before it.
     pub fn admit(&mut self, subject: &Subject<'_>, now: Instant, held_back: u64) -> Verdict {
@@ -207,6 +212,7 @@ pub(super) mod tests {
             seen_at: SystemTime::now(),
             seen_at_mono: Instant::now(),
             suppressed: 0,
+            agent: None,
         }
     }
 

@@ -15,6 +15,7 @@ use super::last_look::LastLook;
 use super::log_file::LogFile;
 use super::log_record::LogLine;
 use super::state::State;
+use super::tally::Tally;
 use super::threats_file::{Opened, Repair, ThreatsFile};
 use super::{STATE_FILE_NAME, THREATS_FILE_NAME};
 use crate::counters::{self, Counters};
@@ -30,20 +31,25 @@ struct Failure {
     delay: Duration,
 }
 
+/// What is counted, here and on the cores.
+#[derive(Debug)]
+pub(super) struct Counts {
+    pub cores: Vec<Arc<Counters>>,
+    pub tally: Arc<Tally>,
+}
+
 /// The files and the counts of a running monitor.
 #[derive(Debug)]
 pub(super) struct Journal {
     log_dir: PathBuf,
     level: LevelFilter,
-    cores: Vec<Arc<Counters>>,
+    counts: Counts,
     dedup: Dedup,
     threats: ThreatsFile,
     log: LogFile,
     last_look: Option<LastLook>,
     failure: Option<Failure>,
     log_is_failing: bool,
-    /// Findings that the logger's own dedup suppressed.
-    suppressed: u64,
     /// Of the findings that full queues lost, those that the log has told of.
     dropped_told: u64,
     /// Records that were lost in all.
@@ -58,7 +64,7 @@ impl Journal {
     pub fn new(
         log_dir: PathBuf,
         level: LevelFilter,
-        cores: Vec<Arc<Counters>>,
+        counts: Counts,
         dedup: Dedup,
         threats: ThreatsFile,
         log: LogFile,
@@ -66,14 +72,13 @@ impl Journal {
         Journal {
             log_dir,
             level,
-            cores,
+            counts,
             dedup,
             threats,
             log,
             last_look: None,
             failure: None,
             log_is_failing: false,
-            suppressed: 0,
             dropped_told: 0,
             log_lines_lost: 0,
             state: None,
@@ -112,7 +117,7 @@ impl Journal {
     pub fn take_finding(&mut self, finding: &Finding) {
         let (now, held_back) = (finding.seen_at_mono, finding.suppressed);
         match self.dedup.admit(&Subject::of(finding), now, held_back) {
-            Verdict::Suppress => self.suppressed += 1,
+            Verdict::Suppress => self.counts.tally.suppressed.add(1),
             Verdict::Write { suppressed } => {
                 let masked = self.last_look.as_mut().and_then(|look| look.masked(&finding.snippet));
                 match masked {
@@ -127,7 +132,10 @@ impl Journal {
 
     fn write(&mut self, finding: &Finding, suppressed: u64) {
         match self.threats.push(finding, suppressed) {
-            Ok(()) => self.mirror(finding),
+            Ok(()) => {
+                self.counts.tally.add_line(&finding.pattern, finding.direction);
+                self.mirror(finding);
+            }
             Err(error) => {
                 self.tell(Level::Error, format_args!("a finding has no JSON: {error}"));
             }
@@ -171,6 +179,12 @@ impl Journal {
     pub fn publish(&mut self, state: State) {
         self.state = Some(state);
         self.show_state();
+    }
+
+    /// From now on another level and another window count.
+    pub fn adjust(&mut self, level: LevelFilter, dedup_window: Duration) {
+        self.level = level;
+        self.dedup.set_window(dedup_window);
     }
 
     /// Says something in `clawsec.log`.
@@ -283,7 +297,7 @@ impl Journal {
     }
 
     fn dropped(&self) -> u64 {
-        self.cores.iter().map(|core| core.findings_dropped.get()).sum()
+        self.counts.cores.iter().map(|core| core.findings_dropped.get()).sum()
     }
 
     fn tell_dropped(&mut self) {
@@ -311,13 +325,14 @@ impl Journal {
     fn show_state(&mut self) {
         let Some(state) = &self.state else { return };
         let mut state = state.clone();
-        state.counters = counters::totals(&self.cores)
+        state.counters = counters::totals(&self.counts.cores)
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.into()))
             .collect();
-        let held_back: u64 = self.cores.iter().map(|core| core.findings_suppressed.get()).sum();
+        let cores = &self.counts.cores;
+        let held_back: u64 = cores.iter().map(|core| core.findings_suppressed.get()).sum();
         state.threats_written = self.threats.lines_written();
-        state.suppressed = self.suppressed + held_back;
+        state.suppressed = self.counts.tally.suppressed.get() + held_back;
         state.dropped = self.dropped();
         state.last_error = self.failure.as_ref().map(|failure| failure.error.clone());
         if self.state_written.as_ref() == Some(&state) {

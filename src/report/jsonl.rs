@@ -19,6 +19,8 @@ struct Line<'a> {
     source: IpAddr,
     dest: &'a str,
     timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
     severity: &'static str,
     confidence: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -51,6 +53,7 @@ pub fn append_line(
         source: finding.source,
         dest: &finding.dest,
         timestamp: iso8601(finding.seen_at),
+        agent: finding.agent.as_deref(),
         severity: finding.severity.as_str(),
         confidence: finding.confidence.as_str(),
         view: finding.view.to_string(),
@@ -105,6 +108,14 @@ mod tests {
     fn suppressed_follows_only_when_there_was_some() {
         let told = line(&example(), 12);
         assert!(told.ends_with("\"high\",\"suppressed\":12}\n"), "{told}");
+    }
+
+    #[test]
+    fn the_agent_follows_only_where_it_is_known() {
+        let mut known = example();
+        known.agent = Some("coder".into());
+        let told = line(&known, 3);
+        assert!(told.contains("+00:00\",\"agent\":\"coder\",\"severity\":"), "{told}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
@@ -33,13 +33,14 @@ struct Link {
     attached: AtomicBool,
     /// Lines that a full queue lost since the last look.
     lost: Count,
+    /// A [`LevelFilter`] as a number.
+    level: AtomicUsize,
 }
 
 /// The callers' end, which `log`'s macros reach.
 #[derive(Debug)]
 pub struct LogSender {
     sender: Sender<LogLine>,
-    level: LevelFilter,
     link: Arc<Link>,
     console: Console,
 }
@@ -68,14 +69,16 @@ pub(super) fn channel(
 ) -> (LogSender, LogReceiver) {
     let (sender, receiver) = crossbeam_channel::bounded(len);
     let link = Arc::new(Link::default());
+    link.level.store(level as usize, Ordering::Relaxed);
     let receiver = LogReceiver { receiver, link: Arc::clone(&link) };
-    (LogSender { sender, level, link, console }, receiver)
+    (LogSender { sender, link, console }, receiver)
 }
 
 impl Log for LogSender {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let own = metadata.target().starts_with(OWN_TARGET);
-        metadata.level() <= self.level && (own || metadata.level() <= Level::Warn)
+        metadata.level() as usize <= self.link.level.load(Ordering::Relaxed)
+            && (own || metadata.level() <= Level::Warn)
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -101,6 +104,12 @@ impl LogReceiver {
     /// From now on lines are queued.
     pub(super) fn attach(&self) {
         self.link.attached.store(true, Ordering::Release);
+    }
+
+    /// From now on another level counts.
+    pub(super) fn set_level(&self, level: LevelFilter) {
+        self.link.level.store(level as usize, Ordering::Relaxed);
+        log::set_max_level(level);
     }
 
     /// From now on lines go to standard error again. What is queued can still be taken.

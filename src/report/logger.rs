@@ -14,12 +14,13 @@ use log::{Level, LevelFilter};
 
 use super::console::Console;
 use super::dedup::Dedup;
-use super::journal::Journal;
+use super::journal::{Counts, Journal};
 use super::last_look::LastLookMaker;
 use super::log_file::LogFile;
 use super::log_record::{LogLine, LogReceiver};
 use super::queue::FindingReceiver;
 use super::state::{self, State};
+use super::tally::Tally;
 use super::threats_file::ThreatsFile;
 use super::{LOG_FILE_NAME, THREATS_FILE_NAME};
 use crate::config::DedupBy;
@@ -41,6 +42,8 @@ pub struct LoggerConfig {
     pub dedup_window: Duration,
     pub dedup_by: DedupBy,
     pub log_level: LevelFilter,
+    /// What is counted of the findings, for others to read.
+    pub tally: Arc<Tally>,
     /// Where the thread is pinned; none: where the system puts it.
     pub cpu: Option<CoreId>,
 }
@@ -66,6 +69,10 @@ impl Drained {
 /// What the handle says to the thread.
 enum Command {
     Publish(Box<State>),
+    Adjust {
+        level: LevelFilter,
+        dedup_window: Duration,
+    },
     /// The sender is dropped once it counts.
     LookLast(LastLookMaker, Sender<()>),
     Stop {
@@ -103,7 +110,7 @@ fn spawn_with(
     cores: Vec<Arc<Counters>>,
     console: Console,
 ) -> io::Result<LoggerHandle> {
-    let LoggerConfig { log_dir, dedup_window, dedup_by, log_level, cpu } = config;
+    let LoggerConfig { log_dir, dedup_window, dedup_by, log_level, tally, cpu } = config;
     let log_path = log_dir.join(LOG_FILE_NAME);
     let log_file = LogFile::open(log_path.clone(), LOG_ROTATE_BYTES, LOG_BACKUPS, console)
         .map_err(|error| naming(&log_path, &error))?;
@@ -111,6 +118,7 @@ fn spawn_with(
     let (threats, repair) =
         ThreatsFile::open(threats_path.clone()).map_err(|error| naming(&threats_path, &error))?;
     let dedup = Dedup::new(dedup_window, dedup_by, DEDUP_KEYS_MAX);
+    let counts = Counts { cores, tally };
     log.attach();
     let journal_dir = log_dir.clone();
     let (commands, received_commands) = crossbeam_channel::bounded(4);
@@ -118,7 +126,7 @@ fn spawn_with(
     let received_findings = findings.clone();
     let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
         // Made here, since what looks last at snippets stays on its thread.
-        let mut journal = Journal::new(journal_dir, log_level, cores, dedup, threats, log_file);
+        let mut journal = Journal::new(journal_dir, log_level, counts, dedup, threats, log_file);
         if let Some(repair) = repair {
             journal.tell_repair(repair);
         }
@@ -140,6 +148,12 @@ impl LoggerHandle {
     pub fn publish(&self, state: State) {
         // A thread that has ended shows nothing any more.
         let _ = self.commands.send(Command::Publish(Box::new(state)));
+    }
+
+    /// From now on another level and another window count.
+    pub fn adjust(&self, level: LevelFilter, dedup_window: Duration) {
+        // A thread that has ended writes nothing any more.
+        let _ = self.commands.send(Command::Adjust { level, dedup_window });
     }
 
     /// From now on every snippet is looked at once more before it is written. Returns when that is so.
@@ -230,6 +244,10 @@ impl Logger {
                 Event::Finding(finding) => self.take_findings(&finding),
                 Event::Line(line) => self.take_lines(&line),
                 Event::Command(Command::Publish(state)) => self.journal.publish(*state),
+                Event::Command(Command::Adjust { level, dedup_window }) => {
+                    self.log.set_level(level);
+                    self.journal.adjust(level, dedup_window);
+                }
                 Event::Command(Command::LookLast(make, _done)) => {
                     self.journal.set_last_look(make());
                 }

@@ -34,6 +34,8 @@ pub mod logger;
 pub mod queue;
 /// `monitor.json`: what `status` shows of a running monitor.
 pub mod state;
+/// What the logger thread counts of the findings.
+pub mod tally;
 /// The end of `threats.jsonl`, read backwards.
 pub mod tail;
 /// Which findings somebody wants to see.

@@ -24,6 +24,9 @@ pub struct State {
     /// ISO 8601, UTC.
     pub started_at: String,
     pub mitm: bool,
+    /// Whether `proxy_auth` names anybody.
+    #[serde(default)]
+    pub asks_for_credentials: bool,
     pub listeners: Listeners,
     pub workers: usize,
     pub log_dir: String,
@@ -39,9 +42,32 @@ pub struct State {
     /// Findings that a full queue lost.
     #[serde(default)]
     pub dropped: u64,
+    /// What became of the last reload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Reloaded>,
     /// Why findings cannot be written, while they cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+}
+
+/// What became of a reload of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Which one since the start, from 1.
+    pub count: u64,
+    /// ISO 8601, UTC.
+    pub at: String,
+    /// Why nothing was changed, or not everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Keys whose new value counts.
+    #[serde(default)]
+    pub changed: Vec<String>,
+    /// Keys whose new value counts after a restart only.
+    #[serde(default)]
+    pub needs_restart: Vec<String>,
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// Where clients come in: `host:port`, with the port that was really bound.
@@ -51,6 +77,8 @@ pub struct Listeners {
     pub proxy: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<String>,
 }
 
 impl State {
@@ -105,7 +133,11 @@ pub(super) mod tests {
             version: "0.1.0".into(),
             started_at: "2026-02-19T13:41:59.587248+00:00".into(),
             mitm: true,
-            listeners: Listeners { proxy: Some("127.0.0.1:8888".into()), gateway: None },
+            listeners: Listeners {
+                proxy: Some("127.0.0.1:8888".into()),
+                gateway: None,
+                admin: None,
+            },
             workers: 2,
             log_dir: "/tmp/clawsec".into(),
             ..State::default()

@@ -20,6 +20,8 @@ pub struct ThreatFilter {
     pub threat_type: Vec<String>,
     pub dest: Vec<String>,
     pub source: Vec<String>,
+    /// The users of `proxy_auth`; findings without one match none but an empty glob.
+    pub agent: Vec<String>,
     /// Nothing from before this moment.
     pub since: Option<Timestamp>,
     /// Nothing that is less bad than this.
@@ -37,6 +39,7 @@ impl ThreatFilter {
             && is_named(&self.threat_type, &[field("threat_type")])
             && is_named(&self.dest, &[dest, host, host.trim_matches(['[', ']'])])
             && is_named(&self.source, &[field("source")])
+            && is_named(&self.agent, &[field("agent")])
             && self.least_severity.is_none_or(|least| severity_of(threat) >= least)
             && self.since.is_none_or(|since| time_of(threat).is_some_and(|time| time >= since))
     }
@@ -156,6 +159,14 @@ mod tests {
         assert!(filter.wants(&threat()) && !filter.wants(&json!({})));
         let filter = ThreatFilter { source: list(&["127.*"]), ..ThreatFilter::default() };
         assert!(filter.wants(&threat()));
+    }
+
+    #[test]
+    fn an_agent_is_named_where_there_is_one() {
+        let mut known = threat();
+        known["agent"] = json!("coder");
+        let filter = ThreatFilter { agent: list(&["cod*"]), ..ThreatFilter::default() };
+        assert!(filter.wants(&known) && !filter.wants(&threat()));
     }
 
     #[test]

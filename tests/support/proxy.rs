@@ -34,6 +34,7 @@ pub struct Finding {
     pub source: String,
     pub dest: String,
     pub timestamp: String,
+    pub agent: Option<String>,
     pub severity: String,
     pub confidence: String,
     #[serde(default)]
@@ -64,6 +65,7 @@ impl Setup {
         let config = json!({
             "proxy_port": 0,
             "gateway_local_port": 0,
+            "admin_addr": "",
             "log_dir": log_dir,
             "log_level": "DEBUG",
             "dedup_window_secs": 0,
@@ -183,6 +185,7 @@ impl Setup {
             child,
             proxy: listener("proxy"),
             gateway: listener("gateway"),
+            admin: listener("admin"),
             client_tls: OnceLock::new(),
             markers: Mutex::new(Vec::new()),
             setup: self,
@@ -217,6 +220,7 @@ pub struct Proxy {
     child: Child,
     proxy: Option<SocketAddr>,
     gateway: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
     client_tls: OnceLock<Arc<rustls::ClientConfig>>,
     /// Where markers went so far.
     markers: Mutex<Vec<String>>,
@@ -237,6 +241,19 @@ impl Proxy {
     /// Where the gateway listens.
     pub fn gateway_address(&self) -> SocketAddr {
         self.gateway.expect("the gateway listens")
+    }
+
+    /// Where the admin listener is; the harness has none by default.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.expect("the admin listener listens")
+    }
+
+    /// GETs a path of the admin listener.
+    pub fn admin(&self, target: &str) -> Response {
+        let address = self.admin_address();
+        let mut client = Connection::open(address);
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+        client.receive_response()
     }
 
     /// The proxy's URL, as clients are told it.

@@ -26,7 +26,8 @@ fn place_at(dir: tempfile::TempDir, threats_path: PathBuf, level: LevelFilter) -
     let core = Arc::new(Counters::default());
     let cores = vec![Arc::new(Counters::default()), Arc::clone(&core)];
     let dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
-    let journal = Journal::new(dir.path().to_owned(), level, cores, dedup, threats, log);
+    let counts = Counts { cores, tally: Arc::default() };
+    let journal = Journal::new(dir.path().to_owned(), level, counts, dedup, threats, log);
     Place { dir, core, journal }
 }
 

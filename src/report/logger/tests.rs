@@ -37,6 +37,7 @@ fn start_in(dir: tempfile::TempDir, dedup_window: Duration) -> io::Result<Runnin
         dedup_window,
         dedup_by: DedupBy::Pattern,
         log_level: LevelFilter::Info,
+        tally: Arc::default(),
         cpu: core_affinity::get_core_ids().and_then(|ids| ids.first().copied()),
     };
     let cores = vec![Arc::clone(&core)];

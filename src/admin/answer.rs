@@ -1,0 +1,87 @@
+//! Answers of the admin listener, whole: one a connection, never cached.
+
+use std::io::{self, Write};
+use std::net::TcpStream;
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    status: u16,
+    content_type: &'static str,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    Fixed(&'static str),
+    Made(String),
+}
+
+/// To one more connection, or stream, than there may be.
+pub const BUSY: Answer = Answer {
+    status: 503,
+    content_type: PLAIN,
+    body: Body::Fixed("too many connections to the admin listener\n"),
+};
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+impl Answer {
+    /// Words.
+    pub fn text(status: u16, body: &str) -> Answer {
+        Answer { status, content_type: PLAIN, body: Body::Made(body.to_owned()) }
+    }
+
+    /// A JSON document.
+    pub fn json(status: u16, body: String) -> Answer {
+        Answer::of(status, "application/json", body)
+    }
+
+    /// A document of another type.
+    pub fn of(status: u16, content_type: &'static str, body: String) -> Answer {
+        Answer { status, content_type, body: Body::Made(body) }
+    }
+
+    /// What was asked for cannot be told.
+    pub fn failed(message: &str) -> Answer {
+        Answer::text(500, &format!("{message}\n"))
+    }
+
+    /// Sends it.
+    pub fn write(&self, connection: &mut TcpStream, is_head: bool) -> io::Result<()> {
+        let body = match &self.body {
+            Body::Fixed(body) => body,
+            Body::Made(body) => body.as_str(),
+        };
+        let allow = if self.status == 405 { "Allow: GET, HEAD\r\n" } else { "" };
+        let mut bytes = format!(
+            "{}{allow}Content-Length: {}\r\n\r\n",
+            head(self.status, self.content_type),
+            body.len()
+        );
+        if !is_head {
+            bytes.push_str(body);
+        }
+        connection.write_all(bytes.as_bytes())
+    }
+}
+
+/// The head but for its framing and its last line.
+pub fn head(status: u16, content_type: &str) -> String {
+    let reason = match status {
+        200 => "OK",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        _ => "",
+    };
+    format!(
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nCache-Control: no-store\r\n\
+         X-Content-Type-Options: nosniff\r\nConnection: close\r\n"
+    )
+}

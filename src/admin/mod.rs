@@ -1,0 +1,219 @@
+//! The admin listener: what operators and their tools ask a running monitor. HTTP/1.1 on plain threads beside
+//! the cores: one request a connection, GET and HEAD only, everything bounded. Changes nothing, touches no
+//! traffic; the proxy never connects to it (`forward::dial`).
+
+mod answer;
+mod metrics;
+mod process;
+mod request;
+mod threats;
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use answer::Answer;
+use jiff::Timestamp;
+use request::Request;
+
+use crate::cli::status::Status;
+use crate::config::HostPatterns;
+use crate::conn::deadline::Phase;
+use crate::counters::Counters;
+use crate::limits::{ACCEPT_BACKOFF_MS, ADMIN_CONNECTIONS_MAX, ADMIN_STREAMS_MAX, ADMIN_WAIT_MS};
+use crate::report::queue::FindingReceiver;
+use crate::report::tally::Tally;
+
+/// What the endpoints show: values that any thread may read.
+#[derive(Debug)]
+pub struct Shown {
+    pub log_dir: PathBuf,
+    pub cores: Vec<Arc<Counters>>,
+    /// Only its length is looked at.
+    pub findings: FindingReceiver,
+    pub tally: Arc<Tally>,
+    /// A [`Phase`] as a number.
+    pub phase: Arc<AtomicU8>,
+    /// Workers that have shown no sign of life for too long.
+    pub stalled: Arc<AtomicUsize>,
+    pub started_at: SystemTime,
+    /// Names that a Host field may hold, beside addresses and `localhost`.
+    pub hosts: HostPatterns,
+}
+
+impl Shown {
+    fn phase(&self) -> Phase {
+        Phase::from_number(self.phase.load(Ordering::Relaxed))
+    }
+}
+
+/// The address of a listener that is ours; it answers once [`serve`] has it.
+#[derive(Debug)]
+pub struct Held {
+    listener: TcpListener,
+    pub address: SocketAddr,
+}
+
+/// Takes the address. No SO_REUSEPORT: nobody else's listener is joined.
+pub fn hold(address: SocketAddr) -> io::Result<Held> {
+    let listener = TcpListener::bind(address)?;
+    let address = listener.local_addr()?;
+    Ok(Held { listener, address })
+}
+
+/// Answers requests for as long as the process lives.
+pub fn serve(held: Held, shown: Shown) -> io::Result<()> {
+    let desk = Arc::new(Desk {
+        shown,
+        connections: Slots::new(ADMIN_CONNECTIONS_MAX),
+        streams: Slots::new(ADMIN_STREAMS_MAX),
+    });
+    let accept = move || {
+        for accepted in held.listener.incoming() {
+            match accepted {
+                Ok(connection) => take(&desk, connection),
+                Err(_) => thread::sleep(Duration::from_millis(ACCEPT_BACKOFF_MS)),
+            }
+        }
+    };
+    thread::Builder::new().name("clawsec-admin".to_owned()).spawn(accept).map(drop)
+}
+
+/// What the connections of the listener share.
+struct Desk {
+    shown: Shown,
+    connections: Arc<Slots>,
+    streams: Arc<Slots>,
+}
+
+fn take(desk: &Arc<Desk>, mut connection: TcpStream) {
+    let wait = Some(Duration::from_millis(ADMIN_WAIT_MS));
+    let timed = connection.set_read_timeout(wait).and(connection.set_write_timeout(wait));
+    let Some(slot) = Slots::take(&desk.connections).filter(|_| timed.is_ok()) else {
+        // Best effort: whoever opened so many connections may not read it.
+        let _ = answer::BUSY.write(&mut connection, false);
+        return;
+    };
+    let desk = Arc::clone(desk);
+    // A thread that cannot be had closes the connection.
+    let _ = thread::Builder::new().name("clawsec-admin-connection".to_owned()).spawn(move || {
+        // One that went away needs no answer, and nobody else is concerned.
+        let _ = desk.attend(&mut connection);
+        let _ = connection.shutdown(Shutdown::Write);
+        drop(slot);
+    });
+}
+
+impl Desk {
+    fn attend(&self, connection: &mut TcpStream) -> io::Result<()> {
+        let request = match request::read(connection, &self.shown.hosts)? {
+            Ok(request) => request,
+            Err(refusal) => return refusal.write(connection, false),
+        };
+        let is_head = request.is_head;
+        match request.path.as_str() {
+            "/" => Answer::text(200, INDEX).write(connection, is_head),
+            "/metrics" => metrics::answer(&self.shown, &request).write(connection, is_head),
+            "/healthz" => self.health().write(connection, is_head),
+            "/readyz" => self.readiness().write(connection, is_head),
+            "/status" => self.status().write(connection, is_head),
+            "/threats" => self.threats(&request, connection),
+            _ => Answer::text(404, INDEX).write(connection, is_head),
+        }
+    }
+
+    fn health(&self) -> Answer {
+        match self.shown.stalled.load(Ordering::Relaxed) {
+            0 => Answer::text(200, "ok\n"),
+            count => Answer::text(503, &format!("{count} worker(s) stalled\n")),
+        }
+    }
+
+    fn readiness(&self) -> Answer {
+        match self.shown.phase() {
+            Phase::Running => Answer::text(200, "ready\n"),
+            Phase::Draining | Phase::Cut => Answer::text(503, "draining\n"),
+        }
+    }
+
+    fn status(&self) -> Answer {
+        match Status::of(&self.shown.log_dir, Timestamp::now(), false) {
+            Ok(status) => Answer::json(200, status.json()),
+            Err(message) => Answer::failed(&message),
+        }
+    }
+
+    fn threats(&self, request: &Request, connection: &mut TcpStream) -> io::Result<()> {
+        let wanted = match threats::wanted(request) {
+            Ok(wanted) => wanted,
+            Err(message) => {
+                let refusal = Answer::text(400, &format!("{message}\n"));
+                return refusal.write(connection, request.is_head);
+            }
+        };
+        if !wanted.follow || request.is_head {
+            return threats::last(&self.shown, &wanted).write(connection, request.is_head);
+        }
+        match Slots::take(&self.streams) {
+            Some(_slot) => threats::stream(&self.shown, &wanted, connection),
+            None => answer::BUSY.write(connection, false),
+        }
+    }
+}
+
+const INDEX: &str = "\
+/metrics   Prometheus or OpenMetrics text
+/healthz   200 while every worker lives
+/readyz    200 while it serves, 503 while it drains
+/status    as clawsec status --json
+/threats   as clawsec threats: since, pattern, direction, type, dest, source, agent, limit; follow=1: a stream (SSE)
+";
+
+/// A bounded number of places.
+struct Slots {
+    taken: AtomicUsize,
+    most: usize,
+}
+
+/// A place, given back when it is dropped.
+struct Slot(Arc<Slots>);
+
+impl Slots {
+    fn new(most: usize) -> Arc<Slots> {
+        Arc::new(Slots { taken: AtomicUsize::new(0), most })
+    }
+
+    fn take(slots: &Arc<Slots>) -> Option<Slot> {
+        if slots.taken.fetch_add(1, Ordering::Relaxed) < slots.most {
+            return Some(Slot(Arc::clone(slots)));
+        }
+        slots.taken.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_so_many_places_and_no_more() {
+        let slots = Slots::new(2);
+        let first = Slots::take(&slots).unwrap();
+        let _second = Slots::take(&slots).unwrap();
+        assert!(Slots::take(&slots).is_none());
+        drop(first);
+        let _third = Slots::take(&slots).unwrap();
+        assert!(Slots::take(&slots).is_none());
+    }
+}

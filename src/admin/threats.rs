@@ -1,0 +1,173 @@
+//! `/threats`: the findings as `clawsec threats` filters them, as an array or as a stream of server-sent events
+//! (WHATWG HTML §9.2).
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::Shown;
+use super::answer::{self, Answer};
+use super::request::Request;
+use crate::cli::threats::FilterArguments;
+use crate::cli::threats_follow::Follow;
+use crate::conn::deadline::Phase;
+use crate::limits::{ADMIN_STREAM_KEEP_ALIVE_MS, FOLLOW_POLL_MS, THREATS_DEFAULT, THREATS_MAX};
+use crate::report::THREATS_FILE_NAME;
+use crate::report::tail::{self, Tail};
+use crate::report::threat_filter::ThreatFilter;
+
+/// Which findings, and how.
+#[derive(Debug)]
+pub struct Wanted {
+    filter: ThreatFilter,
+    limit: usize,
+    pub follow: bool,
+}
+
+/// What a request asks for; a sentence if it cannot be had.
+pub fn wanted(request: &Request) -> Result<Wanted, String> {
+    let mut arguments = FilterArguments::default();
+    let mut limit = None;
+    let mut follow = request.accept.to_ascii_lowercase().contains("text/event-stream");
+    for (name, value) in &request.parameters {
+        let value = value.clone();
+        match name.as_str() {
+            "since" => arguments.since = Some(value),
+            "pattern" => arguments.pattern.push(value),
+            "direction" => arguments.direction.push(value),
+            "type" => arguments.threat_type.push(value),
+            "dest" => arguments.dest.push(value),
+            "source" => arguments.source.push(value),
+            "agent" => arguments.agent.push(value),
+            "limit" => limit = Some(parse_limit(&value)?),
+            "follow" => follow = matches!(value.as_str(), "" | "1" | "true"),
+            _ => {
+                return Err(format!(
+                    "unknown parameter {name:?}: since, pattern, direction, type, dest, source, agent, limit, \
+                     follow"
+                ));
+            }
+        }
+    }
+    let filter = arguments.filter(Timestamp::now()).map_err(|words| words.replace("--", ""))?;
+    let default = match (&filter.since, follow) {
+        (Some(_), _) => THREATS_MAX,
+        (None, true) => 0,
+        (None, false) => THREATS_DEFAULT,
+    };
+    Ok(Wanted { filter, limit: limit.unwrap_or(default), follow })
+}
+
+fn parse_limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok().filter(|limit| *limit <= THREATS_MAX);
+    limit.ok_or_else(|| format!("limit {text:?}: a number from 0 to {THREATS_MAX}"))
+}
+
+fn tail(shown: &Shown, wanted: &Wanted) -> io::Result<Tail> {
+    let path = shown.log_dir.join(THREATS_FILE_NAME);
+    tail::last_matching(&path, wanted.limit, &mut |threat| wanted.filter.judge(threat))
+}
+
+/// The last ones, newest first.
+pub fn last(shown: &Shown, wanted: &Wanted) -> Answer {
+    match tail(shown, wanted) {
+        Ok(tail) => Answer::json(200, format!("{:#}\n", Value::Array(tail.threats))),
+        Err(error) => Answer::failed(&format!("{THREATS_FILE_NAME}: {error}")),
+    }
+}
+
+/// The old ones that are asked for, oldest first, then each new one, until the client goes away or the monitor
+/// stops.
+pub fn stream(shown: &Shown, wanted: &Wanted, connection: &mut TcpStream) -> io::Result<()> {
+    let mut follow = Follow::from_end(&shown.log_dir.join(THREATS_FILE_NAME))?;
+    let mut new = tail(shown, wanted)?.threats;
+    new.reverse();
+    let head = answer::head(200, "text/event-stream");
+    connection.write_all(format!("{head}\r\n").as_bytes())?;
+    connection.set_read_timeout(Some(Duration::from_millis(FOLLOW_POLL_MS)))?;
+    let mut spoke_at = Instant::now();
+    loop {
+        let mut text: String = new.iter().map(|threat| format!("data: {threat}\n\n")).collect();
+        if text.is_empty()
+            && spoke_at.elapsed() >= Duration::from_millis(ADMIN_STREAM_KEEP_ALIVE_MS)
+        {
+            text.push_str(":\n\n");
+        }
+        if !text.is_empty() {
+            connection.write_all(text.as_bytes())?;
+            spoke_at = Instant::now();
+        }
+        if has_gone(connection)? || shown.phase() != Phase::Running {
+            return Ok(());
+        }
+        new = follow.poll()?;
+        new.retain(|threat| wanted.filter.wants(threat));
+    }
+}
+
+/// Waits a little, and says whether the client has ended its side meanwhile.
+fn has_gone(connection: &mut TcpStream) -> io::Result<bool> {
+    let mut byte = [0; 64];
+    match connection.read(&mut byte) {
+        Ok(0) => Ok(true),
+        Ok(_) => {
+            // It has nothing to say; and saying it shall not make this loop run any faster.
+            thread::sleep(Duration::from_millis(FOLLOW_POLL_MS));
+            Ok(false)
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Ok(false)
+        }
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(parameters: &[(&str, &str)], accept: &str) -> Result<Wanted, String> {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        wanted(&Request {
+            is_head: false,
+            path: "/threats".to_owned(),
+            parameters: parameters.iter().map(pair).collect(),
+            accept: accept.to_owned(),
+        })
+    }
+
+    #[test]
+    fn limits_are_those_of_the_command() {
+        assert_eq!(asked(&[], "*/*").unwrap().limit, THREATS_DEFAULT);
+        assert_eq!(asked(&[("since", "10m")], "").unwrap().limit, THREATS_MAX);
+        assert_eq!(asked(&[("follow", "1")], "").unwrap().limit, 0);
+        assert_eq!(asked(&[("limit", "3"), ("follow", "1")], "").unwrap().limit, 3);
+        let most = THREATS_MAX.to_string();
+        assert_eq!(asked(&[("limit", &most)], "").unwrap().limit, THREATS_MAX);
+        let more = (THREATS_MAX + 1).to_string();
+        for wrong in [more.as_str(), "-1", "ten", ""] {
+            assert!(asked(&[("limit", wrong)], "").is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn filters_may_be_repeated_and_what_is_unknown_is_said() {
+        let wanted = asked(&[("pattern", "a*"), ("pattern", "b"), ("type", "EXFIL")], "").unwrap();
+        assert_eq!(wanted.filter.pattern, ["a*", "b"]);
+        assert_eq!(wanted.filter.threat_type, ["EXFIL"]);
+        assert!(asked(&[("patern", "a")], "").unwrap_err().contains("patern"));
+        assert!(asked(&[("since", "soon")], "").unwrap_err().starts_with("since"));
+    }
+
+    #[test]
+    fn a_stream_is_asked_for_by_either_name() {
+        assert!(asked(&[], "text/event-stream").unwrap().follow);
+        assert!(asked(&[("follow", "1")], "").unwrap().follow);
+        assert!(!asked(&[("follow", "0")], "text/event-stream").unwrap().follow);
+    }
+}

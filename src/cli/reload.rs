@@ -1,0 +1,114 @@
+//! `clawsec reload`: asks the running monitor to read its configuration again, and waits for its verdict.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::arguments::CommonArguments;
+use super::monitor::{self, Monitor};
+use super::output::visible;
+use super::pid_file::{self, Instance};
+use super::stop::Target;
+use super::{exit_code, load_common, log_dir, output};
+use crate::limits::{RELOAD_POLL_MS, RELOAD_VERDICT_WAIT_MS};
+use crate::report::state::{Reloaded, State};
+
+/// Runs the command.
+pub fn run(arguments: &CommonArguments) -> ExitCode {
+    let config = match load_common(arguments) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let outcome = reload(&config.report.log_dir).and_then(|verdict| {
+        verdict.warnings.iter().map(|words| visible(words)).for_each(output::warning);
+        match &verdict.error {
+            Some(error) => Err(visible(error)),
+            None => output::print(&in_words(&verdict)).map(|()| ExitCode::SUCCESS),
+        }
+    });
+    exit_code(outcome)
+}
+
+fn reload(log_dir: &Path) -> Result<Reloaded, String> {
+    let before = match monitor::look(log_dir)? {
+        Monitor::Running(state) => *state,
+        Monitor::Starting => return Err("it is just starting; try again".to_owned()),
+        Monitor::Stopped => return Err("not running".to_owned()),
+        Monitor::Original { pid } => {
+            return Err(format!("the original in Python runs (PID {pid}): it cannot reload"));
+        }
+    };
+    let instance =
+        pid_file::inspect(log_dir).map_err(|error| log_dir::unreadable(log_dir, &error))?;
+    let Instance::Running { pid: Some(pid), file } = instance else {
+        return Err("it has just ended".to_owned());
+    };
+    Target::open(pid, Some(file))?.signal(Signal::HUP)?;
+    await_verdict(log_dir, &before)
+}
+
+fn await_verdict(log_dir: &Path, before: &State) -> Result<Reloaded, String> {
+    let count = |state: &State| state.reload.as_ref().map_or(0, |reload| reload.count);
+    let deadline = Instant::now() + Duration::from_millis(RELOAD_VERDICT_WAIT_MS);
+    while Instant::now() < deadline {
+        match monitor::look(log_dir)? {
+            Monitor::Running(state) if state.pid == before.pid => {
+                if let Some(verdict) =
+                    state.reload.clone().filter(|_| count(&state) > count(before))
+                {
+                    return Ok(verdict);
+                }
+            }
+            Monitor::Running(_) | Monitor::Starting => {}
+            Monitor::Stopped | Monitor::Original { .. } => {
+                return Err("the monitor has ended: see clawsec.log".to_owned());
+            }
+        }
+        std::thread::sleep(Duration::from_millis(RELOAD_POLL_MS));
+    }
+    Err("no verdict in time: see clawsec.log".to_owned())
+}
+
+fn in_words(verdict: &Reloaded) -> String {
+    let mut text = match verdict.changed.is_empty() {
+        true => "Reloaded: nothing changed.\n".to_owned(),
+        false => format!("Reloaded. Changed: {}.\n", verdict.changed.join(", ")),
+    };
+    if !verdict.needs_restart.is_empty() {
+        let keys = verdict.needs_restart.join(", ");
+        text.push_str(&format!("Only a restart changes: {keys}.\n"));
+    }
+    visible_lines(&text)
+}
+
+fn visible_lines(text: &str) -> String {
+    text.lines().map(|line| format!("{}\n", visible(line))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_names_what_changed_and_what_needs_a_restart() {
+        let none = Reloaded::default();
+        assert_eq!(in_words(&none), "Reloaded: nothing changed.\n");
+        let some = Reloaded {
+            changed: vec!["log_level".into(), "no_proxy".into()],
+            needs_restart: vec!["workers".into()],
+            ..Reloaded::default()
+        };
+        assert_eq!(
+            in_words(&some),
+            "Reloaded. Changed: log_level, no_proxy.\nOnly a restart changes: workers.\n"
+        );
+    }
+
+    #[test]
+    fn nobody_is_there_to_reload() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(reload(folder.path()).unwrap_err(), "not running");
+    }
+}

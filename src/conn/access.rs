@@ -1,0 +1,270 @@
+//! Who may use the proxy: credentials are asked for before a request is looked at. Each core remembers its
+//! verdicts under a keyed digest, so that the slow hash runs once for each pair of credentials, off the core.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::{BASE64, BASE64_NOPAD};
+use glommio::sync::Semaphore;
+
+use super::core::Core;
+use super::deadline::Deadline;
+use crate::config::{AccessConfig, User};
+use crate::error::{Error, Side, Stage};
+use crate::forward::buffer::Chunk;
+use crate::forward::leg::Leg;
+use crate::http::head::{HeadLimits, RequestHead, parse_request};
+use crate::http::reply::Cause;
+use crate::limits::{
+    CREDENTIALS_MAX_BYTES, CREDENTIALS_REMEMBERED, CREDENTIALS_WAIT_MS, PROXY_USERS_MAX,
+};
+use crate::secret_hash::{Digest, DigestKey};
+
+/// The user whose credentials the last request on a connection to the proxy had.
+pub type Agent = RefCell<Option<Arc<str>>>;
+
+/// The verdicts of one core.
+pub struct Gate {
+    key: DigestKey,
+    good: RefCell<HashMap<Digest, Arc<str>>>,
+    bad: RefCell<HashSet<Digest>>,
+    /// One slow hash at a time: the threads that look names up are the same.
+    turn: Rc<Semaphore>,
+}
+
+impl Gate {
+    /// No verdict yet.
+    pub fn new() -> Result<Gate, String> {
+        Ok(Gate {
+            key: DigestKey::random()?,
+            good: RefCell::default(),
+            bad: RefCell::default(),
+            turn: Rc::new(Semaphore::new(1)),
+        })
+    }
+
+    /// Forgets all: other users may be configured.
+    pub fn forget(&self) {
+        self.good.borrow_mut().clear();
+        self.bad.borrow_mut().clear();
+    }
+
+    fn known(&self, digest: &Digest) -> Option<Option<Arc<str>>> {
+        if let Some(user) = self.good.borrow().get(digest) {
+            return Some(Some(Arc::clone(user)));
+        }
+        self.bad.borrow().contains(digest).then_some(None)
+    }
+
+    fn remember(&self, digest: Digest, user: Option<&Arc<str>>) {
+        match user {
+            Some(user) => {
+                let mut good = self.good.borrow_mut();
+                // No more than one secret a user is good.
+                if good.len() < PROXY_USERS_MAX {
+                    good.insert(digest, Arc::clone(user));
+                }
+            }
+            None => {
+                let mut bad = self.bad.borrow_mut();
+                if bad.len() >= CREDENTIALS_REMEMBERED {
+                    bad.clear();
+                }
+                bad.insert(digest);
+            }
+        }
+    }
+}
+
+/// Whether requests to the proxy need credentials.
+pub fn is_asked(core: &Core) -> bool {
+    !core.config.access.users.is_empty()
+}
+
+/// Whether the request at the front of what was read may be looked at; the error is the answer if not.
+pub async fn authorize(
+    core: &Rc<Core>,
+    deadline: &Deadline,
+    client: &Leg,
+    limits: &HeadLimits,
+    agent: &Agent,
+) -> Result<(), Error> {
+    match parse_request(client.unread.bytes(), limits) {
+        Ok(Some(head)) => check(core, deadline, &head, agent).await,
+        // It is refused for what it is.
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+/// Checks the credentials of a request, and leaves its user in `agent`; the error is the answer without good
+/// ones.
+async fn check(
+    core: &Rc<Core>,
+    deadline: &Deadline,
+    head: &RequestHead<'_>,
+    agent: &Agent,
+) -> Result<(), Error> {
+    agent.replace(None);
+    let Some(credentials) = credentials(head) else { return Err(unauthorized(core)) };
+    let wait = Duration::from_millis(CREDENTIALS_WAIT_MS);
+    let verdict = deadline.within(wait, verdict(core, credentials)).await;
+    match verdict {
+        Ok(Some(user)) => {
+            agent.replace(Some(user));
+            Ok(())
+        }
+        Ok(None) => Err(unauthorized(core)),
+        Err(_) => {
+            let (stage, cause) = (Stage::RequestHead, Cause::ProxyInternalError);
+            let detail = "the credentials could not be checked in time";
+            Err(Error::answered(Side::Internal, stage, 503, cause, detail))
+        }
+    }
+}
+
+fn unauthorized(core: &Core) -> Error {
+    core.counters.requests_unauthorized.add(1);
+    let (stage, cause) = (Stage::RequestHead, Cause::HttpRequestDenied);
+    let detail = "this proxy asks for a user and a secret (proxy_auth)";
+    Error::answered(Side::Client, stage, 407, cause, detail)
+}
+
+async fn verdict(core: &Rc<Core>, credentials: Vec<u8>) -> Option<Arc<str>> {
+    let digest = core.gate.key.digest(&credentials);
+    if let Some(known) = core.gate.known(&digest) {
+        return known;
+    }
+    let turn = core.gate.turn.acquire_static_permit(1).await.ok()?;
+    // Another connection may have asked the same meanwhile.
+    if let Some(known) = core.gate.known(&digest) {
+        return known;
+    }
+    let access = core.config.access.clone();
+    let user = glommio::executor().spawn_blocking(move || slow(&access, &credentials)).await;
+    drop(turn);
+    if !core.is_outdated() {
+        core.gate.remember(digest, user.as_ref());
+    }
+    user
+}
+
+/// The user whose secret it is. An unknown name takes as long as a known one.
+fn slow(access: &AccessConfig, credentials: &[u8]) -> Option<Arc<str>> {
+    let colon = credentials.iter().position(|byte| *byte == b':')?;
+    let (name, secret) = credentials.split_at_checked(colon)?;
+    let secret = secret.get(1..)?;
+    let is_named = |user: &&User| user.name.as_bytes() == name;
+    let known = access.users.iter().find(is_named);
+    let is_right = known.or(access.users.first())?.hash.verify(secret);
+    known.filter(|_| is_right).map(|user| Arc::clone(&user.name))
+}
+
+/// `user:secret` of the one Proxy-Authorization field (RFC 7617).
+fn credentials(head: &RequestHead<'_>) -> Option<Vec<u8>> {
+    let mut fields = head.headers().filter(|(name, _)| is_credentials(name));
+    let (_, value) = fields.next()?;
+    if fields.next().is_some() || value.len() > CREDENTIALS_MAX_BYTES {
+        return None;
+    }
+    let (scheme, token) = value.split_at_checked(value.iter().position(|byte| *byte == b' ')?)?;
+    let token = token.trim_ascii();
+    let is_basic = scheme.eq_ignore_ascii_case(b"basic");
+    let decoded = BASE64.decode(token).or_else(|_| BASE64_NOPAD.decode(token));
+    decoded.ok().filter(|_| is_basic)
+}
+
+fn is_credentials(name: &str) -> bool {
+    name.eq_ignore_ascii_case("proxy-authorization")
+}
+
+/// A copy of a head in which credentials for this proxy are blanked, for the scanner: no finding may show them.
+/// None: there are none in it.
+pub fn without_credentials(core: &Core, chunk: &Chunk, head: &RequestHead<'_>) -> Option<Chunk> {
+    let bytes = chunk.bytes().get(..head.len)?;
+    let mut blanked: Option<Vec<u8>> = None;
+    for (_, value) in head.headers().filter(|(name, _)| is_credentials(name)) {
+        let start = value.as_ptr().addr().checked_sub(bytes.as_ptr().addr())?;
+        let copy = blanked.get_or_insert_with(|| bytes.to_vec());
+        if let Some(shown) = copy.get_mut(start..start + value.len()) {
+            shown.fill(b'*');
+        }
+    }
+    let mut copy = core.buffers.lend();
+    copy.append(&blanked?);
+    Some(copy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret_hash::SecretHash;
+
+    fn of(fields: &str) -> Option<Vec<u8>> {
+        let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        let limits = HeadLimits { max_bytes: 65_536, max_headers: 16 };
+        let head = parse_request(text.as_bytes(), &limits).unwrap().unwrap();
+        credentials(&head)
+    }
+
+    #[test]
+    fn basic_credentials_are_taken_from_exactly_one_field() {
+        let good = "Proxy-Authorization: Basic Y29kZXI6aW52ZW50ZWQ=\r\n";
+        assert_eq!(of(good).unwrap(), b"coder:invented");
+        assert_eq!(
+            of("proxy-authorization: bASIC  Y29kZXI6aW52ZW50ZWQ\r\n").unwrap(),
+            b"coder:invented"
+        );
+        for wrong in [
+            "",
+            "Authorization: Basic Y29kZXI6aW52ZW50ZWQ=\r\n",
+            "Proxy-Authorization: Bearer Y29kZXI6aW52ZW50ZWQ=\r\n",
+            "Proxy-Authorization: Basic\r\n",
+            "Proxy-Authorization: Basic not base64\r\n",
+            &[good, good].concat(),
+        ] {
+            assert_eq!(of(wrong), None, "{wrong:?}");
+        }
+        let sized = |len: usize| {
+            let token = "A".repeat(len - "Basic ".len());
+            of(&format!("Proxy-Authorization: Basic {token}\r\n"))
+        };
+        assert!(sized(CREDENTIALS_MAX_BYTES).is_some());
+        assert!(sized(CREDENTIALS_MAX_BYTES + 4).is_none());
+    }
+
+    #[test]
+    fn a_user_is_who_knows_the_secret_of_that_name() {
+        let user = |name: &str, secret: &[u8]| User {
+            name: name.into(),
+            hash: SecretHash::of(secret).unwrap(),
+        };
+        let access = AccessConfig {
+            users: vec![user("coder", b"invented:one"), user("tester", b"invented-two")],
+            ..AccessConfig::default()
+        };
+        assert_eq!(slow(&access, b"coder:invented:one").as_deref(), Some("coder"));
+        assert_eq!(slow(&access, b"tester:invented-two").as_deref(), Some("tester"));
+        for wrong in [&b"coder:invented-two"[..], b"nobody:invented:one", b"coder", b"coder:", b":"]
+        {
+            assert_eq!(slow(&access, wrong), None);
+        }
+    }
+
+    #[test]
+    fn verdicts_are_remembered_up_to_a_bound() {
+        let gate = Gate::new().unwrap();
+        let user: Arc<str> = "coder".into();
+        let good = gate.key.digest(b"coder:invented");
+        gate.remember(good, Some(&user));
+        for number in 0..=CREDENTIALS_REMEMBERED {
+            gate.remember(gate.key.digest(&number.to_le_bytes()), None);
+        }
+        assert_eq!(gate.bad.borrow().len(), 1, "one past the bound the others are forgotten");
+        assert_eq!(gate.known(&good), Some(Some(user)), "but nobody who is welcome");
+        gate.forget();
+        assert_eq!(gate.known(&good), None);
+    }
+}

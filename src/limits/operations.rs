@@ -1,0 +1,55 @@
+//! The bounds of what is around the proxy: users and their secrets, the admin listener, reloads, signs of life.
+
+use super::IDLE_TICK_MS;
+
+/// What hashing a user's secret costs, and what a configured hash may cost at most (OWASP's least for Argon2id).
+pub const SECRET_HASH_MEMORY_KIB: u32 = 19_456;
+pub const SECRET_HASH_PASSES: u32 = 2;
+pub const SECRET_HASH_MEMORY_MAX_KIB: u32 = 128 * 1024;
+pub const SECRET_HASH_PASSES_MAX: u32 = 10;
+pub const SECRET_HASH_LANES_MAX: u32 = 4;
+pub const SECRET_HASH_TEXT_MAX_CHARS: usize = 256;
+/// The longest secret that is hashed.
+pub const SECRET_MAX_BYTES: usize = 1024;
+/// Users in `proxy_auth`, and the length of a name.
+pub const PROXY_USERS_MAX: usize = 1024;
+pub const PROXY_USER_MAX_CHARS: usize = 64;
+/// Networks in `allow_clients`.
+pub const CLIENT_NETWORKS_MAX: usize = 1024;
+/// Verdicts on credentials that a core remembers, so that the slow hash runs once for each.
+pub const CREDENTIALS_REMEMBERED: usize = 4096;
+/// The longest value of Proxy-Authorization that is looked at, and how long its check may take.
+pub const CREDENTIALS_MAX_BYTES: usize = 2048;
+pub const CREDENTIALS_WAIT_MS: u64 = 10_000;
+
+const _: () = assert!(SECRET_HASH_MEMORY_KIB <= SECRET_HASH_MEMORY_MAX_KIB);
+const _: () = assert!(SECRET_HASH_PASSES <= SECRET_HASH_PASSES_MAX);
+const _: () = assert!(PROXY_USERS_MAX <= CREDENTIALS_REMEMBERED);
+
+/// Of how many pieces one is timed while it is scanned.
+pub const SCAN_TIME_SAMPLE_EVERY: u64 = 64;
+
+/// Connections to the admin listener at a time, and of those the ones that follow findings.
+pub const ADMIN_CONNECTIONS_MAX: usize = 32;
+pub const ADMIN_STREAMS_MAX: usize = 8;
+/// The head of a request to it, and how long that may take, as may each write of the answer.
+pub const ADMIN_HEAD_MAX_BYTES: usize = 8 * 1024;
+pub const ADMIN_HEADERS_MAX: usize = 64;
+pub const ADMIN_WAIT_MS: u64 = 5_000;
+/// How often a stream of findings that brings none says that it is still there.
+pub const ADMIN_STREAM_KEEP_ALIVE_MS: u64 = 15_000;
+
+/// How long a worker may show no sign of life before it counts as stalled.
+pub const WORKER_STALL_MS: u64 = 10_000;
+/// How long a reload waits for every worker to take the configuration over, and `clawsec reload` for the verdict.
+pub const RELOAD_WAIT_MS: u64 = 5_000;
+pub const RELOAD_VERDICT_WAIT_MS: u64 = 8_000;
+pub const RELOAD_POLL_MS: u64 = 20;
+/// How often the supervisor looks at the workers.
+pub const PULSE_TICK_MS: u64 = 500;
+
+const _: () = assert!(ADMIN_STREAMS_MAX < ADMIN_CONNECTIONS_MAX);
+const _: () = assert!(PULSE_TICK_MS > IDLE_TICK_MS, "each worker has beaten between two looks");
+const _: () = assert!(RELOAD_WAIT_MS < RELOAD_VERDICT_WAIT_MS);
+const _: () = assert!(RELOAD_WAIT_MS > 4 * IDLE_TICK_MS, "a worker looks once a tick");
+const _: () = assert!(WORKER_STALL_MS > 4 * PULSE_TICK_MS);

@@ -1,0 +1,24 @@
+//! The bounds of WebSocket messages.
+
+use super::{SCAN_PADDING_BYTES, SCRATCH_KEPT_BYTES};
+
+/// The most payload of a WebSocket control frame (RFC 6455 §5.5).
+pub const WEBSOCKET_CONTROL_MAX_BYTES: u64 = 125;
+
+/// What of a WebSocket message is unmasked or inflated at a time, to be scanned.
+pub const WEBSOCKET_WORK_BYTES: usize = 32 * 1024;
+
+/// What of a masked payload is unmasked at a time on its way to the inflater.
+pub const WEBSOCKET_UNMASK_BYTES: usize = 4096;
+
+/// How far a compressed WebSocket message is inflated: so many bytes whatever it is, and beyond them so many
+/// for each byte that was sent. Text comes to 10 for one, deflate's most is 1032.
+pub const WEBSOCKET_INFLATED_FREE_BYTES: u64 = 32 * 1024 * 1024;
+pub const WEBSOCKET_INFLATED_RATIO_MAX: u64 = 64;
+
+/// The most deflate streams that follow each other in one message: each costs a fresh inflater (RFC 7692
+/// §7.2.3.5 allows them, nobody makes more than one).
+pub const WEBSOCKET_DEFLATE_STREAMS_MAX: u32 = 64;
+
+const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_BYTES);
+const _: () = assert!(WEBSOCKET_INFLATED_FREE_BYTES >= 16 * 1024 * 1024);

@@ -1,0 +1,114 @@
+//! From the moment that all runs to the end: signals, signs of life, reloads, and the drain.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded, select, tick};
+use glommio::ExecutorJoinHandle;
+
+use super::pulse::Pulse;
+use super::reload::Reloader;
+use super::signals::Asked;
+use crate::config::Config;
+use crate::conn::deadline::Phase;
+use crate::limits::{DRAIN_RESERVE_MS, PULSE_TICK_MS};
+use crate::notify::Notifier;
+use crate::report::logger::LoggerHandle;
+
+/// What is looked after while the workers serve.
+pub struct Serving<'a> {
+    pub reloader: Reloader,
+    pub pulse: Pulse,
+    pub notifier: Notifier,
+    pub signals: Receiver<Asked>,
+    pub phase: Arc<AtomicU8>,
+    pub logger: &'a LoggerHandle,
+}
+
+impl Serving<'_> {
+    /// Waits for a signal to end, then for the workers: first they finish what is in flight, at the deadline
+    /// they are cut.
+    pub fn serve(mut self, workers: Vec<ExecutorJoinHandle<()>>) -> Result<(), String> {
+        self.notifier.ready(&self.status());
+        let signal = self.until_end()?;
+        log::info!("Shutting down (signal {signal})…");
+        self.notifier.stopping();
+        self.phase.store(Phase::Draining as u8, Ordering::Relaxed);
+        self.drain(workers);
+        log::info!("Done.");
+        Ok(())
+    }
+
+    /// The signal that ends it.
+    fn until_end(&mut self) -> Result<i32, String> {
+        let ticks = tick(Duration::from_millis(PULSE_TICK_MS));
+        let signals = self.signals.clone();
+        loop {
+            select! {
+                recv(signals) -> asked => match asked.map_err(|error| error.to_string())? {
+                    Asked::End(signal) => return Ok(signal),
+                    Asked::Reload => {
+                        self.notifier.reloading();
+                        self.reloader.reload(self.logger);
+                        self.notifier.ready(&self.status());
+                    }
+                },
+                recv(ticks) -> _ => {
+                    let now = Instant::now();
+                    // A service manager that hears nothing starts it anew.
+                    if self.pulse.look(now) {
+                        self.notifier.alive(now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One line for `systemctl status`.
+    fn status(&self) -> String {
+        match &self.reloader.state.listeners.proxy {
+            Some(proxy) => format!("inspecting on {proxy}"),
+            None => "inspecting the gateway".to_owned(),
+        }
+    }
+
+    fn drain(&mut self, workers: Vec<ExecutorJoinHandle<()>>) {
+        let reserve = Duration::from_millis(DRAIN_RESERVE_MS);
+        let grace = self.reloader.config.runtime.shutdown_timeout.saturating_sub(reserve);
+        let at_deadline = crossbeam_channel::at(Instant::now() + grace);
+        let (ended, all_ended) = bounded::<()>(0);
+        let joiner = thread::spawn(move || {
+            for handle in workers {
+                // An executor that failed has ended too, and has said why.
+                let _ = handle.join();
+            }
+            drop(ended);
+        });
+        let ticks = tick(Duration::from_millis(PULSE_TICK_MS));
+        loop {
+            select! {
+                recv(all_ended) -> _ => break,
+                recv(at_deadline) -> _ => {
+                    log::warn!("connections still open after the grace time are cut");
+                    self.phase.store(Phase::Cut as u8, Ordering::Relaxed);
+                }
+                recv(ticks) -> _ => self.notifier.alive(Instant::now()),
+                recv(self.signals) -> again => {
+                    if let Ok(Asked::End(signal)) = again {
+                        exit_at_once(&self.reloader.config, signal);
+                    }
+                }
+            }
+        }
+        // It has nothing left to do.
+        let _ = joiner.join();
+    }
+}
+
+/// A second signal: nothing is waited for any more.
+fn exit_at_once(config: &Config, signal: i32) -> ! {
+    let _ = std::fs::remove_file(config.report.log_dir.join("monitor.pid"));
+    std::process::exit(128 + signal);
+}

@@ -1,0 +1,200 @@
+//! The admin listener: what it answers, whom, how much at a time, and that nobody reaches it through the proxy.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::cause_finding;
+use crate::support::{Connection, Origin, Proxy, Reply, Setup, json, wait_until};
+
+fn proxy() -> Proxy {
+    Proxy::start(json!({"admin_addr": "127.0.0.1:0"}))
+}
+
+#[test]
+fn health_readiness_and_an_index_are_there_and_nothing_else_is() {
+    let proxy = proxy();
+    let health = proxy.admin("/healthz");
+    assert_eq!((health.status(), health.text().as_str()), (200, "ok\n"));
+    assert_eq!(proxy.admin("/readyz").text(), "ready\n");
+    assert!(proxy.admin("/").text().contains("/metrics"));
+    assert_eq!(proxy.admin("/threat").status(), 404);
+    assert_eq!(health.header("cache-control"), Some("no-store"));
+    let mut client = Connection::open(proxy.admin_address());
+    client.send("HEAD /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(client.receive_response_to("HEAD").status(), 200);
+    let mut client = Connection::open(proxy.admin_address());
+    client.send("DELETE /threats HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let refused = client.receive_response();
+    assert_eq!((refused.status(), refused.header("allow")), (405, Some("GET, HEAD")));
+}
+
+#[test]
+fn readiness_ends_with_the_first_word_of_a_shutdown() {
+    let origin = Origin::raw(|mut client| {
+        client.receive_head();
+        std::thread::sleep(Duration::from_secs(60));
+    });
+    let mut proxy = Proxy::start(json!({"admin_addr": "127.0.0.1:0", "shutdown_timeout_secs": 8}));
+    let mut client = proxy.connect();
+    client.send(format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", origin.url("/slow")));
+    wait_until("the request at the origin", || origin.connections() == 1);
+    proxy.signal(Signal::TERM);
+    wait_until("503 while it drains", || proxy.admin("/readyz").status() == 503);
+    assert_eq!(proxy.setup.run("healthcheck", &[]).code, Some(1));
+    proxy.signal(Signal::TERM);
+    proxy.wait_exit();
+}
+
+#[test]
+fn status_is_what_the_command_says() {
+    let proxy = proxy();
+    let status = proxy.admin("/status");
+    assert_eq!(status.header("content-type"), Some("application/json"));
+    let (mut told, said) = (status.json(), proxy.setup.run("status", &["--json"]).stdout);
+    let mut said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(told["listeners"]["admin"], proxy.admin_address().to_string());
+    assert_eq!(told["pid"], proxy.pid());
+    for both in [&mut told, &mut said] {
+        // They were asked for at different moments.
+        for field in ["uptime_secs", "counters"] {
+            both.as_object_mut().unwrap().remove(field);
+        }
+    }
+    assert_eq!(told, said);
+    let text = proxy.setup.run("status", &[]).stdout;
+    assert!(text.contains(&format!("Admin:      {}", proxy.admin_address())), "{text}");
+}
+
+#[test]
+fn threats_are_filtered_as_by_the_command() {
+    let proxy = proxy();
+    let (first, second) = (Origin::http(|_| Reply::ok("")), Origin::http(|_| Reply::ok("")));
+    cause_finding(&proxy, &first);
+    cause_finding(&proxy, &second);
+    let dests = |query: &str| -> Vec<String> {
+        let answer = proxy.admin(&format!("/threats{query}"));
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let dest = |threat: &Value| threat["dest"].as_str().unwrap().to_owned();
+        answer.json().as_array().unwrap().iter().map(dest).collect()
+    };
+    assert_eq!(dests(""), [second.dest(), first.dest()], "newest first");
+    assert_eq!(dests("?limit=1"), [second.dest()]);
+    assert_eq!(dests(&format!("?dest={}", first.dest())), [first.dest()]);
+    assert_eq!(dests("?pattern=unix*&pattern=x&direction=outbound&type=EXFIL").len(), 2);
+    assert_eq!(dests("?since=10m&source=127.0.0.1").len(), 2);
+    assert_eq!(dests("?type=INJECTION").len(), 0);
+    assert_eq!(dests("?since=0s").len(), 0);
+    for wrong in ["?patern=x", "?since=soon", "?limit=-1", "?dest=%zz"] {
+        assert_eq!(proxy.admin(&format!("/threats{wrong}")).status(), 400, "{wrong}");
+    }
+}
+
+#[test]
+fn findings_are_streamed_as_they_come() {
+    let proxy = proxy();
+    let origin = Origin::http(|_| Reply::ok(""));
+    cause_finding(&proxy, &origin);
+    let mut stream = Connection::open(proxy.admin_address());
+    stream.send(
+        "GET /threats?limit=1 HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n",
+    );
+    let head = stream.receive_head();
+    assert_eq!(head.header("content-type"), Some("text/event-stream"));
+    let mut event = || -> Value {
+        let event = String::from_utf8(stream.receive_through(b"\n\n")).unwrap();
+        serde_json::from_str(event.strip_prefix("data: ").unwrap()).unwrap()
+    };
+    assert_eq!(event()["dest"], origin.dest(), "the old one that was asked for");
+    let another = Origin::http(|_| Reply::ok(""));
+    cause_finding(&proxy, &another);
+    assert_eq!(event()["dest"], another.dest());
+}
+
+#[test]
+fn a_name_that_nobody_configured_is_refused() {
+    let proxy =
+        Proxy::start(json!({"admin_addr": "127.0.0.1:0", "admin_hosts": ["*.ops.example"]}));
+    let status = |host: &str| {
+        let mut client = Connection::open(proxy.admin_address());
+        client.send(format!("GET /threats HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        client.receive_response().status()
+    };
+    assert_eq!(status("rebound.evil.example:8889"), 403);
+    assert_eq!(status("a.ops.example"), 200);
+    assert_eq!(status("127.0.0.1:1"), 200);
+}
+
+#[test]
+fn a_request_is_bounded_in_size_and_connections_in_number() {
+    let proxy = proxy();
+    let mut large = Connection::open(proxy.admin_address());
+    let field = "x".repeat(9000);
+    let _ = large.try_send(format!("GET / HTTP/1.1\r\nHost: localhost\r\nA: {field}\r\n\r\n"));
+    assert_eq!(large.receive_response().status(), 431);
+    let silent: Vec<Connection> =
+        (0..32).map(|_| Connection::open(proxy.admin_address())).collect();
+    // Whether it is refused or gets a place that has just become free: nothing hangs.
+    let began = Instant::now();
+    let mut one_more = Connection::open(proxy.admin_address());
+    let _ = one_more.try_send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(one_more.receive_response().status(), 503);
+    assert!(began.elapsed() < Duration::from_secs(4), "it was answered at once");
+    drop(silent);
+    wait_until("room again", || {
+        let mut client = Connection::open(proxy.admin_address());
+        client.try_send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").is_ok()
+            && client.try_receive_response_to("GET").is_ok_and(|answer| answer.status() == 200)
+    });
+}
+
+#[test]
+fn it_is_out_of_reach_through_the_proxy_by_any_spelling() {
+    let proxy = proxy();
+    let port = proxy.admin_address().port();
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "LOCALHOST.",
+        "0.0.0.0",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "127.0.0.1.",
+    ] {
+        let dest = format!("{host}:{port}");
+        let answer = proxy.exchange(format!(
+            "GET http://{dest}/threats HTTP/1.1\r\nHost: {dest}\r\nConnection: close\r\n\r\n"
+        ));
+        assert!(answer.status() >= 400, "{dest}: {}", answer.text());
+        assert!(!answer.text().contains("timestamp"), "{dest}");
+        let (_, answer) = proxy.request_tunnel(&dest);
+        assert!(answer.status() >= 400, "CONNECT {dest}: {}", answer.text());
+    }
+    let mut rebound = proxy.connect();
+    rebound.send(format!("GET /status HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"));
+    let answer = rebound.receive_response();
+    assert_eq!(answer.status(), 502);
+    assert_eq!(answer.json()["error"], "proxy_loop_detected", "{}", answer.text());
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error_if_somebody_asked_for_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let refused = Setup::new(json!({"admin_addr": address})).start_refused();
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains(&format!("admin_addr {address}")), "{}", refused.stderr);
+}
+
+#[test]
+fn the_default_address_gives_way_when_it_is_taken() {
+    // It may be taken by somebody else already, which serves as well.
+    let _taken = TcpListener::bind("127.0.0.1:8889");
+    let proxy = Proxy::start(json!({"admin_addr": null}));
+    proxy.wait_for_log(&["WARNING", "no admin listener", "127.0.0.1:8889"]);
+    let status: Value =
+        serde_json::from_str(&proxy.setup.run("status", &["--json"]).stdout).unwrap();
+    assert_eq!(status["listeners"].get("admin"), None);
+}

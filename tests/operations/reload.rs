@@ -1,0 +1,169 @@
+//! SIGHUP and `clawsec reload`: what changes, what does not and is named, and that a bad file changes nothing.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::support::proxy::BINARY;
+use crate::support::{Origin, Proxy, Reply, Setup, json, wait_until};
+
+/// Rewrites the config file of a running monitor.
+fn rewrite(proxy: &Proxy, change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) {
+    let path = proxy.setup.directory().join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(config.as_object_mut().unwrap());
+    fs::write(&path, config.to_string()).unwrap();
+}
+
+/// `clawsec reload` with the file as it is.
+fn reload(proxy: &Proxy) -> crate::support::run::Outcome {
+    let mut command = crate::support::proxy::clean_command();
+    command.args(["reload", "--log-dir"]).arg(proxy.log_dir());
+    crate::support::run::run(&mut command)
+}
+
+#[test]
+fn what_can_change_does_on_open_connections_and_what_cannot_is_named() {
+    let origin = Origin::http(|request| Reply::ok(request.header("via").unwrap_or("none")));
+    let proxy = Proxy::start(json!({"log_level": "INFO"}));
+    let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", origin.url("/"));
+    let mut kept = proxy.connect();
+    kept.send(&request);
+    assert_eq!(kept.receive_response().text(), "none");
+    rewrite(&proxy, |config| {
+        config.insert("add_via".into(), json!(true));
+        config.insert("workers".into(), json!(2));
+        config.insert("log_level".into(), json!("DEBUG"));
+    });
+    let outcome = reload(&proxy).expect_success("reload");
+    assert!(outcome.stdout.contains("Changed: log_level, add_via."), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("Only a restart changes: workers."), "{}", outcome.stdout);
+    proxy.wait_for_log(&["INFO", "Configuration reloaded", "add_via"]);
+    proxy.wait_for_log(&["WARNING", "only with a restart", "workers"]);
+    kept.send(&request);
+    assert_eq!(kept.receive_response().text(), "1.1 clawsec", "the same connection");
+    drop(kept);
+    let mut fresh = proxy.connect();
+    fresh.send(&request);
+    assert_eq!(fresh.receive_response().text(), "1.1 clawsec");
+    drop(fresh);
+    let again = reload(&proxy).expect_success("reload");
+    assert!(again.stdout.contains("nothing changed"), "workers is said again: {}", again.stdout);
+    assert!(again.stdout.contains("workers"), "{}", again.stdout);
+    let bad = proxy.request_tunnel("unresolvable.invalid:1").1;
+    assert!(bad.status() >= 500);
+}
+
+#[test]
+fn a_bad_file_changes_nothing() {
+    let origin = Origin::http(|request| Reply::ok(request.header("via").unwrap_or("none")));
+    let proxy = Proxy::start(json!({}));
+    let path = proxy.setup.directory().join("config.json");
+    let good = fs::read_to_string(&path).unwrap();
+    for (bad, words) in [
+        ("{".to_owned(), "not valid JSON"),
+        (good.replace("\"DEBUG\"", "\"LOUD\", \"add_via\": true"), "log_level: \"LOUD\""),
+        (good.replace("{", "{\"add_via\": true, \"workers\": 0, "), "workers: 0"),
+    ] {
+        fs::write(&path, bad).unwrap();
+        let outcome = reload(&proxy);
+        assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+        assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("nothing is changed"), "{}", outcome.stderr);
+    }
+    fs::remove_file(&path).unwrap();
+    assert_eq!(reload(&proxy).code, Some(1));
+    assert_eq!(proxy.get(&origin.url("/")).text(), "none");
+    fs::write(&path, &good).unwrap();
+    reload(&proxy).expect_success("reload of the good file");
+}
+
+#[test]
+fn the_dedup_window_changes_in_the_log_and_on_the_cores() {
+    let origin = Origin::http(|_| Reply::ok(""));
+    let proxy = Proxy::start(json!({"dedup_window_secs": 600}));
+    let send = || assert_eq!(proxy.get(&origin.url("/etc/shadow")).status(), 200);
+    let lines = || proxy.findings().iter().filter(|one| one.dest == origin.dest()).count();
+    send();
+    proxy.wait_for_finding(|finding| finding.dest == origin.dest());
+    send();
+    rewrite(&proxy, |config| drop(config.insert("dedup_window_secs".into(), json!(0))));
+    reload(&proxy).expect_success("reload");
+    send();
+    send();
+    proxy.settled_findings();
+    assert_eq!(lines(), 3);
+}
+
+#[test]
+fn addresses_users_and_lists_change() {
+    let origin = Origin::http(|_| Reply::ok(""));
+    let proxy = Proxy::start(json!({}));
+    let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", origin.url("/"));
+    let mut kept = proxy.connect();
+    kept.send(&request);
+    assert_eq!(kept.receive_response().status(), 200);
+    let users = json!({"coder": crate::hash_of("invented")});
+    rewrite(&proxy, |config| drop(config.insert("proxy_auth".into(), users)));
+    let outcome = reload(&proxy).expect_success("reload");
+    assert!(outcome.stdout.contains("proxy_auth"), "{}", outcome.stdout);
+    kept.send(&request);
+    assert_eq!(kept.receive_response().status(), 407, "also on a connection that was open before");
+    rewrite(&proxy, |config| {
+        config.remove("proxy_auth");
+        config.insert("allow_clients".into(), json!(["192.0.2.1"]));
+    });
+    let mut kept = proxy.connect();
+    reload(&proxy).expect_success("reload");
+    let _ = kept.try_send(&request);
+    assert!(kept.try_receive_response_to("GET").is_err(), "closed");
+    assert!(proxy.connect().try_receive_response_to("GET").is_err(), "closed at once");
+}
+
+#[test]
+fn requests_in_flight_are_not_disturbed() {
+    let (send, parts) = std::sync::mpsc::channel();
+    let origin = Origin::stepped(parts);
+    let proxy = Proxy::start(json!({}));
+    let mut client = proxy.connect();
+    client.send(format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", origin.url("/")));
+    send.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab".to_vec()).unwrap();
+    client.receive_through(b"ab");
+    for _ in 0..3 {
+        proxy.signal(Signal::HUP);
+    }
+    reload(&proxy).expect_success("reload");
+    send.send(b"cd".to_vec()).unwrap();
+    assert_eq!(client.receive_through(b"cd"), b"cd");
+}
+
+#[test]
+fn nobody_is_there_to_reload() {
+    let setup = Setup::new(json!({}));
+    let outcome = setup.run("reload", &[]);
+    assert_eq!((outcome.code, outcome.stderr.contains("not running")), (Some(1), true));
+}
+
+#[test]
+fn closing_its_terminal_still_ends_a_monitor() {
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        return;
+    }
+    let setup = Setup::new(json!({}));
+    let start = setup.command("start", &[]);
+    let words: Vec<_> = start.get_args().map(|word| word.to_str().unwrap().to_owned()).collect();
+    let command = format!("exec {BINARY} {}", words.join(" "));
+    let mut terminal = std::process::Command::new("/usr/bin/script")
+        .args(["-q", "-c", &command, "/dev/null"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let is = |code: i32| setup.run("healthcheck", &[]).code == Some(code);
+    wait_until("it serves", || is(0));
+    let reloaded = setup.run("reload", &[]).expect_success("reload in a terminal");
+    assert!(reloaded.stdout.contains("nothing changed"), "{}", reloaded.stdout);
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    wait_until("it has ended", || setup.run("status", &[]).code == Some(3));
+}
