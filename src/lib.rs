@@ -9,7 +9,7 @@
 //!                  ├─ http      bytes ▶ head, target, framing, body ranges      (decides; no IO)
 //!                  ├─ tls       CONNECT? answer 200, accept with a minted leaf, then the same loop on the clear stream
 //!                  ├─ forward   resolve off-core, connect, pool, relay: read ▶ step ▶ write all
-//!                  └─ scan      every body byte through one Hyperscan stream ▶ Match ▶ policy ▶ Finding
+//!                  └─ scan      what a body says (inflated, unescaped, joined) through Hyperscan ▶ Match ▶ policy ▶ Finding
 //!                                        │ try_send: never waits
 //!    ═════════ the one border between threads: bounded crossbeam channels ═════════
 //!                                        ▼

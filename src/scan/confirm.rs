@@ -12,6 +12,7 @@ use regex::bytes::Regex;
 
 use super::found::{KnownMatch, Match, MatchSink};
 use super::hiding::{Masked, Scenery};
+use super::history::History;
 use super::known_values::{Known, Watch};
 use super::precedence::{Claim, yields_to};
 use super::rules::{Evidence, Rule};
@@ -137,72 +138,6 @@ pub(super) struct Reported {
     end: u64,
     /// It reached the end of what had arrived, so it may have grown since.
     open: bool,
-}
-
-/// What is known of a stream: the carried tail, then the window just scanned.
-pub(super) struct History<'a> {
-    pub(super) tail: &'a [u8],
-    pub(super) window: &'a [u8],
-    /// The stream's offset of the window's first byte.
-    pub(super) offset: u64,
-    pub(super) end: End,
-}
-
-/// A piece of the history.
-#[derive(Clone, Copy)]
-pub(super) struct View<'a> {
-    pub(super) bytes: &'a [u8],
-    /// The stream's offset of its first byte.
-    pub(super) start: u64,
-}
-
-impl View<'_> {
-    /// Where an offset of the stream lies in it, kept within it.
-    pub(super) fn index(&self, offset: u64) -> usize {
-        usize::try_from(offset.saturating_sub(self.start))
-            .unwrap_or(usize::MAX)
-            .min(self.bytes.len())
-    }
-
-    fn offset(&self, index: usize) -> u64 {
-        self.start.saturating_add(index as u64)
-    }
-}
-
-impl History<'_> {
-    /// The offset of the first byte still known.
-    pub(super) fn first(&self) -> u64 {
-        self.offset.saturating_sub(self.tail.len() as u64)
-    }
-
-    /// The offset behind the last byte.
-    pub(super) fn last(&self) -> u64 {
-        self.offset.saturating_add(self.window.len() as u64)
-    }
-
-    /// What is known of a range. Copied into `joined` only where it crosses into the window.
-    pub(super) fn view<'b>(&'b self, range: Range<u64>, joined: &'b mut Vec<u8>) -> View<'b> {
-        let start = range.start.clamp(self.first(), self.last());
-        let end = range.end.clamp(start, self.last());
-        let part = |bytes: &'b [u8], base: u64| {
-            let from = usize::try_from(start.saturating_sub(base)).unwrap_or(usize::MAX);
-            let to = usize::try_from(end.saturating_sub(base)).unwrap_or(usize::MAX);
-            bytes.get(from.min(bytes.len())..to.min(bytes.len())).unwrap_or_default()
-        };
-        let old = part(self.tail, self.first());
-        let new = part(self.window, self.offset);
-        let bytes = match (old.is_empty(), new.is_empty()) {
-            (true, _) => new,
-            (_, true) => old,
-            _ => {
-                joined.clear();
-                joined.extend_from_slice(old);
-                joined.extend_from_slice(new);
-                joined
-            }
-        };
-        View { bytes, start }
-    }
 }
 
 /// Tells the sink each new match that the hits in `work` stand for.
@@ -526,25 +461,5 @@ mod tests {
         assert_eq!(hits.hits.len(), SCAN_HITS_PER_WINDOW + SCAN_HITS_PER_RULE_SURE);
         hits.begin(2);
         assert!(hits.is_empty() && hits.passed_over() == 0);
-    }
-
-    #[test]
-    fn a_view_shows_what_is_known_and_copies_only_across_the_border() {
-        let history = History { tail: b"abc", window: b"defg", offset: 10, end: End::Open };
-        let mut joined = Vec::new();
-        for (range, start, bytes) in [
-            (0..8, 7, "a"),
-            (7..10, 7, "abc"),
-            (10..14, 10, "defg"),
-            (11..99, 11, "efg"),
-            (14..20, 14, ""),
-            (0..0, 7, ""),
-        ] {
-            let view = history.view(range, &mut joined);
-            assert_eq!((view.start, view.bytes), (start, bytes.as_bytes()));
-        }
-        assert!(joined.is_empty());
-        assert_eq!(history.view(9..11, &mut joined).bytes, b"cd");
-        assert_eq!(joined, b"cd");
     }
 }

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::confirm::{History, View};
 use super::found::KnownMatch;
+use super::history::{History, View};
 use super::redact::{Secret, headed, merge};
 use super::scanner::{Core, End};
 use super::snippet::{Scene, named_snippet, snippet};

@@ -1,10 +1,22 @@
 //! Scanning: rules, the compiled database, the scanner of one core, masking.
 //!
-//! Two stages. Hyperscan, in streaming mode, reads every byte once and names rule and end of each
+//! ```text
+//! unit       a head, a body, the messages of a direction: what callers hand bytes to
+//!   content  what the bytes are: JSON, events, a form, parts, an archive, something inflated (with `view`)
+//!     text   what somebody reads as one piece; escapes and encoded runs in it are texts, or contents, again
+//!       scanner   the engine's streams over a text, the carried past, the core's reused memory
+//!         confirm   filter hits ▶ exact spans, judged by their rule; the first rule of a stretch tells of it
+//! told       a match that several texts of a unit show is told once
+//! ```
+//!
+//! Two stages. Hyperscan, in streaming mode, reads every byte of a text once and names rule and end of each
 //! possible match (`database`, `scanner`). The rule's exact expression then finds the span in
 //! the few bytes around that end, and each distinct match is told once (`confirm`). Only a match
-//! that the caller wants gets a snippet, in which every secret is masked (`redact`, `snippet`). Beside
+//! that the caller wants gets a snippet, in which every secret is masked (`hiding`, `redact`, `snippet`). Beside
 //! the engine go the secrets that are known by their value (`known_values`).
+//!
+//! JSON is scanned as what its strings say instead of as it stands, so that it costs one scan; a stretch with
+//! escapes, an encoded run, a joined text cost a scan of their own, and are opened only where there are some.
 //!
 //! Deciding code: bytes in, masked matches out. No socket, file, clock, log or lock.
 
@@ -14,6 +26,7 @@ mod content;
 mod database;
 mod found;
 mod hiding;
+mod history;
 mod known_values;
 mod last_look;
 mod padded;

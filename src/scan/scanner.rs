@@ -12,10 +12,11 @@ use std::sync::Arc;
 use hyperscan::{Scratch, Stream as EngineStream};
 use regex::bytes::Regex;
 
-use super::confirm::{History, Hits, Reported, Work, confirm, confirm_known};
+use super::confirm::{Hits, Reported, Work, confirm, confirm_known};
 use super::content::Shape;
 use super::database::{Database, DatabaseError};
 use super::found::{Gap, MatchSink};
+use super::history::History;
 use super::known_values::{KnownValues, Watch};
 use super::padded::{Padded, PaddedBuffer};
 use super::redact::Redactor;
