@@ -80,6 +80,10 @@ impl Seen {
         names
     }
 
+    pub(super) fn views(&self) -> &[View] {
+        &self.views
+    }
+
     /// Of what was seen in the bytes as they are.
     fn plain_names(&self) -> Vec<&'static str> {
         let plain = self.found.iter().zip(&self.views).filter(|(_, view)| view.is_plain());

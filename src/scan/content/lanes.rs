@@ -5,12 +5,15 @@ use super::Content;
 use crate::finding::Step;
 use crate::limits::SCAN_LANES_MAX;
 use crate::scan::text::{Place, Scope};
-use crate::scan::view::json::Reader;
+use crate::scan::view::encoded::{Kind, RunDecoder};
+use crate::scan::view::json::{Leaf, Reader, looks_like_json};
 
 /// The joined texts of one stream, the last used `limits::SCAN_LANES_MAX` of them.
 pub(in crate::scan) struct Lanes {
     place: Place,
     reader: Reader,
+    /// For an event that another one holds.
+    inner_reader: Reader,
     lanes: Vec<Lane>,
     /// Counts the events.
     clock: u64,
@@ -25,11 +28,21 @@ struct Lane {
 
 /// The lane of events that are no JSON.
 const PLAIN: u64 = 0;
+/// The key of a leaf that holds an event.
+const INNER_KEY: &[u8] = b"bytes";
+/// Keeps the lanes of events that others hold apart from theirs.
+const INNER: u64 = 1 << 63;
 
 impl Lanes {
     /// No event yet.
     pub(in crate::scan) fn new(place: Place) -> Lanes {
-        Lanes { place: place.deeper(), reader: Reader::new(), lanes: Vec::new(), clock: 0 }
+        Lanes {
+            place: place.deeper(),
+            reader: Reader::new(),
+            inner_reader: Reader::new(),
+            lanes: Vec::new(),
+            clock: 0,
+        }
     }
 
     /// Adds the texts of one event to those that they go on from.
@@ -37,11 +50,39 @@ impl Lanes {
         let mut reader = std::mem::take(&mut self.reader);
         self.clock += 1;
         let place = self.place.then(Step::Json);
-        let visited = reader.visit(event, &mut |leaf| self.add(leaf.lane, place, leaf.text, scope));
+        let visited = reader.visit(event, &mut |leaf| {
+            if !self.takes_inner(&leaf, place, scope) {
+                self.add(leaf.lane, place, leaf.text, scope);
+            }
+        });
         if visited.is_err() {
             self.add(PLAIN, self.place, event, scope);
         }
         self.reader = reader;
+    }
+
+    /// Takes the event that a leaf holds, if it is one that is packed as Bedrock does it:
+    /// `{"bytes":"eyJ0eXBlIjoi…"}`. Such an event holds no further one.
+    fn takes_inner(&mut self, leaf: &Leaf<'_>, place: Place, scope: &mut Scope<'_>) -> bool {
+        if leaf.key != INNER_KEY || self.place.is_deepest() {
+            return false;
+        }
+        let mut decoded = scope.core.take_buffer();
+        let taken = RunDecoder::new(Kind::Base64).feed(leaf.text, decoded.begin());
+        let event = decoded.written();
+        let is_inner = taken == leaf.text.len() && looks_like_json(event) == Some(true);
+        if is_inner {
+            let place = place.then(Step::Base64).then(Step::Json);
+            let mut reader = std::mem::take(&mut self.inner_reader);
+            let visited = reader
+                .visit(event, &mut |leaf| self.add(leaf.lane ^ INNER, place, leaf.text, scope));
+            if visited.is_err() {
+                self.add(PLAIN ^ INNER, place, event, scope);
+            }
+            self.inner_reader = reader;
+        }
+        scope.core.return_buffer(decoded);
+        is_inner
     }
 
     /// The end of all of them.
@@ -73,5 +114,67 @@ impl Lanes {
         if let Some((place, _)) = oldest {
             self.lanes.swap_remove(place).content.finish(scope);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::BASE64;
+
+    use crate::finding::Step;
+    use crate::scan::tests::{Seen, scanner};
+    use crate::scan::{PaddedBuffer, Shape};
+
+    /// A message of an AWS event stream, without headers.
+    fn message(payload: &str) -> Vec<u8> {
+        let total = 16 + payload.len() as u32;
+        let prelude = [total, 0, 0].map(u32::to_be_bytes).concat();
+        [&prelude, payload.as_bytes(), &[0; 4]].concat()
+    }
+
+    /// An event of a model that is packed into another one.
+    fn packed(text: &str, pack: impl Fn(&str) -> String) -> Vec<u8> {
+        let delta = format!(r#"{{"type":"text_delta","text":"{text}"}}"#);
+        let event = format!(r#"{{"type":"content_block_delta","index":0,"delta":{delta}}}"#);
+        message(&format!(r#"{{"bytes":"{}","p":"abcdef"}}"#, pack(&event)))
+    }
+
+    fn seen_in(messages: &[Vec<u8>]) -> Seen {
+        let shape = Shape::new(std::iter::empty(), Some(b"application/vnd.amazon.eventstream"));
+        let mut body = scanner(crate::limits::SCAN_WINDOW_MIN_BYTES).body(&shape);
+        let (mut seen, mut buffer) = (Seen::default(), PaddedBuffer::new());
+        for message in messages {
+            body.feed(buffer.fill(message), &mut seen);
+        }
+        body.finish(&mut seen);
+        seen
+    }
+
+    fn once(event: &str) -> String {
+        BASE64.encode(event.as_bytes())
+    }
+
+    #[test]
+    fn events_that_are_base64_in_others_are_one_text() {
+        let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
+        let seen = seen_in(&pieces.map(|piece| packed(piece, once)));
+        assert_eq!(seen.names(), seen_in(&[packed(&pieces.concat(), once)]).names());
+        assert!(!seen.names().is_empty());
+        let steps: Vec<Step> = seen.views()[0].steps().collect();
+        assert_eq!(steps, [Step::AwsEvents, Step::Json, Step::Base64, Step::Json]);
+    }
+
+    #[test]
+    fn events_within_such_events_are_not_taken() {
+        let twice = |event: &str| once(&format!(r#"{{"bytes":"{}"}}"#, once(event)));
+        let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
+        assert!(seen_in(&pieces.map(|piece| packed(piece, twice))).names().is_empty());
+    }
+
+    #[test]
+    fn a_leaf_of_that_name_that_holds_no_event_is_a_text_like_others() {
+        let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
+        let plain = pieces.map(|piece| message(&format!(r#"{{"bytes":"{piece}"}}"#)));
+        assert!(!seen_in(&plain).names().is_empty());
     }
 }

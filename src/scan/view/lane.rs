@@ -1,6 +1,7 @@
 //! Sixteen bytes compared at once, and what 64 of them give as one bit mask.
 //!
-//! On x86-64 these are SSE2 instructions, which every such CPU has, on ARM those of NEON.
+//! On x86-64 these are SSE2 instructions, which every such CPU has, on ARM those of NEON. Functions that step
+//! over whole texts are compiled for AVX2 too; which of the two runs is decided when it is called.
 
 use wide::u8x16;
 
@@ -41,6 +42,12 @@ impl Lane {
         Self(self.0 - u8x16::splat(1))
     }
 
+    /// Which bytes are below `byte` or above 0x7F; only the top bit of the answer counts.
+    #[inline(always)]
+    pub fn below_or_high(self, byte: u8) -> Self {
+        Self((self.0 - u8x16::splat(byte)) | self.0)
+    }
+
     /// Every byte with these bits set.
     #[inline(always)]
     pub fn with_bits(self, bits: u8) -> Self {
@@ -76,6 +83,11 @@ impl<'a> Chunk<'a> {
         Self(bytes)
     }
 
+    #[inline(always)]
+    pub fn bytes(self) -> &'a [u8; CHUNK_BYTES] {
+        self.0
+    }
+
     /// One bit for each byte whose answer is yes, the first byte's lowest.
     #[inline(always)]
     pub fn mask(self, question: impl Fn(Lane) -> Lane) -> u64 {
@@ -84,22 +96,12 @@ impl<'a> Chunk<'a> {
         let answer = |bytes| u64::from(question(Lane::load(bytes)).mask());
         answer(a) | answer(b) << 16 | answer(c) << 32 | answer(d) << 48
     }
-
-    /// One bit for each byte that both chunks have at the same place.
-    #[inline(always)]
-    pub fn same_mask(self, other: Self) -> u64 {
-        let (own, _) = self.0.as_chunks::<LANE_BYTES>();
-        let (others, _) = other.0.as_chunks::<LANE_BYTES>();
-        let ([a, b, c, d], [e, f, g, h]) = (own, others) else { return 0 };
-        let same = |own, other| u64::from(Lane::load(own).same_as(Lane::load(other)).mask());
-        same(a, e) | same(b, f) << 16 | same(c, g) << 32 | same(d, h) << 48
-    }
 }
 
-/// The 64 bytes at `at`, filled up with blanks behind the end of `text`.
+/// The bytes at `at`, filled up with blanks behind the end of `text`.
 #[inline]
-pub fn last_chunk(text: &[u8], at: usize) -> [u8; CHUNK_BYTES] {
-    let mut chunk = [b' '; CHUNK_BYTES];
+pub fn last_chunk<const BYTES: usize>(text: &[u8], at: usize) -> [u8; BYTES] {
+    let mut chunk = [b' '; BYTES];
     let rest = text.get(at..).unwrap_or_default();
     for (place, byte) in chunk.iter_mut().zip(rest) {
         *place = *byte;
@@ -128,6 +130,9 @@ mod tests {
                 let is_within = own.wrapping_sub(byte) < len;
                 prop_assert_eq!(bit(chunk.mask(|lane| lane.within(byte, len))), is_within);
                 prop_assert_eq!(bit(chunk.mask(|lane| lane)), *own >= 0x80);
+                let is_below_or_high = *own < byte || *own >= 0x80;
+                let others = chunk.mask(|lane| lane.below_or_high(byte));
+                prop_assert!(byte >= 0x80 || bit(others) == is_below_or_high);
                 let small = chunk.mask(|lane| lane.small().equals(byte));
                 prop_assert_eq!(bit(small), *own | 0x20 == byte);
             }
@@ -136,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_last_chunk_is_filled_up_with_blanks() {
-        let chunk = last_chunk(b"abcdef", 4);
+        let chunk: [u8; CHUNK_BYTES] = last_chunk(b"abcdef", 4);
         assert_eq!(&chunk[..3], b"ef ");
         assert!(chunk[2..].iter().all(|byte| *byte == b' '));
         assert_eq!(last_chunk(b"ab", 7), [b' '; CHUNK_BYTES]);

@@ -52,7 +52,7 @@ const fn text_bytes() -> [bool; 256] {
 }
 
 #[inline(always)]
-fn is_text_byte(byte: u8) -> bool {
+pub fn is_text_byte(byte: u8) -> bool {
     IS_TEXT.get(usize::from(byte)).copied().unwrap_or(false)
 }
 

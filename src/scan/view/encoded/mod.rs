@@ -1,13 +1,14 @@
 //! Base64, base32 and hex inside running text: found, judged, decoded as they stream by.
 //!
-//! `next_run` steps over the text in blocks of 16 bytes: every run of 31 digits holds a whole one.
-//! `run_around` is for a place of which something else says that there is encoded text.
+//! `next_run` looks at every other 16 bytes of the text: a run of 47 digits holds such a block and one
+//! beside it. `run_around` is for a place of which something else says that there is encoded text.
 
 mod alphabet;
 mod around;
 mod decoder;
 mod gates;
 mod judge;
+mod looks;
 
 #[cfg(test)]
 mod property_tests;
@@ -20,9 +21,12 @@ pub use gates::{
     ANCHORS, base64_gates, base64_url_gates, base64_utf16_gates, gates, hex_gates, utf16_gates,
 };
 
+use multiversion::multiversion;
+
 use self::alphabet::{HEX, NO_DIGIT, base64_digits, is_base64, line_break, value};
-use self::judge::{is_text, judge};
-use super::lane::{CHUNK_BYTES, Chunk, LANE_BYTES, Lane, last_chunk};
+use self::judge::{is_text, is_text_byte, judge};
+use self::looks::looks_encoded;
+use super::lane::{LANE_BYTES, Lane, last_chunk};
 use crate::limits::ENCODED_LOOK_AGAIN_BYTES;
 
 /// How a run is encoded.
@@ -50,65 +54,94 @@ pub struct Run {
     pub kind: Kind,
 }
 
+impl Run {
+    fn hex(start: usize) -> Run {
+        Run { start, kind: Kind::Hex }
+    }
+}
+
 /// What a digit with its separator takes at most: `0x63, `.
 const SEPARATED_BYTES: usize = 6;
 /// Separated bytes that must be text before a row of them is worth decoding.
 const SEPARATED_MIN: usize = 12;
-/// What a run of digits may have before the first whole block of it.
+/// What a run of digits may have before the block of it that is seen.
 const BEFORE_BLOCK_BYTES: usize = 2 * LANE_BYTES;
+/// Of so many bytes the second half is looked at.
+const STRIDE_BYTES: usize = 2 * LANE_BYTES;
+/// Strides that are asked together, and what is read of them: a row of bytes with something between
+/// them shows where each byte is the same as the third behind it.
+const WINDOW_BYTES: usize = 2 * STRIDE_BYTES;
+const WINDOW_READ_BYTES: usize = WINDOW_BYTES + ROW_STEP_BYTES;
+const ROW_STEP_BYTES: usize = 3;
 
-/// The next run from `from` on that is worth decoding. Runs of 31 digits and more are always looked at,
-/// shorter ones if they hold a whole block of 16.
+/// The next run from `from` on that is worth decoding. Runs of 47 digits and more are always looked at,
+/// shorter ones if they hold a block that is, and one beside it.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 pub fn next_run(text: &[u8], from: usize) -> Option<Run> {
-    let mut at = from - from % LANE_BYTES;
+    let mut at = from - from % STRIDE_BYTES;
     // A run that is rejected ends here.
     let mut passed = from;
-    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<CHUNK_BYTES>) {
-        let (run, end) = in_chunk(text, at, Chunk::new(chunk), passed);
+    while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let (run, end) = in_window(text, at, window, passed);
         if run.is_some() {
             return run;
         }
         passed = passed.max(end);
-        at = (at + CHUNK_BYTES).max(end - end % LANE_BYTES);
+        at = (at + WINDOW_BYTES).max(end - end % STRIDE_BYTES);
     }
-    if at >= text.len() {
+    if at + STRIDE_BYTES > text.len() {
         return None;
     }
-    in_chunk(text, at, Chunk::new(&last_chunk(text, at)), passed).0
+    in_window(text, at, &last_chunk(text, at), passed).0
 }
 
-/// The run that begins in the chunk at `at`, not before `from`, or up to where there is none.
+/// The run that is seen in the window at `at` and does not begin before `from`, or up to where there is none.
 #[inline(always)]
-fn in_chunk(text: &[u8], at: usize, chunk: Chunk<'_>, from: usize) -> (Option<Run>, usize) {
-    const EVERY_BLOCK: u64 = 0x0001_0001_0001_0001;
-    // Blanks and most signs are below the plus, other scripts above: blocks without them are few.
-    let missing = !chunk.mask(|lane| lane.within(b'+', 0x80 - b'+'));
-    let whole = missing.wrapping_sub(EVERY_BLOCK) & !missing & EVERY_BLOCK << 15;
-    let crosses = chunk.mask(|lane| lane.equals(b'x'));
-    let listed = crosses & (crosses >> 5 & crosses >> 10 | crosses >> 6 & crosses >> 12);
-    let rows = rows_of_three(text, at);
-    if whole | listed | rows == 0 {
+fn in_window(
+    text: &[u8],
+    at: usize,
+    window: &[u8; WINDOW_READ_BYTES],
+    from: usize,
+) -> (Option<Run>, usize) {
+    let [first, second] = [0, STRIDE_BYTES].map(|stride| Look::at(window, stride + LANE_BYTES));
+    let both = |first: u32, second: u32| first | second << LANE_BYTES;
+    let others = both(first.others, second.others);
+    let row = both(first.row, second.row);
+    let crosses = both(first.crosses, second.crosses);
+    let listed = crosses & (crosses >> 5 | crosses >> 6);
+    // An indentation is a row of any length.
+    let rows = row & row >> 3 & row >> 6 & row >> 9 & !(others & others >> 1) | listed;
+    if rows == 0 && first.others != 0 && second.others != 0 {
         return (None, 0);
     }
-    in_candidates(text, at, from, whole, rows | listed)
+    in_candidates(text, at, from, others, rows)
 }
 
-/// Where each third byte is the same five times over, as between `63:75:72:6c`.
-#[inline(always)]
-fn rows_of_three(text: &[u8], at: usize) -> u64 {
-    let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<CHUNK_BYTES>) else { return 0 };
-    let Some(later) = text.get(at + 3..).and_then(<[u8]>::first_chunk::<CHUNK_BYTES>) else {
-        return 0;
-    };
-    let same = Chunk::new(chunk).same_mask(Chunk::new(later));
-    let rows = same & same >> 3 & same >> 6 & same >> 9;
-    if rows == 0 {
-        return 0;
+/// What a block of sixteen bytes shows, a bit for each of them.
+struct Look {
+    /// Which are none of base64. Blanks and most signs are below the plus, other scripts above ASCII: blocks
+    /// without them are few. (A few signs that are none either pass.)
+    others: u32,
+    /// Which are the same as the third byte behind them.
+    row: u32,
+    /// Which are an `x`.
+    crosses: u32,
+}
+
+impl Look {
+    #[inline(always)]
+    fn at(window: &[u8; WINDOW_READ_BYTES], at: usize) -> Look {
+        let block = |at: usize| {
+            let bytes = window.get(at..).and_then(<[u8]>::first_chunk);
+            Lane::load(bytes.unwrap_or(&[b' '; LANE_BYTES]))
+        };
+        let lane = block(at);
+        Look {
+            others: u32::from(lane.below_or_high(b'+').mask()),
+            row: u32::from(lane.same_as(block(at + ROW_STEP_BYTES)).mask()),
+            crosses: u32::from(lane.equals(b'x').mask()),
+        }
     }
-    // An indentation is a row of any length, and other scripts have rows of their own.
-    let rows = rows & !Chunk::new(chunk).mask(|lane| lane);
-    let next = text.get(at + 1..).and_then(<[u8]>::first_chunk::<CHUNK_BYTES>);
-    next.map_or(0, |next| rows & !Chunk::new(chunk).same_mask(Chunk::new(next)))
 }
 
 #[inline(never)]
@@ -116,40 +149,46 @@ fn in_candidates(
     text: &[u8],
     at: usize,
     from: usize,
-    whole: u64,
-    rows: u64,
+    others: u32,
+    rows: u32,
 ) -> (Option<Run>, usize) {
-    let (mut passed, mut whole) = (from, whole);
-    while whole != 0 {
-        let start = at + whole.trailing_zeros() as usize / LANE_BYTES * LANE_BYTES;
-        whole &= whole - 1;
-        let block = text.get(start..).and_then(<[u8]>::first_chunk::<LANE_BYTES>);
-        if start < passed || !block.is_some_and(|block| is_base64_block(block) && is_no_word(block))
-        {
+    let mut passed = from;
+    for stride in 0..2 {
+        let start = at + stride * STRIDE_BYTES + LANE_BYTES;
+        let is_whole = others >> (stride * LANE_BYTES) & 0xFFFF == 0;
+        if !is_whole || start < passed || !is_seen_at(text, start, passed) {
             continue;
         }
-        match in_run(text, run_start(text, start, passed)) {
+        match in_run(text, start, passed) {
             Ok(run) => return (Some(run), 0),
             Err(end) => passed = end,
         }
     }
-    if rows != 0
-        && let Some(run) = separated(text, at, from, rows)
-    {
-        return (Some(run), 0);
+    for stride in 0..2 {
+        let row = rows >> (stride * LANE_BYTES) & 0xFFFF;
+        let place = at + stride * STRIDE_BYTES + LANE_BYTES + row.trailing_zeros() as usize;
+        if row != 0
+            && let Some(run) = separated(text, place, from)
+        {
+            return (Some(run), 0);
+        }
     }
     (None, if passed == from { 0 } else { passed })
+}
+
+/// Whether the block at `at` and the one before or behind it, not before `from`, look encoded.
+#[inline]
+fn is_seen_at(text: &[u8], at: usize, from: usize) -> bool {
+    let block = |at: usize| text.get(at..).and_then(<[u8]>::first_chunk::<LANE_BYTES>);
+    let digits = |at: usize| block(at).filter(|block| is_base64_block(block));
+    let Some(own) = digits(at) else { return false };
+    let before = at.checked_sub(LANE_BYTES).filter(|before| *before >= from).and_then(digits);
+    before.or_else(|| digits(at + LANE_BYTES)).is_some_and(|other| looks_encoded([own, other]))
 }
 
 #[inline(always)]
 fn is_base64_block(block: &[u8; LANE_BYTES]) -> bool {
     base64_digits(Lane::load(block)).mask() == 0xFFFF
-}
-
-/// Whether there is a digit or a capital letter: encoded text has some, names and paths often none.
-#[inline(always)]
-fn is_no_word(block: &[u8; LANE_BYTES]) -> bool {
-    Lane::load(block).within(b'0', b'Z' - b'0' + 1).mask() != 0
 }
 
 /// Where the run begins that holds the block at `at`, not before `from`.
@@ -170,9 +209,11 @@ fn run_start(text: &[u8], at: usize, from: usize) -> usize {
     start - before.iter().rev().take_while(|byte| is_base64(**byte)).count()
 }
 
-/// The first part of a run of digits that is worth decoding, or where the run ends. A long one is
-/// looked at again now and then: a text may be glued to something else.
-fn in_run(text: &[u8], start: usize) -> Result<Run, usize> {
+/// The first part that is worth decoding of the run of digits around `seen`, or where the run ends. A long one
+/// is looked at again now and then: a text may be glued to something else.
+#[inline(never)]
+fn in_run(text: &[u8], seen: usize, from: usize) -> Result<Run, usize> {
+    let start = run_start(text, seen, from);
     let judged =
         |at: usize| judge(text.get(at..).unwrap_or_default()).map(|kind| Run { start: at, kind });
     if let Some(run) = judged(start).or_else(|| glued(text, start).and_then(judged)) {
@@ -236,24 +277,47 @@ fn run_end(text: &[u8], at: usize) -> usize {
 
 /// The row of hexadecimal bytes with something between them that is text, if there is one around the
 /// first place of `rows`.
-fn separated(text: &[u8], at: usize, from: usize, rows: u64) -> Option<Run> {
-    let place = at + rows.trailing_zeros() as usize;
-    let first = from.max(place.saturating_sub(SEPARATED_BYTES));
-    // One of the next places is the start of a byte.
-    (first..=place + 1).find_map(|start| {
-        let rest = text.get(start..)?;
-        let rest = rest.get(..SEPARATED_BYTES * SEPARATED_MIN).unwrap_or(rest);
-        let is_digit = |byte: &u8| value(&HEX, *byte) != NO_DIGIT;
-        let is_start = matches!(rest, [b'0', b'x', ..])
-            || matches!(rest, [a, b, c, ..] if is_digit(a) && is_digit(b) && !is_digit(c));
-        let is_whole =
-            start.checked_sub(1).and_then(|at| text.get(at)).is_none_or(|before| !is_digit(before));
-        if !is_start || !is_whole {
-            return None;
+#[inline(never)]
+fn separated(text: &[u8], place: usize, from: usize) -> Option<Run> {
+    // Rules are rows of any length, and other scripts have rows of their own.
+    if !text.get(place..).is_some_and(|rest| matches!(rest, [a, b, ..] if a != b && a.is_ascii())) {
+        return None;
+    }
+    // One of the places around is the start of a byte; the row may have begun in the stride before.
+    let near = from.max(place.saturating_sub(SEPARATED_BYTES));
+    let seen = (near..=place + 1).find(|start| opens_row(text, *start))?;
+    let first = from.max(place.saturating_sub(WINDOW_BYTES));
+    (first..=seen).find(|start| opens_row(text, *start) && is_row(text, *start)).map(Run::hex)
+}
+
+/// Whether a byte of a row begins here, and it and the next ones are text. Most rows of bytes are told
+/// apart by the first two or three.
+#[inline]
+fn opens_row(text: &[u8], start: usize) -> bool {
+    let is_digit = |byte: &u8| value(&HEX, *byte) != NO_DIGIT;
+    let mut rest = text.get(start..).unwrap_or_default();
+    let is_start = matches!(rest, [b'0', b'x', ..])
+        || matches!(rest, [a, b, c, ..] if is_digit(a) && is_digit(b) && !is_digit(c));
+    if !is_start || start.checked_sub(1).and_then(|at| text.get(at)).is_some_and(is_digit) {
+        return false;
+    }
+    for _ in 0..SEPARATED_MIN {
+        rest = rest.strip_prefix(b"0x").unwrap_or(rest);
+        let [high, low, behind @ ..] = rest else { return false };
+        if !is_text_byte(value(&HEX, *high) << 4 | value(&HEX, *low) & 0xF) {
+            return false;
         }
-        let mut decoder = RunDecoder::new(Kind::Hex);
-        let mut head = Vec::with_capacity(SEPARATED_BYTES * SEPARATED_MIN);
-        decoder.feed(rest, &mut head);
-        (head.len() >= SEPARATED_MIN && is_text(&head)).then_some(Run { start, kind: Kind::Hex })
-    })
+        let between = behind.iter().take(SEPARATED_BYTES).take_while(|byte| !is_digit(byte));
+        rest = behind.get(between.count()..).unwrap_or_default();
+    }
+    true
+}
+
+/// Whether the row of bytes here is text as it is decoded.
+fn is_row(text: &[u8], start: usize) -> bool {
+    let rest = text.get(start..).unwrap_or_default();
+    let rest = rest.get(..SEPARATED_BYTES * SEPARATED_MIN).unwrap_or(rest);
+    let mut head = Vec::with_capacity(SEPARATED_BYTES * SEPARATED_MIN);
+    RunDecoder::new(Kind::Hex).feed(rest, &mut head);
+    head.len() >= SEPARATED_MIN && is_text(&head)
 }

@@ -58,7 +58,7 @@ proptest! {
     #[test]
     fn text_is_found_and_read_in_any_place(
         kind in kinds(),
-        secret in "[ -~]{30,90}",
+        secret in "[ -~]{36,90}",
         before in "[ -~]{0,90}[ .,;(]",
         line in prop_oneof![Just(60_usize), Just(76), Just(4000)],
     ) {

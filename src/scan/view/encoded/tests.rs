@@ -159,13 +159,26 @@ fn a_text_inside_a_long_run_is_found_at_the_next_look_and_one_behind_a_path_at_o
 }
 
 #[test]
-fn a_run_of_31_digits_is_found_wherever_it_stands() {
-    let encoded = BASE64_NOPAD.encode(b"rm -rf ~/projects; pwd!");
-    assert_eq!(encoded.len(), 31);
+fn a_run_of_47_digits_is_found_wherever_it_stands() {
+    let encoded = BASE64_NOPAD.encode(b"rm -rf ~/projects; pwd; uname -a #!");
+    assert_eq!(encoded.len(), 47);
     for before in 0..150 {
         let text = format!("{}{encoded} .", " ".repeat(before));
         assert_eq!(next_run(text.as_bytes(), 0), Some(Run { start: before, kind: Kind::Base64 }));
         assert_eq!(next_run(text.as_bytes(), before + encoded.len()), None);
+    }
+}
+
+#[test]
+fn a_row_of_24_separated_bytes_is_found_from_its_first_byte_wherever_it_stands() {
+    let bytes: Vec<String> = SECRET[..24].bytes().map(|byte| format!("{byte:02x}")).collect();
+    for (first, between) in [("", ":"), ("", " "), ("0x", ",0x"), ("0x", ", 0x")] {
+        for before in 0..100 {
+            let row = bytes.join(between);
+            let text = format!("{}{first}{row}] end", " ".repeat(before));
+            let run = next_run(text.as_bytes(), 0);
+            assert_eq!(run, Some(Run { start: before, kind: Kind::Hex }), "{before} {between:?}");
+        }
     }
 }
 

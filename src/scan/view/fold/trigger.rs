@@ -4,9 +4,11 @@
 //! with. The few places that are left are looked at one by one. In text of other scripts only places
 //! count where a letter or a sign of ASCII is the neighbour: Russian, Greek or Chinese alone is quiet.
 
+use multiversion::multiversion;
+
 use super::letters::{Ascii, Folded, first_char, fold, is_letter as is_word_letter};
 use super::{escape, shell};
-use crate::scan::view::lane::{CHUNK_BYTES, Chunk, last_chunk};
+use crate::scan::view::lane::{CHUNK_BYTES, Chunk, Lane, last_chunk};
 
 /// How far invisible characters and rows of letters are followed.
 const ROW_MAX_CHARS: usize = 32;
@@ -20,6 +22,7 @@ pub fn next_trigger(text: &[u8], from: usize) -> Option<usize> {
     search(text, from).map(|at| at.max(from))
 }
 
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 fn search(text: &[u8], from: usize) -> Option<usize> {
     let (chunks, rest) = text.get(from..)?.as_chunks::<CHUNK_BYTES>();
     let mut at = from;
@@ -41,21 +44,34 @@ fn search(text: &[u8], from: usize) -> Option<usize> {
 fn in_chunk(text: &[u8], at: usize, chunk: Chunk<'_>, quotes_before: &mut u64) -> Option<usize> {
     // With these bits set, both quotes are the same byte, and so are `#` and `&`.
     let quotes = chunk.mask(|lane| lane.with_bits(5).equals(b'\''));
-    let others = chunk.mask(|lane| {
-        let sign = lane.within(b'$', 3).or(lane.equals(b'\\'));
-        sign.or(lane.high_or_nul())
-    });
     // Quotes close behind another one.
-    let near = quotes << 1 | quotes << 2 | quotes << 3 | quotes << 4 | *quotes_before;
-    *quotes_before = quotes >> 63 | quotes >> 62 | quotes >> 61 | quotes >> 60;
+    let one_or_two = quotes << 1 | quotes << 2;
+    let near = one_or_two | one_or_two << 2 | *quotes_before;
+    *quotes_before = if quotes >> 60 == 0 { 0 } else { 0xF };
     let mut pairs = quotes & near;
     if pairs != 0 {
         pairs &= inside_words(chunk, quotes);
     }
-    if others | pairs == 0 {
+    if pairs == 0 && !has_other_signs(chunk.bytes()) {
         return None;
     }
-    among(text, at, chunk, others, pairs)
+    among(text, at, chunk, pairs)
+}
+
+/// Whether there are any of [`other_signs`]: of this loop the compiler makes the widest comparisons there are.
+#[inline(always)]
+fn has_other_signs(chunk: &[u8; CHUNK_BYTES]) -> bool {
+    let all = chunk.iter().fold(0_u8, |all, byte| {
+        let sign = byte.wrapping_sub(b'$') < 3 || *byte == b'\\';
+        all | if sign { 0x80 } else { 0 } | byte.wrapping_sub(1)
+    });
+    all >= 0x80
+}
+
+/// What an escape begins with or may hide something, but for quotes.
+#[inline(always)]
+fn other_signs(lane: Lane) -> Lane {
+    lane.within(b'$', 3).or(lane.equals(b'\\')).or(lane.high_or_nul())
 }
 
 /// Where a quote stands between two letters, or between another quote and a letter.
@@ -67,7 +83,8 @@ fn inside_words(chunk: Chunk<'_>, quotes: u64) -> u64 {
 
 /// The first trigger among the places of a chunk that may be one.
 #[inline(never)]
-fn among(text: &[u8], at: usize, chunk: Chunk<'_>, others: u64, pairs: u64) -> Option<usize> {
+fn among(text: &[u8], at: usize, chunk: Chunk<'_>, pairs: u64) -> Option<usize> {
+    let others = chunk.mask(other_signs);
     let high = chunk.mask(|lane| lane);
     let mut places = others & !high | pairs;
     if high != 0 {

@@ -3,6 +3,8 @@
 //! `memchr` is the fastest over long runs, but its call costs as much as the whole search where
 //! JSON is dense and the next quote is ten bytes away. So the first blocks are searched here, inline.
 
+use crate::scan::view::lane::{CHUNK_BYTES, Chunk};
+
 /// So many bytes are compared at once.
 pub(super) const BLOCK_BYTES: usize = 16;
 
@@ -35,22 +37,12 @@ const fn repeat(byte: u8) -> u64 {
 }
 
 /// So many bytes give one word of bits.
-pub(super) const WIDE_BYTES: usize = 64;
+pub(super) const WIDE_BYTES: usize = CHUNK_BYTES;
 
 /// A bit for each byte of `block` that is a quote or a backslash, the first byte's the lowest.
-#[inline]
+#[inline(always)]
 pub(super) fn interruptions(block: &[u8; WIDE_BYTES]) -> u64 {
-    // The compiler compares many bytes at once here; the loop is long enough not to be unrolled.
-    let mut found = [0_u8; WIDE_BYTES];
-    for (found, byte) in found.iter_mut().zip(block) {
-        *found = u8::from((*byte == b'"') | (*byte == b'\\'));
-    }
-    // The product gathers the lowest bits of eight bytes in the highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let (words, _) = found.as_chunks::<8>();
-    words.iter().enumerate().fold(0, |bits, (number, word)| {
-        bits | u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56 << (8 * number)
-    })
+    Chunk::new(block).mask(|lane| lane.equals(b'"').or(lane.equals(b'\\')))
 }
 
 /// Where the text of a string is interrupted: by the quote that ends it, or by a backslash.

@@ -1,5 +1,7 @@
 //! One escape of a JSON string (RFC 8259 §7), and the text that it stands for.
 
+use multiversion::multiversion;
+
 use super::blocks::{BLOCK_BYTES, WIDE_BYTES, find_interruption, first_of, interruptions};
 
 /// The longest escape: two halves of a surrogate pair, `\uD83D\uDE00`.
@@ -149,11 +151,7 @@ fn copy_long_text(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     // Behind a long escape the next is near: whole scripts are written in them.
     let mut is_near = false;
     loop {
-        let taken = if is_near {
-            copy_near(rest, out)
-        } else {
-            copy_blocks(rest.get(..ROOM_BYTES).unwrap_or(rest), out)
-        };
+        let taken = if is_near { copy_near(rest, out) } else { copy_blocks(rest, out) };
         rest = rest.get(taken..).unwrap_or_default();
         match rest {
             [] | [b'"', ..] => break,
@@ -189,56 +187,43 @@ fn copy_near(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     len
 }
 
-/// Room is made for so much text at once: room for all that follows would be cleared for each string anew.
-const ROOM_BYTES: usize = 2048;
-
 /// [`copy_text`] of as many whole blocks as there are; stops before an escape that is long or near the end.
 ///
 /// Each block is copied before it is looked at. What follows an escape is copied again, to where
 /// it belongs: a copy of a fixed size costs less than the question how many bytes are needed.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 fn copy_blocks(bytes: &[u8], out: &mut Vec<u8>) -> usize {
-    let mut written = out.len();
-    out.resize(written + bytes.len() + WIDE_BYTES, 0);
     let mut at = 0;
-    'blocks: while let Some(block) = wide(bytes, at) {
-        copy_block(block, out, written);
+    while let Some(block) = wide(bytes, at) {
+        let mut written = out.len();
+        out.extend_from_slice(block);
         let mut bits = interruptions(block);
         // So many bytes of the block are written, or stand in an escape that is.
         let mut done = 0;
         while bits != 0 {
             let len = bits.trailing_zeros() as usize;
             written += len - done;
+            out.truncate(written);
             let escape = bytes.get(at + len..).and_then(|rest| rest.first_chunk());
             let byte = if let Some([b'\\', letter]) = escape { short(*letter) } else { None };
             let (Some(byte), Some(behind)) = (byte, wide(bytes, at + len + 2)) else {
-                at += len;
-                break 'blocks;
+                return at + len;
             };
-            if let Some(place) = out.get_mut(written) {
-                *place = byte;
-            }
+            out.push(byte);
+            out.extend_from_slice(behind);
             written += 1;
-            copy_block(behind, out, written);
             done = len + 2;
             bits &= u64::MAX.checked_shl(done as u32).unwrap_or(0);
         }
-        written += WIDE_BYTES.saturating_sub(done);
+        out.truncate(written + WIDE_BYTES.saturating_sub(done));
         at += WIDE_BYTES.max(done);
     }
-    out.truncate(written);
     at
 }
 
 #[inline(always)]
 fn wide(bytes: &[u8], at: usize) -> Option<&[u8; WIDE_BYTES]> {
     bytes.get(at..)?.first_chunk()
-}
-
-#[inline(always)]
-fn copy_block(block: &[u8; WIDE_BYTES], out: &mut [u8], at: usize) {
-    if let Some(to) = out.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) {
-        *to = *block;
-    }
 }
 
 #[cfg(test)]

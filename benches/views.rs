@@ -1,0 +1,271 @@
+//! Each view alone: bytes a second of what it reads, on text that is made here.
+//!
+//! Run with `cargo bench --bench views`, one view with `cargo bench --bench views -- next_run`.
+
+use std::hint::black_box;
+use std::io::Write;
+
+use clawsec::scan::view::codings::{Allowance, Codings, Inflater};
+use clawsec::scan::view::encoded::{Kind, RunDecoder, next_run};
+use clawsec::scan::view::fold::{Folder, next_trigger};
+use clawsec::scan::view::json::{
+    ArraySplitter, AwsEventSplitter, EventSplitter, LineSplitter, Reader, Unescaper,
+};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use data_encoding::BASE64;
+
+const WINDOW_BYTES: usize = 64 * 1024;
+
+/// Numbers in an order that nothing foresees, the same each time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        (self.0 >> 33) as usize % end
+    }
+
+    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+}
+
+fn made(bytes: usize, mut part: impl FnMut(&mut Numbers, &mut String)) -> String {
+    let (mut numbers, mut text) = (Numbers(7), String::new());
+    while text.len() < bytes {
+        part(&mut numbers, &mut text);
+    }
+    text.truncate(bytes);
+    text
+}
+
+/// What a model writes to people.
+fn prose(bytes: usize) -> String {
+    let words = [
+        "the",
+        "of",
+        "a",
+        "it's",
+        "connection",
+        "which",
+        "we",
+        "read",
+        "once",
+        "and",
+        "don't",
+        "\"quoted\"",
+        "buffer",
+        "is",
+        "(mostly)",
+        "then",
+        "50%",
+        "written",
+        "back",
+        "to",
+    ];
+    made(bytes, |numbers, text| {
+        text.push_str(numbers.pick(&words));
+        text.push_str(numbers.pick(&[" ", " ", " ", " ", " ", ", ", ". ", ".\n\n", ": "]));
+    })
+}
+
+/// What it writes to compilers.
+fn code(bytes: usize) -> String {
+    let lines = [
+        "    let total: u64 = values.iter().map(|value| value.len()).sum();\n",
+        "        if index >= MAX_CONNECTIONS_PER_HOST { return Err(Error::TooMany(index)); }\n",
+        "    println!(\"{total} of {}\", names.join(\", \"));\n",
+        "use crate::scan::view::{DefaultHasherBuilder, connection::ConnectionPoolConfiguration};\n",
+        "                self.is_open && !self.path.starts_with(\"/usr/local/lib/python3/site\")\n",
+        "    # it's a comment which says why this is so\n",
+        "    return f\"{name!r}: {value:%d}\" if name else ''\n",
+        "}\n\n",
+    ];
+    made(bytes, |numbers, text| text.push_str(numbers.pick(&lines)))
+}
+
+fn base64(bytes: usize) -> String {
+    let mut numbers = Numbers(9);
+    let noise: Vec<u8> = (0..bytes).map(|_| numbers.below(256) as u8).collect();
+    let mut text = BASE64.encode(&noise);
+    text.truncate(bytes);
+    text
+}
+
+/// A request that holds a text in messages.
+fn request(text: &str) -> Vec<u8> {
+    let message = |text: &str| serde_json::json!({"role": "user", "content": text});
+    let chunks = text.as_bytes().chunks(4000).map(String::from_utf8_lossy);
+    let messages: Vec<_> = chunks.map(|text| message(&text)).collect();
+    let mut json = serde_json::json!({"model": "m", "messages": messages}).to_string();
+    json.truncate(WINDOW_BYTES);
+    json.into_bytes()
+}
+
+/// Windows as they come by: prose, code, code as a string of JSON, and what is no text.
+fn windows() -> [(&'static str, Vec<u8>); 4] {
+    [
+        ("prose", prose(WINDOW_BYTES).into_bytes()),
+        ("code", code(WINDOW_BYTES).into_bytes()),
+        ("json", request(&code(WINDOW_BYTES))),
+        ("base64", base64(WINDOW_BYTES).into_bytes()),
+    ]
+}
+
+/// Measures one view on several inputs.
+fn measure(
+    criterion: &mut Criterion,
+    view: &str,
+    inputs: &[(&'static str, Vec<u8>)],
+    mut read: impl FnMut(&[u8]),
+) {
+    let mut group = criterion.benchmark_group(view);
+    for (name, input) in inputs {
+        group.throughput(Throughput::Bytes(input.len() as u64));
+        group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+            bencher.iter(|| read(black_box(input)));
+        });
+    }
+    group.finish();
+}
+
+fn searches(criterion: &mut Criterion) {
+    measure(criterion, "next_trigger", &windows(), |text| {
+        let mut from = 0;
+        while let Some(at) = next_trigger(text, from) {
+            from = at + 1;
+        }
+    });
+    let mut decoded = Vec::new();
+    measure(criterion, "next_run", &windows(), |text| {
+        let mut from = 0;
+        while let Some(run) = next_run(text, from) {
+            decoded.clear();
+            let rest = &text[run.start..];
+            from = run.start + RunDecoder::new(run.kind).feed(rest, &mut decoded).max(1);
+        }
+    });
+}
+
+fn rewriters(criterion: &mut Criterion) {
+    let mut out = Vec::new();
+    let inputs = [("prose", request(&prose(WINDOW_BYTES))), ("code", request(&code(WINDOW_BYTES)))];
+    measure(criterion, "unescaper", &inputs, |json| {
+        out.clear();
+        black_box(Unescaper::new().feed(json, &mut out));
+    });
+    measure(criterion, "folder", &windows(), |text| {
+        out.clear();
+        let mut folder = Folder::new();
+        folder.feed(text, &mut out);
+        folder.finish(&mut out);
+    });
+    measure(criterion, "run_decoder", &windows()[3..], |digits| {
+        out.clear();
+        RunDecoder::new(Kind::Base64).feed(digits, &mut out);
+    });
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    encoder.write_all(bytes).expect("a vector takes all");
+    encoder.finish().expect("a vector takes all")
+}
+
+fn brotli(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = ::brotli::CompressorWriter::new(&mut out, 4096, 5, 22);
+    encoder.write_all(bytes).expect("a vector takes all");
+    drop(encoder);
+    out
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0; zstd_safe::compress_bound(bytes.len())];
+    let len = zstd_safe::compress(&mut out[..], bytes, 3).expect("zstd compresses");
+    out.truncate(len);
+    out
+}
+
+/// Bytes a second of what comes out.
+fn codings(criterion: &mut Criterion) {
+    let text = code(16 * WINDOW_BYTES).into_bytes();
+    let mut group = criterion.benchmark_group("codings");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    let mut room = vec![0; WINDOW_BYTES];
+    for (name, packed) in [("gzip", gzip(&text)), ("br", brotli(&text)), ("zstd", zstd(&text))] {
+        let codings = Codings::parse([name.as_bytes()].into_iter()).expect("it is known");
+        group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+            bencher.iter(|| {
+                let (mut inflater, mut allowance) = (Inflater::new(&codings), Allowance::new());
+                allowance.arrived(text.len());
+                let (mut rest, mut written) = (&packed[..], 0);
+                loop {
+                    let step = inflater.step(rest, &mut room, &mut allowance).expect("it is whole");
+                    (rest, written) = (&rest[step.taken..], written + step.written);
+                    if rest.is_empty() && !step.has_more {
+                        break;
+                    }
+                }
+                assert_eq!(written, text.len());
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Events as a model streams them, a few words each.
+fn events() -> Vec<String> {
+    let words = prose(WINDOW_BYTES / 8);
+    let delta = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text);
+        serde_json::json!({"type": "delta", "index": 0, "delta": {"text": text}}).to_string()
+    };
+    words.as_bytes().chunks(24).map(delta).collect()
+}
+
+fn framed(payload: &str) -> Vec<u8> {
+    let total = 16 + payload.len() as u32;
+    let prelude = [total, 0, 0].map(u32::to_be_bytes).concat();
+    [&prelude, payload.as_bytes(), &[0; 4]].concat()
+}
+
+fn leaves(criterion: &mut Criterion) {
+    let mut reader = Reader::new();
+    let event = events().swap_remove(0).into_bytes();
+    let message = serde_json::json!({"role": "user", "content": code(WINDOW_BYTES / 2)});
+    let inputs = [("event", event), ("message", message.to_string().into_bytes())];
+    measure(criterion, "leaves", &inputs, |json| {
+        let visited = reader.visit(json, &mut |leaf| {
+            black_box(leaf.text);
+        });
+        visited.expect("it is JSON");
+    });
+}
+
+fn splitters(criterion: &mut Criterion) {
+    let events = events();
+    let input = |bytes: Vec<u8>| [("events", bytes)];
+    let give = &mut |payload: &[u8]| {
+        black_box(payload);
+    };
+    let sse: String =
+        events.iter().map(|event| format!("event: delta\ndata: {event}\n\n")).collect();
+    measure(criterion, "split_sse", &input(sse.into_bytes()), |bytes| {
+        EventSplitter::new().feed(bytes, give);
+    });
+    measure(criterion, "split_lines", &input(events.join("\n").into_bytes()), |bytes| {
+        LineSplitter::new().feed(bytes, give);
+    });
+    let array = format!("[{}]", events.join(","));
+    measure(criterion, "split_array", &input(array.into_bytes()), |bytes| {
+        ArraySplitter::new().feed(bytes, give);
+    });
+    let messages: Vec<u8> = events.iter().flat_map(|event| framed(event)).collect();
+    measure(criterion, "split_aws_events", &input(messages), |bytes| {
+        AwsEventSplitter::new().feed(bytes, give);
+    });
+}
+
+criterion_group!(benches, searches, rewriters, codings, leaves, splitters);
+criterion_main!(benches);
