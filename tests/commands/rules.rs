@@ -21,7 +21,8 @@ fn written(folder: &Path, name: &str, text: &str) -> String {
 }
 
 fn ids(outcome: &Outcome) -> Vec<String> {
-    let rules: Vec<Value> = serde_json::from_str(&outcome.stdout).expect(&outcome.text());
+    let rules: Vec<Value> =
+        serde_json::from_str(&outcome.stdout).unwrap_or_else(|_| panic!("{}", outcome.text()));
     rules.iter().map(|rule| rule["id"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -33,7 +34,8 @@ fn own_rules_are_looked_for_and_disabled_ones_are_not() {
     let setup = setup.with(json!({"rules_files": [own], "disable": ["aws_*"]}));
     let outcome = setup.run("scan", &["--format", "jsonl", &text]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.text());
-    let finding: Value = serde_json::from_str(&outcome.stdout).expect(&outcome.text());
+    let finding: Value =
+        serde_json::from_str(&outcome.stdout).unwrap_or_else(|_| panic!("{}", outcome.text()));
     assert_eq!(finding["pattern"], "own_token");
     let listed = ids(&setup.run("rules", &["--format", "json"]));
     assert!(listed.contains(&"own_token".to_owned()) && listed.contains(&"ai_api_key".to_owned()));

@@ -1,0 +1,103 @@
+//! The whole of detection over bodies as agents send them: all rules that are on, all views. Bytes a second of
+//! clean text, beside what the engine alone does with the same bytes.
+//!
+//! Run with `cargo bench --bench detection`.
+
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clawsec::limits::SCAN_PADDING_BYTES;
+use clawsec::scan::rules::{default_rules, shipped};
+use clawsec::scan::{Database, Match, MatchSink, Padded, Scanner, Shape};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+const TOTAL_BYTES: usize = 4 * 1024 * 1024;
+const READ_BYTES: usize = 64 * 1024;
+
+/// Counts.
+#[derive(Default)]
+struct Sink(Vec<String>);
+
+impl MatchSink for Sink {
+    fn wants(&mut self, found: &Match<'_>) -> bool {
+        self.0.push(found.rule.id.to_string());
+        false
+    }
+
+    fn found(&mut self, _found: &Match<'_>, _snippet: String) {}
+}
+
+/// The sources of this project's dependencies, as far as they are on this machine, else its own.
+fn sources() -> Vec<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let registry =
+        std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo/registry/src"));
+    let mut folders = vec![registry.filter(|folder| folder.is_dir()).unwrap_or(own)];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs" || ending == "md") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// A conversation with a model about those sources: each file, or 16 KiB of it, as the result of a tool.
+fn conversation() -> Vec<u8> {
+    let mut body = br#"{"model":"large","messages":["#.to_vec();
+    for path in sources() {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let text: String = text.chars().take(16 * 1024).collect();
+        let message = serde_json::json!({"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_01", "content": text}]});
+        body.extend_from_slice(message.to_string().as_bytes());
+        body.push(b',');
+        if body.len() >= TOTAL_BYTES {
+            break;
+        }
+    }
+    body.truncate(TOTAL_BYTES);
+    body.resize(TOTAL_BYTES + SCAN_PADDING_BYTES, 0);
+    body
+}
+
+fn clean_json(criterion: &mut Criterion) {
+    let text = conversation();
+    let all = default_rules().expect("the shipped rules are well formed");
+    let seed = shipped(&["seed"]).expect("the seed is well formed");
+    let json = Shape::new(std::iter::empty(), Some(b"application/json"));
+    let prose = Shape::new(std::iter::empty(), Some(b"text/html"));
+    let mut group = criterion.benchmark_group("clean_json");
+    group.throughput(Throughput::Bytes(TOTAL_BYTES as u64));
+    for (name, rules, shape) in
+        [("all_rules", &all, &json), ("all_rules_as_text", &all, &prose), ("seed", &seed, &json)]
+    {
+        let database = Arc::new(Database::compile(rules).expect("the rules compile"));
+        let scanner = Scanner::new(&database, READ_BYTES).expect("there is memory for a scratch");
+        let scan = |sink: &mut Sink| {
+            let mut body = scanner.body(shape);
+            for start in (0..TOTAL_BYTES).step_by(READ_BYTES) {
+                let part = Padded::new(&text, start..start + READ_BYTES).expect("it is padded");
+                body.feed(black_box(part), sink);
+            }
+            body.finish(sink);
+        };
+        let mut sink = Sink::default();
+        scan(&mut sink);
+        sink.0.sort();
+        println!("{name}: {} hits in {TOTAL_BYTES} bytes: {:?}", sink.0.len(), sink.0);
+        group.bench_function(name, |bencher| bencher.iter(|| scan(&mut Sink::default())));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, clean_json);
+criterion_main!(benches);
