@@ -87,7 +87,7 @@ impl Expression {
             is_filter_exact: printed.is_exact && !begins_at_word,
             begins_at_word,
             max_width: width
-                .map_or(usize::MAX, |width| width + ESCAPE_BYTES)
+                .map_or(usize::MAX, |width| width + usize::from(begins_at_word) * ESCAPE_BYTES)
                 .min(SCAN_MATCH_BEFORE_BYTES),
             is_wide,
             groups: whole.properties().explicit_captures_len(),
@@ -155,7 +155,9 @@ const ESCAPE_BYTES: usize = 2;
 /// condition, for the engine.
 fn word_start(text: &str) -> Option<(String, String)> {
     let flags = if text.starts_with("(?i)") { "(?i)" } else { "" };
-    let rest = text.strip_prefix(flags)?.strip_prefix(r"\b")?;
+    // `\b{start}` and its kin are other conditions.
+    let rest =
+        text.strip_prefix(flags)?.strip_prefix(r"\b").filter(|rest| !rest.starts_with('{'))?;
     Some((format!(r"{flags}(?:\b|\\[nrt]){rest}"), format!("{flags}{rest}")))
 }
 

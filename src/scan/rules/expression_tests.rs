@@ -31,7 +31,7 @@ fn what_may_be_missing_at_the_end_or_the_front_is_left_out() {
 fn a_condition_at_the_end_keeps_what_it_decides() {
     for (expression, expected) in [
         (r"xa{3,}\b", r"xa{3,}\b"),
-        (r"\bab?", r"\ba"),
+        (r"\bab?", "a"),
         (r"x*\bab", r"\bab"),
         (r"ab$", r"ab\z"),
         (r"(?m)^ab$", r"(?m:^)ab(?m:$)"),
@@ -40,6 +40,23 @@ fn a_condition_at_the_end_keeps_what_it_decides() {
     ] {
         assert_eq!(filter(expression), expected, "{expression}");
     }
+}
+
+#[test]
+fn a_words_beginning_is_found_behind_the_letter_of_an_escape_and_left_to_the_exact_search() {
+    for (expression, filter) in [(r"\bkey-[0-9]{2,}", r"key\x2d[0-9]{2}"), (r"(?i)\bk1", "[Kk]1")] {
+        let expression = Expression::new(expression).unwrap();
+        assert_eq!(expression.filter(), filter);
+        assert!(!expression.is_filter_exact());
+        let found = |text: &str| expression.program().unwrap().find(text.as_bytes()).is_some();
+        let word = if filter.starts_with('k') { "key-12" } else { "k1" };
+        assert!(found(word) && found(&format!("x {word}")) && found(&format!(r"x\n{word}")));
+        assert!(!found(&format!("x{word}")));
+        let matched = format!(r"\n{word}");
+        assert_eq!(expression.escape_before(matched.as_bytes()), 2);
+        assert_eq!(expression.escape_before(word.as_bytes()), 0);
+    }
+    assert_eq!(Expression::new("n1").unwrap().escape_before(br"\n1"), 0);
 }
 
 #[test]
