@@ -53,6 +53,8 @@ pub mod secrets;
 pub mod counters;
 /// The configured rules, ready to scan with: read, put together, compiled or read back.
 pub mod rulebook;
+/// What decides about a match: rules, policy, watched secrets; made at the start and by a reload.
+pub mod detection;
 /// One run, from a checked configuration to the exit: logger, workers, signals, drain.
 pub mod supervisor;
 /// Word to the service manager: ready, reloading, alive, stopping.

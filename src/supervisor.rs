@@ -24,20 +24,16 @@ use crate::config::{Config, Reread};
 use crate::conn::Door;
 use crate::conn::deadline::Phase;
 use crate::counters::Counters;
+use crate::detection::Detection;
 use crate::limits::{DRAIN_RESERVE_MS, FINDING_QUEUE_LEN};
 use crate::listen::{self, Held};
 use crate::notify::Notifier;
-use crate::policy::Policy;
-use crate::report::last_look::LastLook;
 use crate::report::log_record::{self, LogReceiver};
 use crate::report::logger::{self, LoggerConfig, LoggerHandle};
 use crate::report::queue;
 use crate::report::state::{Listeners, State};
 use crate::report::tally::Tally;
 use crate::report::timestamp;
-use crate::rulebook;
-use crate::scan::{self, Database, KnownValues};
-use crate::secrets;
 use crate::tls::{self, Authority, Origin};
 use crate::worker::{self, Interception, Post, Renewal, Shared};
 
@@ -89,16 +85,14 @@ impl Run {
             log::warn!("{warning}");
         }
         let prepared = prepare(&config)?;
-        look_last(&prepared, logger);
+        prepared.detection.look_last(logger);
         let phase = Arc::new(AtomicU8::new(Phase::Running as u8));
         let config = Arc::new(config);
         let admin_address = admin.as_ref().map(|held| held.address);
         let listening: Vec<_> = doors.iter().map(|(held, door)| (held.address, *door)).collect();
         let shared = Shared {
             config: Arc::clone(&config),
-            database: prepared.database,
-            policy: prepared.policy,
-            known: prepared.known,
+            detection: prepared.detection,
             findings,
             interception: prepared.interception,
             verified: prepared.verified,
@@ -167,17 +161,14 @@ fn hold_doors(config: &Config) -> Result<Vec<(Held, Door)>, String> {
 
 /// What is made once and shared.
 struct Prepared {
-    database: Arc<Database>,
-    policy: Arc<Policy>,
-    known: Option<Arc<KnownValues>>,
+    detection: Detection,
     interception: Option<Interception>,
     verified: tls::ClientTls,
     insecure: tls::ClientTls,
 }
 
 fn prepare(config: &Config) -> Result<Prepared, String> {
-    let database = Arc::new(prepare_rules(config)?);
-    let (policy, known) = prepare_policy(config)?;
+    let detection = Detection::prepare(config)?;
     let interception = match config.tls.mitm {
         true => Some(prepare_interception(config)?),
         false => None,
@@ -189,57 +180,7 @@ fn prepare(config: &Config) -> Result<Prepared, String> {
         log::warn!("{warning}");
     }
     let insecure = tls::insecure_client_config().map_err(|error| error.to_string())?;
-    Ok(Prepared { database, policy, known, interception, verified, insecure })
-}
-
-/// What matches mean, and the secrets to watch for.
-fn prepare_policy(config: &Config) -> Result<(Arc<Policy>, Option<Arc<KnownValues>>), String> {
-    let key = secrets::load_or_create(&config.report.log_dir).map_err(|error| error.to_string())?;
-    let policy = Policy::new(&config.policy, key);
-    for expired in policy.expired(SystemTime::now()) {
-        log::warn!("{expired}");
-    }
-    let watched = secrets::read_watched(&config.watch, |name| std::env::var_os(name));
-    for warning in &watched.warnings {
-        log::warn!("{warning}");
-    }
-    let known = match watched.values.is_empty() {
-        true => None,
-        false => {
-            let known = KnownValues::new(watched.values, |bytes| policy.fingerprint(bytes))
-                .map_err(|error| error.to_string())?;
-            log::info!("{} values are watched for", known.len());
-            Some(Arc::new(known))
-        }
-    };
-    Ok((Arc::new(policy), known))
-}
-
-/// Gives the logger's thread a scanner of its own, for the last look at what it writes.
-fn look_last(prepared: &Prepared, logger: &LoggerHandle) {
-    let (database, known) = (Arc::clone(&prepared.database), prepared.known.clone());
-    logger.look_last(Box::new(move || match scan::LastLook::new(&database, known) {
-        Ok(mut look) => Some(LastLook::new(move |snippet| look.masked(snippet))),
-        Err(error) => {
-            log::error!("snippets are not looked at a second time: {error}");
-            None
-        }
-    }));
-}
-
-fn prepare_rules(config: &Config) -> Result<Database, String> {
-    let began = Instant::now();
-    let prepared = rulebook::prepare(config).map_err(|error| error.to_string())?;
-    for warning in &prepared.warnings {
-        log::warn!("{warning}");
-    }
-    log::info!(
-        "{} rules {} in {} ms",
-        prepared.database.rules().len(),
-        if prepared.was_kept { "read back" } else { "compiled" },
-        began.elapsed().as_millis()
-    );
-    Ok(prepared.database)
+    Ok(Prepared { detection, interception, verified, insecure })
 }
 
 fn prepare_interception(config: &Config) -> Result<Interception, String> {

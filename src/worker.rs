@@ -25,25 +25,21 @@ use crate::conn::core::{Core, CoreParts};
 use crate::conn::deadline::Phase;
 use crate::conn::{self, Door};
 use crate::counters::Counters;
+use crate::detection::Detection;
 use crate::forward::tcp::Tcp;
 use crate::limits::{
     ACCEPT_BACKOFF_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, IDLE_TICK_MS, LEAF_CACHE_ENTRIES,
     RESOLVER_THREADS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS,
 };
-use crate::policy::Policy;
 use crate::report::core::CoreReporter;
 use crate::report::queue::FindingSender;
-use crate::scan::{Database, KnownValues, Scanner};
 use crate::tls::{Authority, ClientTls, LeafCache, Ticketer, with_own_sessions};
 
 /// What all workers share: read-only, or a queue's end.
 #[derive(Clone)]
 pub struct Shared {
     pub config: Arc<Config>,
-    pub database: Arc<Database>,
-    pub policy: Arc<Policy>,
-    /// None where nothing is watched for.
-    pub known: Option<Arc<KnownValues>>,
+    pub detection: Detection,
     pub findings: FindingSender,
     /// None without interception.
     pub interception: Option<Interception>,
@@ -68,6 +64,7 @@ pub struct Interception {
 #[derive(Debug)]
 pub struct Renewal {
     pub config: Arc<Config>,
+    pub detection: Detection,
     /// Told when it has.
     pub done: Sender<()>,
 }
@@ -118,7 +115,9 @@ impl Worker {
     fn new(shared: Shared, post: Post) -> Result<Worker, String> {
         let (config, counters) = (shared.config, post.counters);
         let window_bytes = config.scan.max_window_bytes;
-        let scanner = Scanner::knowing(&shared.database, window_bytes, shared.known)
+        let scanner = shared
+            .detection
+            .scanner(window_bytes)
             .map_err(|error| format!("the scanner could not be made: {error}"))?;
         let leaves = shared
             .interception
@@ -136,7 +135,7 @@ impl Worker {
             config,
             counters,
             scanner,
-            policy: shared.policy,
+            policy: shared.detection.policy,
             leaves,
             verified: with_own_sessions(&shared.verified),
             insecure: with_own_sessions(&shared.insecure),
@@ -190,11 +189,18 @@ impl Worker {
 
     fn take_renewals(&self) {
         while let Ok(renewal) = self.renewals.try_recv() {
-            self.core().renew(renewal.config);
+            let Renewal { config, detection, done } = renewal;
+            match detection.scanner(config.scan.max_window_bytes) {
+                Ok(scanner) => self.core().renew(config, scanner, detection.policy),
+                Err(error) => {
+                    log::error!("reload: the scanner could not be made: {error}");
+                    continue;
+                }
+            }
             let current = self.core().current();
             self.core.replace(current);
             // The supervisor waits for it, but not for ever.
-            let _ = renewal.done.try_send(());
+            let _ = done.try_send(());
         }
     }
 

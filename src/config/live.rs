@@ -2,7 +2,7 @@
 
 use super::{Config, ListenConfig, ReportConfig, RuntimeConfig, TlsConfig};
 
-/// Keys that only a restart changes: sockets, threads, folders, the CA, and what the scanner is built with.
+/// Keys that only a restart changes: sockets, threads, folders, the CA, windows of the scanner.
 const FIXED: &[&str] = &[
     "proxy_host",
     "proxy_port",
@@ -18,15 +18,7 @@ const FIXED: &[&str] = &[
     "upstream_ca_file",
     "admin_addr",
     "admin_hosts",
-    "rule_packs",
-    "rules_files",
-    "disable",
-    "rule_cache_dir",
     "dedup_by",
-    "expected_credentials",
-    "suppressions",
-    "watch_env",
-    "watch_files",
 ];
 
 /// A configuration that may take the place of the running one.
@@ -63,9 +55,9 @@ pub fn renew(running: &Config, new: Config) -> Renewed {
         http: new.http,
         chain: new.chain,
         scan: running.scan.clone(),
-        rules: running.rules.clone(),
-        policy: running.policy.clone(),
-        watch: running.watch.clone(),
+        rules: new.rules,
+        policy: new.policy,
+        watch: new.watch,
         report: ReportConfig {
             log_dir: running.report.log_dir.clone(),
             dedup_by: running.report.dedup_by,

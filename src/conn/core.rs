@@ -26,16 +26,22 @@ use crate::tls::{ClientTls, LeafCache, ServerTls};
 /// One core, as it is under one configuration. Those of different configurations share everything else.
 pub struct Core {
     pub config: Arc<Config>,
+    pub scanner: Rc<Scanner>,
+    pub policy: Arc<Policy>,
     shared: Rc<CoreState>,
+}
+
+/// What a request that begins now is to be served under.
+struct Newest {
+    config: Arc<Config>,
+    scanner: Rc<Scanner>,
+    policy: Arc<Policy>,
 }
 
 /// What outlives a configuration.
 pub struct CoreState {
-    /// What a request that begins now is to be served under.
-    newest: RefCell<Arc<Config>>,
+    newest: RefCell<Newest>,
     pub counters: Arc<Counters>,
-    pub scanner: Scanner,
-    pub policy: Arc<Policy>,
     pub reporter: RefCell<CoreReporter>,
     pub buffers: Rc<BufferPool>,
     pub scratch: Rc<ScratchPool>,
@@ -78,11 +84,15 @@ impl Core {
     /// A core without connections.
     pub fn new(parts: CoreParts) -> Rc<Core> {
         let idle_timeout = parts.config.http.upstream_idle_timeout;
-        let shared = Rc::new(CoreState {
-            newest: RefCell::new(Arc::clone(&parts.config)),
-            counters: parts.counters,
-            scanner: parts.scanner,
+        let newest = Newest {
+            config: Arc::clone(&parts.config),
+            scanner: Rc::new(parts.scanner),
             policy: parts.policy,
+        };
+        let (scanner, policy) = (Rc::clone(&newest.scanner), Arc::clone(&newest.policy));
+        let shared = Rc::new(CoreState {
+            newest: RefCell::new(newest),
+            counters: parts.counters,
             reporter: RefCell::new(parts.reporter),
             buffers: BufferPool::new(),
             scratch: ScratchPool::new(),
@@ -95,21 +105,21 @@ impl Core {
             rejected_leaves: RefCell::new(HashSet::new()),
             gate: parts.gate,
         });
-        Rc::new(Core { config: parts.config, shared })
+        Rc::new(Core { config: parts.config, scanner, policy, shared })
     }
 
     /// Puts another configuration in force: for connections that come, and for the next request of those that
     /// are there. Idle connections to origins are closed, since they were made under other rules.
-    pub fn renew(&self, config: Arc<Config>) {
+    pub fn renew(&self, config: Arc<Config>, scanner: Scanner, policy: Arc<Policy>) {
         self.pool.replace(Pool::new(config.http.upstream_idle_timeout));
         self.reporter.borrow_mut().set_dedup_window(config.report.dedup_window);
-        self.newest.replace(config);
+        self.newest.replace(Newest { config, scanner: Rc::new(scanner), policy });
         self.gate.forget();
     }
 
     /// Whether another configuration is in force by now.
     pub fn is_outdated(&self) -> bool {
-        !Arc::ptr_eq(&self.config, &self.newest.borrow())
+        !Arc::ptr_eq(&self.config, &self.newest.borrow().config)
     }
 
     /// This core under the configuration in force.
@@ -117,8 +127,13 @@ impl Core {
         if !self.is_outdated() {
             return Rc::clone(self);
         }
-        let config = Arc::clone(&self.newest.borrow());
-        Rc::new(Core { config, shared: Rc::clone(&self.shared) })
+        let newest = self.newest.borrow();
+        Rc::new(Core {
+            config: Arc::clone(&newest.config),
+            scanner: Rc::clone(&newest.scanner),
+            policy: Arc::clone(&newest.policy),
+            shared: Rc::clone(&self.shared),
+        })
     }
 
     /// The TLS side that an origin's host asks for.

@@ -41,9 +41,10 @@ pub const ADMIN_STREAM_KEEP_ALIVE_MS: u64 = 15_000;
 
 /// How long a worker may show no sign of life before it counts as stalled.
 pub const WORKER_STALL_MS: u64 = 10_000;
-/// How long a reload waits for every worker to take the configuration over, and `clawsec reload` for the verdict.
+/// How long a reload waits for every worker to take the configuration over, and `clawsec reload` for the verdict
+/// (rules that nobody compiled before take some seconds).
 pub const RELOAD_WAIT_MS: u64 = 5_000;
-pub const RELOAD_VERDICT_WAIT_MS: u64 = 8_000;
+pub const RELOAD_VERDICT_WAIT_MS: u64 = 60_000;
 pub const RELOAD_POLL_MS: u64 = 20;
 /// How often the supervisor looks at the workers.
 pub const PULSE_TICK_MS: u64 = 500;

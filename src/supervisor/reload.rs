@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Sender, bounded};
 
 use crate::config::{Config, Reread, Warning, renew};
+use crate::detection::Detection;
 use crate::limits::RELOAD_WAIT_MS;
 use crate::report::logger::LoggerHandle;
 use crate::report::state::{Reloaded, State};
@@ -46,11 +47,7 @@ impl Reloader {
     pub fn reload(&mut self, logger: &LoggerHandle) {
         let verdict = match (self.reread)() {
             Ok((new, warnings)) => self.change(new, &warnings, logger),
-            Err(error) => {
-                let error = format!("{error}; nothing is changed");
-                log::error!("reload: {error}");
-                Reloaded { error: Some(error), ..Reloaded::default() }
-            }
+            Err(error) => unchanged(&error),
         };
         let count = self.state.reload.as_ref().map_or(0, |before| before.count) + 1;
         let at = timestamp::iso8601(SystemTime::now());
@@ -60,11 +57,16 @@ impl Reloader {
 
     fn change(&mut self, new: Config, warnings: &[Warning], logger: &LoggerHandle) -> Reloaded {
         let renewed = renew(&self.config, new);
+        let detection = match Detection::prepare(&renewed.config) {
+            Ok(detection) => detection,
+            Err(error) => return unchanged(&error),
+        };
+        detection.look_last(logger);
         self.config = Arc::new(renewed.config);
         self.state.asks_for_credentials = !self.config.access.users.is_empty();
         let report = &self.config.report;
         logger.adjust(report.log_level, report.dedup_window);
-        let is_everywhere = self.hand_over();
+        let is_everywhere = self.hand_over(&detection);
         for warning in warnings {
             log::warn!("{warning}");
         }
@@ -94,13 +96,21 @@ impl Reloader {
     }
 
     /// Whether every core has it.
-    fn hand_over(&self) -> bool {
+    fn hand_over(&self, detection: &Detection) -> bool {
         let deadline = Instant::now() + Duration::from_millis(RELOAD_WAIT_MS);
         let (done, taken) = bounded(self.cores.len());
         let sent = self.cores.iter().all(|core| {
-            let renewal = Renewal { config: Arc::clone(&self.config), done: done.clone() };
+            let (config, detection) = (Arc::clone(&self.config), detection.clone());
+            let renewal = Renewal { config, detection, done: done.clone() };
             core.send_deadline(renewal, deadline).is_ok()
         });
         sent && self.cores.iter().all(|_| taken.recv_deadline(deadline).is_ok())
     }
+}
+
+/// The verdict on what cannot take the place of what holds.
+fn unchanged(error: &dyn fmt::Display) -> Reloaded {
+    let error = format!("{error}; nothing is changed");
+    log::error!("reload: {error}");
+    Reloaded { error: Some(error), ..Reloaded::default() }
 }

@@ -167,3 +167,41 @@ fn closing_its_terminal_still_ends_a_monitor() {
     terminal.wait().unwrap();
     wait_until("it has ended", || setup.run("status", &[]).code == Some(3));
 }
+
+#[test]
+fn rules_and_what_is_accepted_change_on_open_connections() {
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    let dest = origin.dest();
+    let proxy = Proxy::start(json!({"disable": ["unix_sensitive"]}));
+    let mut kept = proxy.connect();
+    let mut ask = |path: &str| {
+        kept.send(format!("GET http://{dest}{path} HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+        assert_eq!(kept.receive_response().text(), "ok");
+    };
+    ask("/first/etc/passwd");
+    rewrite(&proxy, |config| {
+        config.insert("disable".into(), json!([]));
+        let accepted = json!([{"reason": "a test", "path": "/accepted/*"}]);
+        config.insert("suppressions".into(), accepted);
+    });
+    let outcome = reload(&proxy).expect_success("reload");
+    assert!(outcome.stdout.contains("disable, suppressions"), "{}", outcome.stdout);
+    ask("/second/etc/passwd");
+    ask("/accepted/etc/passwd");
+    ask("/third/etc/shadow");
+    let found = proxy.wait_for_finding(|found| found.snippet.contains("/third"));
+    assert_eq!(found.pattern, "unix_sensitive");
+    let told = |part: &str| proxy.findings().iter().any(|found| found.snippet.contains(part));
+    assert!(told("/second") && !told("/first") && !told("/accepted"), "{:?}", proxy.findings());
+
+    let own = proxy.setup.directory().join("own.toml");
+    fs::write(&own, "[[rules]]\nid = 'broken'\nregex = '('\n").unwrap();
+    rewrite(&proxy, |config| {
+        config.insert("rules_files".into(), json!([own]));
+    });
+    let outcome = reload(&proxy);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+    assert!(outcome.stderr.contains("broken") && outcome.stderr.contains("nothing is changed"));
+    ask("/fourth/etc/shadow");
+    proxy.wait_for_finding(|found| found.snippet.contains("/fourth"));
+}
