@@ -350,6 +350,12 @@ pub const SCAN_FOLD_SEAM_BYTES: usize = 16;
 pub const SCAN_RUN_SEAM_BYTES: usize = 64;
 pub const SCAN_RUN_BEFORE_BYTES: usize = 1024;
 
+/// The largest piece of a text (a head, a short body) in which short runs are looked for byte by byte.
+pub const SCAN_SHORT_TEXT_BYTES: usize = 1024;
+/// The digits of such a run at least, and of one that is seen in any text.
+pub const ENCODED_SHORT_MIN_DIGITS: usize = 16;
+pub const ENCODED_SEEN_DIGITS: usize = 47;
+
 /// Gates looked at in one window.
 pub const SCAN_GATES_PER_WINDOW: usize = 256;
 

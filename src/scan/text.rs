@@ -14,7 +14,7 @@ use super::view::fold::{self, Folder, Kinds};
 use crate::finding::{Step, View};
 use crate::limits::{
     SCAN_DEPTH_MAX, SCAN_FOLD_AROUND_BYTES, SCAN_FOLD_SEAM_BYTES, SCAN_RUN_BEFORE_BYTES,
-    SCAN_RUN_SEAM_BYTES,
+    SCAN_RUN_SEAM_BYTES, SCAN_SHORT_TEXT_BYTES,
 };
 
 /// What the texts of a unit share while bytes go through them.
@@ -280,6 +280,11 @@ impl Text {
             self.decode_around(*gate, window, scope);
         }
         scope.core.return_gates(gates);
+        if window.len() <= SCAN_SHORT_TEXT_BYTES {
+            for place in encoded::short_rows(window) {
+                self.decode_around(self.stream.offset() + place as u64 + 1, window, scope);
+            }
+        }
     }
 
     /// A run that began before the window: how many bytes before.

@@ -3,7 +3,7 @@
 use super::alphabet::{BASE32, BASE64, HEX, NO_DIGIT, is_base64, value};
 use super::judge::{BASE64_MIN_DIGITS, SHORT_ALPHABET_MIN_DIGITS, is_text, is_utf16};
 use super::{Kind, Run};
-use crate::limits::ENCODED_LOOK_BACK_BYTES;
+use crate::limits::{ENCODED_LOOK_BACK_BYTES, ENCODED_SEEN_DIGITS, ENCODED_SHORT_MIN_DIGITS};
 
 /// Digits looked at before and behind the place.
 const BEFORE_DIGITS: usize = 24;
@@ -34,6 +34,17 @@ pub fn run_around(text: &[u8], at: usize) -> Option<Run> {
     // Digits before those that were looked at, and those by which the first group is late.
     let late = (before - near.before + shift) % group;
     Some(Run { start: start + late, kind })
+}
+
+/// A place in each row of digits that is too short for [`super::next_run`] to be sure to see it: for
+/// [`run_around`]. Reads every byte by itself, so it is for short texts.
+pub fn short_rows(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let mut start = 0;
+    text.split(|byte| !is_base64(*byte)).filter_map(move |row| {
+        let middle = start + row.len() / 2;
+        start += row.len() + 1;
+        (ENCODED_SHORT_MIN_DIGITS..ENCODED_SEEN_DIGITS).contains(&row.len()).then_some(middle)
+    })
 }
 
 /// Where the run begins that holds `at`, over line breaks, and the number of its digits up to there.

@@ -8,7 +8,7 @@ use data_encoding::{BASE64, BASE64URL, HEXLOWER, HEXUPPER};
 /// An anchor of four bytes makes four or five digits of base64, one of five bytes six and more. In
 /// random base64 the six of four bytes are hit once in 3 MiB by chance, all the others together
 /// once in some 300 MiB.
-pub const ANCHORS: [&str; 41] = [
+pub const ANCHORS: [&str; 43] = [
     "AKIA",
     "ASIA",
     "sk-ant-",
@@ -28,6 +28,8 @@ pub const ANCHORS: [&str; 41] = [
     "/etc/shadow",
     ".ssh/",
     ".aws/",
+    "/.env",
+    "sudo ",
     "id_rsa",
     "curl ",
     "wget ",

@@ -15,7 +15,7 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
-pub use around::run_around;
+pub use around::{run_around, short_rows};
 pub use decoder::RunDecoder;
 pub use gates::{
     ANCHORS, base64_gates, base64_url_gates, base64_utf16_gates, gates, hex_gates, utf16_gates,
