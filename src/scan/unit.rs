@@ -93,7 +93,7 @@ impl Messages {
             content: Content::unknown(place),
             kept: Vec::new(),
             is_kept: true,
-            lanes: Lanes::new(place.beside(Step::Messages)),
+            lanes: Lanes::of_messages(place.beside(Step::Messages)),
         }
     }
 
@@ -116,6 +116,8 @@ impl Messages {
         if self.is_kept {
             self.lanes.take(&self.kept, &mut scope);
         }
+        // The next message tells of what is in it, whatever this one told.
+        self.state.clear();
         self.kept.clear();
         self.is_kept = true;
     }

@@ -17,6 +17,8 @@ pub(in crate::scan) struct Lanes {
     lanes: Vec<Lane>,
     /// Counts the events.
     clock: u64,
+    /// Whether events that are no JSON are joined, too.
+    joins_plain: bool,
 }
 
 /// What belongs together: the text of one block, one choice, one tool call.
@@ -42,7 +44,13 @@ impl Lanes {
             inner_reader: Reader::new(),
             lanes: Vec::new(),
             clock: 0,
+            joins_plain: true,
         }
+    }
+
+    /// Of messages, each of which is a text of its own unless it is JSON that says a piece of one.
+    pub(in crate::scan) fn of_messages(place: Place) -> Lanes {
+        Lanes { joins_plain: false, ..Lanes::new(place) }
     }
 
     /// Adds the texts of one event to those that they go on from.
@@ -55,7 +63,7 @@ impl Lanes {
                 self.add(leaf.lane, place, leaf.text, scope);
             }
         });
-        if visited.is_err() {
+        if visited.is_err() && self.joins_plain {
             self.add(PLAIN, self.place, event, scope);
         }
         self.reader = reader;
@@ -76,7 +84,7 @@ impl Lanes {
             let mut reader = std::mem::take(&mut self.inner_reader);
             let visited = reader
                 .visit(event, &mut |leaf| self.add(leaf.lane ^ INNER, place, leaf.text, scope));
-            if visited.is_err() {
+            if visited.is_err() && self.joins_plain {
                 self.add(PLAIN ^ INNER, place, event, scope);
             }
             self.inner_reader = reader;

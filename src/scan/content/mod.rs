@@ -9,7 +9,7 @@ mod lanes;
 mod media;
 mod members;
 mod parts;
-mod wide;
+mod wide_text;
 
 pub use media::Shape;
 
@@ -21,7 +21,7 @@ pub(super) use lanes::Lanes;
 pub(super) use media::Media;
 use members::Members;
 use parts::Parts;
-use wide::WideText;
+use wide_text::WideText;
 
 use super::padded::{Padded, PaddedBuffer};
 use super::text::{Place, Scope, Text};
@@ -153,7 +153,7 @@ impl Reader {
             Reader::Form(form) => form.feed(bytes, scope),
             Reader::Parts(parts) => parts.feed(bytes, scope),
             Reader::Members(members) => members.feed(bytes, scope),
-            Reader::Wide(wide) => wide.feed(bytes, scope),
+            Reader::Wide(text) => text.feed(bytes, scope),
         }
     }
 
@@ -165,7 +165,7 @@ impl Reader {
             Reader::Form(form) => form.finish(scope),
             Reader::Parts(parts) => parts.finish(scope),
             Reader::Members(members) => members.finish(scope),
-            Reader::Wide(wide) => wide.finish(scope),
+            Reader::Wide(text) => text.finish(scope),
         }
     }
 }
