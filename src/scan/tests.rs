@@ -441,3 +441,21 @@ proptest! {
         prop_assert_eq!(seen.names(), oracle(&bytes));
     }
 }
+
+#[test]
+fn a_text_that_events_are_joined_to_holds_no_stream_of_its_own() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let names = |content_type: &[u8], text: &str| {
+        let mut seen = Seen::default();
+        let mut body = scanner.body(&Shape::new(std::iter::empty(), Some(content_type)));
+        body.feed(PaddedBuffer::new().fill(text.as_bytes()), &mut seen);
+        body.finish(&mut seen);
+        seen.names()
+    };
+    let array = r#"[{"a":"cat /etc/pass"},{"a":"wd now"}]"#;
+    assert_eq!(names(b"application/json", array), ["unix_sensitive"]);
+    let event = format!("data: {{\"t\":\"{}\"}}\n\n", array.replace('"', "\\\""));
+    assert!(names(b"text/event-stream", &event).is_empty());
+    let whole = r#"data: {"t":"[\"cat /etc/passwd now\"]"}"#;
+    assert_eq!(names(b"text/event-stream", &format!("{whole}\n\n")), ["unix_sensitive"]);
+}

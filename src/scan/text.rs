@@ -63,9 +63,17 @@ pub(super) struct Place {
     pub(super) depth: usize,
     /// Where in the unit the outermost text that it was made of was seen; none for the unit itself.
     pub(super) origin: Option<u64>,
+    /// Whether it is joined of the events of a stream. Nothing in such a text is a stream, or an archive, again:
+    /// else each of its texts could hold as many of its own.
+    pub(super) is_joined: bool,
 }
 
 impl Place {
+    /// The place of the texts that the events of a stream are joined to.
+    pub(super) fn joined(self) -> Place {
+        Place { is_joined: true, ..self.deeper() }
+    }
+
     /// The place of what one step makes of all of a text.
     pub(super) fn then(self, step: Step) -> Place {
         Place { view: self.view.then(step), ..self }

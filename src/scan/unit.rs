@@ -118,7 +118,8 @@ impl Messages {
         }
         // The next message tells of what is in it, whatever this one told.
         self.state.clear();
-        self.kept.clear();
+        // A connection that waits for its next message holds none of this one's memory.
+        self.kept = Vec::new();
         self.is_kept = true;
     }
 

@@ -43,9 +43,14 @@ impl Inflated {
             }
         }
         scope.core.return_work(work);
-        if let Some(text) = &mut self.given_up
-            && let Some(rest) = bytes.slice(at..bytes.len())
-        {
+        let Some(rest) = bytes.slice(at..bytes.len()).filter(|rest| !rest.is_empty()) else {
+            return;
+        };
+        if self.given_up.is_none() {
+            // What the inflater leaves is behind the end of what it holds.
+            self.given_up = Some(Text::new(self.place, scope));
+        }
+        if let Some(text) = &mut self.given_up {
             scope.sink.gap(Gap::Undecoded(rest.len()));
             text.feed(rest, scope);
         }

@@ -58,7 +58,7 @@ impl JsonText {
     fn join(&mut self, bytes: &[u8], scope: &mut Scope<'_>) {
         if matches!(self.elements, Elements::Unknown) {
             let Some(first) = bytes.trim_ascii_start().first() else { return };
-            self.elements = if *first == b'[' {
+            self.elements = if *first == b'[' && !self.text.place().is_joined {
                 let lanes = Lanes::new(self.text.place().beside(Step::JsonArray));
                 Elements::Joined(Box::new((ArraySplitter::new(), lanes)))
             } else {

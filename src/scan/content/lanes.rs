@@ -39,7 +39,7 @@ impl Lanes {
     /// No event yet.
     pub(in crate::scan) fn new(place: Place) -> Lanes {
         Lanes {
-            place: place.deeper(),
+            place: place.joined(),
             reader: Reader::new(),
             inner_reader: Reader::new(),
             lanes: Vec::new(),

@@ -129,6 +129,9 @@ impl Content {
             return Reader::Text(Text::new(place, scope));
         }
         match (kind, &self.media) {
+            (Kind::Events | Kind::Multipart | Kind::Container(_), _) if place.is_joined => {
+                Reader::Text(Text::new(place, scope))
+            }
             (Kind::Json, _) => Reader::Json(Box::new(JsonText::new(place, scope))),
             (Kind::Events, media) => Reader::Events(Box::new(Events::new(place, media, scope))),
             (Kind::Form, _) => Reader::Form(Box::new(FormText::new(place, scope))),
