@@ -10,6 +10,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY Cargo.toml Cargo.lock build.rs README.md ./
+COPY .cargo .cargo
 COPY src src
 COPY benches benches
 RUN cargo build --release --locked --bin clawsec

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 
 use super::Rule;
 use super::pack::{Pack, PackError, Problem, ProblemKind};
@@ -99,18 +100,36 @@ pub fn select(wanted: &Wanted<'_>) -> Result<Selected, Vec<SelectionError>> {
             selection.errors.push(SelectionError::UnknownPack { name: name.clone(), meant });
         }
     }
-    for pack in PACKS.iter().filter(|pack| wanted.packs.iter().any(|name| name == pack.name)) {
-        for (file, text) in pack.files {
-            selection.add(pack.name, file, text);
-        }
+    let packs = PACKS.iter().filter(|pack| wanted.packs.iter().any(|name| name == pack.name));
+    let shipped = packs.flat_map(|pack| pack.files.iter().map(|file| (pack.name, *file)));
+    for (file, parsed) in parse(shipped) {
+        selection.add(file, parsed);
     }
     let shipped = selection.rules.len();
-    for (file, text) in wanted.files {
-        selection.add(file, file, text);
+    let own = wanted.files.iter().map(|(file, text)| (&**file, (&**file, &**text)));
+    for (file, parsed) in parse(own) {
+        selection.add(file, parsed);
     }
     selection.settle_ids(shipped);
     selection.disable(wanted.disable);
     selection.finish()
+}
+
+/// Parses files, each with its pack's name, all at once: most of a start is this.
+fn parse<'a>(
+    files: impl Iterator<Item = (&'a str, (&'a str, &'a str))>,
+) -> Vec<(&'a str, Result<Pack, PackError>)> {
+    thread::scope(|scope| {
+        let parsing: Vec<_> = files
+            .map(|(pack, (file, text))| (file, scope.spawn(move || Pack::parse(pack, text))))
+            .collect();
+        let parsed = parsing.into_iter().map(|(file, parsing)| {
+            // A panic of the parser is none of this function's to swallow.
+            let pack = parsing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (file, pack)
+        });
+        parsed.collect()
+    })
 }
 
 /// Rules of shipped packs, for tests and benches.
@@ -132,8 +151,8 @@ struct Selection {
 }
 
 impl Selection {
-    fn add(&mut self, name: &str, file: &str, text: &str) {
-        let pack = match Pack::parse(name, text) {
+    fn add(&mut self, file: &str, parsed: Result<Pack, PackError>) {
+        let pack = match parsed {
             Ok(pack) => pack,
             Err(error) => {
                 self.errors.push(SelectionError::File { file: file.to_owned(), error });
@@ -196,7 +215,8 @@ impl Selection {
     /// Whether a pack that is off has such a rule: to disable it is no mistake.
     fn is_of_another_pack(&self, pattern: &str) -> bool {
         let files = PACKS.iter().flat_map(|pack| pack.files);
-        let mut packs = files.filter_map(|(file, text)| Pack::parse(file, text).ok());
+        let files = files.map(|file| ("", *file));
+        let mut packs = parse(files).into_iter().filter_map(|(_, parsed)| parsed.ok());
         packs.any(|pack| pack.rules.iter().any(|rule| is_like(pattern, &rule.id)))
     }
 
