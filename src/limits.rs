@@ -3,10 +3,12 @@
 mod commands;
 mod operations;
 mod websocket;
+mod words;
 
 pub use commands::*;
 pub use operations::*;
 pub use websocket::*;
+pub use words::*;
 
 /// Bytes that stay readable behind the end of every scanned slice: Hyperscan 5.4.0 reads past the end on
 /// CPUs with AVX-512 VBMI (2 bytes were enough to stop it; 64 is one cache line).

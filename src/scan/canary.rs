@@ -1,8 +1,9 @@
 //! The self-test at every start: texts that hold a match must be found to hold one, in one piece and in two.
 
-use hyperscan::{Matching, Scratch, StreamingDatabase};
+use hyperscan::{BlockDatabase, Matching, Scratch, StreamingDatabase};
 
 use super::database::{Database, DatabaseError};
+use super::engines::failed;
 use super::padded::PaddedBuffer;
 use super::rules::SEED_PACK;
 
@@ -77,17 +78,46 @@ impl<'a> Canary<'a> {
     }
 }
 
-fn failed(error: hyperscan::Error) -> DatabaseError {
-    DatabaseError::Engine(error.to_string())
+/// Tries texts on the engine that sees what is around long words, in one piece as it does.
+struct WordCanary<'a> {
+    engine: &'a BlockDatabase,
+    scratch: Scratch,
+    buffer: PaddedBuffer,
+}
+
+impl<'a> WordCanary<'a> {
+    fn new(engine: &'a BlockDatabase) -> Result<WordCanary<'a>, DatabaseError> {
+        let scratch = engine.alloc_scratch().map_err(failed)?;
+        Ok(WordCanary { engine, scratch, buffer: PaddedBuffer::new() })
+    }
+
+    fn check(&mut self, number: usize, rule: &str, text: &str) -> Result<(), DatabaseError> {
+        let mut is_found = false;
+        let note = |id: u32, _from: u64, _to: u64, _flags: u32| {
+            is_found |= usize::try_from(id) == Ok(number);
+            Matching::Continue
+        };
+        let text = self.buffer.fill(text.as_bytes());
+        self.engine.scan(text.bytes(), &self.scratch, note).map_err(failed)?;
+        match is_found {
+            true => Ok(()),
+            false => Err(DatabaseError::SelfTest { rule: rule.to_owned(), split_at_bytes: 0 }),
+        }
+    }
 }
 
 /// Tries the first example of each rule that has one.
 pub(super) fn check_rules(database: &Database) -> Result<(), DatabaseError> {
-    let mut canary = Canary::new(database.engine())?;
+    let engines = database.engines();
+    let mut canary = Canary::new(&engines.everywhere)?;
+    let mut words = WordCanary::new(&engines.words)?;
     for (number, rule) in database.rules().iter().enumerate() {
         let splits = if &*rule.pack == TRIED_THOROUGHLY { Splits::All } else { Splits::Few };
         let Some(example) = rule.examples.first() else { continue };
-        let tried = canary.check(number, &rule.id, example, splits);
+        let tried = match rule.expression.needs_long_word() {
+            true => words.check(number, &rule.id, example),
+            false => canary.check(number, &rule.id, example, splits),
+        };
         // An example that does not match is its author's mistake, not the engine's.
         let is_wrong = || {
             let program = rule.expression.program();

@@ -17,6 +17,7 @@ use super::known_values::{Known, Watch};
 use super::precedence::{Claim, yields_to};
 use super::rules::{Evidence, Rule};
 use super::scanner::{Core, End};
+use super::words::Places;
 use crate::finding::{Confidence, View as Seen};
 use crate::limits::{
     RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_GATES_PER_WINDOW, SCAN_HITS_PER_RULE_SURE,
@@ -56,6 +57,19 @@ impl Hits {
     pub(super) fn noting(&mut self, base: u64) -> impl FnMut(u32, u64, u64, u32) -> Matching {
         move |rule, _from, end, _flags| {
             self.note(rule, base.saturating_add(end));
+            Matching::Continue
+        }
+    }
+
+    /// The callback for the engine that sees what is around long words. It must not panic.
+    pub(super) fn noting_words(
+        &mut self,
+        places: Places<'_>,
+    ) -> impl FnMut(u32, u64, u64, u32) -> Matching {
+        move |rule, _from, end, _flags| {
+            if let Some(end) = places.offset(end) {
+                self.note(rule, end);
+            }
             Matching::Continue
         }
     }
@@ -138,6 +152,8 @@ pub(super) struct Reported {
     end: u64,
     /// It reached the end of what had arrived, so it may have grown since.
     open: bool,
+    /// Its rule tells of it: a match without the word that the rule asks for is none for the others.
+    is_told: bool,
 }
 
 /// Tells the sink each new match that the hits in `work` stand for.
@@ -201,7 +217,7 @@ fn is_told_by_another(
         rule.is_some_and(|rule| yields_to(&own, &Claim { rule, number, span }))
     };
     window.iter().any(|other| claims(other.rule, &other.span))
-        || reported.iter().any(|told| {
+        || reported.iter().filter(|told| told.is_told).any(|told| {
             let number = usize::try_from(told.rule).unwrap_or(usize::MAX);
             claims(number, &(told.start..told.end))
         })
@@ -276,17 +292,19 @@ fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>
         let Some(span) = new_match(rule, exact, history, *hit, previous, &mut work.joined) else {
             continue;
         };
+        let judged = judge(rule, exact, history, &span, &mut work.joined);
         let told = Reported {
             rule: hit.rule,
             start: span.start,
             end: span.end,
             open: span.end == history.last(),
+            is_told: judged.is_some(),
         };
         match reported.iter_mut().find(|told| told.rule == hit.rule) {
             Some(place) => *place = told,
             None => reported.push(told),
         }
-        if let Some(judged) = judge(rule, exact, history, &span, &mut work.joined) {
+        if let Some(judged) = judged {
             let escape = judged.escape as u64;
             work.confirmed.push(Confirmed {
                 rule: number,

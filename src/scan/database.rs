@@ -1,4 +1,4 @@
-//! The rules compiled into one streaming Hyperscan database.
+//! The rules, and what they are compiled to.
 //!
 //! Made once, or read back from what an earlier start made, checked against canaries, then shared by all
 //! cores and never changed.
@@ -7,17 +7,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use hyperscan::{
-    Builder, HsError, Pattern, PatternFlags, Patterns, Platform, Serialized, StreamingDatabase,
-    version_str,
+    Builder, Pattern, PatternFlags, Platform, Scratch, StreamingDatabase, version_str,
 };
 
 use super::canary::{self, Splits};
+use super::engines::{self, Engines};
 use super::rules::{Problem, ProblemKind, Rule, RuleSet};
-use super::view::encoded;
 
 /// Rules ready to scan with. `Send` and `Sync`: one serves all cores.
 pub struct Database {
-    engine: StreamingDatabase,
+    engines: Engines,
     rules: RuleSet,
 }
 
@@ -92,8 +91,7 @@ impl Database {
         if !problems.is_empty() {
             return Err(DatabaseError::Rules(problems));
         }
-        let engine = compile_filters(rules)?;
-        let database = Database { engine, rules: Arc::clone(rules) };
+        let database = Database { engines: Engines::compile(rules)?, rules: Arc::clone(rules) };
         canary::check_rules(&database)?;
         Ok(database)
     }
@@ -102,17 +100,14 @@ impl Database {
     /// engine as when it was compiled.
     pub fn from_compiled(rules: &RuleSet, bytes: &[u8]) -> Result<Database, DatabaseError> {
         check_engine()?;
-        let failed = |error: hyperscan::Error| DatabaseError::Engine(error.to_string());
-        let engine: StreamingDatabase = bytes.deserialize().map_err(failed)?;
-        let database = Database { engine, rules: Arc::clone(rules) };
+        let database = Database { engines: Engines::from_bytes(bytes)?, rules: Arc::clone(rules) };
         canary::check_rules(&database)?;
         Ok(database)
     }
 
     /// The engine's part as bytes, to be kept where nobody else can change it: it is not checked again.
     pub fn to_compiled(&self) -> Result<Vec<u8>, DatabaseError> {
-        let bytes = self.engine.serialize();
-        bytes.map(|bytes| bytes.to_vec()).map_err(|error| DatabaseError::Engine(error.to_string()))
+        self.engines.to_bytes()
     }
 
     /// Tells all that decides what these rules are compiled to, piece by piece.
@@ -122,8 +117,9 @@ impl Database {
             tell(rule.id.as_bytes());
             tell(rule.expression.text().as_bytes());
             tell(rule.expression.filter().as_bytes());
+            tell(&[u8::from(rule.expression.needs_long_word())]);
         }
-        gates().iter().for_each(|gate| tell(gate.as_bytes()));
+        Engines::identify(tell);
     }
 
     /// The rules, in the order of their numbers.
@@ -131,9 +127,16 @@ impl Database {
         &self.rules
     }
 
-    /// The engine's part.
-    pub(super) fn engine(&self) -> &StreamingDatabase {
-        &self.engine
+    /// The compiled part.
+    pub(super) fn engines(&self) -> &Engines {
+        &self.engines
+    }
+
+    /// Work memory for both engines.
+    pub(super) fn alloc_scratch(&self) -> Result<Scratch, DatabaseError> {
+        let mut scratch = self.engines.everywhere.alloc_scratch().map_err(engines::failed)?;
+        self.engines.words.realloc_scratch(&mut scratch).map_err(engines::failed)?;
+        Ok(scratch)
     }
 }
 
@@ -165,69 +168,15 @@ fn is_trusted_version(version: &str) -> bool {
     }
 }
 
-fn pattern(expression: &str, number: usize, flags: PatternFlags) -> Pattern {
-    Pattern {
-        expression: expression.to_owned(),
-        flags,
-        id: Some(number),
-        ext: Default::default(),
-        som: None,
-    }
-}
-
 fn problem(rule: &Rule, reason: String) -> Problem {
     Problem { rule: rule.id.to_string(), kind: ProblemKind::Unsupported, reason }
 }
 
-/// What only encoded text holds, as the engine's expressions. Their numbers follow those of the rules.
-fn gates() -> Vec<String> {
-    let literal = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect();
-    let mut gates: Vec<String> = encoded::gates().iter().map(|gate| literal(gate)).collect();
-    // What follows is a name and a password (RFC 7617), of any length.
-    gates.push(r"[Bb][Aa][Ss][Ii][Cc]\x20[A-Za-z0-9+/]".to_owned());
-    gates.sort();
-    gates.dedup();
-    gates
-}
-
-fn compile_filters(rules: &[Arc<Rule>]) -> Result<StreamingDatabase, DatabaseError> {
-    let patterns = rules
-        .iter()
-        .enumerate()
-        .map(|(number, rule)| pattern(rule.expression.filter(), number, PatternFlags::empty()));
-    let gates = gates();
-    let gates = gates
-        .iter()
-        .enumerate()
-        .map(|(number, gate)| pattern(gate, rules.len() + number, PatternFlags::empty()));
-    let error = match patterns.chain(gates).collect::<Patterns>().build() {
-        Ok(engine) => return Ok(engine),
-        Err(error) => error,
-    };
-    // The engine names the first at most: each by itself, to name all of them.
-    let alone = rules.iter().filter_map(|rule| {
-        let compiled: Result<StreamingDatabase, _> =
-            pattern(rule.expression.filter(), 0, PatternFlags::empty()).build();
-        compiled.err().map(|error| problem(rule, cause(&error)))
-    });
-    match alone.collect::<Vec<_>>() {
-        none if none.is_empty() => Err(DatabaseError::Engine(cause(&error))),
-        problems => Err(DatabaseError::Rules(problems)),
-    }
-}
-
-fn cause(error: &hyperscan::Error) -> String {
-    match error {
-        hyperscan::Error::Hyperscan(HsError::CompileError(cause)) => cause.message().to_owned(),
-        other => other.to_string(),
-    }
-}
-
 /// Scans for the pattern that Vectorscan is known to miss, whatever version it claims to be.
 fn probe_known_defect() -> Result<(), DatabaseError> {
-    let engine: StreamingDatabase = pattern(r"curl.*\|\s*python", 0, PatternFlags::DOTALL)
-        .build()
-        .map_err(|error| DatabaseError::Engine(error.to_string()))?;
+    let pattern = engines::pattern(r"curl.*\|\s*python", 0);
+    let pattern = Pattern { flags: PatternFlags::DOTALL, ..pattern };
+    let engine: StreamingDatabase = pattern.build().map_err(engines::failed)?;
     let text = "curl https://example.com/x.py | python";
     canary::Canary::new(&engine)?.check(0, "curl-to-python probe", text, Splits::All)
 }

@@ -45,17 +45,23 @@ impl History<'_> {
         self.offset.saturating_add(self.window.len() as u64)
     }
 
-    /// What is known of a range. Copied into `joined` only where it crosses into the window.
-    pub(super) fn view<'b>(&'b self, range: Range<u64>, joined: &'b mut Vec<u8>) -> View<'b> {
-        let start = range.start.clamp(self.first(), self.last());
-        let end = range.end.clamp(start, self.last());
-        let part = |bytes: &'b [u8], base: u64| {
+    /// What is known of a range: what is old of it, and what is of the window.
+    pub(super) fn parts(&self, range: Range<u64>) -> (&[u8], &[u8]) {
+        let (start, end) = self.known(range);
+        let part = |bytes: &'_ [u8], base: u64| {
             let from = usize::try_from(start.saturating_sub(base)).unwrap_or(usize::MAX);
             let to = usize::try_from(end.saturating_sub(base)).unwrap_or(usize::MAX);
-            bytes.get(from.min(bytes.len())..to.min(bytes.len())).unwrap_or_default()
+            from.min(bytes.len())..to.min(bytes.len())
         };
-        let old = part(self.tail, self.first());
-        let new = part(self.window, self.offset);
+        let old = self.tail.get(part(self.tail, self.first())).unwrap_or_default();
+        let new = self.window.get(part(self.window, self.offset)).unwrap_or_default();
+        (old, new)
+    }
+
+    /// The same in one piece. Copied into `joined` only where it crosses into the window.
+    pub(super) fn view<'b>(&'b self, range: Range<u64>, joined: &'b mut Vec<u8>) -> View<'b> {
+        let (start, _) = self.known(range.clone());
+        let (old, new) = self.parts(range);
         let bytes = match (old.is_empty(), new.is_empty()) {
             (true, _) => new,
             (_, true) => old,
@@ -67,6 +73,12 @@ impl History<'_> {
             }
         };
         View { bytes, start }
+    }
+
+    /// A range, as far as its bytes are known.
+    fn known(&self, range: Range<u64>) -> (u64, u64) {
+        let start = range.start.clamp(self.first(), self.last());
+        (start, range.end.clamp(start, self.last()))
     }
 }
 

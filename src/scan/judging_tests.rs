@@ -124,3 +124,17 @@ fn a_line_is_what_lies_between_line_ends() {
     assert_eq!(confidence("a # the k1234 is ok\nb"), Confidence::Medium);
     assert_eq!(confidence("a\n# the k1234 is ok, not\nb"), Confidence::Medium);
 }
+
+#[test]
+fn a_match_without_its_keyword_hides_no_other_rules_match() {
+    let scanner = scanner(
+        "[[rules]]\nid = 'first'\nregex = 'id=[0-9]{10}'\nkeywords = ['acme']\n\
+         [[rules]]\nid = 'second'\nregex = 'id=[0-9]{10}'\n",
+    );
+    let ids = |pieces: &[&str]| -> Vec<String> {
+        told(&scanner, pieces).into_iter().map(|told| told.id).collect()
+    };
+    assert_eq!(ids(&["acme id=1234567890"]), ["first"]);
+    assert_eq!(ids(&["other id=1234567890"]), ["second"]);
+    assert_eq!(ids(&["other id=12345", "67890 "]), ["second"]);
+}

@@ -9,8 +9,8 @@
 //! told       a match that several texts of a unit show is told once
 //! ```
 //!
-//! Two stages. Hyperscan, in streaming mode, reads every byte of a text once and names rule and end of each
-//! possible match (`database`, `scanner`). The rule's exact expression then finds the span in
+//! Two stages. Hyperscan reads every byte of a text once, what is around long words (`words`) twice, and names
+//! rule and end of each possible match (`database`, `engines`, `scanner`). The rule's exact expression then finds the span in
 //! the few bytes around that end, and each distinct match is told once (`confirm`). Only a match
 //! that the caller wants gets a snippet, in which every secret is masked (`hiding`, `redact`, `snippet`). Beside
 //! the engine go the secrets that are known by their value (`known_values`).
@@ -24,6 +24,7 @@ mod canary;
 mod confirm;
 mod content;
 mod database;
+mod engines;
 mod found;
 mod hiding;
 mod history;
@@ -40,6 +41,7 @@ mod text;
 mod told;
 mod unit;
 pub mod view;
+mod words;
 
 #[cfg(test)]
 mod confirmed_tests;

@@ -23,6 +23,7 @@ use super::redact::Redactor;
 use super::rules::Rule;
 use super::text::{Place, Text, UnitState};
 use super::unit::{Body, Messages};
+use super::words::Stretches;
 use crate::limits::{
     SCAN_BUFFER_KEPT_BYTES, SCAN_BUFFERS_KEPT, SCAN_CARRY_BYTES, SCAN_PADDING_BYTES,
     SCAN_STREAMS_KEPT, SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES, SCAN_WORK_BYTES,
@@ -47,6 +48,7 @@ pub(super) struct Core {
     engine_bytes: Cell<u64>,
     /// Where the last step saw what only encoded text holds: offsets of the stream.
     gates: Cell<Vec<u64>>,
+    stretches: Cell<Stretches>,
     work: Cell<Work>,
 }
 
@@ -71,7 +73,7 @@ impl Core {
         let mut idle = self.idle_engines.take();
         let engine = idle.pop();
         self.idle_engines.set(idle);
-        engine.or_else(|| self.database.engine().open_stream().ok())
+        engine.or_else(|| self.database.engines().everywhere.open_stream().ok())
     }
 
     /// Resets an engine stream and keeps it for the next. What matches at the end goes to `hits`.
@@ -93,6 +95,23 @@ impl Core {
     pub(super) fn close_engine(&self, engine: EngineStream) {
         // The only errors are arguments of the wrong kind; there is nothing left to undo.
         let _ = engine.close(&self.scratch, ());
+    }
+
+    /// Gives what is around the long words to their engine, which notes its hits. False: it could not be scanned.
+    fn scan_words(&self, history: &History<'_>, hits: &mut Hits) -> bool {
+        let mut stretches = self.stretches.take();
+        stretches.gather(history);
+        let mut is_scanned = true;
+        if !stretches.is_empty() {
+            let (bytes, places) = stretches.parts();
+            self.engine_bytes.set(self.engine_bytes.get() + bytes.len() as u64);
+            let words = &self.database.engines().words;
+            is_scanned =
+                words.scan(bytes.bytes(), &self.scratch, hits.noting_words(places)).is_ok();
+        }
+        stretches.shrink();
+        self.stretches.set(stretches);
+        is_scanned
     }
 
     /// What the engine gets at once.
@@ -197,10 +216,7 @@ impl Scanner {
         max_window_bytes: usize,
         known: Option<Arc<KnownValues>>,
     ) -> Result<Scanner, DatabaseError> {
-        let scratch = database
-            .engine()
-            .alloc_scratch()
-            .map_err(|error| DatabaseError::Engine(error.to_string()))?;
+        let scratch = database.alloc_scratch()?;
         let core = Core {
             programs: database.rules().iter().map(|_| OnceCell::new()).collect(),
             redactor: Redactor::new()?,
@@ -214,6 +230,7 @@ impl Scanner {
             idle_work: Cell::default(),
             engine_bytes: Cell::default(),
             gates: Cell::default(),
+            stretches: Cell::default(),
             work: Cell::default(),
         };
         Ok(Scanner { core: Rc::new(core) })
@@ -342,6 +359,9 @@ impl Stream {
         }
         let history =
             History { tail: &self.tail, window: window.bytes(), offset: self.offset, end };
+        if !self.core.scan_words(&history, &mut work.hits) {
+            sink.gap(Gap::UnscannedBytes(window.len()));
+        }
         work.begin();
         let watched = self.core.known.as_ref().filter(|_| sink.watches());
         if watched.is_some() || !work.hits.is_empty() {

@@ -12,9 +12,9 @@ use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Hir, HirKind, Repetition};
+use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
 
-use super::{dialect, filter};
+use super::{dialect, filter, long_word};
 use crate::limits::{
     EXPRESSION_MAX_BYTES, EXPRESSION_NESTING_MAX, EXPRESSION_PROGRAM_MAX_BYTES,
     SCAN_MATCH_BEFORE_BYTES,
@@ -27,6 +27,7 @@ pub struct Expression {
     filter: String,
     is_filter_exact: bool,
     begins_at_word: bool,
+    needs_long_word: bool,
     max_width: usize,
     is_wide: bool,
     groups: usize,
@@ -69,16 +70,20 @@ impl Expression {
     /// Parses an expression and derives its filter. The program is compiled when it is first asked for.
     pub fn new(text: &str) -> Result<Expression, ExpressionError> {
         let (text, whole) = parse(text)?;
-        let (text, whole, sought) = match word_start(&text) {
-            None => (text, whole.clone(), whole),
-            Some((lax, rest)) => (lax.clone(), parse(&lax)?.1, parse(&rest)?.1),
+        let (text, sought) = match word_start(&text) {
+            None => (text, whole.clone()),
+            Some((lax, rest)) => {
+                let sought = without_word_start(&whole).map_or_else(|| Ok(parse(&rest)?.1), Ok)?;
+                (lax, sought)
+            }
         };
         let begins_at_word = sought != whole;
         if whole.properties().minimum_len().is_none_or(|length| length == 0) {
             return Err(ExpressionError::MatchesNothing);
         }
         let headed = without_tail(&sought);
-        let printed = filter::print(&without_lead(&headed)).map_err(unsupported)?;
+        let filter = without_lead(&headed);
+        let printed = filter::print(&filter).map_err(unsupported)?;
         let width = headed.properties().maximum_len();
         let is_wide = width.is_none_or(|width| width > SCAN_MATCH_BEFORE_BYTES);
         Ok(Expression {
@@ -86,6 +91,7 @@ impl Expression {
             filter: printed.text,
             is_filter_exact: printed.is_exact && !begins_at_word,
             begins_at_word,
+            needs_long_word: long_word::holds_long_word(&filter),
             max_width: width
                 .map_or(usize::MAX, |width| width + usize::from(begins_at_word) * ESCAPE_BYTES)
                 .min(SCAN_MATCH_BEFORE_BYTES),
@@ -108,6 +114,11 @@ impl Expression {
     /// Whether the filter matches only where the expression does.
     pub(in crate::scan) fn is_filter_exact(&self) -> bool {
         self.is_filter_exact
+    }
+
+    /// Whether a match of the filter holds a long word, and little else: it is looked for around these only.
+    pub(in crate::scan) fn needs_long_word(&self) -> bool {
+        self.needs_long_word
     }
 
     /// How much of a match's front is the escape that stands for a word's beginning.
@@ -159,6 +170,13 @@ fn word_start(text: &str) -> Option<(String, String)> {
     let rest =
         text.strip_prefix(flags)?.strip_prefix(r"\b").filter(|rest| !rest.starts_with('{'))?;
     Some((format!(r"{flags}(?:\b|\\[nrt]){rest}"), format!("{flags}{rest}")))
+}
+
+/// The parse of an expression that begins with `\b`, without it; none if that is not at the front of all of it.
+fn without_word_start(whole: &Hir) -> Option<Hir> {
+    let HirKind::Concat(parts) = whole.kind() else { return None };
+    let (first, rest) = parts.split_first()?;
+    matches!(first.kind(), HirKind::Look(Look::WordAscii)).then(|| Hir::concat(rest.to_vec()))
 }
 
 /// The parse of an expression, without a program, and its text as this engine spells it.

@@ -8,6 +8,7 @@ mod checksum;
 mod dialect;
 mod expression;
 mod filter;
+mod long_word;
 mod national;
 mod pack;
 mod packs;
@@ -28,6 +29,7 @@ use regex::bytes::Regex;
 
 pub use allowlist::Allowlist;
 pub use expression::{Expression, ExpressionError};
+pub(in crate::scan) use long_word::is_of_word;
 pub use pack::{Pack, PackError, Problem, ProblemKind};
 pub use packs::{DEFAULT_PACKS, SEED_PACK, pack_names};
 pub use selection::{

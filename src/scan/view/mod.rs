@@ -7,7 +7,7 @@ pub mod encoded;
 pub mod fold;
 pub mod form;
 pub mod json;
-mod lane;
+pub(super) mod lane;
 pub mod multipart;
 pub mod protobuf;
 pub mod quoted_printable;

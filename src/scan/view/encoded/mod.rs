@@ -15,6 +15,7 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
+pub use alphabet::base64_digits;
 pub use around::{run_around, short_rows};
 pub use decoder::RunDecoder;
 pub use gates::{
@@ -23,7 +24,7 @@ pub use gates::{
 
 use multiversion::multiversion;
 
-use self::alphabet::{HEX, NO_DIGIT, base64_digits, is_base64, line_break, value};
+use self::alphabet::{HEX, NO_DIGIT, is_base64, line_break, value};
 use self::judge::{is_text, is_text_byte, judge};
 use self::looks::looks_encoded;
 use super::lane::{LANE_BYTES, Lane, last_chunk};
