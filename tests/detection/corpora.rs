@@ -13,7 +13,7 @@ use crate::support::{Finding, Origin, Proxy, Reply, json};
 const CASES_TOLD_MIN: usize = 83;
 const CASES_WRONG_MAX: usize = 3;
 
-fn corpora() -> PathBuf {
+pub(crate) fn corpora() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora")
 }
 

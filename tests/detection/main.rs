@@ -10,6 +10,7 @@ mod format;
 mod known_values;
 mod matrix;
 mod precision;
+mod published;
 mod splits;
 mod streams;
 mod views;
