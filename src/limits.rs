@@ -2,11 +2,13 @@
 
 mod commands;
 mod operations;
+mod protobuf;
 mod websocket;
 mod words;
 
 pub use commands::*;
 pub use operations::*;
+pub use protobuf::*;
 pub use websocket::*;
 pub use words::*;
 

@@ -226,7 +226,8 @@ pub fn shape_of<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])> + Clone) 
         named.map(|(_, value)| value)
     };
     let codings = values("content-encoding").chain(values("transfer-encoding"));
-    Shape::new(codings, values("content-type").next())
+    let of_messages = values("grpc-encoding").chain(values("connect-content-encoding")).next();
+    Shape::new(codings, values("content-type").next()).with_message_coding(of_messages)
 }
 
 /// Scans the bytes of one body, or of one direction of a tunnel, as they come.

@@ -83,7 +83,9 @@ steps! {
     Form = "form",
     Multipart = "multipart",
     QuotedPrintable = "quoted_printable",
+    /// The messages of gRPC and its kin, and the strings of a protobuf message.
     Grpc = "grpc",
+    Protobuf = "protobuf",
     /// The runs of text in binary data.
     Strings = "strings",
     Utf16 = "utf16",

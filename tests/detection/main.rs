@@ -7,6 +7,7 @@ mod support;
 mod bodies;
 mod corpora;
 mod format;
+mod grpc;
 mod known_values;
 mod matrix;
 mod precision;

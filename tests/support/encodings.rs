@@ -65,6 +65,19 @@ pub const ENCODINGS: &[Encoding] = &[
     ("br", |text| coded("br", brotli(text.as_bytes()))),
     ("zstd", |text| coded("zstd", zstd(text.as_bytes()))),
     ("gzip, br", |text| coded("gzip, br", brotli(&gzip(text.as_bytes())))),
+    ("protobuf", |text| typed("application/x-protobuf", protobuf(text))),
+    ("grpc", |text| typed("application/grpc-web+proto", framed(0, &protobuf(text)))),
+    ("grpc and gzip", |text| {
+        let mut encoded = typed("application/grpc", framed(1, &gzip(&protobuf(text))));
+        encoded.headers.push_str("Grpc-Encoding: gzip\r\n");
+        encoded
+    }),
+    ("connect and zstd", |text| {
+        let body = [framed(1, &zstd(&protobuf(text))), framed(2, b"{}")].concat();
+        let mut encoded = typed("application/connect+proto", body);
+        encoded.headers.push_str("Connect-Content-Encoding: zstd\r\n");
+        encoded
+    }),
     ("sse", |text| typed("text/event-stream", anthropic_stream(text, 5))),
     ("gzip and sse", |text| {
         let mut encoded = coded("gzip", gzip(anthropic_stream(text, 7).as_bytes()));
@@ -100,6 +113,31 @@ fn each_byte(text: &str, mut write: impl FnMut(&mut String, u8) -> std::fmt::Res
         write(&mut out, byte).unwrap();
     }
     out
+}
+
+/// A message of protobuf: a number, then the text as a string of the message in its fourth field.
+pub fn protobuf(text: &str) -> Vec<u8> {
+    let inner = field(6, text.as_bytes());
+    [&b"\x08\x96\x01"[..], &field(4, &inner)].concat()
+}
+
+/// A field of protobuf that has a length.
+fn field(number: u8, value: &[u8]) -> Vec<u8> {
+    let mut out = vec![number << 3 | 2];
+    let mut length = value.len();
+    while length > 0x7f {
+        out.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+    out.extend_from_slice(value);
+    out
+}
+
+/// A message of gRPC, gRPC-Web or Connect behind its flag and its length.
+pub fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    [&[flag][..], &length, message].concat()
 }
 
 /// RFC 1952.

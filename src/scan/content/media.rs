@@ -28,7 +28,17 @@ pub(in crate::scan) enum Media {
     AwsEvents,
     Form,
     Multipart(Vec<u8>),
-    Grpc,
+    Protobuf,
+    Framed(Box<Framed>),
+}
+
+/// Messages that have a flag and their length in front: gRPC, gRPC-Web, Connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::scan) struct Framed {
+    /// What each of them is.
+    pub(in crate::scan) message: Media,
+    /// What those are in that are marked; none: a coding that nobody here can undo.
+    pub(in crate::scan) codings: Option<Codings>,
 }
 
 impl Shape {
@@ -40,6 +50,15 @@ impl Shape {
             Err(unknown) => (Codings::default(), Some(unknown)),
         };
         Shape { codings, unknown, media: content_type.map(Media::of).unwrap_or_default() }
+    }
+
+    /// By the value of `Grpc-Encoding`, or of Connect's field for the same.
+    #[must_use]
+    pub fn with_message_coding(mut self, coding: Option<&[u8]>) -> Shape {
+        if let Media::Framed(framed) = &mut self.media {
+            framed.codings = Codings::parse(coding.into_iter()).ok();
+        }
+        self
     }
 
     /// The coding that nobody here can undo, if it is in one.
@@ -82,8 +101,10 @@ impl Media {
             Media::Form
         } else if begins("multipart/") {
             multipart::boundary(content_type).map_or(Media::Unknown, Media::Multipart)
-        } else if begins("application/grpc") {
-            Media::Grpc
+        } else if let Some(message) = message_of(essence) {
+            Media::Framed(Box::new(Framed { message, codings: Some(Codings::default()) }))
+        } else if PROTOBUF.iter().any(|name| is(name)) {
+            Media::Protobuf
         } else if prose.iter().any(|name| is(name)) {
             Media::Prose
         } else if ["image/", "audio/", "video/", "font/"].iter().any(|name| begins(name))
@@ -93,5 +114,32 @@ impl Media {
         } else {
             Media::Unknown
         }
+    }
+}
+
+/// The names of protobuf, none of which is registered.
+const PROTOBUF: [&str; 6] = [
+    "application/x-protobuf",
+    "application/protobuf",
+    "application/proto",
+    "application/x-google-protobuf",
+    "application/vnd.google.protobuf",
+    "application/x-protobuffer",
+];
+
+/// What the messages of a framed stream are. Of gRPC-Web in text nothing is framed: it is base64 as a whole.
+fn message_of(essence: &[u8]) -> Option<Media> {
+    let essence = essence.to_ascii_lowercase();
+    let (name, format) = match essence.iter().position(|byte| *byte == b'+') {
+        Some(at) => essence.split_at(at),
+        None => (essence.as_slice(), &b""[..]),
+    };
+    match (name, format) {
+        (b"application/grpc" | b"application/grpc-web", b"" | b"+proto")
+        | (b"application/connect", b"+proto") => Some(Media::Protobuf),
+        (b"application/grpc" | b"application/grpc-web" | b"application/connect", _) => {
+            Some(Media::Unknown)
+        }
+        _ => None,
     }
 }

@@ -3,24 +3,28 @@
 
 mod events;
 mod form;
+mod frames;
 mod inflated;
 mod json;
 mod lanes;
 mod media;
 mod members;
 mod parts;
+mod protobuf;
 mod wide_text;
 
 pub use media::Shape;
 
 use events::Events;
 use form::FormText;
+use frames::Frames;
 pub(super) use inflated::Inflated;
 use json::JsonText;
 pub(super) use lanes::Lanes;
 pub(super) use media::Media;
 use members::Members;
 use parts::Parts;
+use protobuf::ProtobufText;
 use wide_text::WideText;
 
 use super::padded::{Padded, PaddedBuffer};
@@ -50,6 +54,8 @@ enum Reader {
     Events(Box<Events>),
     Form(Box<FormText>),
     Parts(Box<Parts>),
+    Frames(Box<Frames>),
+    Protobuf(Box<ProtobufText>),
     Members(Box<Members>),
     Wide(Box<WideText>),
 }
@@ -62,6 +68,8 @@ enum Kind {
     Events,
     Form,
     Multipart,
+    Framed,
+    Protobuf,
     Container(Container),
     Wide(Endian),
 }
@@ -129,7 +137,9 @@ impl Content {
             return Reader::Text(Text::new(place, scope));
         }
         match (kind, &self.media) {
-            (Kind::Events | Kind::Multipart | Kind::Container(_), _) if place.is_joined => {
+            (Kind::Events | Kind::Multipart | Kind::Framed | Kind::Container(_), _)
+                if place.is_joined =>
+            {
                 Reader::Text(Text::new(place, scope))
             }
             (Kind::Json, _) => Reader::Json(Box::new(JsonText::new(place, scope))),
@@ -138,11 +148,17 @@ impl Content {
             (Kind::Multipart, Media::Multipart(boundary)) => {
                 Reader::Parts(Box::new(Parts::new(place, boundary, scope)))
             }
+            (Kind::Framed, Media::Framed(framed)) => {
+                Reader::Frames(Box::new(Frames::new(place, framed, scope)))
+            }
+            (Kind::Protobuf, _) => Reader::Protobuf(Box::new(ProtobufText::new(place))),
             (Kind::Container(container), _) => {
                 Reader::Members(Box::new(Members::new(place, container, scope)))
             }
             (Kind::Wide(endian), _) => Reader::Wide(Box::new(WideText::new(place, endian, scope))),
-            (Kind::Text | Kind::Multipart, _) => Reader::Text(Text::new(place, scope)),
+            (Kind::Text | Kind::Multipart | Kind::Framed, _) => {
+                Reader::Text(Text::new(place, scope))
+            }
         }
     }
 }
@@ -155,6 +171,8 @@ impl Reader {
             Reader::Events(events) => events.feed(bytes, scope),
             Reader::Form(form) => form.feed(bytes, scope),
             Reader::Parts(parts) => parts.feed(bytes, scope),
+            Reader::Frames(frames) => frames.feed(bytes, scope),
+            Reader::Protobuf(message) => message.feed(bytes, scope),
             Reader::Members(members) => members.feed(bytes, scope),
             Reader::Wide(text) => text.feed(bytes, scope),
         }
@@ -167,6 +185,8 @@ impl Reader {
             Reader::Events(events) => events.finish(scope),
             Reader::Form(form) => form.finish(scope),
             Reader::Parts(parts) => parts.finish(scope),
+            Reader::Frames(frames) => frames.finish(scope),
+            Reader::Protobuf(message) => message.finish(scope),
             Reader::Members(members) => members.finish(scope),
             Reader::Wide(text) => text.finish(scope),
         }
@@ -182,6 +202,12 @@ enum Whole {
 
 /// What content is, by its head and by what was announced; none: more of it is needed to tell.
 fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> {
+    // By its head, its lengths being NUL bytes, it may be anything.
+    match media {
+        Media::Framed(_) => return Some(Kind::Framed),
+        Media::Protobuf => return Some(Kind::Protobuf),
+        _ => {}
+    }
     let may_wait = whole == Whole::NotYet && head.len() < SCAN_SNIFF_BYTES;
     if let Some(container) = archive::sniff(head) {
         return Some(Kind::Container(container));
@@ -197,8 +223,8 @@ fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> {
     match media {
         Media::EventStream | Media::Lines | Media::AwsEvents => return Some(Kind::Events),
         Media::Multipart(_) => return Some(Kind::Multipart),
-        Media::Binary | Media::Prose | Media::Grpc => return Some(Kind::Text),
-        Media::Unknown | Media::Form => {}
+        Media::Binary | Media::Prose => return Some(Kind::Text),
+        Media::Unknown | Media::Form | Media::Framed(_) | Media::Protobuf => {}
     }
     match looks_like_json(head) {
         Some(true) => Some(Kind::Json),

@@ -1,5 +1,11 @@
-//! Text in binary data: the string fields of protobuf, told by nothing but being text, and the messages
-//! of gRPC.
+//! Text in binary data: the string fields of protobuf, by its wire format or, where that cannot be read, by
+//! nothing but being text; and the messages of gRPC and its kin.
+
+mod fields;
+mod frames;
+
+pub use fields::visit_strings;
+pub use frames::{Frame, FrameReader};
 
 use super::lane::{CHUNK_BYTES, Chunk};
 
@@ -239,76 +245,6 @@ fn whole_chars(text: &[u8]) -> usize {
     len
 }
 
-/// What of a gRPC stream was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grpc<'a> {
-    /// A message begins.
-    Begin { is_compressed: bool, len: u32 },
-    /// Bytes of it.
-    Data(&'a [u8]),
-    /// It ended.
-    End,
-    /// This is no gRPC: the flag in front of a message is neither 0 nor 1. Nothing more is read.
-    Invalid,
-}
-
-/// Takes a gRPC stream apart: each message has a flag and its length in front.
-#[derive(Debug, Clone, Default)]
-pub struct GrpcReader {
-    prefix: [u8; 5],
-    prefix_len: usize,
-    left: u32,
-    is_invalid: bool,
-}
-
-impl GrpcReader {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Visits what these bytes are.
-    pub fn feed(&mut self, bytes: &[u8], visit: &mut impl FnMut(Grpc<'_>)) {
-        let mut bytes = bytes;
-        while !bytes.is_empty() && !self.is_invalid {
-            if self.left > 0 {
-                let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-                let (data, rest) = bytes.split_at_checked(left).unwrap_or((bytes, &[]));
-                visit(Grpc::Data(data));
-                self.left = self.left.saturating_sub(u32::try_from(data.len()).unwrap_or(u32::MAX));
-                if self.left == 0 {
-                    visit(Grpc::End);
-                }
-                bytes = rest;
-                continue;
-            }
-            let Some((byte, rest)) = bytes.split_first() else { return };
-            bytes = rest;
-            if let Some(place) = self.prefix.get_mut(self.prefix_len) {
-                *place = *byte;
-                self.prefix_len += 1;
-            }
-            if self.prefix_len == self.prefix.len() {
-                self.begin(visit);
-            }
-        }
-    }
-
-    fn begin(&mut self, visit: &mut impl FnMut(Grpc<'_>)) {
-        let [flag, a, b, c, d] = self.prefix;
-        self.prefix_len = 0;
-        if flag > 1 {
-            self.is_invalid = true;
-            visit(Grpc::Invalid);
-            return;
-        }
-        self.left = u32::from_be_bytes([a, b, c, d]);
-        visit(Grpc::Begin { is_compressed: flag == 1, len: self.left });
-        if self.left == 0 {
-            visit(Grpc::End);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -359,33 +295,6 @@ mod tests {
     #[test]
     fn a_text_of_the_least_length_is_found_and_a_shorter_one_not() {
         assert_eq!(texts(&[b"\0abcdef\0abcde\0"]), [b"abcdef".to_vec()]);
-    }
-
-    #[test]
-    fn grpc_messages_are_parted() {
-        let stream = b"\0\0\0\0\x03abc\x01\0\0\0\x02zz\0\0\0\0\0\x07";
-        let mut said = Vec::new();
-        let mut reader = GrpcReader::new();
-        for byte in stream {
-            reader.feed(&[*byte], &mut |part| said.push(format!("{part:?}")));
-        }
-        let begin = |is_compressed, len| format!("{:?}", Grpc::Begin { is_compressed, len });
-        let expected = [
-            begin(false, 3),
-            "Data([97])".into(),
-            "Data([98])".into(),
-            "Data([99])".into(),
-            "End".into(),
-            begin(true, 2),
-            "Data([122])".into(),
-            "Data([122])".into(),
-            "End".into(),
-            begin(false, 0),
-            "End".into(),
-        ];
-        assert_eq!(said, expected);
-        reader.feed(b"\0\0\0\0abc", &mut |part| said.push(format!("{part:?}")));
-        assert_eq!(said.last().unwrap(), "Invalid");
     }
 
     fn binary() -> impl Strategy<Value = Vec<u8>> {
