@@ -6,6 +6,8 @@ mod checks;
 mod checks_codings;
 #[path = "../fuzz/checks_json.rs"]
 mod checks_json;
+#[path = "../fuzz/checks_rules.rs"]
+mod checks_rules;
 #[path = "../fuzz/checks_text.rs"]
 mod checks_text;
 
@@ -85,4 +87,9 @@ fn encoded_texts() {
 #[test]
 fn wide_texts() {
     run("utf16", checks_text::utf16);
+}
+
+#[test]
+fn files_of_rules() {
+    run("rules", checks_rules::rules);
 }
