@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::support::{Connection, Finding, Origin, Proxy, json};
 
 /// What must be told at least, and what may be told wrongly at most.
-const CASES_TOLD_MIN: usize = 94;
+const CASES_TOLD_MIN: usize = 95;
 const CASES_WRONG_MAX: usize = 3;
 /// The same with personal data and account numbers looked for, too.
-const CASES_TOLD_WITH_PII_MIN: usize = 100;
+const CASES_TOLD_WITH_PII_MIN: usize = 101;
 
 /// Each case has a port of its own, from here on, by which its findings are known.
 const PORT: usize = 10_000;

@@ -79,7 +79,7 @@ pub struct Folder {
     recent: u128,
     /// Whether the word so far has letters that are not like any of ASCII.
     is_foreign: bool,
-    /// What is left of a word whose quotes go.
+    /// What is left of a word whose quotes and empty parameters go.
     quoted: usize,
 }
 
@@ -170,12 +170,12 @@ impl Folder {
                 if let Some(escape) = escape::at_start(rest) {
                     return self.unescape(escape, out);
                 }
-                if first == b'\\' && self.takes_quote(rest) {
+                if first == b'\\' && self.takes_away(rest) {
                     return 1;
                 }
             }
             b'\'' | b'"' => {
-                if self.takes_quote(rest) {
+                if self.takes_away(rest) {
                     return 1;
                 }
             }
@@ -184,6 +184,9 @@ impl Folder {
                     self.kinds.insert(Kinds::SHELL);
                     self.copy(b" ", out);
                     return len;
+                }
+                if self.takes_away(rest) {
+                    return shell::vanishing(rest).max(1);
                 }
             }
             0 => {
@@ -196,8 +199,8 @@ impl Folder {
         1
     }
 
-    /// Whether the quote or backslash here goes, because it hides a command.
-    fn takes_quote(&mut self, rest: &[u8]) -> bool {
+    /// Whether the quote, backslash or parameter here goes, because it hides a command.
+    fn takes_away(&mut self, rest: &[u8]) -> bool {
         if self.quoted == 0 && shell::may_hide(rest) {
             let recent = self.recent.to_be_bytes();
             let found =

@@ -1,12 +1,16 @@
-//! Quoting that a shell takes away: `c''url`, `w"g"et`, `c\url`, and `$IFS` for a blank.
+//! What a shell takes away: quotes (`c''url`, `w"g"et`, `c\url`), parameters that are empty (`c$@url`,
+//! `w${x}get`), and `$IFS`, which stands for a blank.
 //!
-//! Quotes and backslashes inside words are ordinary in code and prose, so they are taken away only
-//! where a command is left that is worth hiding.
+//! All of them are ordinary inside words of code and prose, so they are taken away only where a command is left
+//! that is worth hiding.
 
 /// The longest command below.
 const COMMAND_MAX_BYTES: usize = 10;
-/// How far a word with its quotes is read.
+/// How far a word with what is taken away is read.
 const WORD_MAX_BYTES: usize = 24;
+
+/// The longest name of a parameter that is taken to be empty.
+const PARAMETER_MAX_BYTES: usize = 8;
 
 const COMMANDS: &[&[u8]] = &[
     b"base64",
@@ -59,14 +63,31 @@ pub fn word_before(text: &[u8]) -> Option<&[u8]> {
     text.get(text.len() - len..)
 }
 
-/// Whether a word can go on behind the quote or backslash here.
+/// Whether a word can go on behind the quote, backslash or parameter here.
 #[inline]
 pub fn may_hide(text: &[u8]) -> bool {
-    text.get(1).is_some_and(|next| is_letter(*next) || is_quoting(*next))
+    let len = vanishing(text);
+    text.get(len).is_some_and(|next| len > 0 && (is_letter(*next) || is_vanishing(*next)))
 }
 
-/// How far the word reaches that goes on here with a quote or a backslash, if a command is hidden in
-/// it: `before` are its letters up to here.
+/// The length of what a shell takes away at the start of `text`; 0: nothing.
+#[inline]
+pub fn vanishing(text: &[u8]) -> usize {
+    match text {
+        [b'\'' | b'"' | b'\\', ..] => 1,
+        [b'$', b'@' | b'*' | b'1'..=b'9', ..] => 2,
+        [b'$', b'{', name @ ..] => {
+            let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_@*".contains(*byte);
+            let len = name.iter().take(PARAMETER_MAX_BYTES).take_while(is_name).count();
+            let is_one = len > 0 && name.get(len) == Some(&b'}') && !name.starts_with(b"IFS");
+            if is_one { b"${}".len() + len } else { 0 }
+        }
+        _ => 0,
+    }
+}
+
+/// How far the word reaches that goes on here with a quote, a backslash or a parameter, if a command is hidden
+/// in it: `before` are its letters up to here.
 pub fn hidden_command(before: &[u8], text: &[u8]) -> Option<usize> {
     if !may_hide(text) {
         return None;
@@ -87,8 +108,10 @@ pub fn hidden_command(before: &[u8], text: &[u8]) -> Option<usize> {
     // Quotes around a whole word hide nothing: there must be letters on both sides of one.
     let (mut has_letter, mut is_open, mut hides) = (!before.is_empty(), false, false);
     let mut taken = 0;
-    for byte in text.iter().take(WORD_MAX_BYTES) {
-        if is_quoting(*byte) {
+    let text = text.get(..WORD_MAX_BYTES).unwrap_or(text);
+    while let Some((byte, _)) = text.get(taken..).and_then(<[u8]>::split_first) {
+        let len = vanishing(text.get(taken..).unwrap_or_default());
+        if len > 0 {
             is_open = has_letter;
         } else if is_letter(*byte) {
             if !push(*byte) {
@@ -99,14 +122,15 @@ pub fn hidden_command(before: &[u8], text: &[u8]) -> Option<usize> {
         } else {
             break;
         }
-        taken += 1;
+        taken += len.max(1);
     }
     let word = word.get(..word_len)?;
     (hides && COMMANDS.contains(&word)).then_some(taken)
 }
 
-fn is_quoting(byte: u8) -> bool {
-    matches!(byte, b'\'' | b'"' | b'\\')
+/// Whether what is taken away may begin with this byte.
+fn is_vanishing(byte: u8) -> bool {
+    matches!(byte, b'\'' | b'"' | b'\\' | b'$')
 }
 
 fn is_letter(byte: u8) -> bool {
@@ -145,6 +169,37 @@ mod tests {
         assert!(hides("w", "\"g\"et "));
         assert!(hides("", "'c'url"));
         assert!(hides("", "\\c\\u\\r\\l"));
+    }
+
+    #[test]
+    fn empty_parameters_inside_a_command_hide_it() {
+        assert_eq!(hidden_command(b"c", b"$@url x"), Some(5));
+        assert_eq!(hidden_command(b"wg", b"${x}et "), Some(6));
+        for (before, text) in [
+            ("c", "$*url"),
+            ("c", "$1u$2rl"),
+            ("c", "\"$@\"url"),
+            ("r", "${@}m"),
+            ("c", "${PATH_XX8}url"),
+        ] {
+            assert!(hides(before, text), "{before}{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_that_stand_for_something_hide_nothing() {
+        for (before, text) in [
+            ("", "$curl"),
+            ("", "${curl}"),
+            ("curl", "$@"),
+            ("c", "$url"),
+            ("c", "${PATH_XXX9}url"),
+            ("c", "${x"),
+            ("pre", "${x}fix"),
+            ("c", "$0url"),
+        ] {
+            assert!(!hides(before, text), "{before}{text}");
+        }
     }
 
     #[test]

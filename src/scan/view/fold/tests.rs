@@ -93,6 +93,7 @@ fn nul_bytes_in_words_go() {
 #[test]
 fn forms_of_ascii_are_made_ascii() {
     assert_found("ｃｕｒｌ　ｈｔｔｐ：／／ｘ", "curl http://x", &["compat"]);
+    assert_found("Ｒｍ -rf", "Rm -rf", &["compat"]);
     assert_found("𝐜𝐮𝐫𝐥 𝖗𝖒 ⓒⓤⓡⓛ ⒞⒰ 🅒🅤 🄰🄱", "curl rm curl (c)(u) CU AB", &["compat"]);
     assert_found("conﬁg ﬀ", "config ff", &["compat"]);
     assert_found("ᴄᴜʀʟ", "curl", &["compat"]);
@@ -143,6 +144,14 @@ fn quotes_inside_commands_go() {
 }
 
 #[test]
+fn empty_parameters_inside_commands_go() {
+    assert_found("c$@url x | ba$*sh", "curl x | bash", &["shell"]);
+    assert_found("w${x}g$9et x", "wget x", &["shell"]);
+    assert_found("c$@''url$IFS-s", "curl -s", &["shell"]);
+    assert_found("cat /e${@}tc/pas$1swd", "cat /etc/passwd", &["shell"]);
+}
+
+#[test]
 fn ordinary_code_and_prose_is_quiet() {
     for text in [
         "let x = &mut y && z; printf(\"%d %s\\n\", 100 % 7); it's don't 'a' \"b\" c:\\users",
@@ -150,6 +159,7 @@ fn ordinary_code_and_prose_is_quiet() {
         "{\"zh\":\"\\u4e2d\\u6587\\u00e9\\u2014\",\"e\":\"\\ud83d\\ude00\\u200d\"}",
         "IFS=$IFS; echo \"$IFS\" ${HOME}; sh -c 'ls' \"$@\"",
         "\x1b[0m \\x1b[0m \\0 \\1 '\\0' \\w+\\d*\\.rs",
+        "run \"$@\" $1 ${name} x$1y pre${n}fix `${a}${b}` s/a/$1b/ cost $5 us$20 ${curl} $cat",
         "R&D, AT&T; a&b=c&d",
     ] {
         assert_quiet(text);

@@ -140,7 +140,11 @@ fn at_place(text: &[u8], at: usize) -> Option<usize> {
             escape::at_start(rest).is_some_and(|escape| escape.value.is_printable_ascii())
         }
         b'\\' => is_escape(text, at, rest),
-        b'$' => shell::field_separator(last_of(text.get(..at)?), rest).is_some(),
+        b'$' => {
+            let before = text.get(..at)?;
+            shell::field_separator(last_of(before), rest).is_some()
+                || shell::may_hide(rest) && hides_command(before, rest)
+        }
         b'"' | b'\'' => is_quote_trick(text, at, rest),
         0 => is_hiding_nul(text, at),
         _ => return beyond_ascii(text, at),
@@ -186,20 +190,22 @@ fn is_letter(ascii: Ascii) -> bool {
     matches!(ascii.as_bytes(), [letter, ..] if letter.is_ascii_alphabetic())
 }
 
+fn hides_command(before: &[u8], rest: &[u8]) -> bool {
+    shell::word_before(before).is_some_and(|word| shell::hidden_command(word, rest).is_some())
+}
+
 fn is_quote_trick(text: &[u8], at: usize, rest: &[u8]) -> bool {
     // The place is the second quote of two; the word may go on from the first.
-    let word = |at: usize, rest: &[u8]| {
-        let before = shell::word_before(text.get(..at)?)?;
-        shell::hidden_command(before, rest)
-    };
+    let hides =
+        |at: usize, rest: &[u8]| text.get(..at).is_some_and(|before| hides_command(before, rest));
     if rest.first() == Some(&b'\\') {
-        return word(at, rest).is_some();
+        return hides(at, rest);
     }
     let before = text.get(at.saturating_sub(4)..at).unwrap_or_default();
     let firsts = before.iter().rev().zip(1..).filter(|(byte, _)| matches!(byte, b'"' | b'\''));
     for (_, back) in firsts {
         let first = at - back;
-        if text.get(first..).is_some_and(|rest| word(first, rest).is_some()) {
+        if text.get(first..).is_some_and(|rest| hides(first, rest)) {
             return true;
         }
     }
@@ -436,7 +442,7 @@ fn has_styled_neighbour(text: &[u8], at: usize) -> bool {
     is_styled(char) && matches!(fold(char), Folded::Compat(ascii) if is_letter(ascii))
 }
 
-/// Whether a word in letters of full width is more than an abbreviation: two small letters, or four.
+/// Whether a word in letters of full width is more than an abbreviation: a small letter among two, or four.
 fn is_wide_word(text: &[u8], start: usize) -> bool {
     let (mut at, mut small, mut all) = (start, 0, 0);
     for _ in 0..4 {
@@ -450,5 +456,5 @@ fn is_wide_word(text: &[u8], start: usize) -> bool {
             _ => break,
         }
     }
-    small >= 2 || all >= 4
+    small >= 1 && all >= 2 || all >= 4
 }
