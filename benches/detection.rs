@@ -3,9 +3,10 @@
 //!
 //! Run with `cargo bench --bench detection`.
 
-use std::fs;
+#[path = "../tests/support/conversation.rs"]
+mod conversation;
+
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clawsec::limits::SCAN_PADDING_BYTES;
@@ -29,48 +30,9 @@ impl MatchSink for Sink {
     fn found(&mut self, _found: &Match<'_>, _snippet: String) {}
 }
 
-/// The sources of this project's dependencies, as far as they are on this machine, else its own.
-fn sources() -> Vec<PathBuf> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let registry =
-        std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo/registry/src"));
-    let mut folders = vec![registry.filter(|folder| folder.is_dir()).unwrap_or(own)];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs" || ending == "md") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    files
-}
-
-/// A conversation with a model about those sources: each file, or 16 KiB of it, as the result of a tool.
-fn conversation() -> Vec<u8> {
-    let mut body = br#"{"model":"large","messages":["#.to_vec();
-    for path in sources() {
-        let Ok(text) = fs::read_to_string(&path) else { continue };
-        let text: String = text.chars().take(16 * 1024).collect();
-        let message = serde_json::json!({"role": "user", "content": [
-            {"type": "tool_result", "tool_use_id": "toolu_01", "content": text}]});
-        body.extend_from_slice(message.to_string().as_bytes());
-        body.push(b',');
-        if body.len() >= TOTAL_BYTES {
-            break;
-        }
-    }
-    body.truncate(TOTAL_BYTES);
-    body.resize(TOTAL_BYTES + SCAN_PADDING_BYTES, 0);
-    body
-}
-
 fn clean_json(criterion: &mut Criterion) {
-    let text = conversation();
+    let mut text = conversation::conversation(TOTAL_BYTES).expect("there are sources");
+    text.resize(TOTAL_BYTES + SCAN_PADDING_BYTES, 0);
     let all = default_rules().expect("the shipped rules are well formed");
     let seed = shipped(&["seed"]).expect("the seed is well formed");
     let json = Shape::new(std::iter::empty(), Some(b"application/json"));

@@ -5,6 +5,7 @@
 mod support;
 
 mod bodies;
+mod clean;
 mod corpora;
 mod format;
 mod grpc;

@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part of the harness")]
 
 pub mod connection;
+pub mod conversation;
 pub mod encodings;
 pub mod message;
 pub mod origin;

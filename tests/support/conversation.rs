@@ -1,0 +1,42 @@
+//! Clean traffic: what an agent that works on code sends to a model.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The sources of this project's dependencies, as far as they are on this machine, in a fixed order.
+fn sources() -> Vec<PathBuf> {
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let mut folders = vec![Path::new(&home).join(".cargo/registry/src")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs" || ending == "md") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// A conversation with a model about those sources: each file, or 16 KiB of it, as the result of a tool. None if
+/// there are not enough of them.
+pub fn conversation(total_bytes: usize) -> Option<Vec<u8>> {
+    let mut body = br#"{"model":"large","messages":["#.to_vec();
+    for path in sources() {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let text: String = text.chars().take(16 * 1024).collect();
+        let message = serde_json::json!({"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_01", "content": text}]});
+        body.extend_from_slice(message.to_string().as_bytes());
+        body.push(b',');
+        if body.len() >= total_bytes {
+            body.truncate(total_bytes);
+            return Some(body);
+        }
+    }
+    None
+}
