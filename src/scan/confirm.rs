@@ -46,8 +46,12 @@ pub(super) struct Hits {
 impl Hits {
     /// Empties it for a window of a database with so many rules.
     pub(super) fn begin(&mut self, rules: usize) {
-        self.hits.clear();
-        self.per_rule.clear();
+        // Only what was counted: of hundreds of rules few had a hit, and most windows are small.
+        for hit in self.hits.drain(..) {
+            if let Some(count) = self.per_rule.get_mut(hit.rule as usize) {
+                *count = 0;
+            }
+        }
         self.per_rule.resize(rules, 0);
         self.passed_over = 0;
         self.gates.clear();
@@ -479,5 +483,6 @@ mod tests {
         assert_eq!(hits.hits.len(), SCAN_HITS_PER_WINDOW + SCAN_HITS_PER_RULE_SURE);
         hits.begin(2);
         assert!(hits.is_empty() && hits.passed_over() == 0);
+        assert_eq!(hits.per_rule, [0, 0]);
     }
 }

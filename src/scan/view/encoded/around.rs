@@ -1,9 +1,10 @@
 //! The run around a place where something else says that there is encoded text.
 
-use super::alphabet::{BASE32, BASE64, HEX, NO_DIGIT, is_base64, value};
+use super::alphabet::{BASE32, BASE64, HEX, NO_DIGIT, base64_digits, is_base64, value};
 use super::judge::{BASE64_MIN_DIGITS, SHORT_ALPHABET_MIN_DIGITS, is_text, is_utf16};
 use super::{Kind, Run};
 use crate::limits::{ENCODED_LOOK_BACK_BYTES, ENCODED_SEEN_DIGITS, ENCODED_SHORT_MIN_DIGITS};
+use crate::scan::view::lane::{LANE_BYTES, Lane, last_chunk};
 
 /// Digits looked at before and behind the place.
 const BEFORE_DIGITS: usize = 24;
@@ -30,20 +31,36 @@ pub fn run_around(text: &[u8], at: usize) -> Option<Run> {
         found = shift(digits, &BASE32, 5, 8).map(|shift| (Kind::Base32, shift, 8));
     }
     let (kind, shift, group) =
-        found.or_else(|| shift(digits, &BASE64, 6, 4).map(|shift| (Kind::Base64, shift, 4)))?;
+        found.or_else(|| base64_shift(digits).map(|shift| (Kind::Base64, shift, 4)))?;
     // Digits before those that were looked at, and those by which the first group is late.
     let late = (before - near.before + shift) % group;
     Some(Run { start: start + late, kind })
 }
 
-/// A place in each row of digits that is too short for [`super::next_run`] to be sure to see it: for
-/// [`run_around`]. Reads every byte by itself, so it is for short texts.
+/// A place in each row of digits that is too short for [`super::next_run`] to be sure to see it, and may say
+/// something: for [`run_around`]. Looks at blocks of as many bytes as such a row has at least: it reaches over
+/// the end of one.
 pub fn short_rows(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    let mut start = 0;
-    text.split(|byte| !is_base64(*byte)).filter_map(move |row| {
-        let middle = start + row.len() / 2;
-        start += row.len() + 1;
-        (ENCODED_SHORT_MIN_DIGITS..ENCODED_SEEN_DIGITS).contains(&row.len()).then_some(middle)
+    const { assert!(ENCODED_SHORT_MIN_DIGITS == LANE_BYTES) };
+    let (blocks, tail) = text.as_chunks::<LANE_BYTES>();
+    let masks = blocks.iter().map(|block| base64_digits(Lane::load(block)).mask());
+    let last = base64_digits(Lane::load(&last_chunk(tail, 0))).mask();
+    // The digits of the row that reaches to the end of the blocks so far.
+    let mut open = 0;
+    masks.chain([last]).enumerate().filter_map(move |(number, digits)| {
+        let more = digits.trailing_ones() as usize;
+        let len = open + more;
+        if more == LANE_BYTES {
+            open = len;
+            return None;
+        }
+        open = digits.leading_ones() as usize;
+        if !(ENCODED_SHORT_MIN_DIGITS..ENCODED_SEEN_DIGITS).contains(&len) {
+            return None;
+        }
+        let start = number * LANE_BYTES + more - len;
+        let row = text.get(start..start + len)?;
+        may_say_something(row).then_some(start + len / 2)
     })
 }
 
@@ -104,12 +121,87 @@ impl Near {
 
 /// By how many digits the first whole group is late, so that the longest text is read.
 fn shift(digits: &[u8], alphabet: &[u8; 256], width: u32, group: usize) -> Option<usize> {
-    let readings = (0..group).filter_map(|shift| {
+    longest(digits, alphabet, width, 0..group)
+}
+
+/// The same for base64.
+fn base64_shift(digits: &[u8]) -> Option<usize> {
+    longest(digits, &BASE64, 6, base64_shifts(digits))
+}
+
+/// The shifts by which digits of base64 may be text. Most rows are words of something else: they are told apart by
+/// a few bits of each digit.
+fn base64_shifts(digits: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let plain = plain_pairs(digits);
+    (0..4).filter(move |shift| {
+        let mut pairs = plain & 0x1111_1111_1111_1111 << shift;
+        while pairs != 0 {
+            let pair = digits.get(pairs.trailing_zeros() as usize..).and_then(two_groups);
+            if pair.is_some_and(|bytes| bytes.iter().all(is_seen)) {
+                return true;
+            }
+            pairs &= pairs - 1;
+        }
+        digits.get(*shift..).and_then(two_groups).is_some_and(|bytes| opens_text(&bytes))
+    })
+}
+
+/// Whether a row of digits may be text in any alphabet.
+fn may_say_something(row: &[u8]) -> bool {
+    let is_all = |alphabet: &[u8; 256]| row.iter().all(|byte| value(alphabet, *byte) != NO_DIGIT);
+    base64_shifts(row).next().is_some()
+        || row.len() >= SHORT_ALPHABET_MIN_DIGITS && (is_all(&HEX) || is_all(&BASE32))
+}
+
+/// The shift by which the longest text is read.
+fn longest(
+    digits: &[u8],
+    alphabet: &[u8; 256],
+    width: u32,
+    shifts: impl Iterator<Item = usize>,
+) -> Option<usize> {
+    let readings = shifts.filter_map(|shift| {
         let len = readable(digits.get(shift..)?, alphabet, width);
         (len >= TEXT_MIN_BYTES).then_some((len, shift))
     });
     // Of equals the least shift.
     readings.max_by_key(|(len, shift)| (*len, usize::MAX - shift)).map(|(_, shift)| shift)
+}
+
+/// Where two groups of base64 in a row, of four digits each, stand for bytes of ASCII: a bit for each of the first
+/// 64 digits. `TEXT_MIN_BYTES` visible ones in a row hold two such groups, wherever they begin.
+fn plain_pairs(digits: &[u8]) -> u64 {
+    const { assert!(TEXT_MIN_BYTES >= 8 && BEFORE_DIGITS + BEHIND_DIGITS <= 64) };
+    // The digits' bits that are the top bits of the three bytes of a group.
+    let (mut first, mut second, mut third) = (0_u64, 0_u64, 0_u64);
+    for (at, byte) in digits.iter().enumerate() {
+        let digit = u64::from(value(&BASE64, *byte));
+        first |= (digit >> 5 & 1) << at;
+        second |= (digit >> 3 & 1) << at;
+        third |= (digit >> 1 & 1) << at;
+    }
+    let groups = digits.len().saturating_sub(3);
+    let is_whole = u64::MAX.checked_shr(64 - groups as u32).unwrap_or(0);
+    let plain = !first & !(second >> 1) & !(third >> 2) & is_whole;
+    plain & plain >> 4
+}
+
+/// What the first two groups of base64 stand for.
+fn two_groups(digits: &[u8]) -> Option<[u8; 6]> {
+    let groups = digits.first_chunk::<8>()?;
+    let bits = groups.iter().fold(0_u64, |bits, byte| bits << 6 | u64::from(value(&BASE64, *byte)));
+    let [_, _, bytes @ ..] = bits.to_be_bytes();
+    Some(bytes)
+}
+
+/// Whether a text in UTF-8 or UTF-16 may begin with these bytes.
+fn opens_text(bytes: &[u8; 6]) -> bool {
+    bytes.contains(&0) || !matches!(bytes.first(), Some(0x80..=0xBF)) && is_text(bytes)
+}
+
+/// Whether a byte is one of a line of ASCII.
+fn is_seen(byte: &u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')
 }
 
 /// The most bytes in a row that are text.
@@ -131,6 +223,73 @@ fn readable(digits: &[u8], alphabet: &[u8; 256], width: u32) -> usize {
     if is_text(decoded) || is_utf16(decoded) {
         return len;
     }
-    let is_seen = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
     decoded.split(|byte| !is_seen(byte)).map(<[u8]>::len).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn alike_digits() -> impl Strategy<Value = Vec<u8>> {
+        let digit = prop_oneof![
+            prop::sample::select(b"abcdefghijklmnopqrstuvwxyz_-/".to_vec()),
+            prop::sample::select(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+".to_vec()),
+        ];
+        prop::collection::vec(digit, BASE64_MIN_DIGITS..=BEFORE_DIGITS + BEHIND_DIGITS)
+    }
+
+    fn encoded_text() -> impl Strategy<Value = Vec<u8>> {
+        let texts = ["[ -~]{9,40}", "[ -~]{4}é[ -~]{4}", "\\PC{5,20}", "[а-я ]{5,20}"];
+        let text = prop_oneof![texts[0], texts[1], texts[2], texts[3]];
+        (text, any::<bool>(), "[a-zA-Z]{0,3}").prop_map(|(text, is_wide, glued)| {
+            let wide = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let bytes = if is_wide { wide } else { text.into_bytes() };
+            let mut digits = glued.into_bytes();
+            digits.extend(data_encoding::BASE64_NOPAD.encode(&bytes).into_bytes());
+            digits.truncate(BEFORE_DIGITS + BEHIND_DIGITS);
+            digits
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn a_shift_that_is_told_apart_by_a_few_bits_would_not_be_read(
+            digits in prop_oneof![alike_digits(), encoded_text()],
+        ) {
+            prop_assert_eq!(base64_shift(&digits), shift(&digits, &BASE64, 6, 4));
+        }
+
+        #[test]
+        fn rows_seen_by_blocks_are_those_seen_byte_by_byte(
+            text in "([a-zA-Z0-9_/+-]{0,60}[ \"\n]{0,2}){0,6}",
+        ) {
+            let mut start = 0;
+            let rows = text.as_bytes().split(|byte| !is_base64(*byte));
+            let by_byte = rows.filter_map(|row| {
+                let middle = start + row.len() / 2;
+                start += row.len() + 1;
+                let lens = ENCODED_SHORT_MIN_DIGITS..ENCODED_SEEN_DIGITS;
+                (lens.contains(&row.len()) && may_say_something(row)).then_some(middle)
+            });
+            let by_byte: Vec<usize> = by_byte.collect();
+            prop_assert_eq!(short_rows(text.as_bytes()).collect::<Vec<_>>(), by_byte);
+        }
+
+        #[test]
+        fn a_row_that_is_passed_over_is_no_run(
+            row in prop_oneof![alike_digits(), encoded_text()],
+            behind in "[ \"}.]",
+        ) {
+            let lens = ENCODED_SHORT_MIN_DIGITS..ENCODED_SEEN_DIGITS;
+            if !lens.contains(&row.len()) || may_say_something(&row) {
+                return Ok(());
+            }
+            let text = [&row, behind.as_bytes()].concat();
+            prop_assert_eq!(run_around(&text, row.len() / 2), None);
+        }
+    }
 }
