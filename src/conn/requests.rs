@@ -1,7 +1,7 @@
 //! The requests of one client connection, one after the other: read a head, decide, find a connection to the
 //! origin, run the exchange, and again.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -54,6 +54,8 @@ pub struct Requests<'a> {
     served: u64,
     /// A Host field that names somebody else is logged once a connection.
     mismatch_told: Cell<bool>,
+    /// Who the last request named: most often the next one names the same.
+    named: RefCell<Option<Rc<Origin>>>,
 }
 
 /// What a request's head decided.
@@ -109,7 +111,8 @@ impl<'a> Requests<'a> {
         agent: &'a Agent,
     ) -> Requests<'a> {
         let mismatch_told = Cell::new(false);
-        Requests { core, deadline, source, route, agent, served: 0, mismatch_told }
+        let named = RefCell::default();
+        Requests { core, deadline, source, route, agent, served: 0, mismatch_told, named }
     }
 
     /// The same on a connection that has served some already.
@@ -144,7 +147,7 @@ impl<'a> Requests<'a> {
                 return Ok(Role::Connect(client, authority));
             }
             // Boxed, so that a connection that waits for its next request is small.
-            match Box::pin(self.answer(&mut client, *admitted)).await? {
+            match Box::pin(self.answer(&mut client, admitted)).await? {
                 Answered::Next(Next::Request) => {}
                 Answered::Next(Next::Close) => {
                     client.stream.finish().await;
@@ -259,11 +262,15 @@ impl<'a> Requests<'a> {
         if let Route::Fixed { origin, protocol, .. } = &self.route {
             return Ok((Rc::clone(origin), *protocol));
         }
+        let by_field;
         let authority = match target {
-            Target::Absolute { authority, .. } => authority.clone(),
-            Target::Authority(authority) => authority.clone(),
+            Target::Absolute { authority, .. } => authority,
+            Target::Authority(authority) => authority,
             Target::Origin { .. } | Target::Asterisk => match head.get("host") {
-                Some(host) => parse_host_header(host, 80)?,
+                Some(host) => {
+                    by_field = parse_host_header(host, 80)?;
+                    &by_field
+                }
                 None => {
                     let reason = "neither the target nor a Host header names a destination";
                     return Err(HeadError { status: 400, reason });
@@ -271,8 +278,16 @@ impl<'a> Requests<'a> {
             },
         };
         let way = upstream::way(self.core, &authority.host, true);
-        let origin = Origin::clear(&authority.host, authority.port).by(way);
-        Ok((Rc::new(origin), Protocol::Http))
+        let mut named = self.named.borrow_mut();
+        let is_named = |origin: &&Rc<Origin>| {
+            origin.host == authority.host && origin.port == authority.port && origin.way == way
+        };
+        let origin = match named.as_ref().filter(is_named) {
+            Some(origin) => Rc::clone(origin),
+            None => Rc::new(Origin::clear(&authority.host, authority.port).by(way)),
+        };
+        *named = Some(Rc::clone(&origin));
+        Ok((origin, Protocol::Http))
     }
 
     fn decide(
@@ -358,16 +373,20 @@ impl<'a> Requests<'a> {
     }
 
     /// One admitted request to its end.
-    async fn answer(&mut self, client: &mut Leg, admitted: Admitted) -> Result<Answered, Error> {
+    async fn answer(
+        &mut self,
+        client: &mut Leg,
+        admitted: Box<Admitted>,
+    ) -> Result<Answered, Error> {
         let origin = match &admitted.destination {
             Destination::Origin(origin) => Rc::clone(origin),
             Destination::Reply(bytes) => {
-                let sent = answer::raw(&client.stream, self.deadline, bytes).await;
+                let sent = Box::pin(answer::raw(&client.stream, self.deadline, bytes)).await;
                 return Ok(Answered::Next(if sent { Next::Linger } else { Next::Close }));
             }
             Destination::Refused(error) => {
                 self.core.counters.requests_refused.add(1);
-                return Ok(self.failed(client, &admitted, error).await);
+                return Ok(Box::pin(self.failed(client, &admitted, error)).await);
             }
             Destination::Tunnel(_) => return Ok(Answered::Next(Next::Close)),
         };
@@ -393,16 +412,16 @@ impl<'a> Requests<'a> {
             let was_pooled = pooled.is_some();
             let mut upstream = match pooled.take() {
                 Some(leg) => leg,
-                None => match self.open(&origin).await {
+                None => match Box::pin(self.open(&origin)).await {
                     Ok(leg) => leg,
-                    Err(error) => return Ok(self.failed(client, &admitted, &error).await),
+                    Err(error) => return Ok(Box::pin(self.failed(client, &admitted, &error)).await),
                 },
             };
             match exchange.run(client, &mut upstream).await {
                 Outcome::Unanswered(_) if was_pooled && may_repeat(&admitted) => {}
                 Outcome::Unanswered(error) | Outcome::Failed(error) => {
                     upstream.stream.abort();
-                    return Ok(self.failed(client, &admitted, &error).await);
+                    return Ok(Box::pin(self.failed(client, &admitted, &error)).await);
                 }
                 Outcome::Cut(error) => {
                     client.stream.abort();
