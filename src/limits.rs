@@ -1,11 +1,13 @@
 //! Every bound of the proxy, its unit in the name, and how the bounds relate.
 
+mod backlog;
 mod commands;
 mod operations;
 mod protobuf;
 mod websocket;
 mod words;
 
+pub use backlog::*;
 pub use commands::*;
 pub use operations::*;
 pub use protobuf::*;

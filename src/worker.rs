@@ -156,6 +156,7 @@ impl Worker {
         for (listener, door) in listeners {
             glommio::spawn_local(Rc::clone(&self).accept(listener, door)).detach();
         }
+        let scanning = glommio::spawn_local(Rc::clone(&self).scan_backlog()).detach();
         let mut swept_at = Instant::now();
         let mut cut_at = None;
         let core = self.core();
@@ -165,12 +166,12 @@ impl Worker {
             let phase = Phase::from_number(self.phase.load(Ordering::Relaxed));
             core.deadlines.tick(phase);
             if phase != Phase::Running && self.open.get() == 0 {
-                return;
+                break;
             }
             if phase == Phase::Cut {
                 let since: &mut Instant = cut_at.get_or_insert_with(Instant::now);
                 if since.elapsed() >= Duration::from_millis(CUT_GRACE_MS) {
-                    return;
+                    break;
                 }
             }
             if swept_at.elapsed() >= Duration::from_millis(SWEEP_INTERVAL_MS) {
@@ -181,6 +182,8 @@ impl Worker {
             let tick_ms = if is_quiet { IDLE_TICK_MS } else { DEADLINE_TICK_MS };
             sleep(Duration::from_millis(tick_ms)).await;
         }
+        core.backlog.close();
+        scanning.await;
     }
 
     fn core(&self) -> Rc<Core> {
@@ -239,6 +242,14 @@ impl Worker {
                     sleep(Duration::from_millis(ACCEPT_BACKOFF_MS)).await;
                 }
             }
+        }
+    }
+
+    /// Scans what the connections put aside. A defect there costs no more than the part that shows it.
+    async fn scan_backlog(self: Rc<Self>) {
+        let backlog = Rc::clone(&self.core().backlog);
+        while !backlog.is_closed() {
+            contained(backlog.work()).await;
         }
     }
 

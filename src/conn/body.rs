@@ -16,7 +16,7 @@ use crate::limits::FIRST_WRITE_BYTES;
 use crate::tls::stream::Stream;
 
 /// Where the data of one read lies; several only in the chunked coding.
-type Ranges = SmallVec<[Range<usize>; 4]>;
+pub(super) type Ranges = SmallVec<[Range<usize>; 4]>;
 
 /// Judges and scans what was read of a request's body; returns how much belongs to it.
 pub(super) async fn step_request(
@@ -27,25 +27,26 @@ pub(super) async fn step_request(
     let Some(chunk) = unread.chunk() else { return Ok(0) };
     let mut ranges = Ranges::new();
     let judged = body.step(chunk.bytes(), &mut |piece: Piece| ranges.push(piece.range()));
-    inspect(inspector, chunk, ranges).await;
+    inspect(inspector, chunk, &ranges).await;
     judged.map_err(|error| {
         let detail = error.to_string();
         Error::answered(Side::Client, Stage::RequestBody, 400, Cause::HttpRequestError, detail)
     })
 }
 
-/// The same for a response's body; `data` collects the payload for a client that knows no chunks.
-pub(super) async fn step_response(
+/// Judges what was read of a response's body: how much belongs to it, and where what is to be scanned lies.
+/// `data` collects the payload for a client that knows no chunks.
+pub(super) fn judge_response(
     unread: &Unread,
     body: &mut Body,
-    inspector: Option<&mut Inspector<'_>>,
     mut data: Option<&mut Scratch>,
+    ranges: &mut Ranges,
 ) -> Result<usize, Error> {
+    ranges.clear();
     if let Some(data) = &mut data {
         data.bytes.clear();
     }
     let Some(chunk) = unread.chunk() else { return Ok(0) };
-    let mut ranges = Ranges::new();
     let mut note = |piece: Piece| {
         if let (Some(data), Piece::Data(range)) = (&mut data, &piece) {
             data.bytes.extend_from_slice(chunk.bytes().get(range.clone()).unwrap_or_default());
@@ -53,15 +54,13 @@ pub(super) async fn step_response(
         ranges.push(piece.range());
     };
     let judged = body.step(chunk.bytes(), &mut note);
-    if let Some(inspector) = inspector {
-        inspect(inspector, chunk, ranges).await;
-    }
     judged.map_err(|error| bad_response(&error.to_string()))
 }
 
-async fn inspect(inspector: &mut Inspector<'_>, chunk: &Chunk, ranges: Ranges) {
+/// Scans the ranges of what was read.
+pub(super) async fn inspect(inspector: &mut Inspector<'_>, chunk: &Chunk, ranges: &Ranges) {
     for range in ranges {
-        inspector.feed(chunk, range).await;
+        inspector.feed(chunk, range.clone()).await;
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::access::Gate;
+use super::backlog::Backlog;
 use super::deadline::Deadlines;
 use crate::config::Config;
 use crate::counters::Counters;
@@ -45,6 +46,7 @@ pub struct CoreState {
     pub reporter: RefCell<CoreReporter>,
     pub buffers: Rc<BufferPool>,
     pub scratch: Rc<ScratchPool>,
+    pub backlog: Rc<Backlog>,
     pub deadlines: Rc<Deadlines>,
     pub dialer: Dialer,
     pub pool: RefCell<Pool>,
@@ -96,6 +98,7 @@ impl Core {
             reporter: RefCell::new(parts.reporter),
             buffers: BufferPool::new(),
             scratch: ScratchPool::new(),
+            backlog: Rc::default(),
             deadlines: Deadlines::new(),
             dialer: Dialer::new(parts.own),
             pool: RefCell::new(Pool::new(idle_timeout)),

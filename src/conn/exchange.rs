@@ -1,17 +1,20 @@
-//! One request and its response, both under way at the same time: each read is judged, scanned and written on
-//! before the next one. What is decided about bytes is decided by `http` and `scan`; this file only joins.
+//! One request and its response, both under way at the same time: each read is judged, scanned (or put aside for
+//! that, if it is small) and written on before the next one. What is decided about bytes is decided by `http` and
+//! `scan`; this file only joins.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::body::{step_request, step_response, write_coalesced};
+use super::backlog::{defer_body, defer_head};
+use super::body::{Ranges, inspect, judge_response, step_request, write_coalesced};
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
-use super::inspect::{Inspector, Sight, scan_head, shape_of};
+use super::inspect::{Inspector, Sight, shape_of};
 use super::upstream::unanswered;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
@@ -69,7 +72,7 @@ struct Progress {
 
 /// One exchange under way.
 pub struct Exchange<'a> {
-    pub core: &'a Core,
+    pub core: &'a Rc<Core>,
     pub deadline: &'a Deadline,
     pub sight: &'a Sight,
     pub request: Request<'a>,
@@ -304,7 +307,7 @@ impl Exchange<'_> {
         let head = parse_response(chunk.bytes(), limits).map_err(|e| bad_response(e.reason))?;
         let Some(head) = head else { return Ok(None) };
         let plan = plan_response(&head, self.request.method).map_err(|e| bad_response(e.reason))?;
-        scan_head(self.core, self.sight, Direction::Inbound, chunk, head.len);
+        defer_head(self.core, self.sight, Direction::Inbound, chunk, head.len);
         let side = self.client_side(&plan);
         let via = self.core.config.http.add_via.then_some(super::VIA);
         write_response(&head, &plan, side, via, out);
@@ -350,14 +353,13 @@ impl Exchange<'_> {
     ) -> Outcome {
         let until_close = matches!(received.body, BodyKind::UntilClose);
         let mut body = Body::new(received.body);
-        let mut inspector = (!body.is_done()).then(|| {
-            Inspector::of_body(self.core, self.sight, Direction::Inbound, &received.shape)
-        });
+        let (mut inspector, mut ranges) = (None, Ranges::new());
         let mut ended = false;
         let mut data = received.dechunk.then(|| self.core.scratch.lend());
         loop {
-            let step = step_response(unread, &mut body, inspector.as_mut(), data.as_mut()).await;
-            let len = match step {
+            let judged = judge_response(unread, &mut body, data.as_mut(), &mut ranges);
+            self.inspect_response(unread, &ranges, &received, body.is_done(), &mut inspector).await;
+            let len = match judged {
                 Ok(len) => len,
                 Err(error) => return self.failed(error, progress),
             };
@@ -385,6 +387,26 @@ impl Exchange<'_> {
                 Err(error) => return Outcome::Cut(cut_response(&error.to_string())),
             }
         }
+    }
+
+    /// Scans what one read brought of a body, or has it scanned if it is all of it.
+    async fn inspect_response<'s>(
+        &'s self,
+        unread: &Unread,
+        ranges: &Ranges,
+        received: &Received,
+        is_all: bool,
+        inspector: &mut Option<Inspector<'s>>,
+    ) {
+        let Some(chunk) = unread.chunk().filter(|_| !ranges.is_empty()) else { return };
+        let (core, sight, shape) = (self.core, self.sight, &received.shape);
+        let is_first = inspector.is_none();
+        if is_first && is_all && defer_body(core, sight, Direction::Inbound, shape, chunk, ranges) {
+            return;
+        }
+        let inspector = inspector
+            .get_or_insert_with(|| Inspector::of_body(core, sight, Direction::Inbound, shape));
+        inspect(inspector, chunk, ranges).await;
     }
 
     fn note_progress(&self, progress: &Progress) {

@@ -206,17 +206,45 @@ impl MatchSink for Reporting<'_> {
     }
 }
 
-/// Scans a message head, which lies at the front of `chunk`.
-pub fn scan_head(core: &Core, sight: &Sight, direction: Direction, chunk: &Chunk, len: usize) {
-    let (backing, range) = chunk.backing(0..len);
+/// Scans a message head: a range of a buffer with room to read behind it.
+pub fn scan_head(
+    core: &Core,
+    sight: &Sight,
+    direction: Direction,
+    (backing, range): (&[u8], Range<usize>),
+) {
+    let len = range.len() as u64;
     let Some(head) = Padded::new(backing, range) else {
-        core.counters.bytes_unscanned.add(len as u64);
+        core.counters.bytes_unscanned.add(len);
         return;
     };
-    core.counters.bytes_scanned.add(len as u64);
+    core.counters.bytes_scanned.add(len);
     let _timed = core.counters.scan_time.begin();
     let mut reporting = Reporting::new(core, sight, direction, Part::Head(head.bytes()));
     core.scanner.scan_block(head, &mut reporting);
+}
+
+/// Scans the whole body of a message, a small one: a range as above.
+pub fn scan_body(
+    core: &Core,
+    sight: &Sight,
+    direction: Direction,
+    shape: &Shape,
+    (backing, range): (&[u8], Range<usize>),
+) {
+    let mut inspector = Inspector::of_body(core, sight, direction, shape);
+    let len = range.len() as u64;
+    core.counters.bytes_scanned.add(len);
+    let Some(bytes) = Padded::new(backing, range) else {
+        core.counters.bytes_unscanned.add(len);
+        return;
+    };
+    let mut sink = Reporting::new(core, sight, direction, Part::Rest(Place::Body));
+    {
+        let _timed = core.counters.scan_time.begin();
+        inspector.body.feed(bytes, &mut sink);
+    }
+    inspector.finish();
 }
 
 /// What the fields of a head say of its body.

@@ -2,16 +2,19 @@
 //! branch between stages and every timeout is here; what a byte means is decided elsewhere.
 //!
 //! `serve` ▶ `requests` (one head after the other) ▶ `exchange` (one request and its response) or `connect`
-//! (what a tunnel carries) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them).
+//! (what a tunnel carries) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them). What is small is
+//! scanned by `backlog` once it has left.
 
 pub mod access;
 pub mod answer;
+pub mod backlog;
 mod body;
 pub mod connect;
 pub mod core;
 pub mod deadline;
 pub mod exchange;
 pub mod inspect;
+mod refusal;
 pub mod requests;
 pub mod tunnel;
 pub mod upstream;

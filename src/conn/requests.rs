@@ -9,10 +9,12 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::access::Agent;
+use super::backlog::defer_head;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::exchange::{Exchange, Outcome, Request};
-use super::inspect::{Sight, scan_head, shape_of};
+use super::inspect::{Sight, shape_of};
+use super::refusal::{foreign_page, refusal, unroutable};
 use super::tunnel::{Content, Tunnelled};
 use super::{Role, access, answer, upstream};
 use crate::config::HostMismatch;
@@ -27,7 +29,7 @@ use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, par
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
 use crate::http::search::HeadSearch;
-use crate::http::target::{Authority, Scheme, Target, parse_host_header, parse_target};
+use crate::http::target::{Authority, Scheme, Target, host_of, parse_host_header, parse_target};
 use crate::policy;
 use crate::scan::Shape;
 
@@ -238,7 +240,7 @@ impl<'a> Requests<'a> {
         let sight = Sight { protocol, source: self.source, dest, path, agent };
         let blanked = access::without_credentials(self.core, chunk, &head);
         let shown = blanked.as_ref().unwrap_or(chunk);
-        scan_head(self.core, &sight, Direction::Outbound, shown, head.len);
+        defer_head(self.core, &sight, Direction::Outbound, shown, head.len);
         let mut forwarded = self.core.scratch.lend();
         let destination = self.decide(&head, target, &plan, origin, &mut forwarded.bytes);
         Ok(Some(Admitted {
@@ -490,29 +492,4 @@ enum Answered {
 fn may_repeat(admitted: &Admitted) -> bool {
     admitted.method.is_idempotent()
         && matches!(admitted.plan.body, BodyKind::None | BodyKind::Length(0))
-}
-
-/// A Host field's value without its port and the brackets of an IPv6 address.
-fn host_of(field: &[u8]) -> &[u8] {
-    let end = match field.strip_prefix(b"[") {
-        Some(rest) => return rest.split(|byte| *byte == b']').next().unwrap_or(rest),
-        None => field.iter().rposition(|byte| *byte == b':').unwrap_or(field.len()),
-    };
-    field.get(..end).unwrap_or(field)
-}
-
-fn refusal(error: &HeadError) -> Error {
-    let cause = Cause::HttpRequestError;
-    Error::answered(Side::Client, Stage::RequestHead, error.status, cause, error.reason)
-}
-
-fn foreign_page() -> Error {
-    let cause = Cause::HttpRequestDenied;
-    let detail = "the page that sent this (Origin) is not in gateway_allowed_origins";
-    Error::answered(Side::Client, Stage::RequestHead, 403, cause, detail)
-}
-
-fn unroutable(detail: &str) -> Error {
-    let cause = Cause::HttpRequestError;
-    Error::answered(Side::Client, Stage::RequestHead, 400, cause, detail)
 }

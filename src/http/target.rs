@@ -135,6 +135,15 @@ pub fn parse_host_header(value: &[u8], default_port: u16) -> Result<Authority, H
     Ok(split_host_value(value)?.or_port(default_port))
 }
 
+/// A Host field's value without its port and the brackets of an IPv6 address.
+pub fn host_of(field: &[u8]) -> &[u8] {
+    let end = match field.strip_prefix(b"[") {
+        Some(rest) => return rest.split(|byte| *byte == b']').next().unwrap_or(rest),
+        None => field.iter().rposition(|byte| *byte == b':').unwrap_or(field.len()),
+    };
+    field.get(..end).unwrap_or(field)
+}
+
 /// Refuses what [`parse_host_header`] would, at the cost of no allocation.
 pub(super) fn check_host_value(value: &[u8]) -> Result<(), HeadError> {
     split_host_value(value).map(drop)
