@@ -34,6 +34,7 @@ use super::authority_pair::{
 use super::leaf::{
     DAY_SECS, Leaf, LeafLife, LeafName, crypto_error, date_time, leaf_params, unix_secs,
 };
+use super::provider::provider;
 use super::trust_bundle::certificate_pem;
 use crate::limits::CA_EXPIRY_WARNING_DAYS;
 
@@ -109,7 +110,7 @@ impl Authority {
         now: SystemTime,
     ) -> Result<(Self, Origin), AuthorityError> {
         let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = provider();
         let files = AuthorityFiles::open(directory)?;
         let (origin, certificate, key) = find_or_make(&files, &provider, now_secs)?;
         Ok((Self::assemble(&files, &certificate, &key, provider, now_secs)?, origin))
@@ -118,7 +119,7 @@ impl Authority {
     /// Loads what [`Authority::load_or_create`] made; makes nothing.
     pub fn load(directory: &Path, now: SystemTime) -> Result<Self, AuthorityError> {
         let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = provider();
         let files = AuthorityFiles::open(directory)?;
         let (certificate, key) = find(&files)?;
         Self::assemble(&files, &certificate, &key, provider, now_secs)
@@ -131,7 +132,7 @@ impl Authority {
         now: SystemTime,
     ) -> Result<Self, AuthorityError> {
         let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = provider();
         let nowhere = PathBuf::new();
         let key = read_key(key_pem.as_bytes(), &nowhere)?;
         let pem: String = certificates.iter().map(certificate_pem).collect();
@@ -310,8 +311,10 @@ fn server_config(provider: &Arc<CryptoProvider>) -> Result<ServerConfig, Authori
         .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
     config.alpn_protocols = vec![super::ALPN_HTTP_1_1.to_vec(), super::ALPN_HTTP_1_0.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 2;
+    // Each connection brings the ticket for the next one.
+    config.send_tls13_tickets = 1;
     config.max_early_data_size = 0;
+    config.ignore_client_order = true;
     Ok(config)
 }
 

@@ -13,12 +13,13 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
+use super::provider::provider;
 use super::upstream_roots::{RootsError, finish_config};
 
 /// The configuration for `insecure_hosts`. Its sessions are its own: none of them is ever resumed
 /// where certificates are verified.
 pub fn insecure_client_config() -> Result<Arc<ClientConfig>, RootsError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = provider();
     let verifier = AnyCertificate { provider: Arc::clone(&provider) };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -25,6 +25,8 @@ pub mod leaf_cache;
 mod named_roots;
 /// A client's handshake with the proxy, for `doctor`.
 pub mod probe;
+/// The algorithms of both legs, the cheap ones first.
+mod provider;
 /// One connection's bytes, clear or through rustls driven by hand.
 pub mod stream;
 /// The machine's roots and ours in one file.

@@ -14,6 +14,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::named_roots::NamedRoots;
+use super::provider::provider;
 use super::trust_bundle::file_holds;
 use crate::limits::{ROOT_PROBLEMS_MAX, UPSTREAM_CA_FILE_MAX_BYTES, UPSTREAM_SESSIONS_MAX};
 
@@ -187,7 +188,7 @@ pub fn client_config(
 ) -> Result<(Arc<ClientConfig>, RootsReport), RootsError> {
     let (roots, named, report) =
         collect_roots(&EnvironmentRoots::read(), extra_roots_pem, own_certificate, load_system)?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = provider();
     let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
         .map_err(|error| RootsError::Crypto(error.to_string()))?;
