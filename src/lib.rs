@@ -16,10 +16,10 @@
 //!               report      one plain thread: dedup ▶ JSON line ▶ threats.jsonl, clawsec.log
 //! ```
 //!
-//! Three kinds of code; each file is of one kind. **Deciding** (`http`, `scan`, `policy`, `report::dedup`): bytes or
-//! values and `now` in, values out; no `async`, socket, clock or log. **Moving** (`tls::stream`, `forward`,
-//! `report::logger`): bytes from here to there; knows no HTTP meaning and no rule. **Joining** (`main`,
-//! `worker`, `conn`): builds the parts, chooses the branch, owns the lifetimes.
+//! Three kinds of code; each file is of one kind. **Deciding** (`http`, `scan`, `policy`, `tls::session`,
+//! `report::dedup`): bytes or values and `now` in, values out; no `async`, socket, clock or log. **Moving**
+//! (`tls::stream`, `tls::handshake`, `forward`, `report::logger`): bytes from here to there; knows no HTTP meaning and
+//! no rule. **Joining** (`main`, `worker`, `conn`): builds the parts, chooses the branch, owns the lifetimes.
 //!
 //! # Invariants, each an absence
 //!
@@ -71,7 +71,7 @@ pub mod worker;
 pub mod conn;
 /// HTTP/1.1 as values: head, target, framing, body, our own replies.
 pub mod http;
-/// The local CA, its leaves, and rustls driven over a socket.
+/// The local CA, its leaves, handshakes by rustls, and records opened and sealed in place.
 pub mod tls;
 /// Names to addresses, connections to origins, and the pool of idle ones.
 pub mod forward;

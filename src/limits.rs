@@ -4,6 +4,7 @@ mod backlog;
 mod commands;
 mod operations;
 mod protobuf;
+mod tls;
 mod websocket;
 mod words;
 
@@ -11,6 +12,7 @@ pub use backlog::*;
 pub use commands::*;
 pub use operations::*;
 pub use protobuf::*;
+pub use tls::*;
 pub use websocket::*;
 pub use words::*;
 
@@ -18,8 +20,9 @@ pub use words::*;
 /// CPUs with AVX-512 VBMI (2 bytes were enough to stop it; 64 is one cache line).
 pub const SCAN_PADDING_BYTES: usize = 64;
 
-/// What a pooled read buffer holds, padding not counted.
-pub const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// What a pooled read buffer holds, padding not counted: four TLS records of 16 KiB with what each adds, and
+/// the beginning of a fifth.
+pub const READ_BUFFER_BYTES: usize = 65 * 1024;
 
 /// Idle read buffers that a core keeps.
 pub const READ_BUFFERS_KEPT: usize = 64;
@@ -27,7 +30,7 @@ pub const READ_BUFFERS_KEPT: usize = 64;
 /// The largest buffer for written heads that a core keeps for the next one.
 pub const SCRATCH_KEPT_BYTES: usize = 128 * 1024;
 
-/// What of a body goes out in one write with its head.
+/// What goes out in one write, a head and the beginning of its body: one record of TLS.
 pub const FIRST_WRITE_BYTES: usize = 16 * 1024;
 
 /// After a client's FIN: how long a silent upstream may still answer a client that only half-closed, before

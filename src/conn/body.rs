@@ -64,7 +64,7 @@ pub(super) async fn inspect(inspector: &mut Inspector<'_>, chunk: &Chunk, ranges
     }
 }
 
-/// Writes `bytes` behind what waits in `first`, in one write while they are few.
+/// Writes `bytes` behind what waits in `first`, in one write while they are few, and in one record of TLS.
 pub(super) async fn write_coalesced(
     to: &Stream,
     first: &mut Vec<u8>,
@@ -73,10 +73,10 @@ pub(super) async fn write_coalesced(
     if first.is_empty() {
         return to.write_all(bytes).await;
     }
-    let (with_head, rest) = bytes.split_at(bytes.len().min(FIRST_WRITE_BYTES));
+    let room = FIRST_WRITE_BYTES.saturating_sub(first.len());
+    let (with_head, rest) = bytes.split_at(bytes.len().min(room));
     first.extend_from_slice(with_head);
-    let result = to.write_all(first).await;
+    let result = to.write_both(first, rest).await;
     first.clear();
-    result?;
-    if rest.is_empty() { Ok(()) } else { to.write_all(rest).await }
+    result
 }

@@ -24,7 +24,8 @@ use crate::forward::tcp::Tcp;
 use crate::http::detect::{Opening, detect};
 use crate::http::reply::CONNECT_ESTABLISHED;
 use crate::http::target::Authority;
-use crate::tls::stream::{HandshakeError, Hello, Stream, is_rejected_leaf};
+use crate::tls::handshake::Hello;
+use crate::tls::stream::{HandshakeError, Stream, is_rejected_leaf};
 
 /// The content type of a TLS record that carries a ClientHello (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;

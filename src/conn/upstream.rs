@@ -13,7 +13,8 @@ use crate::forward::tcp::{Idle, Tcp};
 use crate::http::chain::connect_head;
 use crate::http::head::{HeadLimits, parse_response};
 use crate::http::reply::Cause;
-use crate::tls::stream::{self, HandshakeError, Stream};
+use crate::tls::handshake;
+use crate::tls::stream::{HandshakeError, Stream};
 use crate::tls::{FailureKind, TlsError, explain};
 
 /// How an origin is reached: directly, or by the configured upstream proxy, which is asked for a tunnel unless
@@ -135,8 +136,8 @@ async fn encrypt(
 ) -> Result<Stream, Error> {
     let wait = core.config.tls.handshake_timeout;
     let tls = core.client_tls(&origin.host);
-    let handshake = stream::connect(tcp, server_name, tls, &core.buffers);
-    match deadline.within(wait, handshake).await {
+    let shaking = handshake::connect(tcp, server_name, tls, &core.buffers);
+    match deadline.within(wait, shaking).await {
         Ok(Ok(stream)) => {
             core.counters.upstream_handshakes.add(1);
             Ok(stream)

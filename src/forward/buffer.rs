@@ -84,6 +84,16 @@ impl Chunk {
         self.backing.get_mut(self.end..READ_BUFFER_BYTES).unwrap_or_default()
     }
 
+    /// The same, with what is there moved to the front first: the most room there can be.
+    pub fn spare_at_front(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            self.backing.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        self.spare()
+    }
+
     /// Says that `len` bytes were written into [`Chunk::spare`].
     pub fn filled(&mut self, len: usize) {
         self.end = READ_BUFFER_BYTES.min(self.end + len);

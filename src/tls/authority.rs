@@ -315,6 +315,8 @@ fn server_config(provider: &Arc<CryptoProvider>) -> Result<ServerConfig, Authori
     config.send_tls13_tickets = 1;
     config.max_early_data_size = 0;
     config.ignore_client_order = true;
+    // Records are opened and sealed by `record`.
+    config.enable_secret_extraction = true;
     Ok(config)
 }
 

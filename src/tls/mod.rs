@@ -1,7 +1,8 @@
-//! TLS: the local CA and its leaves for clients, the roots that origins are verified against, and
-//! rustls over a socket.
+//! TLS: the local CA and its leaves for clients, the roots that origins are verified against, and connections.
 //!
-//! Owns every certificate, key and rustls configuration. Knows nothing of HTTP, rules or findings.
+//! rustls makes every handshake (`handshake`). After it, the keys are taken over by a `session`, whose `record`s are
+//! opened and sealed where they lie; `stream` moves them. Owns every certificate, key and rustls configuration.
+//! Knows nothing of HTTP, rules or findings.
 
 /// The local CA: made or loaded, signs leaves.
 pub mod authority;
@@ -15,6 +16,8 @@ mod authority_files;
 mod authority_overlap;
 /// The CA's certificate and key: found or made, and checked against each other.
 mod authority_pair;
+/// Handshakes over a socket.
+pub mod handshake;
 /// The configuration for `insecure_hosts`: origins whose certificate is not verified.
 pub mod insecure;
 /// A leaf's name, life and contents.
@@ -27,7 +30,11 @@ mod named_roots;
 pub mod probe;
 /// The algorithms of both legs, the cheap ones first.
 mod provider;
-/// One connection's bytes, clear or through rustls driven by hand.
+/// Records, opened and sealed in one step.
+mod record;
+/// A session after its handshake: records, alerts, key updates, tickets.
+mod session;
+/// One connection's bytes, clear or inside TLS.
 pub mod stream;
 /// The machine's roots and ours in one file.
 pub mod trust_bundle;
@@ -42,6 +49,8 @@ mod authority_change_tests;
 mod authority_tests;
 #[cfg(test)]
 mod clients_tests;
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod test_certificates;
 

@@ -1,26 +1,21 @@
 //! One connection's bytes, clear or through rustls, behind the same few calls. Moves bytes; knows no HTTP.
 //!
-//! rustls is driven by hand: ciphertext is received into a buffer lent by the core, decrypted, and the clear
-//! bytes are copied to the caller's buffer; nothing is held while a connection is idle but rustls's own state.
+//! Records are received into a buffer lent by the core and opened straight into the caller's; what is written is
+//! sealed straight into another one, as many records as it holds, and sent at once. Nothing is held while a
+//! connection is idle but its keys.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, BufRead, Read, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use rustls::pki_types::ServerName;
-use rustls::server::Acceptor;
-use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig};
-
+use super::record::PLAINTEXT_MAX_BYTES;
+use super::session::{Session, invalid_data};
 use crate::forward::buffer::{BufferPool, Chunk};
 use crate::forward::tcp::{Idle, Tcp};
-
-/// What goes to rustls at once; its own send buffer is as large.
-const PLAINTEXT_STEP_BYTES: usize = 64 * 1024;
 
 /// A connection, clear or encrypted.
 pub enum Stream {
@@ -64,28 +59,26 @@ impl Stream {
     }
 
     /// Writes all of `bytes`, waiting for the peer as long as it takes.
-    pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let len = match self {
-                Stream::Clear(tcp) => poll_fn(|context| tcp.poll_write(context, bytes)).await?,
-                Stream::Tls(tls) => poll_fn(|context| tls.poll_write(context, bytes)).await?,
-            };
-            if len == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            bytes = bytes.get(len..).unwrap_or_default();
-        }
+    pub async fn write_all(&self, bytes: &[u8]) -> io::Result<()> {
+        self.write_both(bytes, &[]).await
+    }
+
+    /// Writes all of `first` and then all of `rest`, which leave together where they are encrypted.
+    pub async fn write_both(&self, first: &[u8], rest: &[u8]) -> io::Result<()> {
         match self {
-            Stream::Clear(_) => Ok(()),
-            Stream::Tls(tls) => poll_fn(|context| tls.poll_flush(context)).await,
+            Stream::Clear(tcp) => {
+                write_clear(tcp, first).await?;
+                write_clear(tcp, rest).await
+            }
+            Stream::Tls(tls) => tls.write_both(first, rest).await,
         }
     }
 
     /// Ends our direction in order: close_notify where there is TLS, then FIN.
     pub async fn finish(&self) {
         if let Stream::Tls(tls) = self {
-            tls.session.borrow_mut().connection.send_close_notify();
-            // The peer may be gone already; then there is nobody to tell.
+            // Without keys for it there is no alert, and a peer that is gone already cannot be told.
+            let _ = tls.state.borrow_mut().session.close();
             let _ = poll_fn(|context| tls.poll_flush(context)).await;
         }
         self.tcp().shutdown_write();
@@ -107,215 +100,264 @@ impl Stream {
     }
 }
 
-/// A TLS connection of either side.
+async fn write_clear(tcp: &Tcp, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let len = poll_fn(|context| tcp.poll_write(context, bytes)).await?;
+        if len == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = bytes.get(len..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// A TLS connection of either side, its handshake done.
 pub struct Tls {
     tcp: Tcp,
     buffers: Rc<BufferPool>,
     /// Borrowed inside one poll only, never across an await.
-    session: RefCell<Session>,
+    state: RefCell<State>,
 }
 
-struct Session {
-    connection: Connection,
-    /// Ciphertext received but not yet given to rustls.
+struct State {
+    session: Session,
+    /// Records received and not opened yet, the last one perhaps not whole.
     received: Option<Chunk>,
-    /// Ciphertext made but not yet sent.
+    /// The beginning of a record, while nothing more of it is there: no larger than it has to be.
+    begun: Vec<u8>,
+    /// Opened data that the reader had no room for.
+    opened: Option<Chunk>,
+    /// Records made but not sent yet.
     unsent: Option<Chunk>,
     /// The peer sent FIN.
-    ended: bool,
+    has_fin: bool,
 }
 
 impl Tls {
-    fn new(
-        tcp: Tcp,
-        connection: Connection,
-        received: Option<Chunk>,
-        pool: &Rc<BufferPool>,
-    ) -> Tls {
-        let session = Session { connection, received, unsent: None, ended: false };
-        Tls { tcp, buffers: Rc::clone(pool), session: RefCell::new(session) }
+    /// A connection whose handshake is done; `received` is what came behind it.
+    pub(super) fn new(tcp: Tcp, session: Session, received: &[u8], pool: &Rc<BufferPool>) -> Tls {
+        let received = (!received.is_empty()).then(|| {
+            let mut chunk = pool.lend();
+            chunk.append(received);
+            chunk
+        });
+        let (begun, opened, unsent) = (Vec::new(), None, None);
+        let state = State { session, received, begun, opened, unsent, has_fin: false };
+        Tls { tcp, buffers: Rc::clone(pool), state: RefCell::new(state) }
     }
 
+    /// Reads what is there; waits only while nothing is. An answer that the peer is owed leaves before the wait.
     fn poll_read(&self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut session = self.session.borrow_mut();
-        let mut total = 0;
+        let mut state = self.state.borrow_mut();
         loop {
-            let room = into.get_mut(total..).unwrap_or_default();
-            match session.connection.reader().read(room) {
-                Ok(0) if total == 0 => return Poll::Ready(Ok(0)),
-                Ok(0) => return Poll::Ready(Ok(total)),
-                Ok(len) => {
-                    total += len;
-                    if total == into.len() {
-                        return Poll::Ready(Ok(total));
-                    }
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if total > 0 && session.received.is_none() {
-                        return Poll::Ready(Ok(total));
-                    }
-                }
-                Err(_) if total > 0 => return Poll::Ready(Ok(total)),
-                Err(error) => return Poll::Ready(Err(error)),
+            if let Some(read) = self.read_opened(&mut state, into) {
+                return Poll::Ready(read);
             }
-            match self.poll_receive(&mut session, context) {
-                Poll::Ready(Ok(())) => {}
-                // What was decrypted goes out first; the failure shows again on the next read.
-                _ if total > 0 => return Poll::Ready(Ok(total)),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    }
-
-    /// Gives rustls ciphertext: what is at hand, else what the socket has.
-    fn poll_receive(
-        &self,
-        session: &mut Session,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        if session.received.is_none() && !session.ended {
-            let mut chunk = self.buffers.lend();
-            let len = ready!(self.tcp.poll_read(context, chunk.spare()))?;
-            chunk.filled(len);
-            session.ended = len == 0;
-            session.received = (len > 0).then_some(chunk);
-        }
-        session.digest()?;
-        if session.connection.wants_write() {
-            // An answer to a key update, or an alert: it leaves now or with the next write.
-            if let Poll::Ready(Err(error)) = self.poll_send(session, context) {
+            let received = self.poll_receive(&mut state, context);
+            if state.session.owes_an_answer()
+                && let Poll::Ready(Err(error)) = self.poll_send(&mut state, context)
+            {
                 return Poll::Ready(Err(error));
             }
+            ready!(received)?;
         }
+    }
+
+    /// Data that needs nothing from the socket; None while there is none, and the stream goes on.
+    fn read_opened(&self, state: &mut State, into: &mut [u8]) -> Option<io::Result<usize>> {
+        if let Some(opened) = &mut state.opened {
+            let len = opened.bytes().len().min(into.len());
+            copy(opened.bytes(), into);
+            opened.consume(len);
+            if opened.is_empty() {
+                state.opened = None;
+            }
+            return Some(Ok(len));
+        }
+        match state.open_records(into) {
+            Ok(0) => {}
+            Ok(len) => return Some(Ok(len)),
+            Err(error) => return Some(Err(invalid_data(error))),
+        }
+        if state.has_record() {
+            // One record, and the reader has less room than it needs.
+            let mut chunk = self.buffers.lend();
+            match state.open_records(chunk.spare()) {
+                Ok(len) => chunk.filled(len),
+                Err(error) => return Some(Err(invalid_data(error))),
+            }
+            state.opened = (!chunk.is_empty()).then_some(chunk);
+            return self.read_opened(state, into);
+        }
+        if state.session.is_ended() || state.has_fin {
+            return Some(state.session.check_end().map(|()| 0));
+        }
+        None
+    }
+
+    /// Takes what the socket has behind what is there.
+    fn poll_receive(&self, state: &mut State, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut chunk = state.received.take().unwrap_or_else(|| self.buffers.lend());
+        let spare = chunk.spare_at_front();
+        let (front, room) =
+            spare.split_at_mut_checked(state.begun.len()).unwrap_or((&mut [], &mut []));
+        let Poll::Ready(len) = self.tcp.poll_read(context, room) else {
+            if !chunk.is_empty() {
+                state.begun = chunk.bytes().to_vec();
+            }
+            return Poll::Pending;
+        };
+        let len = len?;
+        state.has_fin = len == 0;
+        copy(&state.begun, front);
+        chunk.filled(state.begun.len() + len);
+        state.begun = Vec::new();
+        state.received = (!chunk.is_empty()).then_some(chunk);
         Poll::Ready(Ok(()))
     }
 
-    fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let mut session = self.session.borrow_mut();
-        ready!(self.poll_send(&mut session, context))?;
-        let step = bytes.get(..PLAINTEXT_STEP_BYTES).unwrap_or(bytes);
-        let len = session.connection.writer().write(step)?;
-        match self.poll_send(&mut session, context) {
+    async fn write_both(&self, mut first: &[u8], mut rest: &[u8]) -> io::Result<()> {
+        while !first.is_empty() || !rest.is_empty() {
+            let len = poll_fn(|context| self.poll_write(context, first, rest)).await?;
+            let of_rest = len.saturating_sub(first.len());
+            first = first.get(len..).unwrap_or_default();
+            rest = rest.get(of_rest..).unwrap_or_default();
+        }
+        poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    /// Takes as much of both as one buffer of records carries, once what was made before has been sent.
+    fn poll_write(
+        &self,
+        context: &mut Context<'_>,
+        first: &[u8],
+        rest: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.state.borrow_mut();
+        ready!(self.poll_send_made(&mut state, context))?;
+        let mut chunk = self.buffers.lend();
+        let data = first.chunks(PLAINTEXT_MAX_BYTES).chain(rest.chunks(PLAINTEXT_MAX_BYTES));
+        let len = state.seal_records(data, &mut chunk).map_err(invalid_data)?;
+        state.unsent = Some(chunk);
+        match self.poll_send_made(&mut state, context) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(len)),
         }
     }
 
     fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_send(&mut self.session.borrow_mut(), context)
+        self.poll_send(&mut self.state.borrow_mut(), context)
     }
 
-    /// Sends all ciphertext there is.
-    fn poll_send(&self, session: &mut Session, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Sends all records there are, those that the session has waiting included.
+    fn poll_send(&self, state: &mut State, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            if let Some(unsent) = &mut session.unsent {
-                while !unsent.is_empty() {
-                    let len = ready!(self.tcp.poll_write(context, unsent.bytes()))?;
-                    unsent.consume(len);
-                }
-                session.unsent = None;
-            }
-            if !session.connection.wants_write() {
+            ready!(self.poll_send_made(state, context))?;
+            if !state.session.has_pending() {
                 return Poll::Ready(Ok(()));
             }
             let mut chunk = self.buffers.lend();
-            while session.connection.wants_write() && !chunk.spare().is_empty() {
-                session.connection.write_tls(&mut Filling(&mut chunk))?;
-            }
-            session.unsent = Some(chunk);
+            state.take_pending(&mut chunk);
+            state.unsent = Some(chunk);
         }
     }
 
-    /// Runs the handshake to its end, our last flight included.
-    async fn handshake(&self) -> io::Result<()> {
-        poll_fn(|context| {
-            let mut session = self.session.borrow_mut();
-            loop {
-                ready!(self.poll_send(&mut session, context))?;
-                if !session.connection.is_handshaking() {
-                    return Poll::Ready(Ok(()));
+    fn poll_send_made(&self, state: &mut State, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(unsent) = &mut state.unsent {
+            while !unsent.is_empty() {
+                let len = ready!(self.tcp.poll_write(context, unsent.bytes()))?;
+                if len == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
                 }
-                let received = ready!(self.poll_receive(&mut session, context));
-                if let Err(error) = received {
-                    // The alert that tells the peer why.
-                    let _ = self.poll_send(&mut session, context);
-                    return Poll::Ready(Err(error));
-                }
-                if session.ended && session.connection.is_handshaking() {
-                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-                }
+                unsent.consume(len);
             }
-        })
-        .await
-    }
-}
-
-impl Session {
-    /// Hands received ciphertext to rustls for as long as it takes any.
-    fn digest(&mut self) -> io::Result<()> {
-        let Session { connection, received, ended, .. } = self;
-        if *ended && received.is_none() {
-            connection.read_tls(&mut io::empty())?;
-            return process(connection);
+            state.unsent = None;
         }
-        while let Some(chunk) = received {
-            let len = match connection.read_tls(&mut chunk.bytes()) {
-                Ok(len) => len,
-                // Its buffer of clear bytes is full: those are read first.
-                Err(_) if has_plaintext(connection) => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            chunk.consume(len);
-            if chunk.is_empty() {
-                *received = None;
-            }
-            process(connection)?;
-            if len == 0 {
-                return Ok(());
-            }
-        }
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 }
 
-fn process(connection: &mut Connection) -> io::Result<()> {
-    match connection.process_new_packets() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
-    }
-}
-
-fn has_plaintext(connection: &mut Connection) -> bool {
-    match connection {
-        Connection::Client(client) => client.reader().fill_buf().is_ok_and(|b| !b.is_empty()),
-        Connection::Server(server) => server.reader().fill_buf().is_ok_and(|b| !b.is_empty()),
-    }
-}
-
-/// Lets rustls write into a lent buffer.
-struct Filling<'a>(&'a mut Chunk);
-
-impl Write for Filling<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(self.0.append(bytes))
+impl State {
+    /// The length of the record at the front of what was received, if it is there whole.
+    fn whole_record(&mut self) -> Result<Option<usize>, rustls::Error> {
+        let Some(received) = &self.received else { return Ok(None) };
+        let bytes = received.bytes();
+        let len = self.session.record_len(bytes)?;
+        Ok(len.filter(|len| *len <= bytes.len()))
     }
 
-    fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+    fn has_record(&mut self) -> bool {
+        !self.session.is_ended() && matches!(self.whole_record(), Ok(Some(_)))
+    }
+
+    /// Opens as many whole records as `into` has room for; returns how many bytes of data they had.
+    fn open_records(&mut self, into: &mut [u8]) -> Result<usize, rustls::Error> {
         let mut total = 0;
-        for slice in slices {
-            let len = self.0.append(slice);
-            total += len;
-            if len < slice.len() {
+        loop {
+            if let Some(error) = self.session.failure() {
+                let error = error.clone();
+                // What came before the failure goes out first; the failure shows again on the next read.
+                return if total > 0 { Ok(total) } else { Err(error) };
+            }
+            if self.session.is_ended() {
+                return Ok(total);
+            }
+            let Ok(Some(len)) = self.whole_record() else {
+                if self.session.failure().is_some() {
+                    continue;
+                }
+                return Ok(total);
+            };
+            let Some(received) = &mut self.received else { return Ok(total) };
+            let record = received.bytes().get(..len).unwrap_or_default();
+            let room = into.get_mut(total..).unwrap_or_default();
+            if self.session.room_for(record) > room.len() {
+                return Ok(total);
+            }
+            // A failure is kept by the session, and looked for above.
+            total += self.session.take(record, room).unwrap_or(0);
+            received.consume(len);
+            if received.is_empty() {
+                self.received = None;
+            }
+        }
+    }
+
+    /// Seals as much of `records` as the chunk has room for, behind what the session has waiting.
+    fn seal_records<'a>(
+        &mut self,
+        records: impl Iterator<Item = &'a [u8]>,
+        out: &mut Chunk,
+    ) -> Result<usize, rustls::Error> {
+        let mut total = 0;
+        for data in records {
+            if let Err(error) = self.session.ready_to_seal() {
+                return if total > 0 { Ok(total) } else { Err(error) };
+            }
+            self.take_pending(out);
+            let spare = out.spare();
+            if spare.len() < self.session.sealed_bytes(data.len()) {
                 break;
             }
+            let len = self.session.seal(data, spare)?;
+            out.filled(len);
+            total += data.len();
         }
         Ok(total)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    fn take_pending(&mut self, out: &mut Chunk) {
+        if self.session.has_pending() {
+            out.append(&self.session.take_pending());
+        }
+    }
+}
+
+/// Copies as much as both have.
+fn copy(from: &[u8], to: &mut [u8]) {
+    let len = from.len().min(to.len());
+    if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
+        to.copy_from_slice(from);
     }
 }
 
@@ -356,90 +398,4 @@ pub fn is_rejected_leaf(error: &HandshakeError) -> bool {
             Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown
         ))
     )
-}
-
-/// A client's hello, read whole and not answered yet.
-pub struct Hello {
-    tcp: Tcp,
-    accepted: rustls::server::Accepted,
-    received: Option<Chunk>,
-    buffers: Rc<BufferPool>,
-}
-
-impl Hello {
-    /// Reads a ClientHello, beginning with the bytes that were read already.
-    pub async fn read(
-        tcp: Tcp,
-        mut received: Option<Chunk>,
-        buffers: &Rc<BufferPool>,
-    ) -> Result<Hello, HandshakeError> {
-        let mut acceptor = Acceptor::default();
-        loop {
-            while let Some(chunk) = &mut received {
-                let len = acceptor.read_tls(&mut chunk.bytes())?;
-                chunk.consume(len);
-                if chunk.is_empty() {
-                    received = None;
-                }
-                match acceptor.accept() {
-                    Ok(Some(accepted)) => {
-                        return Ok(Hello { tcp, accepted, received, buffers: Rc::clone(buffers) });
-                    }
-                    Ok(None) => {}
-                    Err((error, alert)) => return Err(refuse(&tcp, error, alert).await),
-                }
-            }
-            let mut chunk = buffers.lend();
-            let len = poll_fn(|context| tcp.poll_read(context, chunk.spare())).await?;
-            if len == 0 {
-                return Err(HandshakeError::Io(io::ErrorKind::UnexpectedEof.into()));
-            }
-            chunk.filled(len);
-            received = Some(chunk);
-        }
-    }
-
-    /// The name the client asks for, if it sent one.
-    pub fn server_name(&self) -> Option<String> {
-        self.accepted.client_hello().server_name().map(str::to_ascii_lowercase)
-    }
-
-    /// Answers it with the given certificate and finishes the handshake.
-    pub async fn accept(self, config: Arc<ServerConfig>) -> Result<Stream, HandshakeError> {
-        let connection = match self.accepted.into_connection(config) {
-            Ok(connection) => Connection::Server(connection),
-            Err((error, alert)) => return Err(refuse(&self.tcp, error, alert).await),
-        };
-        let tls = Tls::new(self.tcp, connection, self.received, &self.buffers);
-        tls.handshake().await?;
-        Ok(Stream::Tls(Box::new(tls)))
-    }
-}
-
-async fn refuse(
-    tcp: &Tcp,
-    error: rustls::Error,
-    mut alert: rustls::server::AcceptedAlert,
-) -> HandshakeError {
-    let mut bytes = Vec::new();
-    if alert.write_all(&mut bytes).is_ok() {
-        // The client may be gone already; then there is nobody to tell.
-        let _ = poll_fn(|context| tcp.poll_write(context, &bytes)).await;
-    }
-    HandshakeError::Tls(error)
-}
-
-/// Opens TLS to an origin: the name is both sent (a DNS name) and verified.
-pub async fn connect(
-    tcp: Tcp,
-    name: &str,
-    config: Arc<ClientConfig>,
-    buffers: &Rc<BufferPool>,
-) -> Result<Stream, HandshakeError> {
-    let name = ServerName::try_from(name.to_owned())
-        .map_err(|_| HandshakeError::Tls(rustls::Error::General("not a host name".into())))?;
-    let connection = ClientConnection::new(config, name).map_err(HandshakeError::Tls)?;
-    let tls = Tls::new(tcp, Connection::Client(connection), None, buffers);
-    tls.handshake().await?;
-    Ok(Stream::Tls(Box::new(tls)))
 }

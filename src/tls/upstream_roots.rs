@@ -213,6 +213,8 @@ pub(super) fn finish_config(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![super::ALPN_HTTP_1_1.to_vec()];
     config.resumption = Resumption::in_memory_sessions(UPSTREAM_SESSIONS_MAX);
     config.enable_early_data = false;
+    // Records are opened and sealed by `record`.
+    config.enable_secret_extraction = true;
     config
 }
 

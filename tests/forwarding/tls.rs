@@ -205,3 +205,131 @@ fn a_leaf_is_for_the_name_that_the_client_asks_for() {
     let mut client = proxy.tunnel(&origin.dest()).tls_client("localhost", config).unwrap();
     assert_eq!(fetch(&mut client), "inside");
 }
+
+/// A client whose records are in the test's hands.
+struct ByHand {
+    tls: rustls::ClientConnection,
+    tcp: Connection,
+    heard: Vec<u8>,
+}
+
+impl ByHand {
+    fn connect(proxy: &Proxy, origin: &Origin) -> ByHand {
+        let config = tls::client(&proxy.ca_path());
+        let name = "localhost".try_into().unwrap();
+        let tls = rustls::ClientConnection::new(config, name).unwrap();
+        let mut client = ByHand { tls, tcp: proxy.tunnel(&origin.local_dest()), heard: vec![] };
+        while client.tls.is_handshaking() {
+            let made = client.made();
+            client.tcp.send(made);
+            client.receive();
+        }
+        let made = client.made();
+        client.tcp.send(made);
+        client
+    }
+
+    fn made(&mut self) -> Vec<u8> {
+        let mut made = Vec::new();
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut made).unwrap();
+        }
+        made
+    }
+
+    fn receive(&mut self) {
+        let received = self.tcp.receive().expect("more of the answer");
+        let mut rest = received.as_slice();
+        while !rest.is_empty() {
+            self.tls.read_tls(&mut rest).unwrap();
+            self.tls.process_new_packets().unwrap();
+            // It ends as if more were to come.
+            let _ = std::io::Read::read_to_end(&mut self.tls.reader(), &mut self.heard);
+        }
+    }
+
+    fn receive_until(&mut self, end: &[u8]) -> Vec<u8> {
+        while !self.heard.ends_with(end) {
+            self.receive();
+        }
+        std::mem::take(&mut self.heard)
+    }
+}
+
+#[test]
+fn records_in_pieces_of_any_size_are_put_together() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::https(tls::server(Shown::Valid), |request| Reply::ok(&request.body));
+    let mut client = ByHand::connect(&proxy, &origin);
+    let mut body: Vec<u8> = (0..50_000_u32).map(|n| b'a' + n.to_le_bytes()[0] % 26).collect();
+    body.extend(b"the end");
+    let head =
+        format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
+    client.tls.writer().write_all(&[head.as_bytes(), &body].concat()).unwrap();
+    let made = client.made();
+    let (mut rest, mut size) = (made.as_slice(), 1);
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at(size.min(rest.len()));
+        client.tcp.send(piece);
+        // Long enough for most pieces to be read alone; none of them has to be.
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        (rest, size) = (behind, size * 3 / 2 + 1);
+    }
+    let answer = client.receive_until(b"the end");
+    assert!(answer.ends_with(&[b"\r\n\r\n", body.as_slice()].concat()));
+}
+
+#[test]
+fn a_client_may_change_its_keys_between_requests_and_in_them() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::https(tls::server(Shown::Valid), |request| Reply::ok(&request.body));
+    let mut client = ByHand::connect(&proxy, &origin);
+    for body in ["one", "two", "three"] {
+        client.tls.refresh_traffic_keys().unwrap();
+        let head =
+            format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
+        client.tls.writer().write_all(head.as_bytes()).unwrap();
+        client.tls.refresh_traffic_keys().unwrap();
+        client.tls.writer().write_all(body.as_bytes()).unwrap();
+        let made = client.made();
+        client.tcp.send(made);
+        assert!(client.receive_until(body.as_bytes()).starts_with(b"HTTP/1.1 200"));
+    }
+}
+
+#[test]
+fn a_record_that_was_tampered_with_is_answered_with_an_alert() {
+    let proxy = Proxy::start(json!({}));
+    let origin = inside();
+    let mut client = ByHand::connect(&proxy, &origin);
+    client.tls.writer().write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut made = client.made();
+    *made.last_mut().unwrap() ^= 1;
+    client.tcp.send(made);
+    let alert = loop {
+        let received = client.tcp.receive().expect("an alert");
+        client.tls.read_tls(&mut received.as_slice()).unwrap();
+        if let Err(error) = client.tls.process_new_packets() {
+            break error;
+        }
+    };
+    assert_eq!(alert, rustls::Error::AlertReceived(rustls::AlertDescription::BadRecordMac));
+    assert_eq!(origin.requests().len(), 0);
+}
+
+#[test]
+fn a_hello_that_is_longer_than_its_bound_ends_the_connection() {
+    let proxy = Proxy::start(json!({ "tls_handshake_timeout_secs": 60 }));
+    let origin = inside();
+    let mut tunnel = proxy.tunnel(&origin.local_dest());
+    let mut hello = vec![1, 0, 0xEA, 0x60];
+    hello.resize(4 + 0xEA60, 0);
+    // With a header each ten bytes, it is longer than what is held of a handshake, though the message is not.
+    let records: Vec<u8> = hello
+        .chunks(10)
+        .flat_map(|part| [&[22, 3, 1, 0, part.len().to_le_bytes()[0]], part].concat())
+        .collect();
+    // The end may come before the last byte is written.
+    let _ = tunnel.try_send(&records);
+    assert!(tunnel.receive_to_end().0.len() < 100, "an alert at most");
+}

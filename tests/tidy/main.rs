@@ -129,6 +129,8 @@ const BORDERS: &[(&str, &[&[&str]])] = &[
             &["crate::http", "crate::scan", "crate::report", "crate::conn"],
         ],
     ),
+    ("tls/record.rs", &[IO, CLOCK]),
+    ("tls/session.rs", &[IO, CLOCK]),
     ("cli/", &[&["glommio", "rustls", "hyperscan", "httparse", "crate::conn", "crate::forward"]]),
     (
         "admin/",

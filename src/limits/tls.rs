@@ -1,0 +1,15 @@
+//! The bounds of TLS connections.
+
+use super::READ_BUFFER_BYTES;
+
+/// What of a handshake is held while it waits for the rest of a message; the longest chain of certificates is
+/// longer than any that is in use.
+pub const TLS_HANDSHAKE_MAX_BYTES: usize = READ_BUFFER_BYTES;
+
+/// The longest handshake message that is taken once a handshake is over: a session ticket, in practice.
+pub const TLS_LATE_HANDSHAKE_MAX_BYTES: usize = 64 * 1024;
+
+/// How many records without a byte, key updates without data between them, and warnings a TLS peer may send.
+pub const TLS_EMPTY_RECORDS_MAX: u8 = 10;
+pub const TLS_KEY_UPDATES_MAX: u8 = 32;
+pub const TLS_WARNINGS_MAX: u8 = 4;
