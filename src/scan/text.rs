@@ -313,19 +313,29 @@ impl Text {
         // The byte before the gate's end is the run's.
         let at = gate.checked_sub(self.stream.offset() + 1).and_then(|at| at.try_into().ok());
         let Some(at) = at else { return };
-        let mut joined = scope.core.take_buffer();
         let (old, new) = self.stream.before(window, at, SCAN_RUN_BEFORE_BYTES);
         let before = old.len() + new.len();
-        let text = joined.begin();
-        text.extend_from_slice(old);
-        text.extend_from_slice(window.get(at - new.len()..).unwrap_or_default());
-        if let Some(run) = encoded::run_around(text, before) {
+        let mut joined = scope.core.take_buffer();
+        // Copied only where it reaches back over the window's front, and no more than is looked at.
+        let (near, behind) = if old.is_empty() {
+            (window.get(at - new.len()..).unwrap_or_default(), &[][..])
+        } else {
+            let seen = window.len().min(at + SCAN_RUN_BEFORE_BYTES);
+            let (seen, behind) = window.split_at_checked(seen).unwrap_or((window, &[]));
+            joined.begin().extend_from_slice(old);
+            joined.extend(seen);
+            (joined.written(), behind)
+        };
+        if let Some(run) = encoded::run_around(near, before) {
             let start = self.stream.offset() + at as u64 - before as u64 + run.start as u64;
-            let bytes = text.get(run.start..).unwrap_or_default();
+            let bytes = near.get(run.start..).unwrap_or_default();
             let mut decoded = self.open_run(run.kind, &[], 0, scope);
-            let taken = decoded.feed(bytes, scope);
+            let mut taken = decoded.feed(bytes, scope);
+            if taken == bytes.len() && !behind.is_empty() {
+                taken += decoded.feed(behind, scope);
+            }
             self.decoded_to = start + taken as u64;
-            if taken < bytes.len() {
+            if taken < bytes.len() + behind.len() {
                 decoded.finish(scope);
             } else {
                 self.decoded = Some(decoded);
