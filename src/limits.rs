@@ -4,6 +4,7 @@ mod backlog;
 mod commands;
 mod operations;
 mod protobuf;
+mod rules;
 mod tls;
 mod websocket;
 mod words;
@@ -12,6 +13,7 @@ pub use backlog::*;
 pub use commands::*;
 pub use operations::*;
 pub use protobuf::*;
+pub use rules::*;
 pub use tls::*;
 pub use websocket::*;
 pub use words::*;
@@ -474,30 +476,6 @@ pub const QUOTED_PRINTABLE_PADDING_MAX_BYTES: usize = 76;
 const _: () = assert!(CODING_BETWEEN_BYTES <= CODING_TURN_BYTES);
 const _: () = assert!(1 << ZSTD_WINDOW_LOG_MAX < CODING_MEMORY_MAX_BYTES);
 const _: () = assert!(ARCHIVE_EXTRA_MAX_BYTES < ARCHIVE_NAME_MAX_BYTES);
-/// The largest file of rules, and the most rules, of one file and of all together.
-pub const RULES_FILE_MAX_BYTES: usize = 4 * 1024 * 1024;
-pub const RULES_MAX: usize = 4096;
-/// The most files that `rules_files` names.
-pub const RULES_FILES_MAX: usize = 64;
-/// The longest id of a rule.
-pub const RULE_ID_MAX_CHARS: usize = 100;
-/// How deep the definitions of a file may hold each other.
-pub const RULE_DEFINITION_DEPTH_MAX: usize = 8;
-/// The longest example of a rule, written out, and the longest placeholder in one.
-pub const RULE_EXAMPLE_MAX_BYTES: usize = 64 * 1024;
-pub const RULE_PLACEHOLDER_MAX_CHARS: usize = 8192;
-/// The longest expression with its definitions in place, how deep its groups nest, and its largest program.
-pub const EXPRESSION_MAX_BYTES: usize = 32 * 1024;
-pub const EXPRESSION_NESTING_MAX: u32 = 100;
-pub const EXPRESSION_PROGRAM_MAX_BYTES: usize = 10 * 1024 * 1024;
-/// How far around a match its rule looks: for keywords, for its line, for what follows it.
-pub const RULE_NEAR_BYTES: usize = 1024;
-
-const _: () = assert!(RULE_NEAR_BYTES < SCAN_CARRY_BYTES);
-
-/// The largest file of compiled rules, and how many are kept.
-pub const RULE_CACHE_FILE_MAX_BYTES: u64 = 256 * 1024 * 1024;
-pub const RULE_CACHE_FILES_KEPT: usize = 8;
 /// Words in a list such as `disable`, and the length of one.
 pub const CONFIG_WORDS_MAX: usize = 4096;
 pub const CONFIG_WORD_MAX_CHARS: usize = 200;
