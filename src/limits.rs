@@ -387,6 +387,8 @@ pub const SCAN_SNIFF_BYTES: usize = 512;
 
 /// Texts that the events of a stream are joined to, at the same time.
 pub const SCAN_LANES_MAX: usize = 64;
+/// What of such a text is put together before it is scanned, of the events that one read brought.
+pub const SCAN_LANE_PENDING_BYTES: usize = 32 * 1024;
 
 /// The largest WebSocket message whose pieces of text are joined to those of others.
 pub const SCAN_MESSAGE_KEPT_BYTES: usize = 64 * 1024;

@@ -115,6 +115,7 @@ impl Messages {
         self.content = Content::unknown(Place::default());
         if self.is_kept {
             self.lanes.take(&self.kept, &mut scope);
+            self.lanes.tell(&mut scope);
         }
         // The next message tells of what is in it, whatever this one told.
         self.state.clear();

@@ -45,6 +45,7 @@ impl Events {
             Splitter::Lines(splitter) => splitter.feed(bytes, &mut take),
             Splitter::Aws(splitter) => splitter.feed(bytes, &mut take),
         }
+        self.lanes.tell(scope);
     }
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {

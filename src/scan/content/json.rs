@@ -68,6 +68,7 @@ impl JsonText {
         if let Elements::Joined(joined) = &mut self.elements {
             let (splitter, lanes) = &mut **joined;
             splitter.feed(bytes, &mut |element| lanes.take(element, scope));
+            lanes.tell(scope);
         }
     }
 }

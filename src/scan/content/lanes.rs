@@ -3,7 +3,8 @@
 
 use super::Content;
 use crate::finding::Step;
-use crate::limits::SCAN_LANES_MAX;
+use crate::limits::{SCAN_LANE_PENDING_BYTES, SCAN_LANES_MAX};
+use crate::scan::padded::PaddedBuffer;
 use crate::scan::text::{Place, Scope};
 use crate::scan::view::encoded::{Kind, RunDecoder};
 use crate::scan::view::json::{Leaf, Reader, looks_like_json};
@@ -26,6 +27,38 @@ struct Lane {
     key: u64,
     used_at: u64,
     content: Content,
+    /// Pieces of the events at hand, not scanned yet: many small ones cost as one.
+    pending: Option<PaddedBuffer>,
+}
+
+impl Lane {
+    /// Adds a piece.
+    fn add(&mut self, text: &[u8], scope: &mut Scope<'_>) {
+        let is_full =
+            |buffer: &PaddedBuffer| buffer.written().len() + text.len() > SCAN_LANE_PENDING_BYTES;
+        if self.pending.as_ref().is_some_and(is_full) {
+            self.tell(scope);
+        }
+        let buffer = self.pending.get_or_insert_with(|| {
+            let mut buffer = scope.core.take_buffer();
+            buffer.begin();
+            buffer
+        });
+        buffer.extend(text);
+    }
+
+    /// Scans what was added.
+    fn tell(&mut self, scope: &mut Scope<'_>) {
+        if let Some(mut buffer) = self.pending.take() {
+            self.content.feed(buffer.padded(), scope);
+            scope.core.return_buffer(buffer);
+        }
+    }
+
+    fn finish(&mut self, scope: &mut Scope<'_>) {
+        self.tell(scope);
+        self.content.finish(scope);
+    }
 }
 
 /// The lane of events that are no JSON.
@@ -53,7 +86,8 @@ impl Lanes {
         Lanes { joins_plain: false, ..Lanes::new(place) }
     }
 
-    /// Adds the texts of one event to those that they go on from.
+    /// Adds the texts of one event to those that they go on from. [`Lanes::tell`] is to follow, when the events at
+    /// hand are through.
     pub(in crate::scan) fn take(&mut self, event: &[u8], scope: &mut Scope<'_>) {
         let mut reader = std::mem::take(&mut self.reader);
         self.clock += 1;
@@ -93,24 +127,26 @@ impl Lanes {
         is_inner
     }
 
+    /// Scans what events added since the last time.
+    pub(in crate::scan) fn tell(&mut self, scope: &mut Scope<'_>) {
+        self.lanes.iter_mut().for_each(|lane| lane.tell(scope));
+    }
+
     /// The end of all of them.
     pub(in crate::scan) fn finish(&mut self, scope: &mut Scope<'_>) {
-        for lane in &mut self.lanes {
-            lane.content.finish(scope);
-        }
+        self.lanes.iter_mut().for_each(|lane| lane.finish(scope));
         self.lanes.clear();
     }
 
     fn add(&mut self, key: u64, place: Place, text: &[u8], scope: &mut Scope<'_>) {
         if !self.lanes.iter().any(|lane| lane.key == key) {
             self.make_room(scope);
-            self.lanes.push(Lane { key, used_at: self.clock, content: Content::unknown(place) });
+            let content = Content::unknown(place);
+            self.lanes.push(Lane { key, used_at: self.clock, content, pending: None });
         }
         let Some(lane) = self.lanes.iter_mut().find(|lane| lane.key == key) else { return };
         lane.used_at = self.clock;
-        let mut buffer = scope.core.take_buffer();
-        lane.content.feed(buffer.fill(text), scope);
-        scope.core.return_buffer(buffer);
+        lane.add(text, scope);
     }
 
     /// Ends the text that nothing was added to for the longest time, if there is no room for one more.
@@ -120,7 +156,7 @@ impl Lanes {
         }
         let oldest = self.lanes.iter().enumerate().min_by_key(|(_, lane)| lane.used_at);
         if let Some((place, _)) = oldest {
-            self.lanes.swap_remove(place).content.finish(scope);
+            self.lanes.swap_remove(place).finish(scope);
         }
     }
 }
