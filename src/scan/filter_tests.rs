@@ -13,7 +13,7 @@ use super::*;
 use crate::limits::SCAN_WINDOW_MIN_BYTES;
 
 /// Expressions of every shape that the derivation treats in its own way, and texts near each.
-const SHAPES: [(&str, &[&str]); 16] = [
+const SHAPES: [(&str, &[&str]); 17] = [
     (r"tok_[a-z0-9]{8,}", &["tok_", "abcdefgh", "12345678", "tok_abcdefgh1"]),
     (r"tok-[a-z0-9]{8,12}\b", &["tok-", "abcdefgh", "_", "tok-abcdefgh12"]),
     (r"\bpre[a-z]*fix\b", &["pre", "fix", " prefix ", "prefixed", "pre fix"]),
@@ -30,6 +30,10 @@ const SHAPES: [(&str, &[&str]); 16] = [
     (r"(?:\b|_)sk-[a-z]{3,6}", &["_sk-", "xsk-", "abc", "sk-abcdefg"]),
     (r"\xff\xfe{2,}", &["ÿ", "ab"]),
     (r"a1(?:b2){2,3}c*", &["a1", "b2", "b2b2", "cc", "a1b2b2b2b2"]),
+    (
+        r"\b(?:say|tell) [a-z]{1,4} (?<anchor>all)[0-9]*",
+        &["say ", "it ", "all", "tell me all7", "all all"],
+    ),
 ];
 
 struct Tried {

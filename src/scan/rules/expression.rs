@@ -81,22 +81,22 @@ impl Expression {
         if whole.properties().minimum_len().is_none_or(|length| length == 0) {
             return Err(ExpressionError::MatchesNothing);
         }
-        let headed = without_tail(&sought);
-        let filter = without_lead(&headed);
+        let anchored = from_anchor(&sought);
+        let filter = without_lead(&without_tail(anchored.as_ref().unwrap_or(&sought)));
         let printed = filter::print(&filter).map_err(unsupported)?;
-        let width = headed.properties().maximum_len();
+        let width = without_tail(&sought).properties().maximum_len();
         let is_wide = width.is_none_or(|width| width > SCAN_MATCH_BEFORE_BYTES);
         Ok(Expression {
             text,
             filter: printed.text,
-            is_filter_exact: printed.is_exact && !begins_at_word,
+            is_filter_exact: printed.is_exact && !begins_at_word && anchored.is_none(),
             begins_at_word,
             needs_long_word: long_word::holds_long_word(&filter),
             max_width: width
                 .map_or(usize::MAX, |width| width + usize::from(begins_at_word) * ESCAPE_BYTES)
                 .min(SCAN_MATCH_BEFORE_BYTES),
             is_wide,
-            groups: whole.properties().explicit_captures_len(),
+            groups: whole.properties().explicit_captures_len() - usize::from(anchored.is_some()),
             program: OnceLock::new(),
         })
     }
@@ -170,6 +170,20 @@ fn word_start(text: &str) -> Option<(String, String)> {
     let rest =
         text.strip_prefix(flags)?.strip_prefix(r"\b").filter(|rest| !rest.starts_with('{'))?;
     Some((format!(r"{flags}(?:\b|\\[nrt]){rest}"), format!("{flags}{rest}")))
+}
+
+/// The group from which on the engine is to search: what stands before it is said more often in clean text.
+const ANCHOR: &str = "anchor";
+
+/// What is left of an expression from its anchor on, if it has one.
+fn from_anchor(hir: &Hir) -> Option<Hir> {
+    let HirKind::Concat(parts) = hir.kind() else { return None };
+    let is_anchor = |part: &Hir| match part.kind() {
+        HirKind::Capture(capture) => capture.name.as_deref() == Some(ANCHOR),
+        _ => false,
+    };
+    let at = parts.iter().position(is_anchor)?;
+    parts.get(at..).map(|parts| Hir::concat(parts.to_vec()))
 }
 
 /// The parse of an expression that begins with `\b`, without it; none if that is not at the front of all of it.

@@ -134,3 +134,17 @@ fn the_bounds_of_an_expression_hold() {
     assert!(large.program().is_none());
     assert!(Expression::new("[a-z]{1000}x").unwrap().verify().is_ok());
 }
+
+#[test]
+fn the_engine_searches_from_the_anchor_on_and_the_width_is_of_all() {
+    let anchored = Expression::new(r"\bfirst [a-z]{1,8} (?<anchor>/etc/)(passwd|shadow)").unwrap();
+    let plain = Expression::new(r"/etc/(passwd|shadow)").unwrap();
+    assert_eq!(anchored.filter(), plain.filter());
+    assert!(!anchored.is_filter_exact() && plain.is_filter_exact());
+    // With the escape that may stand for a word's beginning.
+    assert_eq!(anchored.max_width(), 2 + "first  /etc/passwd".len() + 8);
+    assert_eq!(anchored.groups(), 1);
+    // Not at the top: it is a group like others.
+    let inner = Expression::new(r"a(?:b(?<anchor>c)|de)").unwrap();
+    assert_eq!(inner.filter(), "a(?:bc|de)");
+}
