@@ -144,13 +144,14 @@ impl Session {
         if content != Content::Handshake && !self.message.is_empty() {
             return Err(PeerMisbehaved::MessageInterleavedWithHandshakeMessage.into());
         }
-        match len {
-            0 => spend(&mut self.patience.empty_records, PeerMisbehaved::TooManyEmptyFragments)?,
-            _ => self.patience.empty_records = TLS_EMPTY_RECORDS_MAX,
-        }
         let bytes = into.get(..len).unwrap_or_default();
         match content {
+            Content::Data if len == 0 => {
+                spend(&mut self.patience.empty_records, PeerMisbehaved::TooManyEmptyFragments)?;
+            }
             Content::Data => {
+                // Nothing but data shows that it leads somewhere.
+                self.patience.empty_records = TLS_EMPTY_RECORDS_MAX;
                 self.patience.key_updates = TLS_KEY_UPDATES_MAX;
                 return Ok(len);
             }

@@ -456,6 +456,17 @@ fn key_updates_without_data_are_borne_for_a_while() {
 }
 
 #[test]
+fn key_updates_and_records_without_a_byte_do_not_excuse_each_other() {
+    let (mut one, mut other) = both_ours(&TLS13);
+    let borne = (0..1000).find(|_| {
+        one.queue(Content::Data, &[]).unwrap();
+        one.update_sealing().unwrap();
+        hear(&mut other, &one.take_pending()).is_err()
+    });
+    assert_eq!(borne, Some(usize::from(TLS_EMPTY_RECORDS_MAX)));
+}
+
+#[test]
 fn malformed_or_misplaced_handshake_messages_are_refused() {
     let update = [24, 0, 0, 1, 0];
     for (bytes, why) in [
