@@ -137,7 +137,13 @@ impl Session {
     }
 
     fn opened(&mut self, record: &[u8], into: &mut [u8]) -> Result<usize, Error> {
-        if record.first() == Some(&(Content::ChangeCipherSpec as u8)) {
+        let outer = record.first().copied().unwrap_or_default();
+        // RFC 8446 §5.2: whatever is inside, it looks like data. A change of ciphers is over with the handshake.
+        let is_expected = match self.is_tls13 {
+            true => outer == Content::Data as u8,
+            false => outer != Content::ChangeCipherSpec as u8,
+        };
+        if !is_expected {
             return Err(unexpected_message());
         }
         let (content, len) = self.opening.open(record, into)?;
@@ -156,8 +162,9 @@ impl Session {
                 return Ok(len);
             }
             Content::Alert => self.alert(bytes)?,
-            Content::Handshake => self.handshake(bytes)?,
-            Content::ChangeCipherSpec => return Err(unexpected_message()),
+            // RFC 8446 §5.1: only data may be none.
+            Content::Handshake if len > 0 => self.handshake(bytes)?,
+            Content::Handshake | Content::ChangeCipherSpec => return Err(unexpected_message()),
         }
         Ok(0)
     }

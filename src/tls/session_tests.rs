@@ -479,6 +479,9 @@ fn malformed_or_misplaced_handshake_messages_are_refused() {
         assert!(told(&TLS13, Content::Handshake, bytes).is_err(), "{why}");
     }
     assert!(told(&TLS13, Content::ChangeCipherSpec, &[1]).is_err());
+    for suites in [TLS13, TLS12] {
+        assert!(told(&suites, Content::Handshake, &[]).is_err(), "a handshake message of nothing");
+    }
     assert!(told(&TLS12, Content::ChangeCipherSpec, &[1]).is_err());
     assert!(told(&TLS12, Content::Handshake, &update).is_err());
     // Half a message, and something else before its other half.
@@ -498,6 +501,14 @@ fn a_late_handshake_message_may_be_so_long_and_no_longer() {
         let heard = told(&TLS13, Content::Handshake, &[24, high, middle, low]);
         assert_eq!(heard.is_ok(), is_ok, "{len}");
     }
+}
+
+#[test]
+fn a_record_of_tls_1_3_that_does_not_look_like_data_is_refused() {
+    let (mut one, mut other) = both_ours(&TLS13);
+    let mut data = say(&mut one, b"data");
+    data[0] = Content::Alert as u8;
+    assert!(matches!(hear(&mut other, &data), Err(Error::InappropriateMessage { .. })));
 }
 
 #[test]
