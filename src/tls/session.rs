@@ -197,8 +197,9 @@ impl Session {
     fn handshake(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut message = std::mem::take(&mut self.message);
         message.extend_from_slice(bytes);
-        let mut rest = message.as_slice();
-        while let Some((&[kind, a, b, c], body)) = rest.split_first_chunk::<MESSAGE_HEADER_BYTES>()
+        let mut taken = 0;
+        while let Some((&[kind, a, b, c], body)) =
+            message.get(taken..).and_then(<[u8]>::split_first_chunk::<MESSAGE_HEADER_BYTES>)
         {
             let [_, high, middle, low] = [0, a, b, c];
             let len = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
@@ -207,9 +208,13 @@ impl Session {
             }
             let Some((body, behind)) = body.split_at_checked(len) else { break };
             self.message_of(HandshakeType::from(kind), body, behind.is_empty())?;
-            rest = behind;
+            taken = message.len() - behind.len();
         }
-        self.message = rest.to_vec();
+        // In place: a message may come in many pieces.
+        message.drain(..taken);
+        if !message.is_empty() {
+            self.message = message;
+        }
         Ok(())
     }
 

@@ -504,6 +504,24 @@ fn a_late_handshake_message_may_be_so_long_and_no_longer() {
 }
 
 #[test]
+fn a_message_in_single_bytes_is_taken_whole_and_nothing_is_kept_of_it() {
+    let (mut one, mut other) = both_ours(&TLS13);
+    let ticket = ticket();
+    for byte in ticket.repeat(3) {
+        other.queue(Content::Handshake, &[byte]).unwrap();
+        assert_eq!(hear(&mut one, &other.take_pending()), Ok(Vec::new()));
+    }
+    other.queue(Content::Data, b"data").unwrap();
+    assert_eq!(hear(&mut one, &other.take_pending()).unwrap(), b"data", "no message is open");
+}
+
+/// A session ticket, as a server may send it.
+fn ticket() -> Vec<u8> {
+    let body = [0, 0, 0, 60, 0, 0, 0, 0, 1, 0, 0, 1, 7, 0, 0];
+    [&[4, 0, 0, body.len() as u8][..], &body].concat()
+}
+
+#[test]
 fn a_record_of_tls_1_3_that_does_not_look_like_data_is_refused() {
     let (mut one, mut other) = both_ours(&TLS13);
     let mut data = say(&mut one, b"data");
