@@ -250,7 +250,8 @@ impl Session {
         spend(&mut self.patience.key_updates, PeerMisbehaved::TooManyKeyUpdateRequests)?;
         match body {
             [UPDATE_NOT_REQUESTED] => {}
-            [UPDATE_REQUESTED] if self.update_answered => {}
+            // One answer is enough, and none follows our end.
+            [UPDATE_REQUESTED] if self.update_answered || self.is_closed => {}
             [UPDATE_REQUESTED] => {
                 self.update_answered = true;
                 self.update_sealing()?;
@@ -305,6 +306,11 @@ impl Session {
 
     /// Has the keys of one more record ready: a key update is pending where it takes one.
     pub fn ready_to_seal(&mut self) -> Result<(), Error> {
+        // RFC 8446 §6.1, §6.2: nothing follows our end, or an alert that ended the session.
+        if self.is_closed {
+            let failure = self.failure.clone();
+            return Err(failure.unwrap_or_else(|| Error::General("sent behind the end".into())));
+        }
         // The record that tells of the next keys is the last under these.
         if self.sealing.sequence().saturating_add(1) < self.records_max {
             return Ok(());

@@ -530,6 +530,28 @@ fn a_record_of_tls_1_3_that_does_not_look_like_data_is_refused() {
 }
 
 #[test]
+fn nothing_is_sealed_behind_an_end_or_an_alert_that_ended_the_session() {
+    for suite in [TLS13[0], TLS12[0]] {
+        let (mut one, _) = both_ours(&[suite]);
+        one.close().unwrap();
+        assert!(one.ready_to_seal().is_err(), "behind close_notify");
+        let (mut one, mut other) = both_ours(&[suite]);
+        one.queue(Content::Alert, &[2, 80]).unwrap();
+        let failure = hear(&mut other, &one.take_pending()).unwrap_err();
+        assert_eq!(other.ready_to_seal(), Err(failure), "behind a peer's alert");
+    }
+    let (client, server) = configs(&[TLS13[0]]);
+    let (mut session, mut peer) = to_server(&client, &Arc::new(server));
+    session.close().unwrap();
+    session.take_pending();
+    peer.refresh_traffic_keys().unwrap();
+    peer.say(b"under new keys");
+    let made = peer.made();
+    assert_eq!(hear(&mut session, &made).unwrap(), b"under new keys");
+    assert!(!session.has_pending(), "an answer behind close_notify");
+}
+
+#[test]
 fn a_new_handshake_is_refused_once_with_a_warning_and_then_for_good() {
     let (client, server) = configs(&[TLS12[0]]);
     let (mut session, mut peer) = to_client(&client, &Arc::new(server));
