@@ -52,6 +52,8 @@ mod clients_tests;
 #[cfg(test)]
 mod session_tests;
 #[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod test_certificates;
 
 pub use authority::{Authority, AuthorityError, AuthorityWarning, Origin};

@@ -21,7 +21,7 @@ use crate::limits::{
 };
 
 /// Both sides speak these suites only.
-fn configs(suites: &[CipherSuite]) -> (Arc<ClientConfig>, ServerConfig) {
+pub(super) fn configs(suites: &[CipherSuite]) -> (Arc<ClientConfig>, ServerConfig) {
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     if !suites.is_empty() {
         provider.cipher_suites.retain(|suite| suites.contains(&suite.suite()));
@@ -45,7 +45,7 @@ fn server_name() -> ServerName<'static> {
 }
 
 /// What rustls' own connections are to a test.
-trait Peer {
+pub(super) trait Peer {
     fn give(&mut self, bytes: &[u8]) -> Result<(), Error>;
     fn made(&mut self) -> Vec<u8>;
     fn say(&mut self, data: &[u8]);
@@ -101,7 +101,7 @@ fn shake_hands(mut ours: Handshake, peer: &mut impl Peer) -> (Session, Vec<u8>) 
     panic!("the handshake does not end");
 }
 
-fn to_server(
+pub(super) fn to_server(
     client: &Arc<ClientConfig>,
     server: &Arc<ServerConfig>,
 ) -> (Session, ServerConnection) {
@@ -165,7 +165,7 @@ fn an_origin_that_speaks_no_tls_is_told_so_once() {
 }
 
 /// Two of our sessions: one side can be made to say anything.
-fn both_ours(suites: &[CipherSuite]) -> (Session, Session) {
+pub(super) fn both_ours(suites: &[CipherSuite]) -> (Session, Session) {
     let (client, server) = configs(suites);
     let mut client =
         Handshake::client(UnbufferedClientConnection::new(client, server_name()).unwrap());
@@ -225,7 +225,7 @@ fn assert_talks(session: &mut Session, peer: &mut impl Peer) {
     }
 }
 
-const TLS13: [CipherSuite; 3] = [
+pub(super) const TLS13: [CipherSuite; 3] = [
     CipherSuite::TLS13_AES_128_GCM_SHA256,
     CipherSuite::TLS13_AES_256_GCM_SHA384,
     CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
@@ -516,7 +516,7 @@ fn a_message_in_single_bytes_is_taken_whole_and_nothing_is_kept_of_it() {
 }
 
 /// A session ticket, as a server may send it.
-fn ticket() -> Vec<u8> {
+pub(super) fn ticket() -> Vec<u8> {
     let body = [0, 0, 0, 60, 0, 0, 0, 0, 1, 0, 0, 1, 7, 0, 0];
     [&[4, 0, 0, body.len() as u8][..], &body].concat()
 }

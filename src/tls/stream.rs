@@ -92,10 +92,14 @@ impl Stream {
     /// Whether an idle connection can carry another request: open, and nothing unasked for in it.
     pub fn is_reusable(&self, context: &mut Context<'_>) -> bool {
         match (self, self.tcp().look()) {
-            (_, Idle::Quiet) => true,
+            (Stream::Clear(_), Idle::Quiet) => true,
             (_, Idle::Gone) | (Stream::Clear(_), Idle::Readable) => false,
+            // What came behind the last answer may have left the socket with it.
+            (Stream::Tls(tls), Idle::Quiet) if tls.state.borrow().is_drained() => true,
             // Session tickets and key updates may have come in; anything else ends the reuse.
-            (Stream::Tls(tls), Idle::Readable) => tls.poll_read(context, &mut [0]).is_pending(),
+            (Stream::Tls(tls), _) => {
+                tls.poll_read(context, &mut [0]).is_pending() && self.tcp().look() == Idle::Quiet
+            }
         }
     }
 }
@@ -278,6 +282,13 @@ impl Tls {
 }
 
 impl State {
+    /// Whether nothing that was received waits here, an end included.
+    fn is_drained(&self) -> bool {
+        let session = &self.session;
+        let is_open = !session.is_ended() && session.failure().is_none() && !self.has_fin;
+        is_open && self.received.is_none() && self.opened.is_none() && self.begun.is_empty()
+    }
+
     /// The length of the record at the front of what was received, if it is there whole.
     fn whole_record(&mut self) -> Result<Option<usize>, rustls::Error> {
         let Some(received) = &self.received else { return Ok(None) };

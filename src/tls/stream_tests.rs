@@ -1,0 +1,95 @@
+//! Streams over real sockets, against rustls' own side in the same thread.
+
+use std::future::{Future, poll_fn};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use glommio::timer::sleep;
+use glommio::{LocalExecutorBuilder, Placement};
+use rustls::ServerConnection;
+
+use super::record::{Content, PLAINTEXT_MAX_BYTES};
+use super::session::Session;
+use super::session_tests::{Peer, TLS13, both_ours, configs, ticket, to_server};
+use super::stream::{Stream, Tls};
+use crate::forward::buffer::BufferPool;
+use crate::forward::tcp::Tcp;
+
+fn run<F: Future<Output = ()> + 'static>(test: impl FnOnce() -> F + Send + 'static) {
+    let executor = LocalExecutorBuilder::new(Placement::Unbound).spawn(test).unwrap();
+    executor.join().unwrap();
+}
+
+/// The session over a socket, and the socket's other end, which waits for nothing.
+async fn connected(session: Session) -> (Stream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let tcp = Tcp::new(glommio::net::TcpStream::connect(address).await.unwrap()).unwrap();
+    let (peer, _) = listener.accept().unwrap();
+    peer.set_nonblocking(true).unwrap();
+    (Stream::Tls(Box::new(Tls::new(tcp, session, &[], &BufferPool::new()))), peer)
+}
+
+async fn to_origin() -> (Stream, TcpStream, ServerConnection) {
+    let (client, server) = configs(&TLS13);
+    let (session, server) = to_server(&client, &Arc::new(server));
+    let (stream, socket) = connected(session).await;
+    (stream, socket, server)
+}
+
+/// Time enough for the executor to see what the other end did.
+async fn a_moment() {
+    sleep(Duration::from_millis(20)).await;
+}
+
+async fn read(stream: &Stream, into: &mut [u8]) -> std::io::Result<usize> {
+    poll_fn(|context| stream.poll_read(context, into)).await
+}
+
+async fn is_reusable(stream: &Stream) -> bool {
+    a_moment().await;
+    poll_fn(|context| Poll::Ready(stream.is_reusable(context))).await
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_connection_that_the_origin_ended_inside_tls_alone_is_not_used_again() {
+    run(|| async {
+        let (stream, mut socket, mut server) = to_origin().await;
+        server.say(b"answer");
+        server.send_close_notify();
+        socket.write_all(&server.made()).unwrap();
+        let mut into = [0; 100];
+        assert_eq!(read(&stream, &mut into).await.unwrap(), 6);
+        assert!(!is_reusable(&stream).await, "close_notify came, FIN did not");
+    });
+}
+
+#[test]
+fn what_left_the_socket_behind_an_answer_ends_the_reuse_too() {
+    run(|| async {
+        for (said, is_kept) in [(Some(&b"unasked"[..]), false), (None, true)] {
+            let (stream, mut socket, mut server) = to_origin().await;
+            server.say(b"answer");
+            said.into_iter().for_each(|said| server.say(said));
+            server.refresh_traffic_keys().unwrap();
+            socket.write_all(&server.made()).unwrap();
+            // Room for the first record, and for none behind it.
+            let mut into = [0; 7];
+            assert_eq!(read(&stream, &mut into).await.unwrap(), 6);
+            assert_eq!(is_reusable(&stream).await, is_kept);
+        }
+    });
+}
