@@ -286,6 +286,11 @@ impl Session {
         !self.pending.is_empty()
     }
 
+    /// How long those records are.
+    pub fn pending_bytes(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Whether the peer may wait for one of them. It does not for the tickets of TLS 1.3: they leave with the
     /// first answer, or with the end.
     pub fn owes_an_answer(&self) -> bool {

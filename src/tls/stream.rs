@@ -345,11 +345,12 @@ impl State {
             if let Err(error) = self.session.ready_to_seal() {
                 return if total > 0 { Ok(total) } else { Err(error) };
             }
-            self.take_pending(out);
-            let spare = out.spare();
-            if spare.len() < self.session.sealed_bytes(data.len()) {
+            let len = self.session.pending_bytes() + self.session.sealed_bytes(data.len());
+            if out.spare().len() < len {
                 break;
             }
+            self.take_pending(out);
+            let spare = out.spare();
             let len = self.session.seal(data, spare)?;
             out.filled(len);
             total += data.len();

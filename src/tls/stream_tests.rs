@@ -93,3 +93,28 @@ fn what_left_the_socket_behind_an_answer_ends_the_reuse_too() {
         }
     });
 }
+
+#[test]
+fn a_key_update_that_a_buffer_has_no_room_for_leaves_whole_with_the_next() {
+    run(|| async {
+        let (client, server) = configs(&TLS13);
+        let (mut session, mut server) = to_server(&client, &Arc::new(server));
+        // Four whole records and this one leave ten bytes of a buffer.
+        session.set_records_max(6);
+        let head = vec![1; crate::limits::READ_BUFFER_BYTES - 4 * (PLAINTEXT_MAX_BYTES + 22) - 32];
+        let rest = vec![2; 5 * PLAINTEXT_MAX_BYTES];
+        let (stream, mut socket) = connected(session).await;
+        stream.write_both(&head, &rest).await.unwrap();
+        a_moment().await;
+        let mut sent = vec![0; 1 << 20];
+        let (mut len, mut heard) = (0, Vec::new());
+        while let Ok(more @ 1..) = socket.read(&mut sent[len..]) {
+            len += more;
+        }
+        for part in sent[..len].chunks(1000) {
+            server.give(part).unwrap();
+            heard.append(&mut server.heard());
+        }
+        assert!(heard == [head, rest].concat());
+    });
+}
