@@ -158,10 +158,14 @@ impl Tls {
                 return Poll::Ready(read);
             }
             let received = self.poll_receive(&mut state, context);
-            if state.session.owes_an_answer()
-                && let Poll::Ready(Err(error)) = self.poll_send(&mut state, context)
-            {
-                return Poll::Ready(Err(error));
+            if state.session.owes_an_answer() {
+                let has_writer = state.unsent.is_some();
+                match self.poll_send(&mut state, context) {
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    // The socket's word to a writer that waits is lost with the write made in its place.
+                    Poll::Ready(Ok(())) if has_writer => context.waker().wake_by_ref(),
+                    _ => {}
+                }
             }
             ready!(received)?;
         }

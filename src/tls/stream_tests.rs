@@ -95,6 +95,28 @@ fn what_left_the_socket_behind_an_answer_ends_the_reuse_too() {
 }
 
 #[test]
+fn a_reader_that_sends_what_a_writer_waits_with_wakes_it() {
+    run(|| async {
+        let (stream, mut socket, mut server) = to_origin().await;
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let context = &mut Context::from_waker(&waker);
+        let data = vec![7; 32 << 20];
+        let mut writing = Box::pin(stream.write_all(&data));
+        assert!(writing.as_mut().poll(context).is_pending());
+        server.refresh_traffic_keys().unwrap();
+        socket.write_all(&server.made()).unwrap();
+        a_moment().await;
+        // The peer takes all there is before anybody sees that there is room again.
+        let mut taken = vec![0; 1 << 20];
+        while socket.read(&mut taken).is_ok() {}
+        let before = count.0.load(Ordering::SeqCst);
+        assert!(stream.poll_read(context, &mut [0; 100]).is_pending());
+        assert!(count.0.load(Ordering::SeqCst) > before, "the writer would wait for ever");
+    });
+}
+
+#[test]
 fn a_key_update_that_a_buffer_has_no_room_for_leaves_whole_with_the_next() {
     run(|| async {
         let (client, server) = configs(&TLS13);
