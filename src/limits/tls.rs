@@ -13,3 +13,6 @@ pub const TLS_LATE_HANDSHAKE_MAX_BYTES: usize = 64 * 1024;
 pub const TLS_EMPTY_RECORDS_MAX: u8 = 10;
 pub const TLS_KEY_UPDATES_MAX: u8 = 32;
 pub const TLS_WARNINGS_MAX: u8 = 4;
+
+/// How many buffers of records without data are taken before the core goes on with other connections.
+pub const TLS_RECEIVES_MAX: u8 = 2;

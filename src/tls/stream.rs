@@ -16,6 +16,7 @@ use super::record::PLAINTEXT_MAX_BYTES;
 use super::session::{Session, invalid_data};
 use crate::forward::buffer::{BufferPool, Chunk};
 use crate::forward::tcp::{Idle, Tcp};
+use crate::limits::TLS_RECEIVES_MAX;
 
 /// A connection, clear or encrypted.
 pub enum Stream {
@@ -153,7 +154,7 @@ impl Tls {
     /// Reads what is there; waits only while nothing is. An answer that the peer is owed leaves before the wait.
     fn poll_read(&self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut state = self.state.borrow_mut();
-        loop {
+        for _ in 0..TLS_RECEIVES_MAX {
             if let Some(read) = self.read_opened(&mut state, into) {
                 return Poll::Ready(read);
             }
@@ -169,6 +170,12 @@ impl Tls {
             }
             ready!(received)?;
         }
+        if let Some(read) = self.read_opened(&mut state, into) {
+            return Poll::Ready(read);
+        }
+        // A peer that sends tickets without end does not keep the core from others.
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Data that needs nothing from the socket; None while there is none, and the stream goes on.

@@ -117,6 +117,24 @@ fn a_reader_that_sends_what_a_writer_waits_with_wakes_it() {
 }
 
 #[test]
+fn a_flood_of_tickets_leaves_the_core_to_others() {
+    run(|| async {
+        let (client, mut server) = both_ours(&TLS13);
+        let (stream, mut socket) = connected(client).await;
+        while {
+            server.queue(Content::Handshake, &ticket().repeat(800)).unwrap();
+            socket.write_all(&server.take_pending()).is_ok()
+        } {}
+        a_moment().await;
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let context = &mut Context::from_waker(&waker);
+        assert!(stream.poll_read(context, &mut [0; 100]).is_pending());
+        assert_eq!(count.0.load(Ordering::SeqCst), 1, "it goes on later");
+    });
+}
+
+#[test]
 fn a_key_update_that_a_buffer_has_no_room_for_leaves_whole_with_the_next() {
     run(|| async {
         let (client, server) = configs(&TLS13);
