@@ -248,9 +248,7 @@ impl Worker {
     /// Scans what the connections put aside. A defect there costs no more than the part that shows it.
     async fn scan_backlog(self: Rc<Self>) {
         let backlog = Rc::clone(&self.core().backlog);
-        while !backlog.is_closed() {
-            contained(backlog.work()).await;
-        }
+        while !contained(backlog.work()).await {}
     }
 
     async fn serve<P>(self: Rc<Self>, tcp: Tcp, door: Door, permit: P) {
@@ -266,15 +264,34 @@ impl Worker {
     }
 }
 
-/// Keeps a defect in the code of one connection from ending the others.
-async fn contained(connection: impl Future<Output = ()>) {
+/// Keeps a defect in the code of one connection from ending the others. Whether it ended without one.
+async fn contained(connection: impl Future<Output = ()>) -> bool {
     let mut connection = pin!(connection);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| connection.as_mut().poll(context))) {
-        Ok(poll) => poll,
+        Ok(poll) => poll.map(|()| true),
         Err(_) => {
             log::error!("a connection was ended by a defect in this program; please report it");
-            Poll::Ready(())
+            Poll::Ready(false)
         }
     })
-    .await;
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_lite::future::block_on;
+
+    #[test]
+    fn a_defect_while_the_core_ends_does_not_lose_what_still_waits_to_be_scanned() {
+        let left = Cell::new(3);
+        let work = || async {
+            while left.get() > 0 {
+                left.set(left.get() - 1);
+                assert!(left.get() != 1, "the defect of one part");
+            }
+        };
+        let ended: Vec<bool> = (0..2).map(|_| block_on(contained(work()))).collect();
+        assert_eq!((ended, left.get()), (vec![false, true], 0));
+    }
 }
