@@ -10,6 +10,8 @@ mod checks_json;
 mod checks_rules;
 #[path = "../fuzz/checks_text.rs"]
 mod checks_text;
+#[path = "../fuzz/checks_tls.rs"]
+mod checks_tls;
 
 use std::fs;
 use std::path::Path;
@@ -92,4 +94,9 @@ fn wide_texts() {
 #[test]
 fn files_of_rules() {
     run("rules", checks_rules::rules);
+}
+
+#[test]
+fn tls_sessions() {
+    run("tls", checks_tls::session);
 }

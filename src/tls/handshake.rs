@@ -83,7 +83,7 @@ fn handle<Data>(state: ConnectionState<'_, '_, Data>, out: &mut Vec<u8>) -> Resu
 }
 
 /// A handshake under way.
-pub(super) struct Handshake {
+pub struct Handshake {
     side: Side,
     /// What the peer sent. rustls keeps its place in it while a message is not there whole.
     pub received: Vec<u8>,
@@ -94,16 +94,19 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
+    /// One that we begin.
     pub fn client(client: UnbufferedClientConnection) -> Handshake {
         let side = Side::Client(client);
         Handshake { side, received: Vec::new(), seen: 0, out: Vec::new() }
     }
 
+    /// One that a client begins, of which so much was received.
     pub fn server(server: UnbufferedServerConnection, received: Vec<u8>) -> Handshake {
         let side = Side::Server(server);
         Handshake { side, received, seen: 0, out: Vec::new() }
     }
 
+    /// Whether it has ended well.
     pub fn is_done(&self) -> bool {
         match &self.side {
             Side::Client(client) => !client.is_handshaking(),

@@ -31,9 +31,9 @@ pub mod probe;
 /// The algorithms of both legs, the cheap ones first.
 mod provider;
 /// Records, opened and sealed in one step.
-mod record;
+pub mod record;
 /// A session after its handshake: records, alerts, key updates, tickets.
-mod session;
+pub mod session;
 /// One connection's bytes, clear or inside TLS.
 pub mod stream;
 /// The machine's roots and ours in one file.

@@ -270,7 +270,7 @@ impl Session {
     }
 
     /// Tells the peer of our next keys, and takes them.
-    pub(super) fn update_sealing(&mut self) -> Result<(), Error> {
+    pub fn update_sealing(&mut self) -> Result<(), Error> {
         let kind = u8::from(HandshakeType::KeyUpdate);
         self.queue(Content::Handshake, &[kind, 0, 0, 1, UPDATE_NOT_REQUESTED])?;
         let (sequence, secrets) = match &mut self.schedule {
@@ -359,7 +359,7 @@ impl Session {
     }
 
     /// Puts a record behind those that wait.
-    pub(super) fn queue(&mut self, content: Content, bytes: &[u8]) -> Result<(), Error> {
+    pub fn queue(&mut self, content: Content, bytes: &[u8]) -> Result<(), Error> {
         self.pending_is_tickets = false;
         let at = self.pending.len();
         self.pending.resize(at + self.sealing.sealed_bytes(bytes.len()), 0);
