@@ -16,4 +16,7 @@ pub const LONG_WORD_FILTER_MAX_BYTES: usize = 512;
 
 const _: () =
     assert!(LONG_WORD_FILTER_MAX_BYTES + LONG_WORD_BEFORE_BYTES < super::SCAN_CARRY_BYTES);
+/// From so many rules on the engine is kept from looking at every second place only.
+pub const SHORT_LITERAL_MIN_RULES: usize = 100;
+
 const _: () = assert!(LONG_WORD_FILTER_MAX_BYTES > LONG_WORD_BEFORE_BYTES + LONG_WORD_MIN_BYTES);

@@ -11,6 +11,7 @@ use hyperscan::{
 use super::database::DatabaseError;
 use super::rules::{Problem, ProblemKind, Rule};
 use super::view::encoded;
+use crate::limits::SHORT_LITERAL_MIN_RULES;
 
 /// Compiled rules; each is in one of the two, by its number in both.
 pub(super) struct Engines {
@@ -22,7 +23,7 @@ pub(super) struct Engines {
 
 /// What no text holds. Where no literal is of less than three bytes, and there are fewer than five thousand, the
 /// engine's search for literals looks at every second place only, and has to look again at far more of them:
-/// with all rules that took 1.6 times as long.
+/// with all rules that took 1.6 times as long. With few rules every second place is enough.
 const SHORT_LITERAL: &str = r"\x01\x02";
 
 impl Engines {
@@ -36,9 +37,13 @@ impl Engines {
             let numbered = rules.iter().enumerate().filter(own);
             numbered.map(|(number, rule)| pattern(rule.expression.filter(), number))
         };
-        let gates = gates.iter().enumerate().map(|(at, gate)| pattern(gate, rules.len() + at));
-        let everywhere: Patterns = of_rules(false).chain(gates).collect();
-        let short = pattern(SHORT_LITERAL, rules.len());
+        // Its number is that of no rule and of no gate, and nothing holds it.
+        let short = pattern(SHORT_LITERAL, rules.len() + gates.len());
+        let for_many = (rules.len() >= SHORT_LITERAL_MIN_RULES).then(|| short.clone());
+        let numbered = gates.iter().enumerate();
+        let numbered = numbered.map(|(at, gate)| pattern(gate, rules.len() + at));
+        let everywhere: Patterns = of_rules(false).chain(numbered).chain(for_many).collect();
+        // There may be no such rule; an engine without a pattern is none.
         let words: Patterns = of_rules(true).chain([short]).collect();
         let (everywhere, words) = thread::scope(|scope| {
             let words = scope.spawn(|| words.build::<hyperscan::Block>());
@@ -75,6 +80,7 @@ impl Engines {
     /// Tells what beside the rules decides what they are compiled to.
     pub(super) fn identify(mut tell: impl FnMut(&[u8])) {
         gates().iter().for_each(|gate| tell(gate.as_bytes()));
+        tell(SHORT_LITERAL.as_bytes());
     }
 }
 
@@ -100,7 +106,6 @@ fn gates() -> Vec<String> {
     let mut gates: Vec<String> = encoded::gates().iter().map(|gate| literal(gate)).collect();
     // What follows is a name and a password (RFC 7617), of any length.
     gates.push(r"[Bb][Aa][Ss][Ii][Cc]\x20[A-Za-z0-9+/]".to_owned());
-    gates.push(SHORT_LITERAL.to_owned());
     gates.sort();
     gates.dedup();
     gates
