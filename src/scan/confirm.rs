@@ -10,6 +10,7 @@ use std::ops::Range;
 use hyperscan::Matching;
 use regex::bytes::Regex;
 
+use super::engines::SHORT_LITERAL_NUMBER;
 use super::found::{KnownMatch, Match, MatchSink};
 use super::hiding::{Masked, Scenery};
 use super::history::History;
@@ -81,7 +82,7 @@ impl Hits {
     fn note(&mut self, rule: u32, end: u64) {
         let count = usize::try_from(rule).ok().and_then(|rule| self.per_rule.get_mut(rule));
         let Some(count) = count else {
-            if self.gates.len() < SCAN_GATES_PER_WINDOW {
+            if rule != SHORT_LITERAL_NUMBER && self.gates.len() < SCAN_GATES_PER_WINDOW {
                 self.gates.push(end);
             }
             return;
@@ -484,5 +485,17 @@ mod tests {
         hits.begin(2);
         assert!(hits.is_empty() && hits.passed_over() == 0);
         assert_eq!(hits.per_rule, [0, 0]);
+    }
+
+    #[test]
+    fn a_flood_of_the_literal_that_paces_the_engine_takes_no_gates_place() {
+        let mut hits = Hits::default();
+        hits.begin(1);
+        for end in 0..=SCAN_GATES_PER_WINDOW as u64 {
+            hits.note(SHORT_LITERAL_NUMBER, end);
+        }
+        assert!(!hits.has_gates());
+        hits.note(1, 7);
+        assert!(hits.has_gates());
     }
 }

@@ -349,9 +349,7 @@ impl Stream {
         // Taken out for the time of the step: a sink that scanned would get work of its own.
         let mut work = self.core.work.take();
         work.hits.begin(self.core.rules().len());
-        if !self.scan(window, &mut work.hits) {
-            sink.gap(Gap::UnscannedBytes(window.len()));
-        }
+        let is_scanned = self.scan(window, &mut work.hits);
         if end == End::Here
             && let Some(engine) = self.engine.take()
         {
@@ -359,7 +357,7 @@ impl Stream {
         }
         let history =
             History { tail: &self.tail, window: window.bytes(), offset: self.offset, end };
-        if !self.core.scan_words(&history, &mut work.hits) {
+        if !self.core.scan_words(&history, &mut work.hits) || !is_scanned {
             sink.gap(Gap::UnscannedBytes(window.len()));
         }
         work.begin();

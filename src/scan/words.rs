@@ -1,5 +1,5 @@
 //! The long words of a text, with what stands around them, copied together: all that the rules of tokens need to
-//! see. Some tenth of clean text is near a long word, so most of the rules cost a tenth of what they would.
+//! see. A fifth of clean text is near a long word, so most of the rules cost a fifth of what they would.
 
 use std::ops::Range;
 
