@@ -34,10 +34,10 @@ struct Load {
 }
 
 impl Load {
-    /// Whether one more part of so many bytes may be put aside.
-    fn has_room(self, len: usize) -> bool {
+    /// Whether one more part of `len` bytes may be put aside, that holds so many in all.
+    fn has_room(self, len: usize, held: usize) -> bool {
         len <= BACKLOG_PART_MAX_BYTES
-            && self.bytes + len <= BACKLOG_MAX_BYTES
+            && self.bytes + held <= BACKLOG_MAX_BYTES
             && self.parts < BACKLOG_MAX
     }
 }
@@ -51,6 +51,8 @@ struct Waiting {
     /// The part, and the padding.
     bytes: Scratch,
     len: usize,
+    /// What it holds in all, the path that the policy looks at included.
+    held: usize,
 }
 
 /// Which part of a message it is.
@@ -98,9 +100,9 @@ impl Backlog {
 
     fn scan_one(&self) -> bool {
         let Some(waiting) = self.waiting.borrow_mut().pop_front() else { return false };
-        let Waiting { core, sight, direction, part, bytes, len } = waiting;
+        let Waiting { core, sight, direction, part, bytes, len, held } = waiting;
         let load = self.load.get();
-        self.load.set(Load { parts: load.parts - 1, bytes: load.bytes - len });
+        self.load.set(Load { parts: load.parts - 1, bytes: load.bytes - held });
         match part {
             Part::Head => scan_head(&core, &sight, direction, (&bytes.bytes, 0..len)),
             Part::Body(shape) => {
@@ -112,7 +114,7 @@ impl Backlog {
 
     fn put(&self, waiting: Waiting) {
         let Load { parts, bytes } = self.load.get();
-        self.load.set(Load { parts: parts + 1, bytes: bytes + waiting.len });
+        self.load.set(Load { parts: parts + 1, bytes: bytes + waiting.held });
         self.waiting.borrow_mut().push_back(waiting);
         self.wake();
     }
@@ -146,8 +148,9 @@ fn defer(
     chunk: &Chunk,
     ranges: &[Range<usize>],
 ) -> bool {
-    let len = ranges.iter().map(ExactSizeIterator::len).sum();
-    if core.backlog.is_closed() || !core.backlog.load.get().has_room(len) {
+    let len: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+    let held = len + sight.path.as_ref().map_or(0, |path| path.len());
+    if core.backlog.is_closed() || !core.backlog.load.get().has_room(len, held) {
         return false;
     }
     let mut bytes = core.scratch.lend();
@@ -157,7 +160,7 @@ fn defer(
     bytes.bytes.extend_from_slice(&[0; SCAN_PADDING_BYTES]);
     let (core, sight) = (Rc::clone(core), sight.clone());
     let backlog = Rc::clone(&core.backlog);
-    backlog.put(Waiting { core, sight, direction, part, bytes, len });
+    backlog.put(Waiting { core, sight, direction, part, bytes, len, held });
     true
 }
 
@@ -168,16 +171,18 @@ mod tests {
     #[test]
     fn a_part_at_the_bound_is_put_aside_and_one_past_it_is_not() {
         let none = Load::default();
-        assert!(none.has_room(BACKLOG_PART_MAX_BYTES));
-        assert!(!none.has_room(BACKLOG_PART_MAX_BYTES + 1));
+        assert!(none.has_room(BACKLOG_PART_MAX_BYTES, 0));
+        assert!(!none.has_room(BACKLOG_PART_MAX_BYTES + 1, 0));
     }
 
     #[test]
     fn what_waits_is_bounded_in_number_and_in_bytes() {
         let many = |parts, bytes| Load { parts, bytes };
-        assert!(many(BACKLOG_MAX - 1, 0).has_room(1));
-        assert!(!many(BACKLOG_MAX, 0).has_room(1));
-        assert!(many(1, BACKLOG_MAX_BYTES - 10).has_room(10));
-        assert!(!many(1, BACKLOG_MAX_BYTES - 10).has_room(11));
+        assert!(many(BACKLOG_MAX - 1, 0).has_room(1, 1));
+        assert!(!many(BACKLOG_MAX, 0).has_room(1, 1));
+        assert!(many(1, BACKLOG_MAX_BYTES - 10).has_room(10, 10));
+        assert!(!many(1, BACKLOG_MAX_BYTES - 10).has_room(11, 11));
+        // A long path counts, as it is held.
+        assert!(!many(1, BACKLOG_MAX_BYTES - 10).has_room(5, 11));
     }
 }

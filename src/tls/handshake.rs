@@ -15,7 +15,7 @@ use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage, ServerConfig
 
 use super::record;
 use super::session::{Schedule, Session};
-use super::stream::{HandshakeError, Stream, Tls};
+use super::stream::{HandshakeError, Stream, Tls, write_clear};
 use crate::forward::buffer::{BufferPool, Chunk};
 use crate::forward::tcp::Tcp;
 use crate::limits::TLS_HANDSHAKE_MAX_BYTES;
@@ -186,7 +186,7 @@ async fn run(
             let (session, received) = handshake.finish().map_err(HandshakeError::Tls)?;
             return Ok(Stream::Tls(Box::new(Tls::new(tcp, session, &received, buffers))));
         }
-        send(&tcp, &handshake.out).await?;
+        write_clear(&tcp, &handshake.out).await?;
         handshake.out.clear();
         receive(&tcp, &mut handshake.received, buffers).await?;
     }
@@ -216,17 +216,6 @@ async fn receive(
         0 => Err(HandshakeError::Io(io::ErrorKind::UnexpectedEof.into())),
         _ => Ok(()),
     }
-}
-
-async fn send(tcp: &Tcp, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let len = poll_fn(|context| tcp.poll_write(context, bytes)).await?;
-        if len == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        bytes = bytes.get(len..).unwrap_or_default();
-    }
-    Ok(())
 }
 
 /// A client's hello, read whole and not answered yet.

@@ -105,7 +105,8 @@ impl Stream {
     }
 }
 
-async fn write_clear(tcp: &Tcp, mut bytes: &[u8]) -> io::Result<()> {
+/// Writes all of `bytes` as they are.
+pub(super) async fn write_clear(tcp: &Tcp, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         let len = poll_fn(|context| tcp.poll_write(context, bytes)).await?;
         if len == 0 {
