@@ -13,7 +13,7 @@ use super::*;
 use crate::limits::SCAN_WINDOW_MIN_BYTES;
 
 /// Expressions of every shape that the derivation treats in its own way, and texts near each.
-const SHAPES: [(&str, &[&str]); 17] = [
+const SHAPES: [(&str, &[&str]); 18] = [
     (r"tok_[a-z0-9]{8,}", &["tok_", "abcdefgh", "12345678", "tok_abcdefgh1"]),
     (r"tok-[a-z0-9]{8,12}\b", &["tok-", "abcdefgh", "_", "tok-abcdefgh12"]),
     (r"\bpre[a-z]*fix\b", &["pre", "fix", " prefix ", "prefixed", "pre fix"]),
@@ -33,6 +33,10 @@ const SHAPES: [(&str, &[&str]); 17] = [
     (
         r"\b(?:say|tell) [a-z]{1,4} (?<anchor>all)[0-9]*",
         &["say ", "it ", "all", "tell me all7", "all all"],
+    ),
+    (
+        r"(?<common>must|shall) (?:not )?pass(?<common2>word|key)?-[0-9](?<common3>s)",
+        &["must ", "not ", "pass", "word", "-1s", "shall passkey-7s", "\x01ust pass-1s"],
     ),
 ];
 

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
 
 use super::{dialect, filter, long_word};
 use crate::limits::{
@@ -96,7 +96,7 @@ impl Expression {
                 .map_or(usize::MAX, |width| width + usize::from(begins_at_word) * ESCAPE_BYTES)
                 .min(SCAN_MATCH_BEFORE_BYTES),
             is_wide,
-            groups: whole.properties().explicit_captures_len() - usize::from(anchored.is_some()),
+            groups: whole.properties().explicit_captures_len().saturating_sub(marks(&whole)),
             program: OnceLock::new(),
         })
     }
@@ -174,6 +174,21 @@ fn word_start(text: &str) -> Option<(String, String)> {
 
 /// The group from which on the engine is to search: what stands before it is said more often in clean text.
 const ANCHOR: &str = "anchor";
+
+/// Whether a group tells the engine what to search for, and captures nothing that is asked for.
+fn is_mark(group: &Capture) -> bool {
+    group.name.as_deref().is_some_and(|name| name == ANCHOR || name.starts_with(filter::COMMON))
+}
+
+/// How many groups are such marks.
+fn marks(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Capture(group) => usize::from(is_mark(group)) + marks(&group.sub),
+        HirKind::Repetition(repeat) => marks(&repeat.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().map(marks).sum(),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => 0,
+    }
+}
 
 /// What is left of an expression from its anchor on, if it has one.
 fn from_anchor(hir: &Hir) -> Option<Hir> {
@@ -310,7 +325,12 @@ fn shortest(hir: &Hir, shorten: fn(&Hir) -> Hir) -> Hir {
             greedy: repeat.greedy,
             sub: repeat.sub.clone(),
         }),
-        HirKind::Capture(capture) => shorten(&capture.sub),
+        HirKind::Capture(capture) => match shorten(&capture.sub) {
+            kept if is_mark(capture) && !matches!(kept.kind(), HirKind::Empty) => {
+                Hir::capture(Capture { sub: Box::new(kept), ..capture.clone() })
+            }
+            kept => kept,
+        },
         HirKind::Alternation(branches) => {
             let branches: Vec<Hir> = branches.iter().map(shorten).collect();
             match branches.iter().any(|branch| matches!(branch.kind(), HirKind::Empty)) {

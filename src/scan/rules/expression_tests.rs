@@ -136,6 +136,19 @@ fn the_bounds_of_an_expression_hold() {
 }
 
 #[test]
+fn the_engine_does_not_search_for_common_words() {
+    let expression = Expression::new(r"(?<common>is) (a) d(?<common2>e[fg])+").unwrap();
+    let veil = r"\x01-\x08";
+    assert_eq!(expression.filter(), format!(r"[i{veil}][s{veil}]\x20a\x20d[e{veil}][f-g{veil}]"));
+    assert!(!expression.is_filter_exact());
+    assert_eq!(expression.groups(), 1);
+    assert_eq!(expression.max_width(), "is a def".len());
+    // What may be missing at an end goes, whatever it is.
+    assert_eq!(Expression::new(r"ab(?<common>c)?").unwrap().filter(), "ab");
+    assert!(Expression::new("[a-z]").unwrap().is_filter_exact());
+}
+
+#[test]
 fn the_engine_searches_from_the_anchor_on_and_the_width_is_of_all() {
     let anchored = Expression::new(r"\bfirst [a-z]{1,8} (?<anchor>/etc/)(passwd|shadow)").unwrap();
     let plain = Expression::new(r"/etc/(passwd|shadow)").unwrap();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use regex_syntax::hir::{Class, ClassBytes, ClassUnicode, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Capture, Class, ClassBytes, ClassUnicode, Hir, HirKind, Look, Repetition};
 use regex_syntax::utf8::Utf8Sequences;
 
 /// An expression for the engine.
@@ -12,9 +12,16 @@ pub(super) struct Printed {
     pub(super) is_exact: bool,
 }
 
+/// What the name of a group begins with whose words clean text is full of: the engine must not look for them.
+pub(super) const COMMON: &str = "common";
+
+/// Stand beside each byte of such a group. The engine looks for rows of bytes of which each is one of few, and so
+/// takes its rows from the rest of the expression. No text holds these, and the exact search passes them over.
+const VEIL: (u8, u8) = (0x01, 0x08);
+
 /// Prints an expression; an error says what the engine has no word for.
 pub(super) fn print(hir: &Hir) -> Result<Printed, String> {
-    let mut printer = Printer { text: String::new(), is_exact: true };
+    let mut printer = Printer { text: String::new(), is_exact: true, is_veiled: false };
     printer.print(hir)?;
     Ok(Printed { text: printer.text, is_exact: printer.is_exact })
 }
@@ -22,22 +29,37 @@ pub(super) fn print(hir: &Hir) -> Result<Printed, String> {
 struct Printer {
     text: String,
     is_exact: bool,
+    /// Whether what is printed is of a group of common words.
+    is_veiled: bool,
 }
 
 impl Printer {
     fn print(&mut self, hir: &Hir) -> Result<(), String> {
         match hir.kind() {
             HirKind::Empty => {}
+            HirKind::Literal(literal) if self.is_veiled => {
+                literal.0.iter().for_each(|byte| self.set(&[(*byte, *byte)]));
+            }
             HirKind::Literal(literal) => literal.0.iter().for_each(|byte| self.byte(*byte)),
             HirKind::Class(Class::Bytes(class)) => self.class(class)?,
             HirKind::Class(Class::Unicode(class)) => self.characters(class)?,
             HirKind::Look(look) => self.look(*look),
             HirKind::Repetition(repeat) => self.repetition(repeat)?,
-            HirKind::Capture(capture) => self.print(&capture.sub)?,
+            HirKind::Capture(capture) => self.group(capture)?,
             HirKind::Concat(parts) => parts.iter().try_for_each(|part| self.print(part))?,
             HirKind::Alternation(branches) => self.alternation(branches)?,
         }
         Ok(())
+    }
+
+    fn group(&mut self, group: &Capture) -> Result<(), String> {
+        let is_common = group.name.as_deref().is_some_and(|name| name.starts_with(COMMON));
+        let before = self.is_veiled;
+        self.is_veiled |= is_common;
+        self.is_exact &= !is_common;
+        let printed = self.print(&group.sub);
+        self.is_veiled = before;
+        printed
     }
 
     fn alternation(&mut self, branches: &[Hir]) -> Result<(), String> {
@@ -99,10 +121,16 @@ impl Printer {
         if class.ranges().is_empty() {
             return Err("it holds a class without a byte".to_owned());
         }
-        self.text.push('[');
-        class.iter().for_each(|range| self.range(range.start(), range.end()));
-        self.text.push(']');
+        let ranges: Vec<_> = class.iter().map(|range| (range.start(), range.end())).collect();
+        self.set(&ranges);
         Ok(())
+    }
+
+    fn set(&mut self, ranges: &[(u8, u8)]) {
+        self.text.push('[');
+        let veil = self.is_veiled.then_some(VEIL);
+        ranges.iter().copied().chain(veil).for_each(|(start, end)| self.range(start, end));
+        self.text.push(']');
     }
 
     /// Characters as the bytes of their UTF-8.
