@@ -14,7 +14,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
 
-use super::{dialect, filter, long_word};
+use super::{dialect, filter, long_word, marks};
 use crate::limits::{
     EXPRESSION_MAX_BYTES, EXPRESSION_NESTING_MAX, EXPRESSION_PROGRAM_MAX_BYTES,
     SCAN_MATCH_BEFORE_BYTES,
@@ -81,13 +81,13 @@ impl Expression {
         if whole.properties().minimum_len().is_none_or(|length| length == 0) {
             return Err(ExpressionError::MatchesNothing);
         }
-        let anchored = from_anchor(&sought);
+        let anchored = marks::from_anchor(&sought);
         let filter = without_lead(&without_tail(anchored.as_ref().unwrap_or(&sought)));
         let printed = filter::print(&filter).map_err(unsupported)?;
         let width = without_tail(&sought).properties().maximum_len();
         let is_wide = width.is_none_or(|width| width > SCAN_MATCH_BEFORE_BYTES);
         Ok(Expression {
-            text,
+            text: marks::without(&text),
             filter: printed.text,
             is_filter_exact: printed.is_exact && !begins_at_word && anchored.is_none(),
             begins_at_word,
@@ -96,7 +96,7 @@ impl Expression {
                 .map_or(usize::MAX, |width| width + usize::from(begins_at_word) * ESCAPE_BYTES)
                 .min(SCAN_MATCH_BEFORE_BYTES),
             is_wide,
-            groups: whole.properties().explicit_captures_len().saturating_sub(marks(&whole)),
+            groups: whole.properties().explicit_captures_len().saturating_sub(marks::count(&whole)),
             program: OnceLock::new(),
         })
     }
@@ -170,35 +170,6 @@ fn word_start(text: &str) -> Option<(String, String)> {
     let rest =
         text.strip_prefix(flags)?.strip_prefix(r"\b").filter(|rest| !rest.starts_with('{'))?;
     Some((format!(r"{flags}(?:\b|\\[nrt]){rest}"), format!("{flags}{rest}")))
-}
-
-/// The group from which on the engine is to search: what stands before it is said more often in clean text.
-const ANCHOR: &str = "anchor";
-
-/// Whether a group tells the engine what to search for, and captures nothing that is asked for.
-fn is_mark(group: &Capture) -> bool {
-    group.name.as_deref().is_some_and(|name| name == ANCHOR || name.starts_with(filter::COMMON))
-}
-
-/// How many groups are such marks.
-fn marks(hir: &Hir) -> usize {
-    match hir.kind() {
-        HirKind::Capture(group) => usize::from(is_mark(group)) + marks(&group.sub),
-        HirKind::Repetition(repeat) => marks(&repeat.sub),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().map(marks).sum(),
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => 0,
-    }
-}
-
-/// What is left of an expression from its anchor on, if it has one.
-fn from_anchor(hir: &Hir) -> Option<Hir> {
-    let HirKind::Concat(parts) = hir.kind() else { return None };
-    let is_anchor = |part: &Hir| match part.kind() {
-        HirKind::Capture(capture) => capture.name.as_deref() == Some(ANCHOR),
-        _ => false,
-    };
-    let at = parts.iter().position(is_anchor)?;
-    parts.get(at..).map(|parts| Hir::concat(parts.to_vec()))
 }
 
 /// The parse of an expression that begins with `\b`, without it; none if that is not at the front of all of it.
@@ -326,7 +297,7 @@ fn shortest(hir: &Hir, shorten: fn(&Hir) -> Hir) -> Hir {
             sub: repeat.sub.clone(),
         }),
         HirKind::Capture(capture) => match shorten(&capture.sub) {
-            kept if is_mark(capture) && !matches!(kept.kind(), HirKind::Empty) => {
+            kept if marks::is_mark(capture) && !matches!(kept.kind(), HirKind::Empty) => {
                 Hir::capture(Capture { sub: Box::new(kept), ..capture.clone() })
             }
             kept => kept,

@@ -143,6 +143,9 @@ fn the_engine_does_not_search_for_common_words() {
     assert!(!expression.is_filter_exact());
     assert_eq!(expression.groups(), 1);
     assert_eq!(expression.max_width(), "is a def".len());
+    // The exact search counts the other groups alone: one of them may be the secret.
+    let captures = expression.program().unwrap().captures(b"is a def").unwrap();
+    assert_eq!((captures.len(), &captures[1]), (2, &b"a"[..]));
     // What may be missing at an end goes, whatever it is.
     assert_eq!(Expression::new(r"ab(?<common>c)?").unwrap().filter(), "ab");
     assert!(Expression::new("[a-z]").unwrap().is_filter_exact());

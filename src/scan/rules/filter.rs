@@ -5,6 +5,8 @@ use std::fmt::Write;
 use regex_syntax::hir::{Capture, Class, ClassBytes, ClassUnicode, Hir, HirKind, Look, Repetition};
 use regex_syntax::utf8::Utf8Sequences;
 
+use super::marks::is_common;
+
 /// An expression for the engine.
 pub(super) struct Printed {
     pub(super) text: String,
@@ -12,10 +14,7 @@ pub(super) struct Printed {
     pub(super) is_exact: bool,
 }
 
-/// What the name of a group begins with whose words clean text is full of: the engine must not look for them.
-pub(super) const COMMON: &str = "common";
-
-/// Stand beside each byte of such a group. The engine looks for rows of bytes of which each is one of few, and so
+/// Stand beside each byte of a group of common words. The engine looks for rows of bytes of which each is one of few, and so
 /// takes its rows from the rest of the expression. No text holds these, and the exact search passes them over.
 const VEIL: (u8, u8) = (0x01, 0x08);
 
@@ -53,7 +52,7 @@ impl Printer {
     }
 
     fn group(&mut self, group: &Capture) -> Result<(), String> {
-        let is_common = group.name.as_deref().is_some_and(|name| name.starts_with(COMMON));
+        let is_common = is_common(group);
         let before = self.is_veiled;
         self.is_veiled |= is_common;
         self.is_exact &= !is_common;

@@ -9,6 +9,7 @@ mod dialect;
 mod expression;
 mod filter;
 mod long_word;
+mod marks;
 mod national;
 mod pack;
 mod packs;
