@@ -1,5 +1,6 @@
 //! The whole of detection over bodies as agents send them: all rules that are on, all views. Bytes a second of
-//! clean text, beside what the engine alone does with the same bytes.
+//! clean text, beside what Hyperscan's own block scan of the same rules, compiled to one database, does with the
+//! same bytes.
 //!
 //! Run with `cargo bench --bench detection`.
 
@@ -10,9 +11,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use clawsec::limits::SCAN_PADDING_BYTES;
-use clawsec::scan::rules::{default_rules, shipped};
+use clawsec::scan::rules::{Rule, RuleSet, default_rules, shipped};
 use clawsec::scan::{Database, Match, MatchSink, Padded, Scanner, Shape};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use hyperscan::{Block, BlockDatabase, Builder, Matching, Pattern, PatternFlags, Patterns};
 
 const TOTAL_BYTES: usize = 4 * 1024 * 1024;
 const READ_BYTES: usize = 64 * 1024;
@@ -28,6 +30,23 @@ impl MatchSink for Sink {
     }
 
     fn found(&mut self, _found: &Match<'_>, _snippet: String) {}
+}
+
+/// All rules as one database that sees each window by itself.
+fn block_database(rules: &RuleSet) -> BlockDatabase {
+    let pattern = |(number, rule): (usize, _)| Pattern {
+        expression: filter(rule),
+        flags: PatternFlags::empty(),
+        id: Some(number),
+        ext: Default::default(),
+        som: None,
+    };
+    let patterns: Patterns = rules.iter().enumerate().map(pattern).collect();
+    patterns.build::<Block>().expect("the rules compile")
+}
+
+fn filter(rule: &Arc<Rule>) -> String {
+    rule.expression.filter().to_owned()
 }
 
 fn clean_json(criterion: &mut Criterion) {
@@ -57,6 +76,23 @@ fn clean_json(criterion: &mut Criterion) {
         sink.0.sort();
         println!("{name}: {} hits in {TOTAL_BYTES} bytes: {:?}", sink.0.len(), sink.0);
         group.bench_function(name, |bencher| bencher.iter(|| scan(&mut Sink::default())));
+    }
+    for (name, rules) in [("all_rules_block_scan", &all), ("seed_block_scan", &seed)] {
+        let database = block_database(rules);
+        let scratch = database.alloc_scratch().expect("there is memory for a scratch");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut hits = 0_usize;
+                for window in text[..TOTAL_BYTES].chunks(READ_BYTES) {
+                    let note = |_, _, _, _| {
+                        hits += 1;
+                        Matching::Continue
+                    };
+                    database.scan(black_box(window), &scratch, note).expect("it is scanned");
+                }
+                hits
+            });
+        });
     }
     group.finish();
 }
