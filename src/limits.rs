@@ -237,6 +237,10 @@ pub const LOG_PENDING_MAX_BYTES: usize = 256 * 1024;
 /// (PIPE_BUF on Linux).
 pub const STDERR_WRITE_BYTES: usize = 4096;
 
+/// How long the logger thread leaves its queues alone once they are empty, so that what comes meanwhile costs one
+/// wake-up and one write. Short enough that nobody who follows the file sees it.
+pub const REPORT_REST_MS: u64 = 10;
+
 /// How often the logger thread looks at the counters and rewrites `monitor.json`.
 pub const REPORT_TICK_MS: u64 = 500;
 
@@ -258,6 +262,7 @@ const _: () = assert!((LOG_LINE_MAX_BYTES as u64) < LOG_ROTATE_BYTES);
 const _: () = assert!(THREATS_RETRY_MIN_MS <= THREATS_RETRY_MAX_MS);
 const _: () = assert!(TORN_LINE_MAX_BYTES <= TAIL_LINE_MAX_BYTES);
 const _: () = assert!(REPORT_TICK_MS >= 500, "monitor.json is rewritten at most twice a second");
+const _: () = assert!(REPORT_REST_MS < 50, "a line is in its file before anybody misses it");
 const _: () = assert!(LEAF_VALIDITY_DAYS < 200);
 const _: () = assert!(LEAF_BACKDATE_DAYS + LEAF_RENEWAL_DAYS < LEAF_VALIDITY_DAYS);
 const _: () = assert!(LEAF_COMMON_NAME_MAX_BYTES < LEAF_NAME_MAX_BYTES);

@@ -116,6 +116,62 @@ fn none_of_100_000_findings_is_lost_or_out_of_order() {
     assert!(next.values().all(|count| *count == EACH));
 }
 
+/// The thread's own parts, not running.
+fn at_rest(dir: &tempfile::TempDir) -> (Logger, FindingSender, LogSender, Sender<Command>) {
+    let (findings, received_findings) = bounded(10);
+    let (log, received_log) = log_record::channel(LevelFilter::Info, 10, silent());
+    received_log.attach();
+    let (commands, received_commands) = crossbeam_channel::bounded(1);
+    let (threats, _) = ThreatsFile::open(dir.path().join(THREATS_FILE_NAME)).unwrap();
+    let log_path = dir.path().join(LOG_FILE_NAME);
+    let log_file = LogFile::open(log_path, LOG_ROTATE_BYTES, LOG_BACKUPS, silent()).unwrap();
+    let counts = Counts { cores: Vec::new(), tally: Arc::default() };
+    let dedup = Dedup::new(Duration::ZERO, DedupBy::Pattern, 10);
+    let level = LevelFilter::Info;
+    let logger = Logger {
+        findings: received_findings,
+        log: received_log,
+        commands: received_commands,
+        journal: Journal::new(dir.path().to_owned(), level, counts, dedup, threats, log_file),
+        findings_end: false,
+        lines_end: false,
+        rests_until: None,
+    };
+    (logger, findings, log, commands)
+}
+
+#[test]
+fn the_first_finding_does_not_wait_and_those_after_it_wait_for_the_end_of_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut logger, findings, log, _commands) = at_rest(&dir);
+    let no_ticks = never();
+    findings.offer(finding("a", "a:1")).unwrap();
+    let Event::Finding(first) = logger.next_event(&no_ticks) else { panic!("it waits") };
+    logger.take_findings(&first);
+    let rests_until = logger.rests_until.unwrap();
+    assert!(rests_until <= Instant::now() + Duration::from_millis(REPORT_REST_MS));
+    findings.offer(finding("b", "a:1")).unwrap();
+    let args = format_args!("a record");
+    log.log(&Record::builder().level(Level::Info).target("clawsec").args(args).build());
+    assert!(matches!(logger.next_event(&no_ticks), Event::Rested));
+    assert!(Instant::now() >= rests_until);
+    logger.rests_until = None;
+    // Either of the two queues: neither is left to itself for long.
+    assert!(matches!(logger.next_event(&no_ticks), Event::Finding(_) | Event::Line(_)));
+}
+
+#[test]
+fn there_is_no_rest_while_something_waits_and_a_command_ends_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut logger, findings, _log, commands) = at_rest(&dir);
+    findings.offer(finding("a", "a:1")).unwrap();
+    logger.rest();
+    assert_eq!(logger.rests_until, None);
+    logger.rests_until = Some(Instant::now() + PATIENCE);
+    commands.send(Command::Publish(Box::default())).unwrap();
+    assert!(matches!(logger.next_event(&never()), Event::Command(Command::Publish(_))));
+}
+
 #[test]
 fn every_snippet_is_looked_at_once_more() {
     let running = start(Duration::ZERO);
