@@ -228,10 +228,22 @@ impl Journal {
         };
         let direction = finding.direction.as_str();
         let threat_type = finding.threat_type.as_str();
-        let (pattern, dest) = (&finding.pattern, &finding.dest);
-        let message =
-            format_args!("[{protocol}/{direction}] {threat_type} {pattern} {dest} | {shown}");
-        self.log.push(LogLine::new(level, finding.seen_at, message).as_bytes());
+        let (pattern, dest) = (&*finding.pattern, &*finding.dest);
+        let message = [
+            "[",
+            protocol,
+            "/",
+            direction,
+            "] ",
+            threat_type,
+            " ",
+            pattern,
+            " ",
+            dest,
+            " | ",
+            shown,
+        ];
+        self.log.push(LogLine::joined(level, finding.seen_at, &message).as_bytes());
     }
 
     fn flush_threats(&mut self, now: Instant) {

@@ -1,41 +1,10 @@
 //! A finding as a line of `threats.jsonl`: the original's eight fields first, in its order. Touches
 //! no file.
 
-use std::net::IpAddr;
-
-use serde::Serialize;
+use std::io::Write;
 
 use super::timestamp::iso8601;
 use crate::finding::Finding;
-
-/// The line; the order of the fields is the order in the file.
-#[derive(Serialize)]
-struct Line<'a> {
-    direction: &'static str,
-    protocol: &'static str,
-    threat_type: &'static str,
-    pattern: &'a str,
-    snippet: &'a str,
-    source: IpAddr,
-    dest: &'a str,
-    timestamp: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agent: Option<&'a str>,
-    severity: &'static str,
-    confidence: &'static str,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    view: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fingerprint: Option<String>,
-    #[serde(skip_serializing_if = "is_zero")]
-    suppressed: u64,
-}
-
-// serde hands the field over by reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
 
 /// Appends a finding's line, its line end included; on an error `lines` is as it was.
 /// `suppressed` is how many of its key came since the last line, and is left out when none did.
@@ -44,29 +13,80 @@ pub fn append_line(
     finding: &Finding,
     suppressed: u64,
 ) -> serde_json::Result<()> {
-    let line = Line {
-        direction: finding.direction.as_str(),
-        protocol: finding.protocol.as_str(),
-        threat_type: finding.threat_type.as_str(),
-        pattern: &finding.pattern,
-        snippet: &finding.snippet,
-        source: finding.source,
-        dest: &finding.dest,
-        timestamp: iso8601(finding.seen_at),
-        agent: finding.agent.as_deref(),
-        severity: finding.severity.as_str(),
-        confidence: finding.confidence.as_str(),
-        view: finding.view.to_string(),
-        fingerprint: finding.fingerprint.map(|fingerprint| fingerprint.to_string()),
-        suppressed,
-    };
     let before = lines.len();
-    let outcome = serde_json::to_writer(&mut *lines, &line);
+    let outcome = append_fields(&mut Object { lines }, finding, suppressed);
     match outcome {
-        Ok(()) => lines.push(b'\n'),
+        Ok(()) => lines.extend_from_slice(b"}\n"),
         Err(_) => lines.truncate(before),
     }
     outcome
+}
+
+/// The order here is the order in the file.
+fn append_fields(
+    object: &mut Object<'_>,
+    finding: &Finding,
+    suppressed: u64,
+) -> serde_json::Result<()> {
+    object.lines.extend_from_slice(b"{\"direction\":\"");
+    object.lines.extend_from_slice(finding.direction.as_str().as_bytes());
+    object.lines.push(b'"');
+    object.add_name("protocol", finding.protocol.as_str());
+    object.add_name("threat_type", finding.threat_type.as_str());
+    object.add_text("pattern", &finding.pattern)?;
+    object.add_text("snippet", &finding.snippet)?;
+    object.add_plain("source", format_args!("\"{}\"", finding.source))?;
+    object.add_text("dest", &finding.dest)?;
+    object.add_name("timestamp", &iso8601(finding.seen_at));
+    if let Some(agent) = &finding.agent {
+        object.add_text("agent", agent)?;
+    }
+    object.add_name("severity", finding.severity.as_str());
+    object.add_name("confidence", finding.confidence.as_str());
+    if !finding.view.is_plain() {
+        object.add_plain("view", format_args!("\"{}\"", finding.view))?;
+    }
+    if let Some(fingerprint) = finding.fingerprint {
+        object.add_plain("fingerprint", format_args!("\"{fingerprint}\""))?;
+    }
+    if suppressed > 0 {
+        object.add_plain("suppressed", format_args!("{suppressed}"))?;
+    }
+    Ok(())
+}
+
+/// A JSON object being written, its first field already. In a flood this is done for every request: by hand it
+/// takes half as long as through a serializer, which looks at each of our own names for what to escape.
+struct Object<'a> {
+    lines: &'a mut Vec<u8>,
+}
+
+impl Object<'_> {
+    fn begin(&mut self, field: &str) {
+        self.lines.extend_from_slice(b",\"");
+        self.lines.extend_from_slice(field.as_bytes());
+        self.lines.extend_from_slice(b"\":");
+    }
+
+    /// A value of ours, which has nothing to escape.
+    fn add_name(&mut self, field: &str, value: &str) {
+        self.begin(field);
+        self.lines.push(b'"');
+        self.lines.extend_from_slice(value.as_bytes());
+        self.lines.push(b'"');
+    }
+
+    /// Any text.
+    fn add_text(&mut self, field: &str, value: &str) -> serde_json::Result<()> {
+        self.begin(field);
+        serde_json::to_writer(&mut *self.lines, value)
+    }
+
+    /// What is JSON as it is shown.
+    fn add_plain(&mut self, field: &str, value: std::fmt::Arguments<'_>) -> serde_json::Result<()> {
+        self.begin(field);
+        self.lines.write_fmt(value).map_err(serde_json::Error::io)
+    }
 }
 
 #[cfg(test)]

@@ -139,14 +139,30 @@ impl LogLine {
     /// `2026-02-19 13:41:59,587 [INFO] clawsec: message`. What would break the line, or a terminal,
     /// is made visible; what is longer than `limits::LOG_LINE_MAX_BYTES` is cut.
     pub fn new(level: Level, at: SystemTime, message: fmt::Arguments<'_>) -> Self {
-        let mut line = String::with_capacity(128);
+        LogLine::written(level, at, |visible| visible.write_fmt(message))
+    }
+
+    /// The same of a message in parts.
+    pub fn joined(level: Level, at: SystemTime, message: &[&str]) -> Self {
+        LogLine::written(level, at, |visible| {
+            message.iter().try_for_each(|part| visible.write_str(part))
+        })
+    }
+
+    fn written(
+        level: Level,
+        at: SystemTime,
+        write: impl FnOnce(&mut Visible) -> fmt::Result,
+    ) -> Self {
+        let mut line = String::with_capacity(256);
         append_log_time(&mut line, at);
-        // Writing to a String cannot fail.
-        let _ = write!(line, " [{}] clawsec: ", level_name(level));
+        for part in [" [", level_name(level), "] clawsec: "] {
+            line.push_str(part);
+        }
         let mut visible = Visible { line, is_cut: false };
         // It fails when the line is cut, or when a value's own formatting does: what came so far
         // stays.
-        let _ = visible.write_fmt(message);
+        let _ = write(&mut visible);
         let Visible { mut line, is_cut } = visible;
         if is_cut {
             line.push_str(CUT_MARK);
@@ -179,8 +195,20 @@ struct Visible {
 
 impl fmt::Write for Visible {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            self.write_char(character)?;
+        let mut rest = text;
+        while !rest.is_empty() {
+            // Most text is printable ASCII, and that part needs no look at its characters.
+            let plain = rest.bytes().take_while(|byte| (b' '..=b'~').contains(byte)).count();
+            let (plain, behind) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+            if self.line.len() + plain.len() > LOG_LINE_MAX_BYTES - CUT_MARK.len() {
+                return plain.chars().try_for_each(|character| self.write_char(character));
+            }
+            self.line.push_str(plain);
+            let mut characters = behind.chars();
+            if let Some(character) = characters.next() {
+                self.write_char(character)?;
+            }
+            rest = characters.as_str();
         }
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! Moments as text, always UTC. Decides only: takes a moment, reads no clock.
 
-use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -10,25 +9,57 @@ use jiff::tz::Offset;
 /// ISO 8601 as Python writes it, always with six digits: `2026-02-19T13:41:59.587248+00:00`.
 pub fn iso8601(at: SystemTime) -> String {
     let mut text = String::with_capacity(32);
-    append_date(&mut text, utc(at), 'T');
-    let micros = utc(at).subsec_nanosecond() / 1000;
-    // Writing to a String cannot fail.
-    let _ = write!(text, ".{micros:06}+00:00");
+    append_iso8601(&mut text, at);
     text
+}
+
+/// The same, appended.
+pub(super) fn append_iso8601(text: &mut String, at: SystemTime) {
+    let at = utc(at);
+    append_date(text, at, 'T');
+    text.push('.');
+    let micros = at.subsec_nanosecond().unsigned_abs() / 1000;
+    append_two(text, micros / 10_000);
+    append_two(text, micros / 100);
+    append_two(text, micros);
+    text.push_str("+00:00");
 }
 
 /// Appends what Python's logging puts first in a line: `2026-02-19 13:41:59,587`.
 pub(super) fn append_log_time(text: &mut String, at: SystemTime) {
-    append_date(text, utc(at), ' ');
-    let millis = utc(at).subsec_nanosecond() / 1_000_000;
-    let _ = write!(text, ",{millis:03}");
+    let at = utc(at);
+    append_date(text, at, ' ');
+    text.push(',');
+    let millis = at.subsec_nanosecond().unsigned_abs() / 1_000_000;
+    append_digit(text, millis / 100);
+    append_two(text, millis);
 }
 
 fn append_date(text: &mut String, at: DateTime, separator: char) {
-    let (year, month, day) = (at.year(), at.month(), at.day());
-    let (hour, minute, second) = (at.hour(), at.minute(), at.second());
-    let _ =
-        write!(text, "{year:04}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}:{second:02}");
+    let year = u32::from(at.year().unsigned_abs());
+    append_two(text, year / 100);
+    append_two(text, year);
+    text.push('-');
+    append_two(text, at.month().unsigned_abs().into());
+    text.push('-');
+    append_two(text, at.day().unsigned_abs().into());
+    text.push(separator);
+    append_two(text, at.hour().unsigned_abs().into());
+    text.push(':');
+    append_two(text, at.minute().unsigned_abs().into());
+    text.push(':');
+    append_two(text, at.second().unsigned_abs().into());
+}
+
+/// The last two digits of a number. Every line has two moments in it, and the machinery of `write!` takes several
+/// times as long.
+fn append_two(text: &mut String, number: u32) {
+    append_digit(text, number / 10);
+    append_digit(text, number);
+}
+
+fn append_digit(text: &mut String, number: u32) {
+    text.extend(char::from_digit(number % 10, 10));
 }
 
 /// A clock set to before 1970 or after the year 9999 shows as 1970.
