@@ -24,7 +24,7 @@ struct Spans(Vec<Range<usize>>);
 
 impl MatchSink for Spans {
     fn wants(&mut self, found: &Match<'_>) -> bool {
-        if found.rule.is_secret && found.view.is_plain() {
+        if found.rule.is_secret {
             let start = usize::try_from(found.at).unwrap_or(usize::MAX);
             let start = start.saturating_add(found.secret_at);
             self.0.push(start..start.saturating_add(found.secret.len()));
@@ -48,7 +48,7 @@ impl LastLook {
     pub fn masked(&mut self, snippet: &str) -> Option<String> {
         let text = snippet.as_bytes();
         let mut spans = Spans::default();
-        self.scanner.scan_block(self.buffer.fill(text), &mut spans);
+        self.scanner.scan_as_it_stands(self.buffer.fill(text), &mut spans);
         let mut secrets: Vec<Secret> = spans.0.into_iter().map(|span| headed(text, span)).collect();
         if let Some(known) = &self.known {
             let mut spans = Vec::new();

@@ -243,6 +243,13 @@ impl Scanner {
         Text::new(Place::default(), &mut scope).feed_whole(bytes, &mut scope);
     }
 
+    /// One whole text, of which no other reading is looked at: nothing in it is unescaped or decoded.
+    pub(super) fn scan_as_it_stands(&self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
+        let mut unit = UnitState::default();
+        let mut scope = unit.scope(&self.core, sink);
+        Text::unfolded(Place::default(), &mut scope).feed_whole(bytes, &mut scope);
+    }
+
     /// A unit that arrives piecemeal, of which nothing is known: as one direction of a tunnel.
     pub fn open(&self) -> Body {
         self.body(&Shape::default())
