@@ -27,7 +27,8 @@ impl Detection {
         let database = Arc::new(prepare_rules(config)?);
         let key =
             secrets::load_or_create(&config.report.log_dir).map_err(|error| error.to_string())?;
-        let policy = Policy::new(&config.policy, key);
+        let rules = database.rules().iter().map(|rule| Arc::clone(&rule.id));
+        let policy = Policy::new(&config.policy, key).knowing(rules);
         for expired in policy.expired(SystemTime::now()) {
             log::warn!("{expired}");
         }

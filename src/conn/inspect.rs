@@ -48,13 +48,13 @@ struct Reporting<'a> {
     sight: &'a Sight,
     direction: Direction,
     part: Part<'a>,
-    /// What was decided of the match that is wanted.
-    verdict: Option<Verdict>,
+    /// What was decided of the match that is wanted, and when.
+    admitted: Option<(Verdict, SystemTime, Instant)>,
 }
 
 impl<'a> Reporting<'a> {
     fn new(core: &'a Core, sight: &'a Sight, direction: Direction, part: Part<'a>) -> Self {
-        Reporting { core, sight, direction, part, verdict: None }
+        Reporting { core, sight, direction, part, admitted: None }
     }
 
     /// Whether anybody is to be told of a match that begins `at` bytes into the part.
@@ -62,7 +62,9 @@ impl<'a> Reporting<'a> {
         let Reporting { core, sight, direction, .. } = *self;
         let (place, path) = match self.part {
             Part::Head(head) if direction == Direction::Outbound => {
-                (Place::in_head(head, at), Some(policy::path_in(head)))
+                let place = Place::in_head(head, at);
+                let is_asked_for = place == Place::Path || core.policy.looks_at_paths();
+                (place, is_asked_for.then(|| policy::path_in(head)))
             }
             Part::Head(head) => (Place::in_head(head, at), sight.path.as_deref()),
             Part::Rest(place) => (place, sight.path.as_deref()),
@@ -75,7 +77,8 @@ impl<'a> Reporting<'a> {
             place,
             path,
         };
-        let verdict = core.policy.judge(seen, &circumstances, SystemTime::now());
+        let (now, now_mono) = (SystemTime::now(), Instant::now());
+        let verdict = core.policy.judge(seen, &circumstances, now);
         if let Disposition::Suppressed(reason) = &verdict.disposition {
             core.counters.suppressions_applied.add(1);
             log::debug!("{}: {} is suppressed: {reason}", sight.dest, seen.rule);
@@ -88,13 +91,13 @@ impl<'a> Reporting<'a> {
             is_info: verdict.severity == Severity::Info,
             fingerprint: verdict.fingerprint,
         };
-        let admits = core.reporter.borrow_mut().admits(&subject, Instant::now());
-        self.verdict = admits.then_some(verdict);
+        let admits = core.reporter.borrow_mut().admits(&subject, now_mono);
+        self.admitted = admits.then_some((verdict, now, now_mono));
         admits
     }
 
     fn submit(&mut self, told: Told, snippet: String) {
-        let Some(verdict) = self.verdict.take() else { return };
+        let Some((verdict, seen_at, seen_at_mono)) = self.admitted.take() else { return };
         self.core.reporter.borrow_mut().submit(Finding {
             direction: self.direction,
             protocol: self.sight.protocol,
@@ -107,11 +110,17 @@ impl<'a> Reporting<'a> {
             snippet,
             source: self.sight.source,
             dest: Arc::clone(&self.sight.dest),
-            seen_at: SystemTime::now(),
-            seen_at_mono: Instant::now(),
+            seen_at,
+            seen_at_mono,
             suppressed: 0,
             agent: self.sight.agent.clone(),
         });
+    }
+
+    /// The fingerprint of the match that is wanted, made once.
+    fn fingerprint(&self, secret: &[u8]) -> Option<Fingerprint> {
+        let early = self.admitted.as_ref().and_then(|(verdict, ..)| verdict.fingerprint);
+        early.or_else(|| Some(self.core.policy.fingerprint(secret)))
     }
 
     /// The fingerprint of a match, where a decision before the snippet depends on it.
@@ -150,7 +159,7 @@ impl MatchSink for Reporting<'_> {
             threat_type: found.rule.threat_type,
             pattern: Arc::clone(&found.rule.id),
             view: found.view,
-            fingerprint: Some(self.core.policy.fingerprint(found.secret)),
+            fingerprint: self.fingerprint(found.secret),
         };
         self.submit(told, snippet);
     }

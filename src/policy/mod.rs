@@ -3,6 +3,7 @@
 
 mod fingerprint;
 mod place;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -15,11 +16,7 @@ use crate::finding::{Confidence, Direction, Fingerprint, Protocol, Severity};
 
 pub use fingerprint::FingerprintKey;
 pub use place::{Place, path_in, path_of};
-
-/// Rules that tell a credential by where it stands or by its value, not by its issuer: in a place where a
-/// credential is expected they find that one.
-const RULES_OF_ANY_ISSUER: [&str; 6] =
-    ["known_value", "generic_*", "*bearer*", "authorization_*", "jwt", "jwt_*"];
+use standing::{Standing, Standings};
 
 /// What the scanner says of a match.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +68,7 @@ pub struct Policy {
     expected: Vec<ExpectedCredential>,
     suppressions: Vec<(Suppression, Arc<str>)>,
     key: FingerprintKey,
+    standings: Standings,
 }
 
 impl Policy {
@@ -82,7 +80,14 @@ impl Policy {
             expected: config.expected.clone(),
             suppressions: config.suppressions.iter().map(with_reason).collect(),
             key,
+            standings: Standings::default(),
         }
+    }
+
+    /// The same, with these rules in view: what is decided of their names is decided once.
+    #[must_use]
+    pub fn knowing(self, rules: impl Iterator<Item = Arc<str>>) -> Policy {
+        Policy { standings: Standings::of(rules), ..self }
     }
 
     /// What stands for a secret: the same whichever rule found it.
@@ -125,21 +130,15 @@ impl Policy {
         if at.direction == Direction::Inbound {
             return verdict(seen.severity, Disposition::Report);
         }
-        if self.is_expected(seen, at) {
+        let standing = self.standings.get(seen.rule, &self.expected);
+        if self.is_expected(&standing, at) {
             return verdict(Severity::Info, Disposition::Expected);
         }
-        // `*` names everybody's rules, and so nobody's own.
-        let is_own = |entry: &ExpectedCredential| {
-            entry.rules.iter().any(|glob| glob != "*" && matches(glob, seen.rule))
-        };
-        let severity = match self.expected.iter().any(is_own) {
-            true => Severity::Critical,
-            false => seen.severity,
-        };
+        let severity = if standing.is_own { Severity::Critical } else { seen.severity };
         verdict(severity, Disposition::Report)
     }
 
-    fn is_expected(&self, seen: &Seen<'_>, at: &Circumstances<'_>) -> bool {
+    fn is_expected(&self, standing: &Standing, at: &Circumstances<'_>) -> bool {
         let host = host_of(at.dest);
         if at.protocol == Protocol::Http && !is_loopback(host) {
             // Readable on its way: no place for a key.
@@ -151,12 +150,8 @@ impl Policy {
             (Slot::Path(glob), Place::Path) => at.path.is_some_and(|path| matches(glob, path)),
             _ => false,
         };
-        self.expected.iter().any(|entry| {
-            matches(&entry.host, host)
-                && is_here(&entry.slot)
-                && (entry.rules.iter().any(|glob| matches(glob, seen.rule))
-                    || RULES_OF_ANY_ISSUER.iter().any(|glob| matches(glob, seen.rule)))
-        })
+        let mut entries = standing.entries.iter().filter_map(|number| self.expected.get(*number));
+        entries.any(|entry| is_here(&entry.slot) && matches(&entry.host, host))
     }
 }
 

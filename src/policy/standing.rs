@@ -1,0 +1,89 @@
+//! Which of the expected credentials concern a rule. That is asked of every match, and a hundred globs answer it,
+//! so that the answer is kept for each rule that there is.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use super::matches;
+use crate::config::ExpectedCredential;
+
+/// Rules that tell a credential by where it stands or by its value, not by its issuer: in a place where a
+/// credential is expected they find that one.
+const RULES_OF_ANY_ISSUER: [&str; 6] =
+    ["known_value", "generic_*", "*bearer*", "authorization_*", "jwt", "jwt_*"];
+
+/// What the expected credentials say of one rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Whether it finds some provider's own key.
+    pub(super) is_own: bool,
+    /// The entries in whose place its matches are expected, by their numbers.
+    pub(super) entries: Vec<usize>,
+}
+
+/// The standing of each rule, worked out when it is first asked for.
+#[derive(Debug, Default)]
+pub(super) struct Standings(HashMap<Arc<str>, OnceLock<Standing>>);
+
+impl Standings {
+    /// Of these rules it is kept; of others it is worked out each time.
+    pub(super) fn of(rules: impl Iterator<Item = Arc<str>>) -> Standings {
+        Standings(rules.map(|rule| (rule, OnceLock::new())).collect())
+    }
+
+    pub(super) fn get(&self, rule: &str, expected: &[ExpectedCredential]) -> Cow<'_, Standing> {
+        match self.0.get(rule) {
+            Some(kept) => Cow::Borrowed(kept.get_or_init(|| Standing::of(rule, expected))),
+            None => Cow::Owned(Standing::of(rule, expected)),
+        }
+    }
+}
+
+impl Standing {
+    fn of(rule: &str, expected: &[ExpectedCredential]) -> Standing {
+        let names = |entry: &ExpectedCredential| entry.rules.iter().any(|glob| matches(glob, rule));
+        // `*` names everybody's rules, and so nobody's own.
+        let is_own = |entry: &ExpectedCredential| {
+            entry.rules.iter().any(|glob| glob != "*" && matches(glob, rule))
+        };
+        let is_of_any_issuer = RULES_OF_ANY_ISSUER.iter().any(|glob| matches(glob, rule));
+        let concerning = expected.iter().enumerate();
+        let concerning = concerning.filter(|(_, entry)| is_of_any_issuer || names(entry));
+        Standing {
+            is_own: expected.iter().any(is_own),
+            entries: concerning.map(|(number, _)| number).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Slot;
+
+    fn entry(rules: &[&str]) -> ExpectedCredential {
+        let rules = rules.iter().map(|rule| (*rule).to_owned()).collect();
+        ExpectedCredential { host: "a.example".to_owned(), slot: Slot::Query("key".into()), rules }
+    }
+
+    #[test]
+    fn what_is_kept_is_what_is_worked_out() {
+        let expected = [entry(&["ai_*"]), entry(&["*"]), entry(&["*_key", "other"])];
+        let rules = ["ai_api_key", "jwt", "dotenv_file", "not_there"];
+        let kept = Standings::of(rules.into_iter().take(3).map(Arc::from));
+        for (rule, is_own, entries) in [
+            ("ai_api_key", true, &[0, 1, 2][..]),
+            ("jwt", false, &[0, 1, 2]),
+            ("dotenv_file", false, &[1]),
+            ("not_there", false, &[1]),
+        ] {
+            let standing = Standing { is_own, entries: entries.to_vec() };
+            for _ in 0..2 {
+                assert_eq!(*kept.get(rule, &expected), standing, "{rule}");
+            }
+        }
+        assert!(matches!(kept.get("jwt", &expected), Cow::Borrowed(_)));
+        assert!(matches!(kept.get("not_there", &expected), Cow::Owned(_)));
+    }
+}
