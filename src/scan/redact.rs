@@ -4,10 +4,15 @@
 //! them, passwords in URLs, PEM bodies, and long runs that look random. A secret that is cut off
 //! at an edge of the text counts as well. What is shown instead is `snippet`'s business.
 
+mod openers;
+
 use std::ops::Range;
 
-use regex::bytes::Regex;
+use memchr::memmem::{Finder, FinderRev};
+use memchr::{memchr, memchr_iter};
+use regex::bytes::{Match, Regex};
 
+use self::openers::{Openers, Reach};
 use super::database::DatabaseError;
 use crate::limits::SECRET_HEAD_BYTES;
 
@@ -20,9 +25,8 @@ pub(super) struct Secret {
     pub(super) shown: usize,
 }
 
-/// Tokens that their prefix gives away. Each alternative goes on over all that may follow, so
-/// that no second token can hide in what one leaves over.
-const TOKENS: &str = concat!(
+/// Tokens that their prefix gives away.
+const TOKEN_HEAD: &str = concat!(
     r"(?-u)(?:",
     r"(?i:\bsk[_-]|sk-(?:live|pro|ant|gpt|test))[A-Za-z0-9_-]{6}",
     r"|(?:AKIA|ASIA)[0-9A-Z]{3}",
@@ -38,8 +42,10 @@ const TOKENS: &str = concat!(
     r"|\bya29\.[A-Za-z0-9_-]{4}",
     r"|\bSG\.[A-Za-z0-9_-]{8}",
     r"|\beyJ[A-Za-z0-9_-]{8}",
-    r")[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]{8,})*",
+    r")",
 );
+/// All that may follow, so that no second token can hide in what one leaves over.
+const TOKEN_REST: &str = r"[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]{8,})*";
 
 /// An SSH key in one line; the group is what comes before the key itself.
 const SSH_KEY: &str =
@@ -48,12 +54,13 @@ const SSH_KEY: &str =
 /// An HTTP authentication scheme; the credential follows.
 const SCHEME: &str = r"(?i-u)\b(?:bearer|basic|digest|negotiate|token)(?:[\t +]|%20)+";
 
-/// A name that announces a secret, up to the value.
-const NAME: &str = concat!(
+/// A name that announces a secret.
+const NAME_HEAD: &str = concat!(
     r"(?i-u)(?:\bpass|password|passwd|passphrase|passcode|\bpwd|secret|token|api[_-]?key",
     r"|access[_-]?key|credential|private[_-]?key|session[_-]?id|cookie|\bauth)",
-    r#"[A-Za-z0-9_.\[\]-]{0,24}(?:\\*["'])?[\t ]*(?:=>|[:=]|%3[AaDd])[\t ]*"#,
 );
+/// The rest of it, up to the value.
+const NAME_REST: &str = r#"[A-Za-z0-9_.\[\]-]{0,24}(?:\\*["'])?[\t ]*(?:=>|[:=]|%3[AaDd])[\t ]*"#;
 
 /// A user and password, or a token alone, in a URL; the group is the secret. The password may be
 /// cut off by the end of the text.
@@ -61,6 +68,9 @@ const USERINFO: &str = concat!(
     r#"(?-u)://(?:[^\t-\r /@:"'<>\\]{0,256}:([^\t-\r /@"'<>\\]{1,512})(?:@|\z)"#,
     r#"|([^\t-\r /@:"'<>\\]{8,512})@)"#,
 );
+
+const URL_MARK: &[u8] = b"://";
+const PEM_MARK: &[u8] = b"-----";
 
 /// PEM armour's first line; the body follows. Blanks may be form-encoded.
 const PEM_HEAD: &str = r"(?i-u)-----BEGIN(?:[ +]|%20)[A-Z0-9 +%]{1,40}-----";
@@ -78,7 +88,12 @@ pub(super) struct Redactor {
     tokens: Regex,
     ssh_key: Regex,
     scheme: Regex,
+    /// The same where a text begins with it.
+    leading_scheme: Regex,
     name: Regex,
+    /// What every password in a URL has before it, and PEM armour in its lines.
+    url_mark: FinderRev<'static>,
+    pem_mark: Finder<'static>,
     userinfo: Regex,
     pem_head: Regex,
     pem_foot: Regex,
@@ -86,15 +101,16 @@ pub(super) struct Redactor {
 
 impl Redactor {
     pub(super) fn new() -> Result<Redactor, DatabaseError> {
-        let compile = |expression| {
-            Regex::new(expression)
-                .map_err(|error| DatabaseError::Engine(format!("redaction: {error}")))
-        };
+        let failed = |error| DatabaseError::Engine(format!("redaction: {error}"));
+        let compile = |expression: &str| Regex::new(expression).map_err(failed);
         Ok(Redactor {
-            tokens: compile(TOKENS)?,
+            tokens: compile(&[TOKEN_HEAD, TOKEN_REST].concat())?,
             ssh_key: compile(SSH_KEY)?,
             scheme: compile(SCHEME)?,
-            name: compile(NAME)?,
+            leading_scheme: compile(&[r"\A", SCHEME].concat())?,
+            name: compile(&[NAME_HEAD, NAME_REST].concat())?,
+            url_mark: FinderRev::new(URL_MARK),
+            pem_mark: Finder::new(PEM_MARK),
             userinfo: compile(USERINFO)?,
             pem_head: compile(PEM_HEAD)?,
             pem_foot: compile(PEM_FOOT)?,
@@ -111,16 +127,31 @@ impl Redactor {
         secrets: &mut Vec<Secret>,
     ) {
         secrets.clear();
-        self.find_tokens(text, secrets);
-        self.find_credentials(text, secrets);
+        let openers = Openers::of(text);
+        let tokens = matches_in(&self.tokens, text, openers.tokens);
+        secrets.extend(tokens.map(|found| headed(text, found.range())));
+        self.find_ssh_keys(text, secrets);
+        for found in matches_in(&self.scheme, text, openers.schemes) {
+            let end = run_end(text, found.end(), is_credential_byte);
+            if end.saturating_sub(found.end()) >= 8 || (end == text.len() && end > found.end()) {
+                secrets.push(headed(text, found.end()..end));
+            }
+        }
+        let names = matches_in(&self.name, text, openers.names);
+        secrets.extend(names.filter_map(|found| self.value_after(text, found.range())));
+        self.find_passwords_in_urls(text, secrets);
         self.find_pem_bodies(text, secrets);
         find_runs(text, is_cut_before, is_cut_after, secrets);
         merge(secrets);
     }
 
-    fn find_tokens(&self, text: &[u8], secrets: &mut Vec<Secret>) {
-        for found in self.tokens.find_iter(text) {
-            secrets.push(headed(text, found.range()));
+    fn find_ssh_keys(&self, text: &[u8], secrets: &mut Vec<Secret>) {
+        let is_ssh = |dash: usize| {
+            let before = text.get(..dash).unwrap_or_default().last_chunk::<3>();
+            before.is_some_and(|name| name.eq_ignore_ascii_case(b"ssh"))
+        };
+        if !memchr_iter(b'-', text).any(is_ssh) {
+            return;
         }
         for found in self.ssh_key.captures_iter(text) {
             if let (Some(whole), Some(head)) = (found.get(0), found.get(1)) {
@@ -132,15 +163,13 @@ impl Redactor {
         }
     }
 
-    fn find_credentials(&self, text: &[u8], secrets: &mut Vec<Secret>) {
-        for found in self.scheme.find_iter(text) {
-            let end = run_end(text, found.end(), is_credential_byte);
-            if end.saturating_sub(found.end()) >= 8 || (end == text.len() && end > found.end()) {
-                secrets.push(headed(text, found.end()..end));
-            }
-        }
-        for found in self.name.find_iter(text) {
-            secrets.extend(self.value_after(text, found.range()));
+    fn find_passwords_in_urls(&self, text: &[u8], secrets: &mut Vec<Secret>) {
+        // Behind a password comes its host, or the text's end: then this is the last of its URLs, with no path yet.
+        let Some(last) = self.url_mark.rfind(text) else { return };
+        let behind = text.get(last + URL_MARK.len()..).unwrap_or_default();
+        let may_be_cut = !behind.iter().any(|byte| byte.is_ascii_whitespace() || *byte == b'/');
+        if !may_be_cut && memchr(b'@', text).is_none() {
+            return;
         }
         for found in self.userinfo.captures_iter(text) {
             let secret = found.get(1).or_else(|| found.get(2));
@@ -155,7 +184,7 @@ impl Redactor {
         let (mut start, quote) = opening_quote(text, name.end);
         let name = text.get(name).unwrap_or_default().to_ascii_lowercase();
         let rest = text.get(start..).unwrap_or_default();
-        if let Some(scheme) = self.scheme.find(rest).filter(|scheme| scheme.start() == 0) {
+        if let Some(scheme) = self.leading_scheme.find(rest) {
             start += scheme.end();
         }
         let holds = |word: &[u8]| name.windows(word.len()).any(|part| part == word);
@@ -172,7 +201,7 @@ impl Redactor {
     }
 
     fn find_pem_bodies(&self, text: &[u8], secrets: &mut Vec<Secret>) {
-        let mut at = 0;
+        let Some(mut at) = self.pem_mark.find(text) else { return };
         while let Some(head) = self.pem_head.find_at(text, at) {
             let end = self.pem_foot.find_at(text, head.end()).map_or(text.len(), |f| f.start());
             if end > head.end() {
@@ -181,6 +210,21 @@ impl Redactor {
             at = end.max(head.end());
         }
     }
+}
+
+/// The matches of an expression that may begin in `reach` only, one after the other.
+fn matches_in<'t>(
+    expression: &Regex,
+    text: &'t [u8],
+    reach: Reach,
+) -> impl Iterator<Item = Match<'t>> {
+    let mut left = reach.map(|reach| (*reach.start(), *reach.end()));
+    std::iter::from_fn(move || {
+        let (from, last) = left.take_if(|(from, last)| from <= last)?;
+        let found = expression.find_at(text, from)?;
+        left = Some((found.end(), last));
+        Some(found)
+    })
 }
 
 /// A secret that shows its head: whole groups of a token's prefix (`sk-ant-api03-`), or else its
@@ -295,12 +339,25 @@ fn find_runs(text: &[u8], is_cut_before: bool, is_cut_after: bool, secrets: &mut
     }
 }
 
+/// Whether a byte is a sign of base64, base64url or hex.
+const IS_OF_RUN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let sign = byte as u8;
+        table[byte] =
+            sign.is_ascii_alphanumeric() || matches!(sign, b'+' | b'/' | b'=' | b'_' | b'-');
+        byte += 1;
+    }
+    table
+};
+
 /// The length of the run of base64, base64url or hex at `at`, its encoded signs included.
 fn run_length(text: &[u8], at: usize) -> usize {
     let mut end = at;
     loop {
+        end = run_end(text, end, |byte| IS_OF_RUN.get(usize::from(byte)) == Some(&true));
         end += match text.get(end..).unwrap_or_default() {
-            [byte, ..] if byte.is_ascii_alphanumeric() || b"+/=_-".contains(byte) => 1,
             [b'\\', b'/', ..] => 2,
             [b'%', b'2', b'b' | b'B' | b'f' | b'F', ..] | [b'%', b'3', b'd' | b'D', ..] => 3,
             _ => return end - at,
@@ -369,6 +426,10 @@ fn changes(run: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     /// A text with its secrets replaced by their heads and `...`.
@@ -423,6 +484,22 @@ mod tests {
             ("risk-based and task-oriented", "risk-based and task-oriented"),
         ] {
             assert_eq!(masked(text, false), shown);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_password_in_a_url_is_passed_over(text in "[a:/@ -]{0,12}://[ab:/@ ]{0,12}") {
+            static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new().unwrap());
+            let (text, mut secrets) = (text.as_bytes(), Vec::new());
+            REDACTOR.find_passwords_in_urls(text, &mut secrets);
+            let found = REDACTOR.userinfo.captures_iter(text);
+            let found = found.filter_map(|found| found.get(1).or_else(|| found.get(2)));
+            let all: Vec<Range<usize>> =
+                found.map(|secret| secret.range()).filter(|secret| !is_port(text, secret.clone())).collect();
+            let told: Vec<Range<usize>> =
+                secrets.iter().map(|secret| secret.start..secret.end).collect();
+            prop_assert_eq!(told, all);
         }
     }
 

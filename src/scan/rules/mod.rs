@@ -26,6 +26,7 @@ mod pack_tests;
 use std::ops::Range;
 use std::sync::Arc;
 
+use memchr::memchr2_iter;
 use regex::bytes::Regex;
 
 pub use allowlist::Allowlist;
@@ -137,9 +138,16 @@ impl Rule {
 
     /// Whether a text has one of the rule's keywords, or none is asked for.
     pub(in crate::scan) fn has_keyword(&self, text: &[u8]) -> bool {
-        let is_in = |word: &String| {
-            text.windows(word.len().max(1)).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-        };
-        self.keywords.is_empty() || self.keywords.iter().any(is_in)
+        self.keywords.is_empty() || self.keywords.iter().any(|word| holds(text, word.as_bytes()))
     }
+}
+
+/// Whether a text has a word in it, in whatever case.
+fn holds(text: &[u8], word: &[u8]) -> bool {
+    let Some(first) = word.first() else { return !text.is_empty() };
+    let is_here = |at: usize| {
+        let part = text.get(at..).and_then(|rest| rest.get(..word.len()));
+        part.is_some_and(|part| part.eq_ignore_ascii_case(word))
+    };
+    memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), text).any(is_here)
 }

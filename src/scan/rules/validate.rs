@@ -3,7 +3,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 
-use super::{checksum, national};
+use super::{checksum, holds, national};
 
 /// A match as its validators see it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -194,10 +194,6 @@ fn unless(fails: bool) -> Verdict {
 
 fn example_if(is_example: bool) -> Verdict {
     if is_example { Verdict::Example } else { Verdict::Silent }
-}
-
-fn holds(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
 }
 
 /// `ghp_` and its like: 30 characters, then their checksum. Fine-grained tokens have none that is published.
