@@ -7,7 +7,7 @@ use super::found::KnownMatch;
 use super::history::{History, View};
 use super::redact::{Secret, headed, merge};
 use super::scanner::{Core, End};
-use super::snippet::{Scene, named_snippet, snippet};
+use super::snippet::{Scene, Scratch, named_snippet, snippet};
 use crate::limits::{
     SCAN_REDACTION_AFTER_BYTES, SCAN_REDACTION_BEFORE_BYTES, SCAN_REDACTION_STRETCH_MAX_BYTES,
 };
@@ -23,6 +23,7 @@ pub(super) struct Masked {
     confirmed: Vec<Secret>,
     /// How far past a match the next search reaches.
     ahead_bytes: usize,
+    scratch: Scratch,
 }
 
 /// Where a snippet is cut from.
@@ -47,8 +48,11 @@ impl Masked {
         secret: Option<&Range<u64>>,
         joined: &mut Vec<u8>,
     ) -> String {
+        let mut scratch = std::mem::take(&mut self.scratch);
         let scene = self.scene(scenery, span, secret, joined);
-        snippet(&scenery.core.redactor, &scene)
+        let snippet = snippet(&scenery.core.redactor, &scene, &mut scratch);
+        self.scratch = scratch;
+        snippet
     }
 
     /// The masked context of a known value, and its name instead of it.
@@ -59,12 +63,15 @@ impl Masked {
         span: &Range<u64>,
         joined: &mut Vec<u8>,
     ) -> String {
+        let mut scratch = std::mem::take(&mut self.scratch);
         let scene = self.scene(scenery, span, None, joined);
         let name = match found.form.as_str() {
             "" => format!("[value of {}]", found.name),
             form => format!("[value of {}, {form}]", found.name),
         };
-        named_snippet(&scenery.core.redactor, &scene, &name)
+        let snippet = named_snippet(&scenery.core.redactor, &scene, &name, &mut scratch);
+        self.scratch = scratch;
+        snippet
     }
 
     fn scene<'a>(

@@ -8,7 +8,7 @@ use crate::limits::{SNIPPET_CHARS, SNIPPET_CONTEXT_CHARS, SNIPPET_MATCH_CHARS};
 /// What stands for the rest of a secret.
 const MASK: &str = "...";
 /// What stands for the middle of a match that is too long to be shown.
-const ELISION: char = '…';
+const ELISION: &str = "…";
 /// Bytes of context from which its characters are taken: enough for four bytes each.
 const CONTEXT_BYTES: usize = 4 * SNIPPET_CONTEXT_CHARS;
 
@@ -25,45 +25,91 @@ pub(super) struct Scene<'a> {
     pub(super) confirmed: &'a [Secret],
 }
 
+/// Memory that rendering needs, kept for the next snippet.
+#[derive(Default)]
+pub(super) struct Scratch {
+    text: String,
+    secrets: Vec<Secret>,
+}
+
 /// Renders a scene in at most `limits::SNIPPET_CHARS` characters.
-pub(super) fn snippet(redactor: &Redactor, scene: &Scene<'_>) -> String {
-    let (matched, mut secrets) = hidden(redactor, scene);
-    secrets.extend_from_slice(scene.confirmed);
-    merge(&mut secrets);
-    let within = shortened(render(scene.text, matched.clone(), &secrets));
-    framed(scene.text, matched, within, &secrets)
+pub(super) fn snippet(redactor: &Redactor, scene: &Scene<'_>, scratch: &mut Scratch) -> String {
+    let matched = hidden(redactor, scene, &mut scratch.secrets);
+    scratch.secrets.extend_from_slice(scene.confirmed);
+    merge(&mut scratch.secrets);
+    framed(scene.text, matched, None, scratch)
 }
 
 /// Renders a scene with a name in place of the match.
-pub(super) fn named_snippet(redactor: &Redactor, scene: &Scene<'_>, name: &str) -> String {
-    let (matched, mut secrets) = hidden(redactor, scene);
-    secrets.extend_from_slice(scene.confirmed);
-    secrets.push(Secret { start: matched.start, end: matched.end, shown: 0 });
-    merge(&mut secrets);
-    framed(scene.text, matched, shortened(name.chars().collect()), &secrets)
+pub(super) fn named_snippet(
+    redactor: &Redactor,
+    scene: &Scene<'_>,
+    name: &str,
+    scratch: &mut Scratch,
+) -> String {
+    let matched = hidden(redactor, scene, &mut scratch.secrets);
+    scratch.secrets.extend_from_slice(scene.confirmed);
+    scratch.secrets.push(Secret { start: matched.start, end: matched.end, shown: 0 });
+    merge(&mut scratch.secrets);
+    framed(scene.text, matched, Some(name), scratch)
 }
 
-/// What stands for the match, with as much of its masked context as there is room for.
-fn framed(text: &[u8], matched: Range<usize>, within: Vec<char>, secrets: &[Secret]) -> String {
+/// What stands for the match (or its name), shortened, with as much of its masked context as there is room for.
+fn framed(text: &[u8], matched: Range<usize>, name: Option<&str>, scratch: &mut Scratch) -> String {
     let left = char_start(text, matched.start.saturating_sub(CONTEXT_BYTES))..matched.start;
     let right = matched.end..text.len().min(matched.end.saturating_add(CONTEXT_BYTES));
     let right = right.start..right.end - incomplete_suffix(text, right.clone());
-    let before = render(text, left, secrets);
-    let after = render(text, right, secrets);
-    let room = SNIPPET_CHARS.saturating_sub(within.len()) / 2;
-    let context = room.min(SNIPPET_CONTEXT_CHARS);
-    let skipped = before.len().saturating_sub(context);
-    let mut shown = String::with_capacity(SNIPPET_CHARS);
-    shown.extend(before.into_iter().skip(skipped));
-    shown.extend(within);
-    shown.extend(after.into_iter().take(context));
-    shown
+    let Scratch { text: rendered, secrets } = scratch;
+    rendered.clear();
+    render(text, left, secrets, rendered);
+    let before_bytes = rendered.len();
+    match name {
+        Some(name) => rendered.push_str(name),
+        None => render(text, matched, secrets, rendered),
+    }
+    let within_bytes = rendered.len() - before_bytes;
+    render(text, right, secrets, rendered);
+    let (before, rest) = rendered.split_at_checked(before_bytes).unwrap_or_default();
+    let (within, after) = rest.split_at_checked(within_bytes).unwrap_or_default();
+    let (head, tail) = ends(within);
+    let shown_chars = match tail {
+        Some(_) => SNIPPET_MATCH_CHARS,
+        None => head.chars().count(),
+    };
+    let context = (SNIPPET_CHARS.saturating_sub(shown_chars) / 2).min(SNIPPET_CONTEXT_CHARS);
+    let (before, after) = (last_chars(before, context), first_chars(after, context));
+    match tail {
+        None => [before, head, after].concat(),
+        Some(tail) => [before, head, ELISION, tail, after].concat(),
+    }
 }
 
-/// What is hidden of the context and the match, and where the match ends once it is hidden.
-fn hidden(redactor: &Redactor, scene: &Scene<'_>) -> (Range<usize>, Vec<Secret>) {
+/// What is shown of a match: all of it, or both ends of one that is too long.
+fn ends(within: &str) -> (&str, Option<&str>) {
+    if within.len() <= SNIPPET_MATCH_CHARS || within.chars().count() <= SNIPPET_MATCH_CHARS {
+        return (within, None);
+    }
+    let tail = SNIPPET_MATCH_CHARS / 3;
+    (first_chars(within, SNIPPET_MATCH_CHARS - tail - 1), Some(last_chars(within, tail)))
+}
+
+fn first_chars(text: &str, count: usize) -> &str {
+    let end = text.char_indices().nth(count).map_or(text.len(), |(at, _)| at);
+    text.get(..end).unwrap_or(text)
+}
+
+fn last_chars(text: &str, count: usize) -> &str {
+    let start = match count.checked_sub(1) {
+        Some(others) => text.char_indices().rev().nth(others).map_or(0, |(at, _)| at),
+        None => text.len(),
+    };
+    text.get(start..).unwrap_or(text)
+}
+
+/// Where the match is once it is hidden; what is hidden of it and its context goes to `secrets`.
+fn hidden(redactor: &Redactor, scene: &Scene<'_>, secrets: &mut Vec<Secret>) -> Range<usize> {
     let mut matched = scene.matched.clone();
-    let mut secrets = Vec::new();
+    secrets.clear();
     let near = matched.start.saturating_sub(CONTEXT_BYTES);
     let first = scene.secrets.partition_point(|secret| secret.end <= near);
     let mut own = scene.secret.clone().map(|secret| headed(scene.text, secret));
@@ -90,7 +136,7 @@ fn hidden(redactor: &Redactor, scene: &Scene<'_>) -> (Range<usize>, Vec<Secret>)
             // A command or a path in a hidden place: it is what the finding is about, so it is
             // shown, but for what is a secret in itself.
             None if touches && secret.start <= matched.start => {
-                inner_secrets(redactor, scene, &mut secrets);
+                inner_secrets(redactor, scene, secrets);
                 let rest = Secret { start: matched.end, end: secret.end, shown: 0 };
                 secrets.extend((rest.start < rest.end).then_some(rest));
             }
@@ -99,8 +145,7 @@ fn hidden(redactor: &Redactor, scene: &Scene<'_>) -> (Range<usize>, Vec<Secret>)
         }
     }
     secrets.extend(own);
-    secrets.sort_unstable_by_key(|secret| secret.start);
-    (matched, secrets)
+    matched
 }
 
 fn inner_secrets(redactor: &Redactor, scene: &Scene<'_>, secrets: &mut Vec<Secret>) {
@@ -115,9 +160,8 @@ fn inner_secrets(redactor: &Redactor, scene: &Scene<'_>, secrets: &mut Vec<Secre
     }));
 }
 
-/// The visible characters of a range, secrets masked.
-fn render(text: &[u8], range: Range<usize>, secrets: &[Secret]) -> Vec<char> {
-    let mut characters = Vec::with_capacity(range.len().min(2 * SNIPPET_CHARS));
+/// Appends the visible characters of a range, secrets masked.
+fn render(text: &[u8], range: Range<usize>, secrets: &[Secret], characters: &mut String) {
     let mut at = range.start;
     let first = secrets.partition_point(|secret| secret.end <= range.start);
     for secret in secrets.get(first..).unwrap_or_default() {
@@ -125,31 +169,43 @@ fn render(text: &[u8], range: Range<usize>, secrets: &[Secret]) -> Vec<char> {
             break;
         }
         let shown = secret.start.saturating_add(secret.shown).clamp(range.start, range.end);
-        push_visible(text, at..shown, &mut characters);
+        push_visible(text, at..shown, characters);
         at = at.max(secret.end.min(range.end));
         if shown < at {
-            characters.extend(MASK.chars());
+            characters.push_str(MASK);
         }
     }
-    push_visible(text, at..range.end, &mut characters);
-    characters
+    push_visible(text, at..range.end, characters);
 }
 
 /// Most text is printable ASCII, and that part needs no decoding. Other characters have no such
 /// byte in them, so none is cut here.
-fn push_visible(text: &[u8], range: Range<usize>, characters: &mut Vec<char>) {
-    for part in
-        text.get(range).unwrap_or_default().chunk_by(|one, next| is_plain(one) == is_plain(next))
-    {
-        if part.first().is_some_and(is_plain) {
-            characters.extend(part.iter().map(|byte| char::from(*byte)));
-            continue;
-        }
-        for chunk in part.utf8_chunks() {
-            characters.extend(chunk.valid().chars().map(visible));
-            if !chunk.invalid().is_empty() {
-                characters.push(char::REPLACEMENT_CHARACTER);
+fn push_visible(text: &[u8], range: Range<usize>, characters: &mut String) {
+    let mut rest = text.get(range).unwrap_or_default();
+    while let Some(first) = rest.first() {
+        let is_alike = |byte: &&u8| match first {
+            first if is_plain(first) => is_plain(byte),
+            first => first.is_ascii() == byte.is_ascii() && !is_plain(byte),
+        };
+        let alike = rest.iter().take_while(is_alike).count();
+        let (part, behind) = rest.split_at_checked(alike).unwrap_or((rest, &[]));
+        rest = behind;
+        match std::str::from_utf8(part) {
+            Ok(plain) if is_plain(first) => characters.push_str(plain),
+            Ok(controls) if first.is_ascii() => {
+                characters.extend(controls.chars().map(visible));
             }
+            _ => push_decoded(part, characters),
+        }
+    }
+}
+
+/// What is not ASCII, as far as it is UTF-8.
+fn push_decoded(part: &[u8], characters: &mut String) {
+    for chunk in part.utf8_chunks() {
+        characters.extend(chunk.valid().chars().map(visible));
+        if !chunk.invalid().is_empty() {
+            characters.push(char::REPLACEMENT_CHARACTER);
         }
     }
 }
@@ -177,17 +233,6 @@ fn visible(character: char) -> char {
         | 0xe0000..=0xe007f => char::REPLACEMENT_CHARACTER,
         _ => character,
     }
-}
-
-/// Both ends of a match that is too long to be shown whole.
-fn shortened(mut characters: Vec<char>) -> Vec<char> {
-    if characters.len() > SNIPPET_MATCH_CHARS {
-        let tail = SNIPPET_MATCH_CHARS / 3;
-        let head = SNIPPET_MATCH_CHARS - tail - 1;
-        let tail_start = characters.len() - tail;
-        characters.splice(head..tail_start, [ELISION]);
-    }
-    characters
 }
 
 /// The next place from `at` on that is not inside a UTF-8 character.
