@@ -97,5 +97,44 @@ fn clean_json(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, clean_json);
+/// What requests mostly hold: a small body, and the values of a head.
+fn small(criterion: &mut Criterion) {
+    let text = conversation::conversation(TOTAL_BYTES).expect("there are sources");
+    let all = default_rules().expect("the shipped rules are well formed");
+    let database = Arc::new(Database::compile(&all).expect("the rules compile"));
+    let scanner = Scanner::new(&database, READ_BYTES).expect("there is memory for a scratch");
+    let json = Shape::new(std::iter::empty(), Some(b"application/json"));
+    let message = br#"{"role":"user","content":""#;
+    let pieces = |bytes: usize, before: &[u8]| -> Vec<Vec<u8>> {
+        let pieces = text.chunks_exact(TOTAL_BYTES / 500).map(|text| &text[..bytes - before.len()]);
+        pieces.map(|text| [before, text, &[0; SCAN_PADDING_BYTES]].concat()).collect()
+    };
+    let mut group = criterion.benchmark_group("small");
+    let bodies = pieces(1024, message);
+    group.throughput(Throughput::Bytes(1024 * bodies.len() as u64));
+    group.bench_function("bodies", |bencher| {
+        bencher.iter(|| {
+            for body in &bodies {
+                let mut sink = Sink::default();
+                let part = Padded::new(body, 0..1024).expect("it is padded");
+                let mut body = scanner.body(&json);
+                body.feed(black_box(part), &mut sink);
+                body.finish(&mut sink);
+            }
+        });
+    });
+    let values = pieces(100, b"");
+    group.throughput(Throughput::Bytes(100 * values.len() as u64));
+    group.bench_function("values", |bencher| {
+        bencher.iter(|| {
+            for value in &values {
+                let part = Padded::new(value, 0..100).expect("it is padded");
+                scanner.scan_block(black_box(part), &mut Sink::default());
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, clean_json, small);
 criterion_main!(benches);

@@ -1,6 +1,9 @@
-//! Each view alone: bytes a second of what it reads, on text that is made here.
+//! Each view alone: bytes a second of what it reads, on text that is made here and on clean traffic.
 //!
 //! Run with `cargo bench --bench views`, one view with `cargo bench --bench views -- next_run`.
+
+#[path = "../tests/support/conversation.rs"]
+mod conversation;
 
 use std::hint::black_box;
 use std::io::Write;
@@ -11,10 +14,15 @@ use clawsec::scan::view::fold::{Folder, next_trigger};
 use clawsec::scan::view::json::{
     ArraySplitter, AwsEventSplitter, EventSplitter, LineSplitter, Reader, Unescaper,
 };
+use clawsec::scan::view::words::next_word;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use data_encoding::BASE64;
 
 const WINDOW_BYTES: usize = 64 * 1024;
+/// More than a CPU learns by heart.
+const TRAFFIC_BYTES: usize = 1024 * 1024;
+/// What the views are given at once of it.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// Numbers in an order that nothing foresees, the same each time.
 struct Numbers(u64);
@@ -102,13 +110,33 @@ fn request(text: &str) -> Vec<u8> {
     json.into_bytes()
 }
 
-/// Windows as they come by: prose, code, code as a string of JSON, and what is no text.
-fn windows() -> [(&'static str, Vec<u8>); 4] {
+/// What services answer: short strings, numbers, now and then an escape.
+fn records(bytes: usize) -> Vec<u8> {
+    let record = |number: usize| {
+        serde_json::json!({"id": number, "name": format!("record {number}"), "active": true, "ratio": 0.25,
+            "url": format!("https://api.example.com/v1/records/{number}"), "note": "line\none", "tags": ["a", "b"]})
+    };
+    let records: Vec<_> = (0..bytes / 100).map(record).collect();
+    let mut json = serde_json::json!(records).to_string();
+    json.truncate(bytes);
+    json.into_bytes()
+}
+
+/// Clean traffic, as it is sent.
+fn sent() -> Vec<u8> {
+    conversation::conversation(TRAFFIC_BYTES).expect("there are sources")
+}
+
+/// Windows as they come by: prose, code, code as a string of JSON, what is no text, and what clean traffic says.
+fn windows() -> [(&'static str, Vec<u8>); 5] {
+    let mut said = Vec::new();
+    Unescaper::new().feed(&sent(), &mut said);
     [
         ("prose", prose(WINDOW_BYTES).into_bytes()),
         ("code", code(WINDOW_BYTES).into_bytes()),
         ("json", request(&code(WINDOW_BYTES))),
         ("base64", base64(WINDOW_BYTES).into_bytes()),
+        ("traffic", said),
     ]
 }
 
@@ -131,28 +159,48 @@ fn measure(
 
 fn searches(criterion: &mut Criterion) {
     measure(criterion, "next_trigger", &windows(), |text| {
-        let mut from = 0;
-        while let Some(at) = next_trigger(text, from) {
-            from = at + 1;
+        for text in text.chunks(PIECE_BYTES) {
+            let mut from = 0;
+            while let Some(at) = next_trigger(text, from) {
+                from = at + 1;
+            }
         }
     });
     let mut decoded = Vec::new();
     measure(criterion, "next_run", &windows(), |text| {
-        let mut from = 0;
-        while let Some(run) = next_run(text, from) {
-            decoded.clear();
-            let rest = &text[run.start..];
-            from = run.start + RunDecoder::new(run.kind).feed(rest, &mut decoded).max(1);
+        for text in text.chunks(PIECE_BYTES) {
+            let mut from = 0;
+            while let Some(run) = next_run(text, from) {
+                decoded.clear();
+                let rest = &text[run.start..];
+                from = run.start + RunDecoder::new(run.kind).feed(rest, &mut decoded).max(1);
+            }
+        }
+    });
+    measure(criterion, "next_word", &windows(), |text| {
+        for text in text.chunks(PIECE_BYTES) {
+            let mut from = 0;
+            while let Some(word) = next_word(text, from) {
+                from = word.end;
+            }
         }
     });
 }
 
 fn rewriters(criterion: &mut Criterion) {
     let mut out = Vec::new();
-    let inputs = [("prose", request(&prose(WINDOW_BYTES))), ("code", request(&code(WINDOW_BYTES)))];
+    let inputs = [
+        ("prose", request(&prose(WINDOW_BYTES))),
+        ("code", request(&code(WINDOW_BYTES))),
+        ("records", records(WINDOW_BYTES)),
+        ("traffic", sent()),
+    ];
     measure(criterion, "unescaper", &inputs, |json| {
-        out.clear();
-        black_box(Unescaper::new().feed(json, &mut out));
+        let mut unescaper = Unescaper::new();
+        for json in json.chunks(PIECE_BYTES) {
+            out.clear();
+            black_box(unescaper.feed(json, &mut out));
+        }
     });
     measure(criterion, "folder", &windows(), |text| {
         out.clear();
@@ -160,7 +208,7 @@ fn rewriters(criterion: &mut Criterion) {
         folder.feed(text, &mut out);
         folder.finish(&mut out);
     });
-    measure(criterion, "run_decoder", &windows()[3..], |digits| {
+    measure(criterion, "run_decoder", &windows()[3..4], |digits| {
         out.clear();
         RunDecoder::new(Kind::Base64).feed(digits, &mut out);
     });
