@@ -3,8 +3,6 @@
 //! `memchr` is the fastest over long runs, but its call costs as much as the whole search where
 //! JSON is dense and the next quote is ten bytes away. So the first blocks are searched here, inline.
 
-use crate::scan::view::lane::{CHUNK_BYTES, Chunk};
-
 /// So many bytes are compared at once.
 pub(super) const BLOCK_BYTES: usize = 16;
 
@@ -34,15 +32,6 @@ fn hits(word: u64, wanted: [u8; 2]) -> u64 {
 /// One byte eight times.
 const fn repeat(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
-}
-
-/// So many bytes give one word of bits.
-pub(super) const WIDE_BYTES: usize = CHUNK_BYTES;
-
-/// A bit for each byte of `block` that is a quote or a backslash, the first byte's the lowest.
-#[inline(always)]
-pub(super) fn interruptions(block: &[u8; WIDE_BYTES]) -> u64 {
-    Chunk::new(block).mask(|lane| lane.equals(b'"').or(lane.equals(b'\\')))
 }
 
 /// Where the text of a string is interrupted: by the quote that ends it, or by a backslash.
@@ -82,19 +71,6 @@ fn find(bytes: &[u8], wanted: [u8; 2]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_byte_has_its_bit() {
-        for at in 0..WIDE_BYTES {
-            let mut block = [b'x'; WIDE_BYTES];
-            assert_eq!(interruptions(&block), 0);
-            block[at] = b'"';
-            assert_eq!(interruptions(&block), 1 << at);
-            block[0] = b'\\';
-            assert_eq!(interruptions(&block), 1 << at | 1);
-            assert_eq!(interruptions(&[b'"'; WIDE_BYTES]), u64::MAX);
-        }
-    }
 
     #[test]
     fn each_place_of_an_interruption_is_found() {

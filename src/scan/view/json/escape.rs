@@ -1,8 +1,7 @@
 //! One escape of a JSON string (RFC 8259 §7), and the text that it stands for.
 
-use multiversion::multiversion;
-
-use super::blocks::{BLOCK_BYTES, WIDE_BYTES, find_interruption, first_of, interruptions};
+use super::blocks::{BLOCK_BYTES, find_interruption, first_of};
+use super::regular;
 
 /// The longest escape: two halves of a surrogate pair, `\uD83D\uDE00`.
 pub(super) const ESCAPE_BYTES: usize = 12;
@@ -19,7 +18,7 @@ pub(super) enum Escape {
 }
 
 /// What the byte behind the backslash stands for; zero for what is no escape of one byte.
-const SHORT: [u8; 256] = {
+static SHORT: [u8; 256] = {
     let mut table = [0; 256];
     table[b'n' as usize] = b'\n';
     table[b't' as usize] = b'\t';
@@ -34,7 +33,7 @@ const SHORT: [u8; 256] = {
 
 /// What a backslash and `letter` stand for, if they are an escape.
 #[inline(always)]
-fn short(letter: u8) -> Option<u8> {
+pub(super) fn short(letter: u8) -> Option<u8> {
     SHORT.get(usize::from(letter)).copied().filter(|byte| *byte != 0)
 }
 
@@ -151,7 +150,11 @@ fn copy_long_text(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     // Behind a long escape the next is near: whole scripts are written in them.
     let mut is_near = false;
     loop {
-        let taken = if is_near { copy_near(rest, out) } else { copy_blocks(rest, out) };
+        let taken = if is_near {
+            copy_near(rest, out)
+        } else {
+            regular::copy(rest, regular::Place::Contents, out).0
+        };
         rest = rest.get(taken..).unwrap_or_default();
         match rest {
             [] | [b'"', ..] => break,
@@ -161,13 +164,13 @@ fn copy_long_text(bytes: &[u8], out: &mut Vec<u8>) -> usize {
                 rest = rest.get(taken..).unwrap_or_default();
                 is_near = taken > 2;
             }
-            _ if rest.len() < WIDE_BYTES => {
+            _ if is_near => is_near = false,
+            _ => {
                 let len = find_interruption(rest).unwrap_or(rest.len());
                 let (text, behind) = rest.split_at_checked(len).unwrap_or((rest, &[]));
                 out.extend_from_slice(text);
                 rest = behind;
             }
-            _ => is_near = false,
         }
     }
     bytes.len() - rest.len()
@@ -175,7 +178,7 @@ fn copy_long_text(bytes: &[u8], out: &mut Vec<u8>) -> usize {
 
 /// [`copy_text`] of one small block at most, and of no escape.
 #[inline]
-fn copy_near(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+pub(super) fn copy_near(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     let Some(block) = bytes.first_chunk::<BLOCK_BYTES>() else { return 0 };
     if block.first() == Some(&b'\\') {
         return 0;
@@ -185,45 +188,6 @@ fn copy_near(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     let len = first_of(block, [b'"', b'\\']).unwrap_or(BLOCK_BYTES);
     out.truncate(out.len() - (BLOCK_BYTES - len));
     len
-}
-
-/// [`copy_text`] of as many whole blocks as there are; stops before an escape that is long or near the end.
-///
-/// Each block is copied before it is looked at. What follows an escape is copied again, to where
-/// it belongs: a copy of a fixed size costs less than the question how many bytes are needed.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
-fn copy_blocks(bytes: &[u8], out: &mut Vec<u8>) -> usize {
-    let mut at = 0;
-    while let Some(block) = wide(bytes, at) {
-        let mut written = out.len();
-        out.extend_from_slice(block);
-        let mut bits = interruptions(block);
-        // So many bytes of the block are written, or stand in an escape that is.
-        let mut done = 0;
-        while bits != 0 {
-            let len = bits.trailing_zeros() as usize;
-            written += len - done;
-            out.truncate(written);
-            let escape = bytes.get(at + len..).and_then(|rest| rest.first_chunk());
-            let byte = if let Some([b'\\', letter]) = escape { short(*letter) } else { None };
-            let (Some(byte), Some(behind)) = (byte, wide(bytes, at + len + 2)) else {
-                return at + len;
-            };
-            out.push(byte);
-            out.extend_from_slice(behind);
-            written += 1;
-            done = len + 2;
-            bits &= u64::MAX.checked_shl(done as u32).unwrap_or(0);
-        }
-        out.truncate(written + WIDE_BYTES.saturating_sub(done));
-        at += WIDE_BYTES.max(done);
-    }
-    at
-}
-
-#[inline(always)]
-fn wide(bytes: &[u8], at: usize) -> Option<&[u8; WIDE_BYTES]> {
-    bytes.get(at..)?.first_chunk()
 }
 
 #[cfg(test)]

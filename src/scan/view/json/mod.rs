@@ -12,6 +12,7 @@ mod frames;
 mod lane;
 mod leaves;
 mod payload;
+mod regular;
 mod unescape;
 
 #[cfg(test)]

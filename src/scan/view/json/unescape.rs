@@ -7,7 +7,16 @@
 //! that no JSON has ends the unescaping for good.
 
 use super::blocks::{find_interruption, find_quote};
-use super::escape::{ESCAPE_BYTES, Escape, copy_text, decode, write, write_cut};
+use super::escape::{ESCAPE_BYTES, Escape, copy_near, copy_text, decode, write, write_cut};
+use super::regular;
+use crate::scan::view::lane::CHUNK_BYTES;
+
+/// What is walked byte by byte where JSON is not regular.
+const NEAR_BYTES: usize = CHUNK_BYTES;
+/// The same before its first string.
+const FIRST_BYTES: usize = 4;
+/// Room for what is written beyond the text, before it is cut off again.
+const ROOM_BYTES: usize = 3 * CHUNK_BYTES;
 
 /// Where the text of the bytes that were fed is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,20 +87,88 @@ impl Unescaper {
         if self.cut_len > 0 {
             rest = self.mend(bytes, out);
         } else {
-            let at = self.walk(bytes, &mut Skip);
+            let at = self.pass(bytes);
             if at == bytes.len() {
                 return Text::Unchanged;
             }
             let (before, from) = bytes.split_at_checked(at).unwrap_or((bytes, &[]));
-            out.reserve(bytes.len());
+            out.reserve(bytes.len() + ROOM_BYTES);
             out.extend_from_slice(before);
-            rest = self.replace(from, out);
+            rest = from;
         }
         while !rest.is_empty() {
-            let at = self.walk(rest, out);
-            rest = self.replace(rest.get(at..).unwrap_or_default(), out);
+            rest = self.copy(rest, out);
         }
         Text::Written
+    }
+
+    /// Goes on to the next escape, or to the end; says where that is.
+    fn pass(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            if let Some(place) = self.regular_place() {
+                let (taken, behind) = regular::pass(rest, place);
+                at += self.came(rest.get(..taken).unwrap_or_default(), behind);
+            }
+            let near = self.near(bytes.get(at..).unwrap_or_default());
+            let len = self.walk(near, &mut Skip);
+            at += len;
+            if len < near.len() {
+                break;
+            }
+        }
+        at
+    }
+
+    /// Writes what some of `bytes` stands for; what is behind it is left.
+    fn copy<'a>(&mut self, bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+        let mut rest = bytes;
+        if let Some(place) = self.regular_place() {
+            let (taken, behind) = regular::copy(rest, place, out);
+            let taken = self.came(rest.get(..taken).unwrap_or_default(), behind);
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        let near = self.near(rest);
+        let len = self.walk(near, out);
+        let is_escape = len < near.len();
+        rest = rest.get(len..).unwrap_or_default();
+        if is_escape { self.replace_row(rest, out) } else { rest }
+    }
+
+    /// Where we are, if that is where regular JSON goes on.
+    fn regular_place(&self) -> Option<regular::Place> {
+        match self.place {
+            Place::String { alone: false } => Some(regular::Place::String),
+            Place::Behind { .. } => Some(regular::Place::Behind),
+            Place::Between => Some(regular::Place::Between { fits: self.fits() }),
+            _ => None,
+        }
+    }
+
+    /// Takes note of regular JSON that was passed; says how many bytes that are.
+    fn came(&mut self, passed: &[u8], place: regular::Place) -> usize {
+        let Some(last) = passed.last() else { return 0 };
+        match place {
+            regular::Place::Behind => {
+                self.place = Place::Behind { blank: is_blank(*last) };
+                self.last = b'"';
+            }
+            regular::Place::Between { .. } => {
+                self.place = Place::Between;
+                self.note_last(passed);
+            }
+            _ => self.place = Place::String { alone: false },
+        }
+        passed.len()
+    }
+
+    /// What is walked before regular JSON may go on.
+    fn near<'a>(&self, rest: &'a [u8]) -> &'a [u8] {
+        match self.place {
+            Place::String { alone: true } | Place::NotJson => rest,
+            Place::Start | Place::Opened => rest.get(..FIRST_BYTES).unwrap_or(rest),
+            _ => rest.get(..NEAR_BYTES).unwrap_or(rest),
+        }
     }
 
     /// Writes what an escape that was cut off stands for. The unescaper is then as new.
@@ -118,6 +195,16 @@ impl Unescaper {
                 bytes.get(taken..).unwrap_or_default()
             }
         }
+    }
+
+    /// The same for a row of escapes, with little between them: whole scripts are written in them.
+    fn replace_row<'a>(&mut self, bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+        let mut rest = bytes;
+        while let [b'\\', ..] = rest {
+            rest = self.replace(rest, out);
+            rest = rest.get(copy_near(rest, out)..).unwrap_or_default();
+        }
+        rest
     }
 
     /// Completes a cut escape with the bytes that follow it; what is behind it is left.
@@ -213,14 +300,26 @@ impl Unescaper {
     fn seek_string(&mut self, rest: &[u8]) -> usize {
         let quote = find_quote(rest);
         let before = rest.get(..quote.unwrap_or(rest.len())).unwrap_or_default();
-        if let Some(byte) = before.iter().rfind(|byte| !is_blank(**byte)) {
-            self.last = *byte;
-        }
+        self.note_last(before);
         let Some(len) = quote else { return rest.len() };
-        // Inside of brackets that is one of the first four; the others end a text before this one.
-        let fits = matches!(self.last, b',' | b':' | b'{' | b'[' | b'}' | b']' | b'"');
+        let fits = self.fits();
         self.place = if fits { Place::String { alone: false } } else { Place::NotJson };
         len + usize::from(fits)
+    }
+
+    /// Takes note of the last of these bytes that is no blank.
+    #[inline]
+    fn note_last(&mut self, between: &[u8]) {
+        if let Some(byte) = between.iter().rfind(|byte| !is_blank(**byte)) {
+            self.last = *byte;
+        }
+    }
+
+    /// Whether a string may follow the last byte between strings.
+    #[inline]
+    fn fits(&self) -> bool {
+        // Inside of brackets that is one of the first four; the others end a text before this one.
+        matches!(self.last, b',' | b':' | b'{' | b'[' | b'}' | b']' | b'"')
     }
 
     /// Whether a byte changes nothing about the place.

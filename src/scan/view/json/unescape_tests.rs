@@ -203,4 +203,37 @@ proptest! {
         json.extend_from_slice(&bytes);
         check_splits(&json);
     }
+
+    #[test]
+    fn blocks_say_what_their_bytes_say_one_by_one(
+        parts in proptest::collection::vec(part_of_json(), 0..40),
+        cut: prop::sample::Index,
+    ) {
+        let json = [b"{\"a\":[".to_vec(), parts.concat()].concat();
+        let bytes: Vec<&[u8]> = json.chunks(1).collect();
+        let one_by_one = unescape_pieces(&bytes);
+        prop_assert_eq!(&unescape_pieces(&[&json]), &one_by_one, "{}", json.escape_ascii());
+        let (left, right) = json.split_at(cut.index(json.len() + 1));
+        prop_assert_eq!(&unescape_pieces(&[left, right]), &one_by_one, "{}", json.escape_ascii());
+    }
+}
+
+/// What JSON texts are made of, now and then with something that does not belong there.
+fn part_of_json() -> impl Strategy<Value = Vec<u8>> {
+    let strings = prop_oneof![
+        "[a-z ]{0,90}",
+        r#"([a-z]{0,20}(\\\\|\\"|\\n|\\/|\\t)){0,9}"#,
+        r#"([a-z]{0,9}(\\u00e9|\\ud83d\\ude00|\\ud83d|\\q|\\\\)){0,6}"#,
+    ];
+    let between =
+        [",", ":", ", ", " :\t", "},\n    {", "]],[", ",1,2,\"\":", "}\n", ", null ,\r\n"];
+    prop_oneof![
+        30 => (strings, prop::sample::select(between.to_vec()))
+            .prop_map(|(string, behind)| format!("\"{string}\"{behind}")),
+        3 => "[ \n\r\t\u{1e}]{0,80}",
+        3 => "(true|null|-1.5e9|[0-9]{1,40}),",
+        1 => r#"["\\xé(]"#,
+        1 => Just("\"\" ".to_owned()),
+    ]
+    .prop_map(String::into_bytes)
 }
