@@ -286,16 +286,40 @@ fn separated(text: &[u8], place: usize, from: usize) -> Option<Run> {
     }
     // One of the places around is the start of a byte; the row may have begun in the stride before.
     let near = from.max(place.saturating_sub(SEPARATED_BYTES));
-    let seen = (near..=place + 1).find(|start| opens_row(text, *start))?;
+    const { assert!(SEPARATED_BYTES + 2 == 8) };
+    let mut starts = byte_starts(text, near).take_while(|start| *start <= place + 1);
+    let seen = starts.find(|start| opens_row(text, *start))?;
     let first = from.max(place.saturating_sub(WINDOW_BYTES));
     (first..=seen).find(|start| opens_row(text, *start) && is_row(text, *start)).map(Run::hex)
+}
+
+/// Where within the first eight bytes from `at` on a byte in hex may begin, with or without an `0x`: most rows of
+/// equal bytes have none there.
+#[inline]
+fn byte_starts(text: &[u8], at: usize) -> impl Iterator<Item = usize> {
+    let lane = Lane::load(&last_chunk(text, at));
+    let mask = |lane: Lane| u32::from(lane.mask());
+    let digits = mask(lane.within(b'0', 10).or(lane.small().within(b'a', 6)));
+    let marked = mask(lane.equals(b'0')) & mask(lane.equals(b'x')) >> 1;
+    let is_behind_digit = at.checked_sub(1).and_then(|at| text.get(at)).is_some_and(is_digit);
+    let pairs = digits & digits >> 1 & !(digits >> 2);
+    let mut starts = (pairs | marked) & !(digits << 1 | u32::from(is_behind_digit)) & 0xFF;
+    std::iter::from_fn(move || {
+        let start = starts.trailing_zeros();
+        starts &= starts.wrapping_sub(1);
+        (start < u32::BITS).then_some(at + start as usize)
+    })
+}
+
+#[inline]
+fn is_digit(byte: &u8) -> bool {
+    value(&HEX, *byte) != NO_DIGIT
 }
 
 /// Whether a byte of a row begins here, and it and the next ones are text. Most rows of bytes are told
 /// apart by the first two or three.
 #[inline]
 fn opens_row(text: &[u8], start: usize) -> bool {
-    let is_digit = |byte: &u8| value(&HEX, *byte) != NO_DIGIT;
     let mut rest = text.get(start..).unwrap_or_default();
     let is_start = matches!(rest, [b'0', b'x', ..])
         || matches!(rest, [a, b, c, ..] if is_digit(a) && is_digit(b) && !is_digit(c));

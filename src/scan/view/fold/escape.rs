@@ -7,7 +7,7 @@ const BACKSLASHES_MAX: usize = 12;
 /// Digits of a number in an escape, leading zeros included.
 const DIGITS_MAX: usize = 8;
 /// The longest name of an entity that is known.
-const ENTITY_NAME_MAX: usize = 8;
+pub const ENTITY_NAME_MAX: usize = 8;
 
 /// What an escape stands for, and how many bytes it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

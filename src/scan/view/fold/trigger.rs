@@ -6,6 +6,7 @@
 
 use multiversion::multiversion;
 
+use super::escape::ENTITY_NAME_MAX;
 use super::letters::{Ascii, Folded, first_char, fold, is_letter as is_word_letter};
 use super::{escape, shell};
 use crate::scan::view::lane::{CHUNK_BYTES, Chunk, Lane, last_chunk};
@@ -82,7 +83,7 @@ fn inside_words(chunk: Chunk<'_>, quotes: u64) -> u64 {
 }
 
 /// The first trigger among the places of a chunk that may be one.
-#[inline(never)]
+#[inline(always)]
 fn among(text: &[u8], at: usize, chunk: Chunk<'_>, pairs: u64) -> Option<usize> {
     let others = chunk.mask(other_signs);
     let high = chunk.mask(|lane| lane);
@@ -93,17 +94,42 @@ fn among(text: &[u8], at: usize, chunk: Chunk<'_>, pairs: u64) -> Option<usize> 
     while places != 0 {
         let place = at + places.trailing_zeros() as usize;
         places &= places - 1;
-        // The escapes that JSON and code are full of.
-        if let Some([b'\\', b'"' | b'\'' | b'\\' | b'/' | b'n' | b'r' | b't', ..]) =
-            text.get(place..)
+        if text.get(place..).is_some_and(may_be_one)
+            && let Some(found) = at_place(text, place)
         {
-            continue;
-        }
-        if let Some(found) = at_place(text, place) {
             return Some(found);
         }
     }
     None
+}
+
+/// Whether what follows a sign may make it one that is worth a look. Code is full of those that are not: line ends
+/// as escapes, references, formats.
+#[inline(always)]
+fn may_be_one(rest: &[u8]) -> bool {
+    match rest {
+        [b'\\', next, ..] => match next {
+            b'n' | b'r' | b't' => false,
+            next => next.is_ascii_lowercase() || matches!(next, b'U' | b'0'..=b'3'),
+        },
+        [b'&', b'#', ..] => true,
+        [b'&', _, name @ ..] => match name.first_chunk::<ENTITY_NAME_MAX>() {
+            Some(near) => has_semicolon(*near),
+            None => name.contains(&b';'),
+        },
+        [b'%', next, ..] => matches!(next, b'2'..=b'7' | b'u' | b'U'),
+        [b'$', next, ..] => matches!(next, b'I' | b'{' | b'@' | b'*' | b'1'..=b'9'),
+        [b'\\' | b'&' | b'%' | b'$'] => false,
+        _ => true,
+    }
+}
+
+/// Whether there is a semicolon, all bytes compared at once.
+#[inline(always)]
+fn has_semicolon(bytes: [u8; 8]) -> bool {
+    let others = u64::from_ne_bytes(bytes) ^ u64::from_ne_bytes([b';'; 8]);
+    let lowest = u64::from_ne_bytes([1; 8]);
+    others.wrapping_sub(lowest) & !others & lowest << 7 != 0
 }
 
 /// Where in a chunk with other characters than ASCII one may be worth a look: next to a letter or digit
