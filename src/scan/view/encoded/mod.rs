@@ -120,8 +120,8 @@ fn in_window(
 
 /// What a block of sixteen bytes shows, a bit for each of them.
 struct Look {
-    /// Which are none of base64. Blanks and most signs are below the plus, other scripts above ASCII: blocks
-    /// without them are few. (A few signs that are none either pass.)
+    /// Which are none of base64. Blanks and most signs are below the plus, other scripts above ASCII; with stops and
+    /// colons, blocks without them are few. (A few signs that are none either pass.)
     others: u32,
     /// Which are the same as the third byte behind them.
     row: u32,
@@ -137,8 +137,9 @@ impl Look {
             Lane::load(bytes.unwrap_or(&[b' '; LANE_BYTES]))
         };
         let lane = block(at);
+        let stops = lane.equals(b'.').or(lane.equals(b':'));
         Look {
-            others: u32::from(lane.below_or_high(b'+').mask()),
+            others: u32::from(lane.below_or_high(b'+').or(stops).mask()),
             row: u32::from(lane.same_as(block(at + ROW_STEP_BYTES)).mask()),
             crosses: u32::from(lane.equals(b'x').mask()),
         }
