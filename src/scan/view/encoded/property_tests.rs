@@ -101,4 +101,17 @@ proptest! {
             prop_assert_eq!(decode_in(kind, &[head, tail]), (whole, taken));
         }
     }
+
+    #[test]
+    fn a_row_of_bytes_begins_only_where_a_byte_does(
+        text in "(0x[0-9a-fA-F]{2}[, ]{1,2}|[0-9a-fA-F]{2}[: ]|[0-9a-gx:, ]{0,9}){0,20}",
+        at: prop::sample::Index,
+    ) {
+        let text = text.as_bytes();
+        let at = at.index(text.len() + 1);
+        let starts: Vec<usize> = byte_starts(text, at).collect();
+        for start in at..at + 8 {
+            prop_assert!(!opens_row(text, start) || starts.contains(&start), "{start}");
+        }
+    }
 }

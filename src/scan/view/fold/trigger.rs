@@ -484,3 +484,26 @@ fn is_wide_word(text: &[u8], start: usize) -> bool {
     }
     small >= 1 && all >= 2 || all >= 4
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn a_sign_that_is_passed_over_is_no_trigger(
+            text in "([%&$\\\\\\\\\"'][#xuU@*I{0-9a-fA-F]{0,3}|&#?[a-zA-Z0-9]{1,9};?|c\\\\\\\\url|[a-z ;]{0,9}){0,9}",
+        ) {
+            let text = text.as_bytes();
+            for at in 0..text.len() {
+                if !may_be_one(&text[at..]) {
+                    prop_assert_eq!(at_place(text, at), None, "{} of {}", at, text.escape_ascii());
+                }
+            }
+        }
+    }
+}

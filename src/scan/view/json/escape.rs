@@ -91,12 +91,15 @@ const NO_DIGIT: u8 = 0xff;
 #[inline]
 fn unit(bytes: &[u8]) -> Result<u32, Escape> {
     let digits = bytes.get(2..).unwrap_or_default();
-    let mut unit = 0;
-    let mut all = 0;
-    for digit in digits.iter().take(4) {
+    let (mut unit, mut all) = (0, 0);
+    let mut add = |digit: &u8| {
         let value = DIGITS.get(usize::from(*digit)).copied().unwrap_or(NO_DIGIT);
         all |= value;
         unit = unit << 4 | u32::from(value & 0xf);
+    };
+    match digits.first_chunk::<4>() {
+        Some(digits) => digits.iter().for_each(&mut add),
+        None => digits.iter().for_each(&mut add),
     }
     match all {
         NO_DIGIT => Err(Escape::Invalid),
@@ -118,10 +121,12 @@ pub(super) fn write_cut(bytes: &[u8], out: &mut Vec<u8>) {
 
 #[inline]
 pub(super) fn write(character: char, out: &mut Vec<u8>) {
-    if character.is_ascii() {
-        out.push(character as u8);
-    } else {
-        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    // A copy of a known size needs no call.
+    match character.encode_utf8(&mut [0; 4]).as_bytes() {
+        [byte] => out.push(*byte),
+        [a, b] => out.extend_from_slice(&[*a, *b]),
+        [a, b, c] => out.extend_from_slice(&[*a, *b, *c]),
+        all => out.extend_from_slice(all),
     }
 }
 
