@@ -1,6 +1,6 @@
-//! What was forwarded already and has yet to be scanned: heads, and bodies that came whole in one read. The
-//! bytes of every connection that is ready leave first; then the core scans what it put aside. Nothing is lost
-//! with its connection: what waits here belongs to the core.
+//! What was forwarded already and has yet to be scanned: heads, bodies that came whole in one read, and small pieces
+//! of others. The bytes of every connection that is ready leave first; then the core scans what it put aside.
+//! Nothing is lost with its connection: what waits here belongs to the core.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -11,6 +11,7 @@ use std::task::{Poll, Waker};
 
 use super::core::Core;
 use super::inspect::{Sight, scan_body, scan_head};
+use super::trailing::Trailing;
 use crate::finding::Direction;
 use crate::forward::buffer::{Chunk, Scratch};
 use crate::limits::{BACKLOG_MAX, BACKLOG_MAX_BYTES, BACKLOG_PART_MAX_BYTES, SCAN_PADDING_BYTES};
@@ -43,10 +44,6 @@ impl Load {
 }
 
 struct Waiting {
-    /// The core under the configuration that the part came by.
-    core: Rc<Core>,
-    sight: Sight,
-    direction: Direction,
     part: Part,
     /// The part, and the padding.
     bytes: Scratch,
@@ -55,10 +52,31 @@ struct Waiting {
     held: usize,
 }
 
+impl Waiting {
+    fn is_piece_of(&self, trailing: &Trailing) -> bool {
+        matches!(&self.part, Part::Piece(of) if std::ptr::eq(Rc::as_ptr(of), trailing))
+    }
+}
+
 /// Which part of a message it is.
 enum Part {
-    Head,
-    Body(Shape),
+    Head(Whence),
+    Body(Whence, Shape),
+    Piece(Rc<Trailing>),
+}
+
+/// What is known of a part.
+struct Whence {
+    /// The core under the configuration that the part came by.
+    core: Rc<Core>,
+    sight: Sight,
+    direction: Direction,
+}
+
+impl Whence {
+    fn new(core: &Rc<Core>, sight: &Sight, direction: Direction) -> Whence {
+        Whence { core: Rc::clone(core), sight: sight.clone(), direction }
+    }
 }
 
 impl Backlog {
@@ -98,16 +116,35 @@ impl Backlog {
         }
     }
 
+    /// Scans what has waited longest; false where nothing waits.
     fn scan_one(&self) -> bool {
-        let Some(waiting) = self.waiting.borrow_mut().pop_front() else { return false };
-        let Waiting { core, sight, direction, part, bytes, len, held } = waiting;
+        let longest = self.waiting.borrow_mut().pop_front();
+        longest.is_some_and(|waiting| self.scan(waiting))
+    }
+
+    /// Scans the piece of one body that has waited longest; false where none of it waits. What waits of others is
+    /// left: a defect that it shows is not this body's.
+    pub fn scan_one_of(&self, trailing: &Trailing) -> bool {
+        let mut waiting = self.waiting.borrow_mut();
+        let own = waiting.iter().position(|one| one.is_piece_of(trailing));
+        let own = own.and_then(|own| waiting.remove(own));
+        drop(waiting);
+        own.is_some_and(|waiting| self.scan(waiting))
+    }
+
+    fn scan(&self, waiting: Waiting) -> bool {
+        let Waiting { part, bytes, len, held } = waiting;
         let load = self.load.get();
         self.load.set(Load { parts: load.parts - 1, bytes: load.bytes - held });
+        let bytes = &bytes.bytes;
         match part {
-            Part::Head => scan_head(&core, &sight, direction, (&bytes.bytes, 0..len)),
-            Part::Body(shape) => {
-                scan_body(&core, &sight, direction, &shape, (&bytes.bytes, 0..len))
+            Part::Head(Whence { core, sight, direction }) => {
+                scan_head(&core, &sight, direction, (bytes, 0..len));
             }
+            Part::Body(Whence { core, sight, direction }, shape) => {
+                scan_body(&core, &sight, direction, &shape, (bytes, 0..len));
+            }
+            Part::Piece(trailing) => trailing.scan_waiting(bytes, len),
         }
         true
     }
@@ -123,7 +160,8 @@ impl Backlog {
 /// Has the head scanned that lies at the front of `chunk`.
 pub fn defer_head(core: &Rc<Core>, sight: &Sight, direction: Direction, chunk: &Chunk, len: usize) {
     let whole = 0..len;
-    if !defer(core, sight, direction, Part::Head, chunk, std::slice::from_ref(&whole)) {
+    let part = || Part::Head(Whence::new(core, sight, direction));
+    if !defer(core, sight, part, chunk, std::slice::from_ref(&whole)) {
         scan_head(core, sight, direction, chunk.backing(whole));
     }
 }
@@ -137,14 +175,23 @@ pub fn defer_body(
     chunk: &Chunk,
     ranges: &[Range<usize>],
 ) -> bool {
-    defer(core, sight, direction, Part::Body(shape.clone()), chunk, ranges)
+    let part = || Part::Body(Whence::new(core, sight, direction), shape.clone());
+    defer(core, sight, part, chunk, ranges)
+}
+
+/// Has the next piece of a body scanned; false where there is no room for it.
+pub fn defer_piece(trailing: &Rc<Trailing>, chunk: &Chunk, ranges: &[Range<usize>]) -> bool {
+    let part = || {
+        trailing.note_waiting();
+        Part::Piece(Rc::clone(trailing))
+    };
+    defer(trailing.core(), trailing.sight(), part, chunk, ranges)
 }
 
 fn defer(
     core: &Rc<Core>,
     sight: &Sight,
-    direction: Direction,
-    part: Part,
+    part: impl FnOnce() -> Part,
     chunk: &Chunk,
     ranges: &[Range<usize>],
 ) -> bool {
@@ -158,9 +205,7 @@ fn defer(
         bytes.bytes.extend_from_slice(chunk.bytes().get(range.clone()).unwrap_or_default());
     }
     bytes.bytes.extend_from_slice(&[0; SCAN_PADDING_BYTES]);
-    let (core, sight) = (Rc::clone(core), sight.clone());
-    let backlog = Rc::clone(&core.backlog);
-    backlog.put(Waiting { core, sight, direction, part, bytes, len, held });
+    core.backlog.put(Waiting { part: part(), bytes, len, held });
     true
 }
 

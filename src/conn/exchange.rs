@@ -11,10 +11,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::backlog::{defer_body, defer_head};
-use super::body::{Ranges, inspect, judge_response, step_request, write_coalesced};
+use super::body::{Ranges, judge_response, step_request, write_before_scan, write_coalesced};
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::inspect::{Inspector, Sight, shape_of};
+use super::trailing::Trailing;
 use super::upstream::unanswered;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
@@ -353,15 +354,19 @@ impl Exchange<'_> {
     ) -> Outcome {
         let until_close = matches!(received.body, BodyKind::UntilClose);
         let mut body = Body::new(received.body);
-        let (mut inspector, mut ranges) = (None, Ranges::new());
+        let (mut trailing, mut ranges) = (None, Ranges::new());
         let mut ended = false;
         let mut data = received.dechunk.then(|| self.core.scratch.lend());
         loop {
             let judged = judge_response(unread, &mut body, data.as_mut(), &mut ranges);
-            self.inspect_response(unread, &ranges, &received, body.is_done(), &mut inspector).await;
+            let scan =
+                self.inspect_response(unread, &ranges, &received, body.is_done(), &mut trailing);
             let len = match judged {
                 Ok(len) => len,
-                Err(error) => return self.failed(error, progress),
+                Err(error) => {
+                    scan.await;
+                    return self.failed(error, progress);
+                }
             };
             let bytes = match &data {
                 Some(data) => data.bytes.as_slice(),
@@ -369,14 +374,15 @@ impl Exchange<'_> {
             };
             self.core.counters.bytes_inbound.add((first.len() + bytes.len()) as u64);
             progress.response_started.set(true);
-            if let Err(error) = write_coalesced(client, first, bytes).await {
+            let write = write_coalesced(client, first, bytes);
+            if let Err(error) = write_before_scan(write, scan).await {
                 return Outcome::Cut(client_write(error));
             }
             unread.consume(len);
             self.note_progress(progress);
             if body.is_done() || ended {
-                if let Some(inspector) = inspector {
-                    inspector.finish();
+                if let Some(trailing) = trailing {
+                    trailing.finish();
                 }
                 return self.done(&received.keep(unread, until_close), progress);
             }
@@ -390,23 +396,23 @@ impl Exchange<'_> {
     }
 
     /// Scans what one read brought of a body, or has it scanned if it is all of it.
-    async fn inspect_response<'s>(
-        &'s self,
+    async fn inspect_response(
+        &self,
         unread: &Unread,
         ranges: &Ranges,
         received: &Received,
         is_all: bool,
-        inspector: &mut Option<Inspector<'s>>,
+        trailing: &mut Option<Rc<Trailing>>,
     ) {
         let Some(chunk) = unread.chunk().filter(|_| !ranges.is_empty()) else { return };
         let (core, sight, shape) = (self.core, self.sight, &received.shape);
-        let is_first = inspector.is_none();
+        let is_first = trailing.is_none();
         if is_first && is_all && defer_body(core, sight, Direction::Inbound, shape, chunk, ranges) {
             return;
         }
-        let inspector = inspector
-            .get_or_insert_with(|| Inspector::of_body(core, sight, Direction::Inbound, shape));
-        inspect(inspector, chunk, ranges).await;
+        let trailing =
+            trailing.get_or_insert_with(|| Trailing::new(core, sight, Direction::Inbound, shape));
+        trailing.follow(chunk, ranges, is_all).await;
     }
 
     fn note_progress(&self, progress: &Progress) {

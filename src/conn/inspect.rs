@@ -241,19 +241,42 @@ pub fn scan_body(
     shape: &Shape,
     (backing, range): (&[u8], Range<usize>),
 ) {
-    let mut inspector = Inspector::of_body(core, sight, direction, shape);
+    note_shape(core, sight, shape);
     let len = range.len() as u64;
     core.counters.bytes_scanned.add(len);
     let Some(bytes) = Padded::new(backing, range) else {
         core.counters.bytes_unscanned.add(len);
         return;
     };
-    let mut sink = Reporting::new(core, sight, direction, Part::Rest(Place::Body));
-    {
-        let _timed = core.counters.scan_time.begin();
-        inspector.body.feed(bytes, &mut sink);
+    let mut body = core.scanner.body(shape);
+    scan_piece(core, sight, direction, &mut body, bytes);
+    end_body(core, sight, direction, body);
+}
+
+/// Says of a body whose coding is unknown that it cannot be read.
+pub(super) fn note_shape(core: &Core, sight: &Sight, shape: &Shape) {
+    if let Some(unknown) = shape.unknown() {
+        core.counters.bodies_undecodable.add(1);
+        log::warn!("{}: a body is read as it stands only: {unknown}", sight.dest);
     }
-    inspector.finish();
+}
+
+/// Scans the next bytes of a body.
+pub(super) fn scan_piece(
+    core: &Core,
+    sight: &Sight,
+    direction: Direction,
+    body: &mut Body,
+    bytes: Padded<'_>,
+) {
+    let mut sink = Reporting::new(core, sight, direction, Part::Rest(Place::Body));
+    let _timed = core.counters.scan_time.begin();
+    body.feed(bytes, &mut sink);
+}
+
+/// Scans what only the end of a body decides.
+pub(super) fn end_body(core: &Core, sight: &Sight, direction: Direction, mut body: Body) {
+    body.finish(&mut Reporting::new(core, sight, direction, Part::Rest(Place::Body)));
 }
 
 /// What the fields of a head say of its body.
@@ -295,10 +318,7 @@ impl<'a> Inspector<'a> {
         direction: Direction,
         shape: &Shape,
     ) -> Inspector<'a> {
-        if let Some(unknown) = shape.unknown() {
-            core.counters.bodies_undecodable.add(1);
-            log::warn!("{}: a body is read as it stands only: {unknown}", sight.dest);
-        }
+        note_shape(core, sight, shape);
         let body = core.scanner.body(shape);
         let pace = Pace::new(shape.is_encoded());
         Inspector { core, sight, direction, place: Place::Body, body, pace }
@@ -376,20 +396,25 @@ impl<'a> MessageInspector<'a> {
 }
 
 /// How many bytes are scanned at a time: fewer where they stand for many.
-struct Pace {
+pub(super) struct Pace {
     piece_bytes: usize,
     /// Bytes that the engine was given since others had their turn.
     turn_bytes: u64,
 }
 
 impl Pace {
-    fn new(may_expand: bool) -> Pace {
+    pub(super) fn new(may_expand: bool) -> Pace {
         let piece_bytes = if may_expand { INSPECT_CODED_BYTES } else { READ_BUFFER_BYTES };
         Pace { piece_bytes, turn_bytes: 0 }
     }
 
     /// Gives `bytes` to `scan` piece by piece, and others their turn in between.
-    async fn walk(&mut self, core: &Core, bytes: Padded<'_>, mut scan: impl FnMut(Padded<'_>)) {
+    pub(super) async fn walk(
+        &mut self,
+        core: &Core,
+        bytes: Padded<'_>,
+        mut scan: impl FnMut(Padded<'_>),
+    ) {
         let mut at = 0;
         while at < bytes.len() {
             let end = bytes.len().min(at + self.piece_bytes);

@@ -16,6 +16,7 @@ pub mod exchange;
 pub mod inspect;
 mod refusal;
 pub mod requests;
+mod trailing;
 pub mod tunnel;
 pub mod upstream;
 pub mod websocket;

@@ -106,6 +106,55 @@ fn a_match_cut_between_two_writes_of_an_answer_is_found_once() {
     assert_one_each(&rows(cuts), &proxy.settled_findings());
 }
 
+#[test]
+fn a_match_across_small_pieces_and_large_ones_of_an_answer_is_found_once() {
+    let proxy = Proxy::start(json!({}));
+    let (parts, script) = channel();
+    let origin = Origin::stepped(script);
+    let dest = origin.dest();
+    let mut client = proxy.connect();
+    client.send(format!("GET http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n";
+    parts.send(head.as_bytes().to_vec()).unwrap();
+    client.receive_head();
+    let cuts = cuts("inbound", ("http", &dest));
+    let mut pass = |part: String| {
+        parts.send(part.clone().into_bytes()).unwrap();
+        assert_eq!(client.receive_exact(part.len()), part.as_bytes());
+    };
+    // Each is cut once between a small piece and a large one, or a large one and a small.
+    for (number, (_, before, after)) in cuts.iter().enumerate() {
+        let (filler, apart) = (".".repeat(6000), ".".repeat(300));
+        if number % 2 == 0 {
+            pass(format!("{apart}\n{before}"));
+            pass(format!("{after}\n{filler}"));
+        } else {
+            pass(format!("{filler}\n{before}"));
+            pass(format!("{after}\n{apart}"));
+        }
+    }
+    drop(parts);
+    assert_one_each(&rows(cuts), &proxy.settled_findings());
+}
+
+#[test]
+fn what_a_client_took_before_it_went_away_is_scanned() {
+    let proxy = Proxy::start(json!({}));
+    let (parts, script) = channel();
+    let origin = Origin::stepped(script);
+    let dest = origin.dest();
+    let mut client = proxy.connect();
+    client.send(format!("GET http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+    let row = Row::new(0, &SAMPLES[0], "inbound", ("http", &dest));
+    let piece = format!("{}\n", row.text(&SAMPLES[0]));
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
+    parts.send(format!("{head}{piece}").into_bytes()).unwrap();
+    client.receive_head();
+    assert_eq!(client.receive_exact(piece.len()), piece.as_bytes());
+    drop(client);
+    assert_one_each(&[row], &proxy.settled_findings());
+}
+
 /// An origin that answers whatever it gets with two writes, one when the test says so.
 fn answer_by_parts(script: Receiver<String>) -> Origin {
     let script = Mutex::new(script);
