@@ -192,8 +192,9 @@ pub fn without_credentials(core: &Core, chunk: &Chunk, head: &RequestHead<'_>) -
             shown.fill(b'*');
         }
     }
+    let blanked = blanked?;
     let mut copy = core.buffers.lend();
-    copy.append(&blanked?);
+    copy.append(&blanked);
     Some(copy)
 }
 

@@ -23,6 +23,7 @@ use crate::finding::{Direction, Protocol};
 use crate::forward::buffer::Scratch;
 use crate::forward::leg::Leg;
 use crate::forward::origin::{Origin, Way};
+use crate::forward::pool::Care;
 use crate::forward::tcp::Tcp;
 use crate::http::framing::{BodyKind, RequestPlan, plan_request};
 use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, parse_request};
@@ -409,7 +410,7 @@ impl<'a> Requests<'a> {
             response_timeout: core.config.http.response_timeout_of(&origin.host),
         };
         self.deadline.begin_span();
-        let mut pooled = self.take_pooled(&origin).await;
+        let mut pooled = self.take_pooled(&origin, &admitted).await;
         loop {
             let was_pooled = pooled.is_some();
             let mut upstream = match pooled.take() {
@@ -456,10 +457,12 @@ impl<'a> Requests<'a> {
         (cap > 0 && self.served >= cap) || self.deadline.phase() != Phase::Running
     }
 
-    async fn take_pooled(&self, origin: &Origin) -> Option<Leg> {
+    async fn take_pooled(&self, origin: &Origin, admitted: &Admitted) -> Option<Leg> {
         let core = self.core;
+        let care = if may_repeat(admitted) { Care::Told } else { Care::Looked };
         let stream =
-            poll_fn(|context| Poll::Ready(core.pool.borrow_mut().take(origin, context))).await?;
+            poll_fn(|context| Poll::Ready(core.pool.borrow_mut().take(origin, context, care)))
+                .await?;
         Some(Leg::new(stream, &core.buffers))
     }
 

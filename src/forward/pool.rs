@@ -30,15 +30,28 @@ impl<S> Waiting<S> {
     }
 }
 
+/// How sure one has to be that an idle connection still stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// The request can be sent again: what the core was told of the connection by now is enough.
+    Told,
+    /// It cannot: the connection is looked at.
+    Looked,
+}
+
 /// What can tell whether it may carry another request.
 pub trait Reusable {
     /// Open, and nothing unasked for in it.
-    fn is_reusable(&self, context: &mut Context<'_>) -> bool;
+    fn is_reusable(&self, context: &mut Context<'_>, care: Care) -> bool;
 }
 
 impl Reusable for Stream {
-    fn is_reusable(&self, context: &mut Context<'_>) -> bool {
-        Stream::is_reusable(self, context)
+    fn is_reusable(&self, context: &mut Context<'_>, care: Care) -> bool {
+        match care {
+            // The poll that its last read began tells of bytes and of an end: no call while there are none.
+            Care::Told => self.poll_read(context, &mut [0]).is_pending(),
+            Care::Looked => Stream::is_reusable(self, context),
+        }
     }
 }
 
@@ -49,11 +62,11 @@ impl<S: Reusable> Pool<S> {
     }
 
     /// Takes the connection that was used last, if one is still good.
-    pub fn take(&mut self, origin: &Origin, context: &mut Context<'_>) -> Option<S> {
+    pub fn take(&mut self, origin: &Origin, context: &mut Context<'_>, care: Care) -> Option<S> {
         let waiting = self.idle.get_mut(origin)?;
         while let Some(one) = waiting.pop() {
             self.count -= 1;
-            if !one.is_late(Instant::now()) && one.stream.is_reusable(context) {
+            if !one.is_late(Instant::now()) && one.stream.is_reusable(context, care) {
                 return Some(one.stream);
             }
         }
@@ -102,7 +115,7 @@ mod tests {
     struct Fake(bool);
 
     impl Reusable for Fake {
-        fn is_reusable(&self, _: &mut Context<'_>) -> bool {
+        fn is_reusable(&self, _: &mut Context<'_>, _: Care) -> bool {
             self.0
         }
     }
@@ -112,7 +125,7 @@ mod tests {
     }
 
     fn take(pool: &mut Pool<Fake>, origin: &Origin) -> bool {
-        pool.take(origin, &mut Context::from_waker(Waker::noop())).is_some()
+        pool.take(origin, &mut Context::from_waker(Waker::noop()), Care::Looked).is_some()
     }
 
     #[test]
