@@ -109,7 +109,10 @@ mod tests {
     fn what_is_taken_at_once_leaves_before_the_scan() {
         let steps = Cell::new(0);
         let step = |n: i32| steps.set(steps.get() * 10 + n);
-        let write = async { Ok(step(1)) };
+        let write = async {
+            step(1);
+            Ok(())
+        };
         assert!(block_on(write_before_scan(write, async { step(2) })).is_ok());
         assert_eq!(steps.get(), 12);
     }
