@@ -70,21 +70,26 @@ impl Expression {
     /// Parses an expression and derives its filter. The program is compiled when it is first asked for.
     pub fn new(text: &str) -> Result<Expression, ExpressionError> {
         let (text, whole) = parse(text)?;
-        let (text, sought) = match word_start(&text) {
-            None => (text, whole.clone()),
+        let (text, apart) = match word_start(&text) {
+            None => (text, None),
             Some((lax, rest)) => {
-                let sought = without_word_start(&whole).map_or_else(|| Ok(parse(&rest)?.1), Ok)?;
-                (lax, sought)
+                let apart = without_word_start(&whole).map_or_else(|| Ok(parse(&rest)?.1), Ok)?;
+                (lax, Some(apart).filter(|apart| *apart != whole))
             }
         };
-        let begins_at_word = sought != whole;
+        let begins_at_word = apart.is_some();
         if whole.properties().minimum_len().is_none_or(|length| length == 0) {
             return Err(ExpressionError::MatchesNothing);
         }
-        let anchored = marks::from_anchor(&sought);
-        let filter = without_lead(&without_tail(anchored.as_ref().unwrap_or(&sought)));
+        let sought = apart.as_ref().unwrap_or(&whole);
+        let anchored = marks::from_anchor(sought);
+        let shortened = without_tail(sought);
+        let filter = match &anchored {
+            Some(anchored) => without_lead(&without_tail(anchored)),
+            None => without_lead(&shortened),
+        };
         let printed = filter::print(&filter).map_err(unsupported)?;
-        let width = without_tail(&sought).properties().maximum_len();
+        let width = shortened.properties().maximum_len();
         let is_wide = width.is_none_or(|width| width > SCAN_MATCH_BEFORE_BYTES);
         Ok(Expression {
             text: marks::without(&text),
