@@ -1,11 +1,8 @@
 //! A body on its way: each read is judged by `http`, scanned, and written on, in one step. Keeps no byte.
 
-use std::future::Future;
 use std::io;
 use std::ops::Range;
-use std::pin::pin;
 
-use futures_lite::future::poll_once;
 use smallvec::SmallVec;
 
 use super::exchange::bad_response;
@@ -82,54 +79,4 @@ pub(super) async fn write_coalesced(
     let result = to.write_both(first, rest).await;
     first.clear();
     result
-}
-
-/// What the other side takes at once leaves before it is scanned; a scan never waits for the other side, so that
-/// nothing goes by unseen where a connection is cut.
-pub(super) async fn write_before_scan(
-    write: impl Future<Output = io::Result<()>>,
-    scan: impl Future<Output = ()>,
-) -> io::Result<()> {
-    let mut write = pin!(write);
-    let written = poll_once(write.as_mut()).await;
-    scan.await;
-    match written {
-        Some(written) => written,
-        None => write.await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_lite::future::{block_on, pending};
-    use std::cell::Cell;
-
-    #[test]
-    fn what_is_taken_at_once_leaves_before_the_scan() {
-        let steps = Cell::new(0);
-        let step = |n: i32| steps.set(steps.get() * 10 + n);
-        let write = async {
-            step(1);
-            Ok(())
-        };
-        assert!(block_on(write_before_scan(write, async { step(2) })).is_ok());
-        assert_eq!(steps.get(), 12);
-    }
-
-    #[test]
-    fn a_scan_does_not_wait_for_a_peer_that_takes_nothing() {
-        let scanned = Cell::new(false);
-        let both = write_before_scan(pending(), async { scanned.set(true) });
-        assert!(block_on(poll_once(both)).is_none());
-        assert!(scanned.get());
-    }
-
-    #[test]
-    fn what_was_not_delivered_is_scanned_all_the_same() {
-        let scanned = Cell::new(false);
-        let write = async { Err(io::ErrorKind::BrokenPipe.into()) };
-        let both = write_before_scan(write, async { scanned.set(true) });
-        assert!(block_on(both).is_err() && scanned.get());
-    }
 }

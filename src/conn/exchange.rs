@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::backlog::{defer_body, defer_head};
-use super::body::{Ranges, judge_response, step_request, write_before_scan, write_coalesced};
+use super::body::{Ranges, judge_response, step_request, write_coalesced};
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::inspect::{Inspector, Sight, shape_of};
@@ -359,14 +359,12 @@ impl Exchange<'_> {
         let mut data = received.dechunk.then(|| self.core.scratch.lend());
         loop {
             let judged = judge_response(unread, &mut body, data.as_mut(), &mut ranges);
-            let scan =
-                self.inspect_response(unread, &ranges, &received, body.is_done(), &mut trailing);
+            // Before the write: a connection that ends while it is scanned has passed nothing unseen. What is small
+            // is put aside here, and scanned once it has left.
+            self.inspect_response(unread, &ranges, &received, body.is_done(), &mut trailing).await;
             let len = match judged {
                 Ok(len) => len,
-                Err(error) => {
-                    scan.await;
-                    return self.failed(error, progress);
-                }
+                Err(error) => return self.failed(error, progress),
             };
             let bytes = match &data {
                 Some(data) => data.bytes.as_slice(),
@@ -374,8 +372,7 @@ impl Exchange<'_> {
             };
             self.core.counters.bytes_inbound.add((first.len() + bytes.len()) as u64);
             progress.response_started.set(true);
-            let write = write_coalesced(client, first, bytes);
-            if let Err(error) = write_before_scan(write, scan).await {
+            if let Err(error) = write_coalesced(client, first, bytes).await {
                 return Outcome::Cut(client_write(error));
             }
             unread.consume(len);
