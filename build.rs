@@ -1,6 +1,7 @@
 //! Links glommio's ring set-up through our wrapper (`src/ring.rs`), which adds one flag, and Hyperscan
 //! statically.
 
+use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,6 +9,26 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-link-arg=-Wl,--wrap=io_uring_queue_init_params");
     link_hyperscan_statically();
+    name_the_parser_of_expressions();
+}
+
+/// What rules' expressions are parsed to is kept from start to start. It holds for this code only: the reading of
+/// rules, the bounds that it looks at, and the crates.
+fn name_the_parser_of_expressions() {
+    let of_folder = |folder: &str| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "rs"))
+    };
+    let single = ["src/limits.rs", "Cargo.lock"].map(PathBuf::from);
+    let mut files: Vec<PathBuf> =
+        of_folder("src/scan/rules").chain(of_folder("src/limits")).chain(single).collect();
+    files.sort();
+    let mut hasher = std::hash::DefaultHasher::new();
+    for file in &files {
+        println!("cargo:rerun-if-changed={}", file.display());
+        hasher.write(&std::fs::read(file).unwrap_or_default());
+    }
+    println!("cargo:rustc-env=CLAWSEC_EXPRESSION_PARSER={:016x}", hasher.finish());
 }
 
 /// The binary is to run where no Hyperscan package is. The crate's `static` feature is not enough:

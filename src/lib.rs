@@ -47,6 +47,8 @@ pub mod error;
 pub mod finding;
 /// Hashes of proxy users' secrets, made and compared; slow by intent.
 pub mod secret_hash;
+/// Numbers and texts as bytes and back, for files that only this program reads.
+mod packed;
 /// The installation's secrets, read once: the fingerprints' key, the values that must never leave.
 pub mod secrets;
 /// What each core counts, readable from any thread.

@@ -1,9 +1,10 @@
-//! Compiled rules on disk, so that a start need not compile them: one file for each set of rules, engine
-//! and version, named by their digest, checked by a digest of its own, whole or not there.
+//! Compiled rules on disk, so that a start need not compile them, and what their expressions were parsed to: one file
+//! for each set of rules, engine and version, named by their digest, checked by a digest of its own, whole or not there.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -12,13 +13,18 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 
 use crate::config::Config;
 use crate::limits::{RULE_CACHE_FILE_MAX_BYTES, RULE_CACHE_FILES_KEPT};
+use crate::packed::{push_number, push_text, take_number, take_text};
 use crate::scan::Database;
-use crate::scan::rules::{Problem, ProblemKind, RuleSet};
+use crate::scan::rules::{
+    EXPRESSION_PARSER, ParsedExpressions, Problem, ProblemKind, RuleSet, Wanted,
+};
 
 /// What a file begins with; the number changes with its layout.
-const MAGIC: &[u8; 16] = b"clawsec rules 1\n";
+const MAGIC: &[u8; 16] = b"clawsec rules 2\n";
 const DIGEST_BYTES: usize = 32;
-const ENDING: &str = "rules";
+/// How the names of files end: of what the engine compiled, and of parsed expressions.
+const COMPILED: &str = "rules";
+const PARSED: &str = "parsed";
 
 /// The folder of compiled rules.
 #[derive(Debug)]
@@ -32,7 +38,22 @@ pub(super) struct Kept {
     /// The rules that the engine did not take.
     pub(super) refused: Vec<Problem>,
     /// The engine's part for the others.
-    pub(super) engine: Vec<u8>,
+    pub(super) engine: Rest,
+}
+
+/// What a file holds from a place on: millions of bytes that are not copied for what stands before them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rest {
+    file: Vec<u8>,
+    from: usize,
+}
+
+impl Deref for Rest {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.file.get(self.from..).unwrap_or_default()
+    }
 }
 
 impl Cache {
@@ -70,16 +91,15 @@ impl Cache {
 
     /// What was kept for these rules. An error says what is wrong with it.
     pub(super) fn load(&self, rules: &RuleSet) -> Result<Option<Kept>, String> {
-        let path = self.path_of(rules);
-        let bytes = match read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("{}: {error}", path.display())),
-        };
-        let kept = unpacked(&bytes).ok_or_else(|| format!("{}: it is damaged", path.display()))?;
-        // The files used least recently go first.
-        let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
-        Ok(Some(kept))
+        load(&self.compiled_path(rules), unpacked)
+    }
+
+    /// What the expressions of these rules were parsed to, if that was kept.
+    pub(super) fn load_expressions(
+        &self,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<ParsedExpressions>, String> {
+        load(&self.parsed_path(wanted), |body| ParsedExpressions::from_bytes(&body))
     }
 
     /// Keeps what was compiled, and removes what was not used for long.
@@ -89,30 +109,41 @@ impl Cache {
         refused: &[Problem],
         engine: &[u8],
     ) -> Result<(), String> {
-        let path = self.path_of(rules);
-        write(&path, &packed(refused, engine))
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        self.prune();
+        store(&self.compiled_path(rules), &packed(refused, engine))?;
+        self.prune(COMPILED);
         Ok(())
     }
 
-    fn path_of(&self, rules: &RuleSet) -> PathBuf {
-        let mut context = Context::new(&SHA256);
-        context.update(env!("CARGO_PKG_VERSION").as_bytes());
-        Database::identify(rules, |part| {
-            context.update(&(part.len() as u64).to_le_bytes());
-            context.update(part);
-        });
-        let name: String =
-            context.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        self.folder.join(name).with_extension(ENDING)
+    /// Keeps what expressions were parsed to, and removes what was not used for long.
+    pub(super) fn store_expressions(
+        &self,
+        wanted: &Wanted<'_>,
+        expressions: &ParsedExpressions,
+    ) -> Result<(), String> {
+        store(&self.parsed_path(wanted), &expressions.to_bytes())?;
+        self.prune(PARSED);
+        Ok(())
     }
 
-    fn prune(&self) {
+    fn compiled_path(&self, rules: &RuleSet) -> PathBuf {
+        let mut name = Name::default();
+        name.tell(env!("CARGO_PKG_VERSION").as_bytes());
+        Database::identify(rules, |part| name.tell(part));
+        self.folder.join(name.finish()).with_extension(COMPILED)
+    }
+
+    fn parsed_path(&self, wanted: &Wanted<'_>) -> PathBuf {
+        let mut name = Name::default();
+        name.tell(EXPRESSION_PARSER.as_bytes());
+        wanted.identify(|part| name.tell(part));
+        self.folder.join(name.finish()).with_extension(PARSED)
+    }
+
+    fn prune(&self, ending: &str) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         let mut kept: Vec<(SystemTime, PathBuf)> = entries
             .filter_map(Result::ok)
-            .filter(|entry| entry.path().extension().is_some_and(|ending| ending == ENDING))
+            .filter(|entry| entry.path().extension().is_some_and(|own| own == ending))
             .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
             .collect();
         kept.sort_unstable();
@@ -122,6 +153,46 @@ impl Cache {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// The name of a file: the digest of all that decides what is in it.
+struct Name(Context);
+
+impl Default for Name {
+    fn default() -> Name {
+        Name(Context::new(&SHA256))
+    }
+}
+
+impl Name {
+    fn tell(&mut self, part: &[u8]) {
+        self.0.update(&(part.len() as u64).to_le_bytes());
+        self.0.update(part);
+    }
+
+    fn finish(self) -> String {
+        const NAME_BYTES: usize = 16;
+        let digest = self.0.finish();
+        digest.as_ref().iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Reads a file that was kept, if there is one. An error says what is wrong with it.
+fn load<T>(path: &Path, unpacked: impl Fn(Rest) -> Option<T>) -> Result<Option<T>, String> {
+    let bytes = match read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    };
+    let kept = unsealed(bytes).and_then(unpacked);
+    let kept = kept.ok_or_else(|| format!("{}: it is damaged", path.display()))?;
+    // The files used least recently go first.
+    let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+    Ok(Some(kept))
+}
+
+fn store(path: &Path, body: &[u8]) -> Result<(), String> {
+    write(path, body).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The user's folder for what can be made again.
@@ -148,15 +219,19 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Under its name it is there whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Under its name it is there whole or not at all: magic, digest of the rest, the rest.
+fn write(path: &Path, body: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension(format!("{}.new", std::process::id()));
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&unfinished)
-        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|mut file| {
+            file.write_all(MAGIC)?;
+            file.write_all(digest(&SHA256, body).as_ref())?;
+            file.write_all(body)
+        })
         .and_then(|()| fs::rename(&unfinished, path));
     if written.is_err() {
         // There is nothing else to do about it.
@@ -165,49 +240,34 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Magic, digest of the rest, count of refusals, each with its length, the engine's part.
+/// What stands behind the digest, if that is its own.
+fn unsealed(file: Vec<u8>) -> Option<Rest> {
+    let (expected, body) = file.strip_prefix(MAGIC)?.split_at_checked(DIGEST_BYTES)?;
+    let is_whole = digest(&SHA256, body).as_ref() == expected;
+    is_whole.then_some(Rest { file, from: MAGIC.len() + DIGEST_BYTES })
+}
+
+/// Count of refusals, rule and reason of each, the engine's part.
 fn packed(refused: &[Problem], engine: &[u8]) -> Vec<u8> {
     let mut body = Vec::with_capacity(engine.len() + 64);
     push_number(&mut body, refused.len());
     for problem in refused {
-        for text in [&problem.rule, &problem.reason] {
-            push_number(&mut body, text.len());
-            body.extend_from_slice(text.as_bytes());
-        }
+        push_text(&mut body, &problem.rule);
+        push_text(&mut body, &problem.reason);
     }
     body.extend_from_slice(engine);
-    [MAGIC, digest(&SHA256, &body).as_ref(), &body].concat()
+    body
 }
 
-fn push_number(body: &mut Vec<u8>, number: usize) {
-    body.extend_from_slice(&(number as u64).to_le_bytes());
-}
-
-fn unpacked(bytes: &[u8]) -> Option<Kept> {
-    let (expected, body) = bytes.strip_prefix(MAGIC)?.split_at_checked(DIGEST_BYTES)?;
-    if digest(&SHA256, body).as_ref() != expected {
-        return None;
-    }
-    let (count, mut rest) = number(body)?;
+fn unpacked(body: Rest) -> Option<Kept> {
+    let mut rest = &*body;
     let mut refused = Vec::new();
-    for _ in 0..count {
-        let (rule, behind) = text(rest)?;
-        let (reason, behind) = text(behind)?;
+    for _ in 0..take_number(&mut rest)? {
+        let (rule, reason) = (take_text(&mut rest)?, take_text(&mut rest)?);
         refused.push(Problem { rule, kind: ProblemKind::Unsupported, reason });
-        rest = behind;
     }
-    Some(Kept { refused, engine: rest.to_vec() })
-}
-
-fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let (number, rest) = bytes.split_first_chunk()?;
-    Some((usize::try_from(u64::from_le_bytes(*number)).ok()?, rest))
-}
-
-fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
-    let (length, rest) = number(bytes)?;
-    let (text, rest) = rest.split_at_checked(length)?;
-    Some((String::from_utf8(text.to_vec()).ok()?, rest))
+    let from = body.file.len() - rest.len();
+    Some(Kept { refused, engine: Rest { from, ..body } })
 }
 
 #[cfg(test)]
@@ -236,15 +296,15 @@ mod tests {
         cache.store(&rules, &[problem()], b"the engine's bytes").unwrap();
         let kept = cache.load(&rules).unwrap().unwrap();
         assert_eq!((kept.refused, &kept.engine[..]), (vec![problem()], &b"the engine's bytes"[..]));
-        let path = cache.path_of(&rules);
+        let path = cache.compiled_path(&rules);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&cache.folder).unwrap().mode() & 0o777, 0o700);
         let whole = fs::read(&path).unwrap();
         for at in 0..whole.len() {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
-            assert_eq!(unpacked(&bytes), None, "{at}");
-            assert_eq!(unpacked(&whole[..at]), None, "{at}");
+            assert_eq!(unsealed(bytes), None, "{at}");
+            assert_eq!(unsealed(whole[..at].to_vec()), None, "{at}");
         }
         fs::write(&path, b"nonsense").unwrap();
         assert!(cache.load(&rules).unwrap_err().contains("damaged"));
@@ -257,9 +317,9 @@ mod tests {
         for number in 0..=RULE_CACHE_FILES_KEPT {
             cache.store(&rules(number), &[], b"x").unwrap();
             let age = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number as u64);
-            File::open(cache.path_of(&rules(number))).unwrap().set_modified(age).unwrap();
+            File::open(cache.compiled_path(&rules(number))).unwrap().set_modified(age).unwrap();
         }
-        cache.prune();
+        cache.prune(COMPILED);
         assert_eq!(cache.load(&rules(0)), Ok(None));
         for number in 1..=RULE_CACHE_FILES_KEPT {
             assert!(cache.load(&rules(number)).unwrap().is_some(), "{number}");
@@ -271,7 +331,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path().to_owned()).unwrap();
         cache.store(&rules(1), &[], b"x").unwrap();
-        let path = cache.path_of(&rules(1));
+        let path = cache.compiled_path(&rules(1));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
         assert!(cache.load(&rules(1)).is_err());
         fs::remove_file(&path).unwrap();

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use crate::config::{Config, RulesConfig};
 use crate::limits::RULES_FILE_MAX_BYTES;
 use crate::scan::rules::{
-    Problem, RuleSet, Selected, SelectionError, Wanted, pack_names, select as select_rules,
+    ParsedExpressions, Problem, RuleSet, Selected, SelectionError, Wanted, pack_names,
+    select as select_rules,
 };
 use crate::scan::{Database, DatabaseError};
 
@@ -58,14 +59,23 @@ pub struct Prepared {
 
 /// Reads the files and puts the rules together; compiles nothing.
 pub fn select(config: &RulesConfig) -> Result<Selected, RulebookError> {
+    let files = read_files(config)?;
+    select_rules(&wanted(config, &files), &ParsedExpressions::default())
+        .map_err(RulebookError::Selection)
+}
+
+fn wanted<'a>(config: &'a RulesConfig, files: &'a [(String, String)]) -> Wanted<'a> {
+    Wanted { packs: &config.packs, files, disable: &config.disable }
+}
+
+/// The users' files: their names and what is in them.
+fn read_files(config: &RulesConfig) -> Result<Vec<(String, String)>, RulebookError> {
     let files = config.files.iter().map(|path| {
         let text = read(path);
         let text = text.map_err(|cause| RulebookError::File { path: path.clone(), cause })?;
         Ok((path.display().to_string(), text))
     });
-    let files = files.collect::<Result<Vec<_>, RulebookError>>()?;
-    let wanted = Wanted { packs: &config.packs, files: &files, disable: &config.disable };
-    select_rules(&wanted).map_err(RulebookError::Selection)
+    files.collect()
 }
 
 /// A file of rules; at most one byte more than is allowed, which `Pack::parse` refuses.
@@ -77,28 +87,28 @@ pub fn read(path: &Path) -> io::Result<String> {
 
 /// Puts the rules together and compiles them, or reads back what was compiled before.
 pub fn prepare(config: &Config) -> Result<Prepared, RulebookError> {
-    let selected = select(&config.rules)?;
-    let mut warnings = selected.warnings;
-    let mut prepared = match Cache::open(config) {
-        Ok(cache) => with_cache(&cache, &selected.rules)?,
+    match Cache::open(config) {
+        Ok(cache) => with_cache(&cache, &config.rules),
         Err(reason) => {
-            warnings.push(format!("compiled rules are not kept: {reason}"));
+            let selected = select(&config.rules)?;
             let (database, refused) = compile(&selected.rules)?;
-            Prepared { database, warnings: in_words(&refused), was_kept: false }
+            let mut warnings = selected.warnings;
+            warnings.push(format!("compiled rules are not kept: {reason}"));
+            warnings.extend(in_words(&refused));
+            Ok(Prepared { database, warnings, was_kept: false })
         }
-    };
-    warnings.append(&mut prepared.warnings);
-    Ok(Prepared { warnings, ..prepared })
+    }
 }
 
-fn with_cache(cache: &Cache, rules: &RuleSet) -> Result<Prepared, RulebookError> {
-    let mut warnings = Vec::new();
+fn with_cache(cache: &Cache, config: &RulesConfig) -> Result<Prepared, RulebookError> {
+    let selected = select_with_cache(cache, config)?;
+    let (rules, mut warnings) = (&selected.rules, selected.warnings);
     match cache.load(rules) {
         Ok(Some(kept)) => {
             let accepted = without(rules, &kept.refused);
             match Database::from_compiled(&accepted, &kept.engine) {
                 Ok(database) => {
-                    let warnings = in_words(&kept.refused);
+                    warnings.extend(in_words(&kept.refused));
                     return Ok(Prepared { database, warnings, was_kept: true });
                 }
                 Err(error) => warnings.push(format!("kept rules are compiled anew: {error}")),
@@ -117,6 +127,22 @@ fn with_cache(cache: &Cache, rules: &RuleSet) -> Result<Prepared, RulebookError>
     }
     warnings.extend(in_words(&refused));
     Ok(Prepared { database, warnings, was_kept: false })
+}
+
+/// Puts the rules together; what an earlier start parsed is not parsed again.
+fn select_with_cache(cache: &Cache, config: &RulesConfig) -> Result<Selected, RulebookError> {
+    let files = read_files(config)?;
+    let wanted = wanted(config, &files);
+    // Whatever is wrong with what was kept, it is made again.
+    let before = cache.load_expressions(&wanted).ok().flatten().unwrap_or_default();
+    let mut selected = select_rules(&wanted, &before).map_err(RulebookError::Selection)?;
+    if !before.hold(&selected.rules)
+        && let Err(reason) =
+            cache.store_expressions(&wanted, &ParsedExpressions::of(&selected.rules))
+    {
+        selected.warnings.push(format!("parsed rules are not kept: {reason}"));
+    }
+    Ok(selected)
 }
 
 /// Compiles the rules. Users' rules that the engine does not take are left out, unless none is left.

@@ -38,9 +38,34 @@ fn the_second_time_nothing_is_compiled_and_a_damaged_file_is_made_again() {
         bytes[middle] ^= 1;
         std::fs::write(&path, bytes).unwrap();
     }
+    assert!(kept_expressions(&config).is_none());
     let third = prepare(&config).unwrap();
     assert!(!third.was_kept && third.warnings[0].contains("compiled anew"), "{:?}", third.warnings);
     assert!(prepare(&config).unwrap().was_kept);
+    assert!(kept_expressions(&config).unwrap().hold(&select(&config.rules).unwrap().rules));
+}
+
+/// What the expressions of the configured rules were parsed to by an earlier start.
+fn kept_expressions(config: &Config) -> Option<ParsedExpressions> {
+    let files = read_files(&config.rules).unwrap();
+    let cache = Cache::open(config).unwrap();
+    cache.load_expressions(&wanted(&config.rules, &files)).ok().flatten()
+}
+
+#[test]
+fn other_rules_are_not_taken_for_those_that_were_parsed() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = |regex: &str| format!("[[rules]]\nid = 'mine'\nregex = '{regex}'\n");
+    let with = |regex: &str| {
+        let extra = file(folder.path(), "mine.toml", &rule(regex));
+        let config = config(folder.path(), &extra);
+        let prepared = prepare(&config).unwrap();
+        let rules = prepared.database.rules();
+        rules.iter().find(|rule| &*rule.id == "mine").unwrap().expression.filter().to_owned()
+    };
+    for regex in ["one[0-9]", "two[0-9]", "one[0-9]"] {
+        assert_eq!(with(regex), regex);
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
 
+use super::remembered::ParsedExpressions;
 use super::{dialect, filter, long_word, marks};
 use crate::limits::{
     EXPRESSION_MAX_BYTES, EXPRESSION_NESTING_MAX, EXPRESSION_PROGRAM_MAX_BYTES,
@@ -23,15 +24,24 @@ use crate::limits::{
 /// An expression over bytes: Unicode off, so `\w`, `\d`, `\s` and `\b` are ASCII's.
 #[derive(Debug)]
 pub struct Expression {
-    text: String,
-    filter: String,
-    is_filter_exact: bool,
-    begins_at_word: bool,
-    needs_long_word: bool,
-    max_width: usize,
-    is_wide: bool,
-    groups: usize,
+    source: String,
+    parsed: Parsed,
     program: OnceLock<Option<Regex>>,
+}
+
+/// What is asked of an expression, worked out of its parse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Parsed {
+    /// For the exact search.
+    pub(super) text: String,
+    /// For the engine.
+    pub(super) filter: String,
+    pub(super) is_filter_exact: bool,
+    pub(super) begins_at_word: bool,
+    pub(super) needs_long_word: bool,
+    pub(super) is_wide: bool,
+    pub(super) max_width: usize,
+    pub(super) groups: usize,
 }
 
 /// Why an expression cannot be used.
@@ -66,10 +76,10 @@ impl fmt::Display for ExpressionError {
 
 impl std::error::Error for ExpressionError {}
 
-impl Expression {
-    /// Parses an expression and derives its filter. The program is compiled when it is first asked for.
-    pub fn new(text: &str) -> Result<Expression, ExpressionError> {
-        let (text, whole) = parse(text)?;
+impl Parsed {
+    /// Parses an expression and derives its filter.
+    fn new(source: &str) -> Result<Parsed, ExpressionError> {
+        let (text, whole) = parse(source)?;
         let (text, apart) = match word_start(&text) {
             None => (text, None),
             Some((lax, rest)) => {
@@ -91,7 +101,7 @@ impl Expression {
         let printed = filter::print(&filter).map_err(unsupported)?;
         let width = shortened.properties().maximum_len();
         let is_wide = width.is_none_or(|width| width > SCAN_MATCH_BEFORE_BYTES);
-        Ok(Expression {
+        Ok(Parsed {
             text: marks::without(&text),
             filter: printed.text,
             is_filter_exact: printed.is_exact && !begins_at_word && anchored.is_none(),
@@ -102,54 +112,79 @@ impl Expression {
                 .min(SCAN_MATCH_BEFORE_BYTES),
             is_wide,
             groups: whole.properties().explicit_captures_len().saturating_sub(marks::count(&whole)),
-            program: OnceLock::new(),
         })
     }
+}
 
-    /// What it was made from.
+impl Expression {
+    /// Parses an expression and derives its filter. The program is compiled when it is first asked for.
+    pub fn new(source: &str) -> Result<Expression, ExpressionError> {
+        Expression::remembered(source, &ParsedExpressions::default())
+    }
+
+    /// The same, without the parsing if that was done before.
+    pub(super) fn remembered(
+        source: &str,
+        before: &ParsedExpressions,
+    ) -> Result<Expression, ExpressionError> {
+        let parsed = before.get(source).map_or_else(|| Parsed::new(source), |p| Ok(p.clone()))?;
+        Ok(Expression { source: source.to_owned(), parsed, program: OnceLock::new() })
+    }
+
+    /// As its author wrote it, with the file's definitions in their places.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What is asked of it.
+    pub(super) fn parsed(&self) -> &Parsed {
+        &self.parsed
+    }
+
+    /// What is searched for.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.parsed.text
     }
 
     /// The engine's expression: reports an end within each match, case-sensitive, no flags.
     pub fn filter(&self) -> &str {
-        &self.filter
+        &self.parsed.filter
     }
 
     /// Whether the filter matches only where the expression does.
     pub(in crate::scan) fn is_filter_exact(&self) -> bool {
-        self.is_filter_exact
+        self.parsed.is_filter_exact
     }
 
     /// Whether a match of the filter holds a long word, and little else: it is looked for around these only.
     pub(in crate::scan) fn needs_long_word(&self) -> bool {
-        self.needs_long_word
+        self.parsed.needs_long_word
     }
 
     /// How much of a match's front is the escape that stands for a word's beginning.
     pub(in crate::scan) fn escape_before(&self, matched: &[u8]) -> usize {
         let is_escape = matches!(matched, [b'\\', b'n' | b'r' | b't', ..]);
-        if self.begins_at_word && is_escape { ESCAPE_BYTES } else { 0 }
+        if self.parsed.begins_at_word && is_escape { ESCAPE_BYTES } else { 0 }
     }
 
     /// How far before a filter's end its match can begin, at most `limits::SCAN_MATCH_BEFORE_BYTES`.
     pub fn max_width(&self) -> usize {
-        self.max_width
+        self.parsed.max_width
     }
 
     /// Whether a match can begin further before a filter's end than is looked back.
     pub(in crate::scan) fn is_wide(&self) -> bool {
-        self.is_wide
+        self.parsed.is_wide
     }
 
     /// How many groups it captures.
     pub fn groups(&self) -> usize {
-        self.groups
+        self.parsed.groups
     }
 
     /// The program that finds exact spans; none if it does not compile, which [`Expression::verify`] tells.
     pub(in crate::scan) fn program(&self) -> Option<&Regex> {
-        self.program.get_or_init(|| compile(&self.text).ok()).as_ref()
+        self.program.get_or_init(|| compile(self.text()).ok()).as_ref()
     }
 
     /// Compiles the program now, to know that it does.
@@ -157,7 +192,7 @@ impl Expression {
         if self.program.get().is_some_and(Option::is_some) {
             return Ok(());
         }
-        let program = compile(&self.text)?;
+        let program = compile(self.text())?;
         let _ = self.program.set(Some(program));
         Ok(())
     }

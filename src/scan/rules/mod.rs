@@ -13,6 +13,7 @@ mod marks;
 mod national;
 mod pack;
 mod packs;
+mod remembered;
 mod selection;
 mod template;
 mod text;
@@ -34,6 +35,7 @@ pub use expression::{Expression, ExpressionError};
 pub(in crate::scan) use long_word::is_of_word;
 pub use pack::{Pack, PackError, Problem, ProblemKind};
 pub use packs::{DEFAULT_PACKS, SEED_PACK, pack_names};
+pub use remembered::{EXPRESSION_PARSER, ParsedExpressions};
 pub use selection::{
     RuleSet, Selected, SelectionError, Wanted, default_rules, is_like, select, shipped,
 };

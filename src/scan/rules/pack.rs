@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::allowlist::{Allowlist, Pattern, Target};
 use super::expression::{Expression, ExpressionError};
+use super::remembered::ParsedExpressions;
 use super::text::{self, AllowlistText, Document, RuleText};
 use super::validate::Validator;
 use super::{Rule, SecretGroup, template};
@@ -82,6 +83,15 @@ type Refusal = (ProblemKind, String);
 impl Pack {
     /// Reads a file. `name` is what its rules are said to come from.
     pub fn parse(name: &str, text: &str) -> Result<Pack, PackError> {
+        Pack::parse_with(name, text, &ParsedExpressions::default())
+    }
+
+    /// The same, without the parsing of expressions for which that was done before.
+    pub(super) fn parse_with(
+        name: &str,
+        text: &str,
+        before: &ParsedExpressions,
+    ) -> Result<Pack, PackError> {
         if text.len() > RULES_FILE_MAX_BYTES {
             return Err(PackError::TooLarge);
         }
@@ -91,7 +101,7 @@ impl Pack {
             count if count > RULES_MAX => return Err(PackError::TooMany),
             _ => {}
         }
-        let mut reader = Reader::new(name, &document)?;
+        let mut reader = Reader::new(name, &document, before)?;
         let mut rules = Vec::with_capacity(document.rules.len());
         for entry in document.rules {
             reader.note_unknown(&entry.unknown);
@@ -129,8 +139,9 @@ struct Shared {
 }
 
 /// What the rules of a file have in common while they are read.
-struct Reader {
+struct Reader<'a> {
     pack: Arc<str>,
+    before: &'a ParsedExpressions,
     definitions: BTreeMap<String, String>,
     shared: Vec<Shared>,
     file_keys: Vec<String>,
@@ -139,10 +150,15 @@ struct Reader {
     problems: Vec<Problem>,
 }
 
-impl Reader {
-    fn new(name: &str, document: &Document) -> Result<Reader, PackError> {
+impl<'a> Reader<'a> {
+    fn new(
+        name: &str,
+        document: &Document,
+        before: &'a ParsedExpressions,
+    ) -> Result<Reader<'a>, PackError> {
         let mut reader = Reader {
             pack: Arc::from(name),
+            before,
             definitions: document.definitions.clone(),
             shared: Vec::new(),
             file_keys: document.unknown.clone(),
@@ -196,7 +212,8 @@ impl Reader {
             self.ignore("\"skipReport\" (a part of other rules)");
             return Ok(None);
         }
-        let expression = Expression::new(&self.expanded(regex)?).map_err(|e| refused(&e))?;
+        let expression = Expression::remembered(&self.expanded(regex)?, self.before);
+        let expression = expression.map_err(|e| refused(&e))?;
         let secret_group = secret_group(&fields, &expression)?;
         let threat_type = word("type", fields.threat_type.as_deref(), &TYPES)?;
         let confidence = word("confidence", fields.confidence.as_deref(), &CONFIDENCES)?;

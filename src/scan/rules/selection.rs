@@ -7,6 +7,7 @@ use std::thread;
 use super::Rule;
 use super::pack::{Pack, PackError, Problem, ProblemKind};
 use super::packs::{DEFAULT_PACKS, PACKS, pack_names};
+use super::remembered::ParsedExpressions;
 use crate::config::glob_matches;
 use crate::config::nearest::nearest;
 use crate::limits::RULES_MAX;
@@ -23,6 +24,22 @@ pub struct Wanted<'a> {
     pub files: &'a [(String, String)],
     /// Ids of rules that are left out; `*` stands for any characters.
     pub disable: &'a [String],
+}
+
+impl Wanted<'_> {
+    /// Tells all that decides which expressions there are, piece by piece.
+    pub fn identify(&self, tell: impl FnMut(&[u8])) {
+        let shipped = self.shipped().map(|(_, (_, text))| text);
+        let own = self.files.iter().map(|(_, text)| &**text);
+        let left_out = self.disable.iter().map(|pattern| &**pattern);
+        shipped.chain(own).chain(left_out).map(str::as_bytes).for_each(tell);
+    }
+
+    /// The files of the packs, each with its pack's name.
+    fn shipped(&self) -> impl Iterator<Item = (&'static str, (&'static str, &'static str))> {
+        let packs = PACKS.iter().filter(|pack| self.packs.iter().any(|name| name == pack.name));
+        packs.flat_map(|pack| pack.files.iter().map(|file| (pack.name, *file)))
+    }
 }
 
 /// What was asked for.
@@ -91,8 +108,11 @@ impl fmt::Display for SelectionError {
 
 impl std::error::Error for SelectionError {}
 
-/// Puts together what is asked for. All that is wrong is told at once.
-pub fn select(wanted: &Wanted<'_>) -> Result<Selected, Vec<SelectionError>> {
+/// Puts together what is asked for. All that is wrong is told at once. What an earlier start parsed is not parsed again.
+pub fn select(
+    wanted: &Wanted<'_>,
+    before: &ParsedExpressions,
+) -> Result<Selected, Vec<SelectionError>> {
     let mut selection = Selection::default();
     for name in wanted.packs {
         if !PACKS.iter().any(|pack| pack.name == name) {
@@ -100,14 +120,12 @@ pub fn select(wanted: &Wanted<'_>) -> Result<Selected, Vec<SelectionError>> {
             selection.errors.push(SelectionError::UnknownPack { name: name.clone(), meant });
         }
     }
-    let packs = PACKS.iter().filter(|pack| wanted.packs.iter().any(|name| name == pack.name));
-    let shipped = packs.flat_map(|pack| pack.files.iter().map(|file| (pack.name, *file)));
-    for (file, parsed) in parse(shipped) {
+    for (file, parsed) in parse(wanted.shipped(), before) {
         selection.add(file, parsed);
     }
     let shipped = selection.rules.len();
     let own = wanted.files.iter().map(|(file, text)| (&**file, (&**file, &**text)));
-    for (file, parsed) in parse(own) {
+    for (file, parsed) in parse(own, before) {
         selection.add(file, parsed);
     }
     selection.settle_ids(shipped);
@@ -118,10 +136,13 @@ pub fn select(wanted: &Wanted<'_>) -> Result<Selected, Vec<SelectionError>> {
 /// Parses files, each with its pack's name, all at once: most of a start is this.
 fn parse<'a>(
     files: impl Iterator<Item = (&'a str, (&'a str, &'a str))>,
+    before: &ParsedExpressions,
 ) -> Vec<(&'a str, Result<Pack, PackError>)> {
     thread::scope(|scope| {
         let parsing: Vec<_> = files
-            .map(|(pack, (file, text))| (file, scope.spawn(move || Pack::parse(pack, text))))
+            .map(|(pack, (file, text))| {
+                (file, scope.spawn(move || Pack::parse_with(pack, text, before)))
+            })
             .collect();
         let parsed = parsing.into_iter().map(|(file, parsing)| {
             // A panic of the parser is none of this function's to swallow.
@@ -135,7 +156,8 @@ fn parse<'a>(
 /// Rules of shipped packs, for tests and benches.
 pub fn shipped(packs: &[&str]) -> Result<RuleSet, Vec<SelectionError>> {
     let packs: Vec<String> = packs.iter().map(|name| (*name).to_owned()).collect();
-    select(&Wanted { packs: &packs, files: &[], disable: &[] }).map(|selected| selected.rules)
+    let wanted = Wanted { packs: &packs, files: &[], disable: &[] };
+    select(&wanted, &ParsedExpressions::default()).map(|selected| selected.rules)
 }
 
 /// The rules of the packs that are on if nothing is said.
@@ -216,7 +238,9 @@ impl Selection {
     fn is_of_another_pack(&self, pattern: &str) -> bool {
         let files = PACKS.iter().flat_map(|pack| pack.files);
         let files = files.map(|file| ("", *file));
-        let mut packs = parse(files).into_iter().filter_map(|(_, parsed)| parsed.ok());
+        let mut packs = parse(files, &ParsedExpressions::default())
+            .into_iter()
+            .filter_map(|(_, parsed)| parsed.ok());
         packs.any(|pack| pack.rules.iter().any(|rule| is_like(pattern, &rule.id)))
     }
 
@@ -253,7 +277,9 @@ mod tests {
         disable: &[&str],
     ) -> Result<Selected, Vec<SelectionError>> {
         let files: Vec<_> = files.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
-        select(&Wanted { packs: &texts(packs), files: &files, disable: &texts(disable) })
+        let (packs, disable) = (texts(packs), texts(disable));
+        let wanted = Wanted { packs: &packs, files: &files, disable: &disable };
+        select(&wanted, &ParsedExpressions::default())
     }
 
     const MINE: (&str, &str) = ("mine.toml", "[[rules]]\nid = 'mine'\nregex = 'mine[0-9]'\n");
@@ -317,7 +343,8 @@ regex = '\p{Greek}'
         };
         let chosen = |second| {
             let files = [file("a", RULES_MAX - 1), file("b", second)];
-            select(&Wanted { packs: &[], files: &files, disable: &[] })
+            let wanted = Wanted { packs: &[], files: &files, disable: &[] };
+            select(&wanted, &ParsedExpressions::default())
         };
         assert_eq!(chosen(1).unwrap().rules.len(), RULES_MAX);
         assert_eq!(chosen(2).unwrap_err(), [SelectionError::TooMany]);
