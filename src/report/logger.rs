@@ -217,7 +217,7 @@ impl fmt::Debug for Logger {
 
 /// What woke the thread.
 enum Event {
-    Finding(Finding),
+    Finding(Box<Finding>),
     Line(LogLine),
     Command(Command),
     /// All senders of findings, or of records, are gone.

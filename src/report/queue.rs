@@ -7,17 +7,18 @@ use crate::finding::Finding;
 
 /// A core's end of the queue.
 #[derive(Clone, Debug)]
-pub struct FindingSender(Sender<Finding>);
+pub struct FindingSender(Sender<Box<Finding>>);
 
 /// The logger thread's end of the queue.
 #[derive(Clone, Debug)]
-pub struct FindingReceiver(Receiver<Finding>);
+pub struct FindingReceiver(Receiver<Box<Finding>>);
 
 /// The queue was full, or nobody reads it any more: the finding is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FindingLost;
 
-/// A queue for `len` findings (`limits::FINDING_QUEUE_LEN` in a running monitor).
+/// A queue for `len` findings (`limits::FINDING_QUEUE_LEN` in a running monitor). The queue's slots are all there from
+/// the start, so they hold places of findings, not findings.
 pub fn bounded(len: usize) -> (FindingSender, FindingReceiver) {
     let (sender, receiver) = crossbeam_channel::bounded(len);
     (FindingSender(sender), FindingReceiver(receiver))
@@ -26,14 +27,14 @@ pub fn bounded(len: usize) -> (FindingSender, FindingReceiver) {
 impl FindingSender {
     /// Hands a finding over, or loses it; never waits.
     pub fn offer(&self, finding: Finding) -> Result<(), FindingLost> {
-        self.0.try_send(finding).map_err(|_| FindingLost)
+        self.0.try_send(Box::new(finding)).map_err(|_| FindingLost)
     }
 }
 
 impl FindingReceiver {
     /// The next finding, when there is one.
     pub fn take(&self) -> Option<Finding> {
-        self.0.try_recv().ok()
+        self.0.try_recv().ok().map(|finding| *finding)
     }
 
     /// Findings that wait.
@@ -47,7 +48,7 @@ impl FindingReceiver {
     }
 
     /// What `select!` waits on.
-    pub(super) fn channel(&self) -> &Receiver<Finding> {
+    pub(super) fn channel(&self) -> &Receiver<Box<Finding>> {
         &self.0
     }
 }
