@@ -7,5 +7,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // A huge page stays resident for a single small object on it: 80 MB more after 1,000 connections.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     clawsec::cli::run(clawsec::supervisor::run)
 }

@@ -34,6 +34,7 @@ use crate::report::queue;
 use crate::report::state::{Listeners, State};
 use crate::report::tally::Tally;
 use crate::report::timestamp;
+use crate::scan::Scanner;
 use crate::tls::{self, Authority, Origin};
 use crate::worker::{self, Interception, Post, Renewal, Shared};
 
@@ -42,8 +43,6 @@ type Ended = Result<(), String>;
 
 /// Runs the monitor until a signal ends it. An error is one sentence for the person who started it.
 pub fn run(mut config: Config, reread: Reread) -> Ended {
-    // A huge page stays resident for a single small object on it: 80 MB more after 1,000 connections.
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let log = log_record::install(config.report.log_level).map_err(|error| error.to_string())?;
     let doors = hold_doors(&config)?;
     let admin = hold_admin(&mut config)?;
@@ -168,14 +167,23 @@ struct Prepared {
 }
 
 fn prepare(config: &Config) -> Result<Prepared, String> {
-    let detection = Detection::prepare(config)?;
     let interception = match config.tls.mitm {
         true => Some(prepare_interception(config)?),
         false => None,
     };
     let own = interception.as_ref().map(|with| with.authority.certificate());
     let extra = config.tls.upstream_ca_file.as_deref();
-    let (verified, report) = tls::client_config(extra, own).map_err(|error| error.to_string())?;
+    // Reading the roots takes as long as trying the rules.
+    let (detection, roots) = thread::scope(|scope| {
+        let roots = scope.spawn(|| {
+            Scanner::warm_up();
+            tls::client_config(extra, own)
+        });
+        let detection = Detection::prepare(config);
+        (detection, roots.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let detection = detection?;
+    let (verified, report) = roots.map_err(|error| error.to_string())?;
     for warning in &report.warnings {
         log::warn!("{warning}");
     }

@@ -7,6 +7,7 @@
 mod openers;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use memchr::memmem::{Finder, FinderRev};
 use memchr::{memchr, memchr_iter};
@@ -84,6 +85,7 @@ const CUT_RUN_BYTES: usize = 12;
 const FOLDED_LINE_BYTES: [usize; 3] = [64, 70, 76];
 
 /// Finds secrets. One a core.
+#[derive(Clone)]
 pub(super) struct Redactor {
     tokens: Regex,
     ssh_key: Regex,
@@ -100,7 +102,16 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
+    /// One that shares its programs with all others, but not the memory that a search needs.
     pub(super) fn new() -> Result<Redactor, DatabaseError> {
+        static COMPILED: OnceLock<Redactor> = OnceLock::new();
+        match COMPILED.get() {
+            Some(compiled) => Ok(compiled.clone()),
+            None => Redactor::compile().map(|compiled| COMPILED.get_or_init(|| compiled).clone()),
+        }
+    }
+
+    fn compile() -> Result<Redactor, DatabaseError> {
         let failed = |error| DatabaseError::Engine(format!("redaction: {error}"));
         let compile = |expression: &str| Regex::new(expression).map_err(failed);
         Ok(Redactor {

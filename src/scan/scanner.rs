@@ -236,6 +236,12 @@ impl Scanner {
         Ok(Scanner { core: Rc::new(core) })
     }
 
+    /// Compiles what all scanners share, which else the first one does.
+    pub fn warm_up() {
+        // What is wrong with it, the first scanner tells.
+        let _ = Redactor::new();
+    }
+
     /// One whole unit, as a message head: every match goes to the sink.
     pub fn scan_block(&self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
         let mut unit = UnitState::default();
