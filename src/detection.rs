@@ -45,7 +45,7 @@ impl Detection {
     pub fn look_last(&self, logger: &LoggerHandle) {
         let (database, known) = (Arc::clone(&self.database), self.known.clone());
         logger.look_last(Box::new(move || match scan::LastLook::new(&database, known) {
-            Ok(mut look) => Some(LastLook::new(move |snippet| look.masked(snippet))),
+            Ok(mut look) => Some(LastLook::new(move |snippets| look.mask(snippets))),
             Err(error) => {
                 log::error!("snippets are not looked at a second time: {error}");
                 None

@@ -213,6 +213,9 @@ pub const CORE_DEDUP_WINDOW_MAX_MS: u64 = 1000;
 
 /// Findings, and log records, that the logger thread takes before it looks at anything else.
 pub const LOGGER_ROUND_LEN: usize = 4096;
+/// Snippets that get their last look together, and the window of the scanner that looks.
+pub const LAST_LOOK_LEN: usize = 32;
+pub const LAST_LOOK_WINDOW_BYTES: usize = 16 * 1024;
 
 /// A batch of lines for `threats.jsonl` takes no further finding at this size.
 pub const THREATS_BATCH_BYTES: usize = 64 * 1024;

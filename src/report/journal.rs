@@ -20,7 +20,7 @@ use super::threats_file::{Opened, Repair, ThreatsFile};
 use super::{STATE_FILE_NAME, THREATS_FILE_NAME};
 use crate::counters::{self, Counters};
 use crate::finding::{Finding, Protocol, Severity};
-use crate::limits::{LOG_SNIPPET_CHARS, THREATS_RETRY_MAX_MS, THREATS_RETRY_MIN_MS};
+use crate::limits::{LAST_LOOK_LEN, LOG_SNIPPET_CHARS, THREATS_RETRY_MAX_MS, THREATS_RETRY_MIN_MS};
 
 /// Why, and since when, `threats.jsonl` cannot be written.
 #[derive(Debug)]
@@ -29,6 +29,13 @@ struct Failure {
     since: Instant,
     next_try_at: Instant,
     delay: Duration,
+}
+
+/// A finding that repeats none, and how many were held back before it.
+#[derive(Debug)]
+struct Admitted {
+    finding: Box<Finding>,
+    suppressed: u64,
 }
 
 /// What is counted, here and on the cores.
@@ -48,6 +55,8 @@ pub(super) struct Journal {
     threats: ThreatsFile,
     log: LogFile,
     last_look: Option<LastLook>,
+    /// What was admitted and has no line yet: snippets are looked at many at a time.
+    admitted: Vec<Admitted>,
     failure: Option<Failure>,
     log_is_failing: bool,
     /// Of the findings that full queues lost, those that the log has told of.
@@ -77,6 +86,7 @@ impl Journal {
             threats,
             log,
             last_look: None,
+            admitted: Vec::new(),
             failure: None,
             log_is_failing: false,
             dropped_told: 0,
@@ -100,7 +110,7 @@ impl Journal {
 
     /// Lines that are not in `threats.jsonl` yet.
     pub fn lines_waiting(&self) -> u64 {
-        self.threats.lines_waiting()
+        self.threats.lines_waiting() + self.admitted.len() as u64
     }
 
     /// Records that were lost, or are in no file.
@@ -113,21 +123,34 @@ impl Journal {
         self.last_look = last_look;
     }
 
-    /// Turns a finding into a line that waits for the next flush, unless it repeats one.
-    pub fn take_finding(&mut self, finding: &Finding) {
+    /// Takes a finding whose line is written with the next flush, unless it repeats one.
+    pub fn take_finding(&mut self, finding: impl Into<Box<Finding>>) {
+        let finding = finding.into();
         let (now, held_back) = (finding.seen_at_mono, finding.suppressed);
-        match self.dedup.admit(&Subject::of(finding), now, held_back) {
+        match self.dedup.admit(&Subject::of(&finding), now, held_back) {
             Verdict::Suppress => self.counts.tally.suppressed.add(1),
             Verdict::Write { suppressed } => {
-                let masked = self.last_look.as_mut().and_then(|look| look.masked(&finding.snippet));
-                match masked {
-                    None => self.write(finding, suppressed),
-                    Some(snippet) => {
-                        self.write(&Finding { snippet, ..finding.clone() }, suppressed);
-                    }
+                self.admitted.push(Admitted { finding, suppressed });
+                if self.admitted.len() >= LAST_LOOK_LEN {
+                    self.write_admitted();
                 }
             }
         }
+    }
+
+    /// Makes the lines of what was admitted.
+    fn write_admitted(&mut self) {
+        let mut admitted = std::mem::take(&mut self.admitted);
+        if let Some(look) = &mut self.last_look {
+            let mut snippets: Vec<&mut String> =
+                admitted.iter_mut().map(|admitted| &mut admitted.finding.snippet).collect();
+            look.mask(&mut snippets);
+        }
+        for Admitted { finding, suppressed } in admitted.drain(..) {
+            self.write(&finding, suppressed);
+        }
+        // Its room is for the next ones.
+        self.admitted = admitted;
     }
 
     fn write(&mut self, finding: &Finding, suppressed: u64) {
@@ -149,6 +172,7 @@ impl Journal {
 
     /// Writes what waits. After an error the lines wait on, and the next try comes a while later.
     pub fn flush(&mut self, now: Instant) {
+        self.write_admitted();
         if self.failure.as_ref().is_none_or(|failure| failure.next_try_at <= now) {
             self.flush_threats(now);
         }
@@ -162,6 +186,7 @@ impl Journal {
 
     /// Writes what waits, however short ago it failed.
     pub fn flush_at_once(&mut self, now: Instant) {
+        self.write_admitted();
         self.flush_threats(now);
         self.flush_log();
     }

@@ -1,25 +1,25 @@
-//! The last look at a snippet before it is written. What it looks for is not known here: it is handed in by
+//! The last look at snippets before they are written. What it looks for is not known here: it is handed in by
 //! whoever knows the rules.
 
 use std::fmt;
 
-/// Tells what must be shown instead, or none if nothing has to be hidden any more.
-type Masked = dyn FnMut(&str) -> Option<String>;
+/// Hides in each snippet what must not be shown.
+type Mask = dyn FnMut(&mut [&mut String]);
 
 /// One thread's last look.
-pub struct LastLook(Box<Masked>);
+pub struct LastLook(Box<Mask>);
 
 /// Makes one on the thread that will use it.
 pub type LastLookMaker = Box<dyn FnOnce() -> Option<LastLook> + Send>;
 
 impl LastLook {
-    pub fn new(masked: impl FnMut(&str) -> Option<String> + 'static) -> LastLook {
-        LastLook(Box::new(masked))
+    pub fn new(mask: impl FnMut(&mut [&mut String]) + 'static) -> LastLook {
+        LastLook(Box::new(mask))
     }
 
-    /// The snippet with what was still to be seen in it masked.
-    pub(super) fn masked(&mut self, snippet: &str) -> Option<String> {
-        (self.0)(snippet)
+    /// Masks what is still to be seen in the snippets.
+    pub(super) fn mask(&mut self, snippets: &mut [&mut String]) {
+        (self.0)(snippets);
     }
 }
 

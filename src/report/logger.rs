@@ -241,7 +241,7 @@ impl Logger {
         let ticks = tick(Duration::from_millis(REPORT_TICK_MS));
         loop {
             match self.next_event(&ticks) {
-                Event::Finding(finding) => self.take_findings(&finding),
+                Event::Finding(finding) => self.take_findings(finding),
                 Event::Line(line) => self.take_lines(&line),
                 Event::Command(Command::Publish(state)) => self.journal.publish(*state),
                 Event::Command(Command::Adjust { level, dedup_window }) => {
@@ -295,7 +295,7 @@ impl Logger {
     }
 
     /// Takes a finding and those that wait behind it, as far as one batch and one round go.
-    fn take_findings(&mut self, first: &Finding) {
+    fn take_findings(&mut self, first: Box<Finding>) {
         self.journal.take_finding(first);
         self.take_waiting_findings();
         self.rest();
@@ -307,7 +307,7 @@ impl Logger {
                 return;
             }
             let Some(finding) = self.findings.take() else { return };
-            self.journal.take_finding(&finding);
+            self.journal.take_finding(finding);
         }
     }
 

@@ -33,8 +33,8 @@ impl FindingSender {
 
 impl FindingReceiver {
     /// The next finding, when there is one.
-    pub fn take(&self) -> Option<Finding> {
-        self.0.try_recv().ok().map(|finding| *finding)
+    pub fn take(&self) -> Option<Box<Finding>> {
+        self.0.try_recv().ok()
     }
 
     /// Findings that wait.

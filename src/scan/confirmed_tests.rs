@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::finding::Fingerprint;
+use crate::limits::LAST_LOOK_LEN;
 
 const VALUE: &str = "plain words as a pass phrase";
 
@@ -134,8 +135,35 @@ fn a_secret_that_went_on_after_its_match_was_told_is_hidden_as_a_whole() {
 fn the_last_look_hides_what_a_rule_still_finds_and_leaves_the_rest() {
     let mut look = LastLook::new(&database(), known()).unwrap();
     let key = concat!("sk-ant", "-api03-EXAMPLEexample0123456789");
-    let masked = look.masked(&format!("é {key} and {VALUE} …")).unwrap();
-    assert_eq!(masked, "é sk-ant-... and ... …");
-    assert_eq!(look.masked("bash -c \"id\" /etc/shadow sk-ant-..."), None);
-    assert_eq!(look.masked(""), None);
+    let secret = (format!("é {key} and {VALUE} …"), "é sk-ant-... and ... …");
+    let value = (format!("a {VALUE}"), "a ...");
+    let harmless = "bash -c \"id\" /etc/shadow sk-ant-...";
+    let plain = (harmless.to_owned(), harmless);
+    let empty = (String::new(), "");
+    for count in [1, 2, LAST_LOOK_LEN, 2 * LAST_LOOK_LEN + 1] {
+        for at in [0, count / 2, count - 1] {
+            for special in [&secret, &value, &plain, &empty] {
+                let mut texts = vec![plain.0.clone(); count];
+                texts[at].clone_from(&special.0);
+                look.mask(&mut texts.iter_mut().collect::<Vec<_>>());
+                for (place, text) in texts.iter().enumerate() {
+                    assert_eq!(
+                        text,
+                        if place == at { special.1 } else { plain.1 },
+                        "{at} of {count}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_only_two_snippets_together_hold_is_left_as_it_is() {
+    let mut look = LastLook::new(&database(), None).unwrap();
+    let key = concat!("sk-ant", "-api03-EXAMPLEexample0123456789");
+    let (left, right) = key.split_at(12);
+    let mut texts = [left.to_owned(), right.to_owned()];
+    look.mask(&mut texts.iter_mut().collect::<Vec<_>>());
+    assert_eq!(texts, [left, right]);
 }

@@ -4,12 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::database::{Database, DatabaseError};
-use super::found::{Match, MatchSink};
+use super::found::{Gap, Match, MatchSink};
 use super::known_values::KnownValues;
 use super::padded::PaddedBuffer;
 use super::redact::{Secret, headed, merge};
 use super::scanner::Scanner;
-use crate::limits::SCAN_WINDOW_MIN_BYTES;
+use crate::limits::{LAST_LOOK_LEN, LAST_LOOK_WINDOW_BYTES};
 
 /// Looks at snippets, on one thread.
 pub struct LastLook {
@@ -35,17 +35,69 @@ impl MatchSink for Spans {
     fn found(&mut self, _found: &Match<'_>, _snippet: String) {}
 }
 
+/// Whether anything is a secret, or could not be looked at.
+#[derive(Default)]
+struct Doubt(bool);
+
+impl MatchSink for Doubt {
+    fn wants(&mut self, found: &Match<'_>) -> bool {
+        self.0 |= found.rule.is_secret;
+        false
+    }
+
+    fn found(&mut self, _found: &Match<'_>, _snippet: String) {}
+
+    fn gap(&mut self, _gap: Gap) {
+        self.0 = true;
+    }
+}
+
+/// Stands between snippets that are looked at together: to an expression it is the end of a word and of a line.
+const BETWEEN: &[u8] = b"\n";
+
 impl LastLook {
     pub fn new(
         database: &Arc<Database>,
         known: Option<Arc<KnownValues>>,
     ) -> Result<LastLook, DatabaseError> {
-        let scanner = Scanner::new(database, SCAN_WINDOW_MIN_BYTES)?;
+        let scanner = Scanner::new(database, LAST_LOOK_WINDOW_BYTES)?;
         Ok(LastLook { scanner, known, buffer: PaddedBuffer::new() })
     }
 
+    /// Hides what the snippets still hold. Most hold nothing: many are looked at together, and each by itself only
+    /// where something is found.
+    pub fn mask(&mut self, snippets: &mut [&mut String]) {
+        for together in snippets.chunks_mut(LAST_LOOK_LEN) {
+            if together.len() > 1 && !self.is_in_doubt(together) {
+                continue;
+            }
+            for snippet in together {
+                if let Some(masked) = self.masked(snippet) {
+                    **snippet = masked;
+                }
+            }
+        }
+    }
+
+    /// Whether any of the snippets may hold something. What is found across two of them is a doubt, too.
+    fn is_in_doubt(&mut self, snippets: &[&mut String]) -> bool {
+        self.buffer.begin();
+        for snippet in snippets {
+            self.buffer.extend(snippet.as_bytes());
+            self.buffer.extend(BETWEEN);
+        }
+        let mut doubt = Doubt::default();
+        self.scanner.scan_as_it_stands(self.buffer.padded(), &mut doubt);
+        let is_known = |known: &Arc<KnownValues>| {
+            let mut spans = Vec::new();
+            snippets.iter().for_each(|snippet| known.spans(snippet.as_bytes(), &mut spans));
+            !spans.is_empty()
+        };
+        doubt.0 || self.known.as_ref().is_some_and(is_known)
+    }
+
     /// The snippet with what it still holds hidden; none if there is nothing to hide.
-    pub fn masked(&mut self, snippet: &str) -> Option<String> {
+    fn masked(&mut self, snippet: &str) -> Option<String> {
         let text = snippet.as_bytes();
         let mut spans = Spans::default();
         self.scanner.scan_as_it_stands(self.buffer.fill(text), &mut spans);

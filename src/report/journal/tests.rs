@@ -44,6 +44,7 @@ impl Place {
 
     /// The messages of the log, without time.
     fn messages(&mut self) -> Vec<String> {
+        self.journal.write_admitted();
         self.journal.flush_log();
         self.read(LOG_FILE_NAME).lines().map(|line| line[24..].to_owned()).collect()
     }
@@ -69,8 +70,8 @@ fn a_finding_is_one_line_in_each_file() {
     let mut place = place();
     let now = Instant::now();
     let mut seen = finding("ai_api_key", "api.anthropic.com:443");
-    place.journal.take_finding(&seen);
-    place.journal.take_finding(&seen);
+    place.journal.take_finding(seen.clone());
+    place.journal.take_finding(seen.clone());
     place.journal.flush(now);
     assert_eq!(place.read(THREATS_FILE_NAME).lines().count(), 1);
     let expected = "[WARNING] clawsec: [HTTPS/outbound] EXFIL ai_api_key api.anthropic.com:443 \
@@ -78,7 +79,7 @@ fn a_finding_is_one_line_in_each_file() {
     assert_eq!(place.messages(), [expected]);
     seen.seen_at_mono += WINDOW;
     seen.suppressed = 5;
-    place.journal.take_finding(&seen);
+    place.journal.take_finding(seen.clone());
     place.journal.flush(now);
     let text = place.read(THREATS_FILE_NAME);
     assert!(text.ends_with("\"suppressed\":6}\n"), "{text}");
@@ -91,11 +92,11 @@ fn a_snippet_is_shown_to_the_bound() {
     let mut seen = finding("p", "a:1");
     seen.protocol = Protocol::Gateway;
     seen.snippet = "é".repeat(LOG_SNIPPET_CHARS);
-    place.journal.take_finding(&seen);
+    place.journal.take_finding(seen.clone());
     seen.pattern = "q".into();
     seen.protocol = Protocol::Http;
     seen.snippet.push('x');
-    place.journal.take_finding(&seen);
+    place.journal.take_finding(seen.clone());
     let messages = place.messages();
     let shown = "é".repeat(LOG_SNIPPET_CHARS);
     assert_eq!(messages[0], format!("[WARNING] clawsec: [GATEWAY/outbound] EXFIL p a:1 | {shown}"));
@@ -107,7 +108,7 @@ fn the_level_holds_for_the_journals_own_lines() {
     let dir = tempfile::tempdir().unwrap();
     let threats_path = dir.path().join(THREATS_FILE_NAME);
     let mut place = place_at(dir, threats_path, LevelFilter::Error);
-    place.journal.take_finding(&finding("p", "a:1"));
+    place.journal.take_finding(finding("p", "a:1"));
     place.journal.tick(3);
     place.journal.tell(Level::Error, format_args!("heard"));
     assert_eq!(place.messages(), ["[ERROR] clawsec: heard"]);
@@ -118,7 +119,7 @@ fn a_full_disk_is_told_once_waited_out_and_told_to_be_over() {
     let (mut place, here, real) = full_disk();
     let start = Instant::now();
     place.journal.publish(state::tests::state());
-    place.journal.take_finding(&finding("a", "a:1"));
+    place.journal.take_finding(finding("a", "a:1"));
     assert!(place.journal.takes_findings());
     place.journal.flush(start);
     assert!(!place.journal.takes_findings(), "what comes now waits in the queue");
@@ -194,8 +195,8 @@ fn the_state_shows_the_sums_and_is_rewritten_only_when_they_change() {
     place.core.findings_suppressed.add(4);
     place.core.findings_dropped.add(2);
     place.core.requests.add(9);
-    place.journal.take_finding(&finding("p", "a:1"));
-    place.journal.take_finding(&finding("p", "a:1"));
+    place.journal.take_finding(finding("p", "a:1"));
+    place.journal.take_finding(finding("p", "a:1"));
     place.journal.flush(Instant::now());
     place.journal.tick(0);
     assert_ne!(std::fs::metadata(&path).unwrap().ino(), first);
@@ -226,7 +227,7 @@ fn a_moved_file_and_a_torn_one_in_its_place_are_told() {
     let path = place.dir.path().join(THREATS_FILE_NAME);
     std::fs::rename(&path, place.dir.path().join("moved")).unwrap();
     std::fs::write(&path, "{\"torn").unwrap();
-    place.journal.take_finding(&finding("p", "a:1"));
+    place.journal.take_finding(finding("p", "a:1"));
     place.journal.flush(Instant::now());
     assert_eq!(place.read(THREATS_FILE_NAME).lines().count(), 1);
     let messages = place.messages();

@@ -147,7 +147,7 @@ fn the_first_finding_does_not_wait_and_those_after_it_wait_for_the_end_of_the_re
     let no_ticks = never();
     findings.offer(finding("a", "a:1")).unwrap();
     let Event::Finding(first) = logger.next_event(&no_ticks) else { panic!("it waits") };
-    logger.take_findings(&first);
+    logger.take_findings(first);
     let rests_until = logger.rests_until.unwrap();
     assert!(rests_until <= Instant::now() + Duration::from_millis(REPORT_REST_MS));
     findings.offer(finding("b", "a:1")).unwrap();
@@ -176,8 +176,8 @@ fn there_is_no_rest_while_something_waits_and_a_command_ends_none() {
 fn every_snippet_is_looked_at_once_more() {
     let running = start(Duration::ZERO);
     running.handle.look_last(Box::new(|| {
-        Some(LastLook::new(|snippet| {
-            snippet.contains("EXAMPLE").then(|| snippet.replace("EXAMPLE", "..."))
+        Some(LastLook::new(|snippets| {
+            snippets.iter_mut().for_each(|snippet| **snippet = snippet.replace("EXAMPLE", "..."));
         }))
     }));
     for snippet in ["a secret EXAMPLE here", "nothing to hide"] {
