@@ -438,6 +438,9 @@ pub const CODINGS_MAX: usize = 4;
 
 /// How much of an unknown coding's name is told.
 pub const CODING_NAME_MAX_CHARS: usize = 32;
+/// The longest line before a chunk of `aws-chunked`, and the trailers behind the last one.
+pub const AWS_CHUNK_LINE_MAX_BYTES: usize = 256;
+pub const AWS_CHUNK_TRAILERS_MAX_BYTES: usize = 4096;
 
 /// How far all views of one body inflate together: so many bytes whatever it is, and beyond them so many for
 /// each byte that came. JSON comes to 10 for one; deflate's most is 1032, that of brotli and zstd far beyond.

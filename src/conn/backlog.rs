@@ -9,11 +9,15 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use memchr::memchr;
+
 use super::core::Core;
 use super::inspect::{Sight, scan_body, scan_head};
 use super::trailing::Trailing;
-use crate::finding::Direction;
+use crate::finding::{Direction, Protocol};
 use crate::forward::buffer::{Chunk, Scratch};
+use crate::http::head::RequestHead;
+use crate::http::target::Target;
 use crate::limits::{BACKLOG_MAX, BACKLOG_MAX_BYTES, BACKLOG_PART_MAX_BYTES, SCAN_PADDING_BYTES};
 use crate::scan::Shape;
 
@@ -161,8 +165,36 @@ impl Backlog {
 pub fn defer_head(core: &Rc<Core>, sight: &Sight, direction: Direction, chunk: &Chunk, len: usize) {
     let whole = 0..len;
     let part = || Part::Head(Whence::new(core, sight, direction));
-    if !defer(core, sight, part, chunk, std::slice::from_ref(&whole)) {
+    if !defer(core, sight, part, std::iter::once(in_chunk(chunk, &whole))) {
         scan_head(core, sight, direction, chunk.backing(whole));
+    }
+}
+
+/// Has the head of a request scanned that lies at the front of `chunk`. Where its target is a path alone, it is read as
+/// if that were a whole URI, as to a proxy: a rule may look for a host and a path together.
+pub fn defer_request(
+    core: &Rc<Core>,
+    sight: &Sight,
+    chunk: &Chunk,
+    head: &RequestHead<'_>,
+    target: &Target<'_>,
+) {
+    let scheme = match (target, sight.protocol) {
+        (Target::Origin { .. }, Protocol::Http) => "http://",
+        (Target::Origin { .. }, Protocol::Https) => "https://",
+        _ => return defer_head(core, sight, Direction::Outbound, chunk, head.len),
+    };
+    let authority = head.get("host").unwrap_or(sight.dest.as_bytes());
+    let bytes = chunk.bytes().get(..head.len).unwrap_or_default();
+    // No empty line before a request holds a blank, and no method.
+    let target_at = memchr(b' ', bytes).map_or(0, |blank| blank + 1);
+    let (method, rest) = bytes.split_at_checked(target_at).unwrap_or_default();
+    let pieces = [method, scheme.as_bytes(), authority, rest];
+    let part = || Part::Head(Whence::new(core, sight, Direction::Outbound));
+    if !defer(core, sight, part, pieces.into_iter()) {
+        let mut whole = core.scratch.lend();
+        let len = fill(&mut whole, pieces.into_iter());
+        scan_head(core, sight, Direction::Outbound, (&whole.bytes, 0..len));
     }
 }
 
@@ -176,7 +208,7 @@ pub fn defer_body(
     ranges: &[Range<usize>],
 ) -> bool {
     let part = || Part::Body(Whence::new(core, sight, direction), shape.clone());
-    defer(core, sight, part, chunk, ranges)
+    defer(core, sight, part, ranges.iter().map(|range| in_chunk(chunk, range)))
 }
 
 /// Has the next piece of a body scanned; false where there is no room for it.
@@ -185,28 +217,37 @@ pub fn defer_piece(trailing: &Rc<Trailing>, chunk: &Chunk, ranges: &[Range<usize
         trailing.note_waiting();
         Part::Piece(Rc::clone(trailing))
     };
-    defer(trailing.core(), trailing.sight(), part, chunk, ranges)
+    let pieces = ranges.iter().map(|range| in_chunk(chunk, range));
+    defer(trailing.core(), trailing.sight(), part, pieces)
 }
 
-fn defer(
+fn in_chunk<'c>(chunk: &'c Chunk, range: &Range<usize>) -> &'c [u8] {
+    chunk.bytes().get(range.clone()).unwrap_or_default()
+}
+
+fn defer<'p>(
     core: &Rc<Core>,
     sight: &Sight,
     part: impl FnOnce() -> Part,
-    chunk: &Chunk,
-    ranges: &[Range<usize>],
+    pieces: impl Iterator<Item = &'p [u8]> + Clone,
 ) -> bool {
-    let len: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+    let len: usize = pieces.clone().map(<[u8]>::len).sum();
     let held = len + sight.path.as_ref().map_or(0, |path| path.len());
     if core.backlog.is_closed() || !core.backlog.load.get().has_room(len, held) {
         return false;
     }
     let mut bytes = core.scratch.lend();
-    for range in ranges {
-        bytes.bytes.extend_from_slice(chunk.bytes().get(range.clone()).unwrap_or_default());
-    }
-    bytes.bytes.extend_from_slice(&[0; SCAN_PADDING_BYTES]);
+    fill(&mut bytes, pieces);
     core.backlog.put(Waiting { part: part(), bytes, len, held });
     true
+}
+
+/// Writes the pieces one behind the other, with the padding behind them; says how many bytes they are.
+fn fill<'p>(room: &mut Scratch, pieces: impl Iterator<Item = &'p [u8]>) -> usize {
+    pieces.for_each(|piece| room.bytes.extend_from_slice(piece));
+    let len = room.bytes.len();
+    room.bytes.extend_from_slice(&[0; SCAN_PADDING_BYTES]);
+    len
 }
 
 #[cfg(test)]

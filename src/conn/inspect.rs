@@ -89,6 +89,7 @@ impl<'a> Reporting<'a> {
             dest: &sight.dest,
             direction,
             is_info: verdict.severity == Severity::Info,
+            is_doubtful: verdict.confidence == Confidence::Low,
             fingerprint: verdict.fingerprint,
         };
         let admits = core.reporter.borrow_mut().admits(&subject, now_mono);
@@ -230,7 +231,10 @@ pub fn scan_head(
     core.counters.bytes_scanned.add(len);
     let _timed = core.counters.scan_time.begin();
     let mut reporting = Reporting::new(core, sight, direction, Part::Head(head.bytes()));
-    core.scanner.scan_block(head, &mut reporting);
+    match direction {
+        Direction::Outbound => core.scanner.scan_request(head, &mut reporting),
+        Direction::Inbound => core.scanner.scan_block(head, &mut reporting),
+    }
 }
 
 /// Scans the whole body of a message, a small one: a range as above.

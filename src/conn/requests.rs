@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::access::Agent;
-use super::backlog::defer_head;
+use super::backlog::defer_request;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::exchange::{Exchange, Outcome, Request};
@@ -19,7 +19,7 @@ use super::tunnel::{Content, Tunnelled};
 use super::{Role, access, answer, upstream};
 use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
-use crate::finding::{Direction, Protocol};
+use crate::finding::Protocol;
 use crate::forward::buffer::Scratch;
 use crate::forward::leg::Leg;
 use crate::forward::origin::{Origin, Way};
@@ -241,7 +241,7 @@ impl<'a> Requests<'a> {
         let sight = Sight { protocol, source: self.source, dest, path, agent };
         let blanked = access::without_credentials(self.core, chunk, &head);
         let shown = blanked.as_ref().unwrap_or(chunk);
-        defer_head(self.core, &sight, Direction::Outbound, shown, head.len);
+        defer_request(self.core, &sight, shown, &head, &target);
         let mut forwarded = self.core.scratch.lend();
         let destination = self.decide(&head, target, &plan, origin, &mut forwarded.bytes);
         Ok(Some(Admitted {

@@ -68,6 +68,8 @@ steps! {
     Deflate = "deflate",
     Brotli = "br",
     Zstd = "zstd",
+    /// The chunks of an upload to S3.
+    AwsChunked = "aws_chunked",
     /// The members of an archive.
     Tar = "tar",
     Zip = "zip",

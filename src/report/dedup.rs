@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use crate::config::DedupBy;
-use crate::finding::{Direction, Finding, Fingerprint, Severity};
+use crate::finding::{Confidence, Direction, Finding, Fingerprint, Severity};
 
 /// What a finding is about, as far as repeats go.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub struct Subject<'a> {
     pub direction: Direction,
     /// A key where it belongs and the same key elsewhere do not repeat each other.
     pub is_info: bool,
+    /// What is hardly one does not hold back what surely is.
+    pub is_doubtful: bool,
     pub fingerprint: Option<Fingerprint>,
 }
 
@@ -26,6 +28,7 @@ impl<'a> Subject<'a> {
             dest: &finding.dest,
             direction: finding.direction,
             is_info: finding.severity == Severity::Info,
+            is_doubtful: finding.confidence == Confidence::Low,
             fingerprint: finding.fingerprint,
         }
     }
@@ -121,8 +124,8 @@ impl Dedup {
     /// The key of a finding.
     pub(super) fn key(&self, subject: &Subject<'_>) -> Key {
         let fingerprint = subject.fingerprint.filter(|_| self.by == DedupBy::Fingerprint);
-        let Subject { pattern, dest, direction, is_info, .. } = *subject;
-        let names = (pattern, dest, direction, is_info, fingerprint);
+        let Subject { pattern, dest, direction, is_info, is_doubtful, .. } = *subject;
+        let names = (pattern, dest, direction, is_info, is_doubtful, fingerprint);
         Key(self.hashers.0.hash_one(names), self.hashers.1.hash_one(names))
     }
 
@@ -217,7 +220,7 @@ pub(super) mod tests {
     }
 
     fn about<'a>(pattern: &'a str, dest: &'a str, direction: Direction) -> Subject<'a> {
-        Subject { pattern, dest, direction, is_info: false, fingerprint: None }
+        Subject { pattern, dest, direction, is_info: false, is_doubtful: false, fingerprint: None }
     }
 
     #[test]
@@ -235,6 +238,16 @@ pub(super) mod tests {
             assert_eq!(dedup.admit(&info, now, 0), written(0));
             assert_eq!(dedup.admit(&secret(2), now, 0), verdict, "{by:?}");
         }
+    }
+
+    #[test]
+    fn what_is_doubtful_does_not_hold_back_what_is_not() {
+        let now = Instant::now();
+        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
+        let doubtful = Subject { is_doubtful: true, ..about("p", "a:1", OUT) };
+        assert_eq!(dedup.admit(&doubtful, now, 0), written(0));
+        assert_eq!(dedup.admit(&doubtful, now, 0), Verdict::Suppress);
+        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
     }
 
     fn written(suppressed: u64) -> Verdict {

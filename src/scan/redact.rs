@@ -350,27 +350,34 @@ fn find_runs(text: &[u8], is_cut_before: bool, is_cut_after: bool, secrets: &mut
     }
 }
 
-/// Whether a byte is a sign of base64, base64url or hex.
+/// Whether a byte is a sign of base64, base64url or hex, but for what fills base64 up.
 const IS_OF_RUN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < table.len() {
         let sign = byte as u8;
-        table[byte] =
-            sign.is_ascii_alphanumeric() || matches!(sign, b'+' | b'/' | b'=' | b'_' | b'-');
+        table[byte] = sign.is_ascii_alphanumeric() || matches!(sign, b'+' | b'/' | b'_' | b'-');
         byte += 1;
     }
     table
 };
 
-/// The length of the run of base64, base64url or hex at `at`, its encoded signs included.
+/// The length of the run of base64, base64url or hex at `at`, its encoded signs included. Behind an equals sign there is
+/// no more of it: what stands before one is the name of what stands behind it.
 fn run_length(text: &[u8], at: usize) -> usize {
     let mut end = at;
     loop {
         end = run_end(text, end, |byte| IS_OF_RUN.get(usize::from(byte)) == Some(&true));
         end += match text.get(end..).unwrap_or_default() {
             [b'\\', b'/', ..] => 2,
-            [b'%', b'2', b'b' | b'B' | b'f' | b'F', ..] | [b'%', b'3', b'd' | b'D', ..] => 3,
+            [b'%', b'2', b'b' | b'B' | b'f' | b'F', ..] => 3,
+            _ => break,
+        };
+    }
+    loop {
+        end += match text.get(end..).unwrap_or_default() {
+            [b'=', ..] => 1,
+            [b'%', b'3', b'd' | b'D', ..] => 3,
             _ => return end - at,
         };
     }
@@ -534,6 +541,18 @@ mod tests {
         }
         let words = "getTheAccountInformationOfUsers";
         assert_eq!(masked(words, false), words);
+    }
+
+    #[test]
+    fn the_name_before_a_secret_is_no_part_of_it() {
+        let run = "k7Qm2Xz9Lw4Rt8Vb3Nc6Yd1Hf5Gj0SpAeUiO";
+        for (text, expected) in [
+            (format!("DEPLOY_HASH={run}"), "DEPLOY_HASH=..."),
+            (format!("?build_hash={run}=&b=1"), "?build_hash=...&b=1"),
+            (format!("a%3D{run}%3D%3d;"), "a%3D...;"),
+        ] {
+            assert_eq!(masked(&text, false), expected);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyperscan::{Scratch, Stream as EngineStream};
+use memchr::memchr;
 use regex::bytes::Regex;
 
 use super::confirm::{Hits, Reported, Work, confirm, confirm_known};
@@ -28,6 +29,15 @@ use crate::limits::{
     SCAN_BUFFER_KEPT_BYTES, SCAN_BUFFERS_KEPT, SCAN_CARRY_BYTES, SCAN_PADDING_BYTES,
     SCAN_STREAMS_KEPT, SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES, SCAN_WORK_BYTES,
 };
+
+/// Where in a request's head its query stands, if it holds a `+`: percent escapes are read wherever they are.
+fn query_of(head: &[u8]) -> Option<Range<usize>> {
+    let line = head.get(..memchr(b'\n', head)?)?;
+    let start = memchr(b'?', line)? + 1;
+    let query = line.get(start..)?;
+    let query = query.get(..memchr(b' ', query).unwrap_or(query.len()))?;
+    memchr(b'+', query).map(|_| start..start + query.len())
+}
 
 /// What the streams of a core share.
 pub(super) struct Core {
@@ -247,6 +257,18 @@ impl Scanner {
         let mut unit = UnitState::default();
         let mut scope = unit.scope(&self.core, sink);
         Text::new(Place::default(), &mut scope).feed_whole(bytes, &mut scope);
+    }
+
+    /// The head of a request, as a unit. Its query is read as a form, too, where that makes a difference.
+    pub fn scan_request(&self, head: Padded<'_>, sink: &mut dyn MatchSink) {
+        let mut unit = UnitState::default();
+        let mut scope = unit.scope(&self.core, sink);
+        let mut text = Text::new(Place::default(), &mut scope);
+        text.feed_whole(head, &mut scope);
+        if let Some(query) = query_of(head.bytes()) {
+            let bytes = head.bytes().get(query.clone()).unwrap_or_default();
+            text.read_query(bytes, query.start, &mut scope);
+        }
     }
 
     /// One whole text, of which no other reading is looked at: nothing in it is unescaped or decoded.

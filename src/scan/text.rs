@@ -11,6 +11,7 @@ use super::told::{Teller, Telling, Told};
 use super::view::codings::Allowance;
 use super::view::encoded::{self, Kind, RunDecoder};
 use super::view::fold::{self, Folder, Kinds};
+use super::view::form::FormDecoder;
 use crate::finding::{Step, View};
 use crate::limits::{
     SCAN_DEPTH_MAX, SCAN_FOLD_AROUND_BYTES, SCAN_FOLD_SEAM_BYTES, SCAN_RUN_BEFORE_BYTES,
@@ -173,6 +174,20 @@ impl Text {
         self.end_within(scope);
     }
 
+    /// Reads a query that begins at `at` in this text as the form that it mostly is (`+` stands for a blank).
+    pub(super) fn read_query(&self, query: &[u8], at: usize, scope: &mut Scope<'_>) {
+        let mut out = scope.core.take_buffer();
+        let mut decoder = FormDecoder::new();
+        decoder.feed(query, out.begin());
+        let mut rest = Vec::new();
+        decoder.finish(&mut rest);
+        out.extend(&rest);
+        let mut text = Text::new(self.place.within(at as u64).then(Step::Form), scope);
+        text.reading_of = Some(self.number);
+        text.feed_whole(out.padded(), scope);
+        scope.core.return_buffer(out);
+    }
+
     /// The end: what only the end decides is told. Afterwards it is as new.
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
         self.step(Padded::default(), End::Here, scope);
@@ -274,13 +289,15 @@ impl Text {
             at = self.go_on(decoded, window, 0, scope);
         } else if let Some((kind, back)) = self.run_across(window) {
             let (old, _) = self.stream.before(window, 0, back);
-            let decoded = self.open_run(kind, old, 0, scope);
+            let start = self.stream.offset() - old.len() as u64;
+            let decoded = self.open_run(kind, old, start, scope);
             at = self.go_on(decoded, window, 0, scope);
         }
         while self.decoded.is_none()
             && let Some(run) = encoded::next_run(window, at)
         {
-            let decoded = self.open_run(run.kind, &[], run.start, scope);
+            let start = self.stream.offset() + run.start as u64;
+            let decoded = self.open_run(run.kind, &[], start, scope);
             at = self.go_on(decoded, window, run.start, scope);
         }
         let gates = scope.core.take_gates();
@@ -329,7 +346,7 @@ impl Text {
         if let Some(run) = encoded::run_around(near, before) {
             let start = self.stream.offset() + at as u64 - before as u64 + run.start as u64;
             let bytes = near.get(run.start..).unwrap_or_default();
-            let mut decoded = self.open_run(run.kind, &[], 0, scope);
+            let mut decoded = self.open_run(run.kind, &[], start, scope);
             let mut taken = decoded.feed(bytes, scope);
             if taken == bytes.len() && !behind.is_empty() {
                 taken += decoded.feed(behind, scope);
@@ -344,12 +361,12 @@ impl Text {
         scope.core.return_buffer(joined);
     }
 
-    /// A run that begins at `at` in the window, `before` having been read already.
+    /// A run that begins at `start` in the text, `before` being what was read of it already.
     fn open_run(
         &self,
         kind: Kind,
         before: &[u8],
-        at: usize,
+        start: u64,
         scope: &mut Scope<'_>,
     ) -> Box<Decoded> {
         let step = match kind {
@@ -357,7 +374,6 @@ impl Text {
             Kind::Base32 => Step::Base32,
             Kind::Hex => Step::Hex,
         };
-        let start = self.stream.offset() + at as u64 - before.len() as u64;
         let content = Content::unknown(self.place.within(start).then(step));
         let mut decoded = Box::new(Decoded { decoder: RunDecoder::new(kind), content });
         decoded.feed(before, scope);

@@ -34,16 +34,20 @@ impl World {
         let setup = Setup::new(json!({
             "upstream_proxy": upstream_proxy,
             "no_proxy": ["127.0.0.1"],
-            "insecure_hosts": ["*.example", "*.anthropic.com"],
+            "insecure_hosts": ["*.example", "*.anthropic.com", "gitlab.com", "webhook.site"],
         }));
         World { proxy: setup.with(keys).start(), _parent: parent, _origin: origin }
     }
 
     fn post(&self, host: &str, headers: &str, body: &str) {
+        self.post_to(host, "/v1/messages", headers, body);
+    }
+
+    fn post_to(&self, host: &str, path: &str, headers: &str, body: &str) {
         let mut client = self.proxy.https(&format!("{host}:443"));
         let length = body.len();
         client.send(format!(
-            "POST /v1/messages HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
         ));
         assert_eq!(client.receive_response().status(), 200);
     }
@@ -124,6 +128,39 @@ fn a_key_where_it_belongs_does_not_hold_back_the_alarm() {
     let findings = world.proxy.settled_findings();
     let expected = [("api.anthropic.com:443", "info"), ("api.anthropic.com:443", "critical")];
     assert_eq!(severities(&findings), expected);
+}
+
+#[test]
+fn a_host_and_a_path_are_read_together_where_the_target_is_a_path() {
+    let world = World::new(json!({}));
+    let path = "/01234567-89ab-4cde-8f01-23456789abcd";
+    world.post_to("webhook.site", path, "", "x");
+    world.post_to("elsewhere.example", path, "", "x");
+    // In clear, too, where the request names its destination in the Host field only.
+    let mut client = world.proxy.connect();
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: webhook.site\r\n\r\n"));
+    let findings = world.proxy.settled_findings();
+    let told: Vec<_> = findings.iter().map(|found| (&*found.pattern, &*found.dest)).collect();
+    let expected =
+        [("c2_webhook_site", "webhook.site:443"), ("c2_webhook_site", "webhook.site:80")];
+    assert_eq!(told, expected, "{findings:?}");
+    assert!(findings[0].snippet.contains("POST https://webhook.site/"), "{findings:?}");
+}
+
+#[test]
+fn a_password_of_basic_credentials_stands_in_its_header_wherever_that_begins() {
+    let world = World::new(json!({}));
+    let token = format!("glpat{}", "-EXAMPLEexample012345");
+    let credentials = data_encoding::BASE64.encode(format!("oauth2:{token}").as_bytes());
+    let header = format!("Authorization: Basic {credentials}\r\n");
+    for length in 1..=17 {
+        world.post_to("gitlab.com", &format!("/{}", "p".repeat(length)), &header, "");
+    }
+    world.post_to("elsewhere.example", "/", &header, "");
+    let findings = world.proxy.settled_findings();
+    let count = |severity: &str| findings.iter().filter(|one| one.severity == severity).count();
+    assert!(findings.iter().all(|one| one.severity == "info" || one.dest.starts_with("else")));
+    assert!(count("info") >= 1 && count("critical") == 1, "{findings:?}");
 }
 
 #[test]

@@ -111,5 +111,6 @@ pub(super) fn coding_step(coding: Coding) -> Step {
         Coding::Deflate => Step::Deflate,
         Coding::Brotli => Step::Brotli,
         Coding::Zstd => Step::Zstd,
+        Coding::AwsChunked => Step::AwsChunked,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::aws_chunked::AwsChunked;
 use super::brotli::Brotli;
 use super::deflate::Deflate;
 use super::gzip::Gzip;
@@ -215,6 +216,7 @@ fn engine(coding: Coding) -> Box<dyn Engine> {
         Coding::Deflate => Box::new(Deflate::new()),
         Coding::Brotli => Box::new(Brotli::new()),
         Coding::Zstd => Box::new(Zstd::new()),
+        Coding::AwsChunked => Box::new(AwsChunked::new()),
     }
 }
 

@@ -6,11 +6,13 @@
 //! body ─▶ Inflater                one engine a coding, the last applied first, a small buffer between two
 //!            ├ gzip, deflate      zlib-rs
 //!            ├ brotli             brotli-decompressor, no large windows
-//!            └ zstd               libzstd, windows up to 8 MiB
+//!            ├ zstd               libzstd, windows up to 8 MiB
+//!            └ aws-chunked        chunks of an upload to S3
 //! Allowance                       what all views of one body may inflate to
 //! ```
 
 mod allowance;
+mod aws_chunked;
 mod brotli;
 mod deflate;
 mod gzip;
@@ -39,17 +41,19 @@ pub enum Coding {
     Deflate,
     Brotli,
     Zstd,
+    AwsChunked,
 }
 
 impl Coding {
     /// By its registered name, in any case.
     fn named(name: &[u8]) -> Option<Coding> {
-        let names: [(&[u8], Coding); 5] = [
+        let names: [(&[u8], Coding); 6] = [
             (b"gzip", Coding::Gzip),
             (b"x-gzip", Coding::Gzip),
             (b"deflate", Coding::Deflate),
             (b"br", Coding::Brotli),
             (b"zstd", Coding::Zstd),
+            (b"aws-chunked", Coding::AwsChunked),
         ];
         names.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, coding)| *coding)
     }
@@ -62,6 +66,7 @@ impl fmt::Display for Coding {
             Coding::Deflate => "deflate",
             Coding::Brotli => "br",
             Coding::Zstd => "zstd",
+            Coding::AwsChunked => "aws-chunked",
         })
     }
 }
@@ -92,10 +97,11 @@ impl fmt::Display for UnknownCoding {
 
 impl Codings {
     /// Of the values of all `Content-Encoding` fields of a message, in order; or of `Transfer-Encoding`, of
-    /// which `chunked` is no coding here. `aws-chunked`, alone, leaves the contents in plain sight.
+    /// which `chunked` is no coding here. `aws-chunked` was applied last, wherever it is named: S3's documents name it
+    /// first.
     pub fn parse<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Codings, UnknownCoding> {
         let mut applied = Vec::new();
-        let mut aws_chunked = None;
+        let mut is_aws_chunked = false;
         for element in values.flat_map(|value| value.split(|byte| *byte == b',')) {
             let name = element.split(|byte| *byte == b';').next().unwrap_or_default();
             let name = name.trim_ascii();
@@ -103,20 +109,18 @@ impl Codings {
             if is_none.iter().any(|none| name.eq_ignore_ascii_case(none)) {
                 continue;
             }
-            if name.eq_ignore_ascii_case(b"aws-chunked") {
-                aws_chunked = Some(name);
+            let coding = Coding::named(name).ok_or_else(|| unknown(name))?;
+            if coding == Coding::AwsChunked {
+                is_aws_chunked = true;
                 continue;
             }
-            let coding = Coding::named(name).ok_or_else(|| unknown(name))?;
             if applied.len() == CODINGS_MAX {
                 return Err(UnknownCoding::TooMany);
             }
             applied.push(coding);
         }
-        match aws_chunked {
-            Some(name) if !applied.is_empty() => Err(unknown(name)),
-            _ => Ok(Codings { applied }),
-        }
+        applied.extend(is_aws_chunked.then_some(Coding::AwsChunked));
+        Ok(Codings { applied })
     }
 
     /// One coding alone.

@@ -51,6 +51,9 @@ pub(super) fn encode(coding: Coding, bytes: &[u8]) -> Vec<u8> {
             out
         }
         Coding::Zstd => zstd(bytes, 3),
+        Coding::AwsChunked => {
+            [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat()
+        }
     }
 }
 
@@ -104,7 +107,8 @@ pub(super) fn decode(
     }
 }
 
-const ALL: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
+const ALL: [Coding; 5] =
+    [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd, Coding::AwsChunked];
 
 fn parse(values: &[&str]) -> Result<Vec<Coding>, UnknownCoding> {
     let codings = Codings::parse(values.iter().map(|value| value.as_bytes()))?;
@@ -119,7 +123,9 @@ fn a_header_names_its_codings_in_order_and_in_any_case() {
     assert_eq!(parse(&["X-GZip , bR"]), Ok(vec![Gzip, Brotli]));
     assert_eq!(parse(&["identity", "", ", ,deflate;q=1"]), Ok(vec![Deflate]));
     assert_eq!(parse(&["zstd", "gzip, chunked"]), Ok(vec![Zstd, Gzip]));
-    assert_eq!(parse(&["aws-chunked"]), Ok(vec![]));
+    assert_eq!(parse(&["aws-chunked"]), Ok(vec![AwsChunked]));
+    assert_eq!(parse(&["aws-chunked,gzip"]), Ok(vec![Gzip, AwsChunked]));
+    assert_eq!(parse(&["gzip, AWS-chunked"]), Ok(vec![Gzip, AwsChunked]));
 }
 
 #[test]
@@ -127,7 +133,6 @@ fn an_unknown_coding_is_told_by_its_name_cut_and_printable() {
     let named = |name: &str| Err(UnknownCoding::Named(name.to_owned()));
     assert_eq!(parse(&["gzip, compress"]), named("compress"));
     assert_eq!(parse(&["a\u{7}\u{e9}"]), named("a???"));
-    assert_eq!(parse(&["aws-chunked,gzip"]), named("aws-chunked"));
     for (chars, told) in
         [(CODING_NAME_MAX_CHARS, CODING_NAME_MAX_CHARS), (1000, CODING_NAME_MAX_CHARS)]
     {
@@ -298,6 +303,12 @@ fn flushed(coding: Coding, texts: &[&[u8]]) -> Vec<u8> {
             }
             let len = to.pos();
             out.extend_from_slice(&space[..len]);
+        }
+        Coding::AwsChunked => {
+            for text in texts {
+                out.extend_from_slice(format!("{:x}\r\n", text.len()).as_bytes());
+                out.extend_from_slice(&[text, &b"\r\n"[..]].concat());
+            }
         }
     }
     out
