@@ -25,6 +25,8 @@ enum Phase {
     /// The line end behind it.
     Behind,
     Trailers,
+    /// Behind the empty line that ends it.
+    Done,
     /// It is not in chunks: some stores hand out what they got with the name of the coding still on it.
     Plain,
 }
@@ -77,11 +79,12 @@ impl AwsChunked {
         self.line.push(byte);
         let name = self.line.get(..TRAILER.len()).unwrap_or(&self.line);
         let is_trailer = name.iter().zip(TRAILER).all(|(a, b)| a.eq_ignore_ascii_case(b));
-        let is_end = matches!(self.line.as_slice(), [b'\r'] | [b'\r', b'\n'] | [b'\n']);
+        let is_end = matches!(self.line.as_slice(), [b'\r'] | [b'\r', b'\n']);
         if !is_trailer && !is_end || self.trailer_bytes > AWS_CHUNK_TRAILERS_MAX_BYTES {
             return Err(Undecodable::Malformed);
         }
         if byte == b'\n' {
+            self.phase = if is_end { Phase::Done } else { Phase::Trailers };
             self.line.clear();
         }
         Ok(())
@@ -110,7 +113,7 @@ impl Engine for AwsChunked {
                     run.written += plain.written;
                     return run;
                 }
-                (_, None) => return run,
+                (Phase::Done, _) | (_, None) => return run,
                 (Phase::Data(left), Some(_)) => {
                     let most = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
                     let copied = copy(rest.get(..most).unwrap_or_default(), room);
@@ -137,7 +140,7 @@ impl Engine for AwsChunked {
     }
 
     fn is_complete(&self) -> bool {
-        matches!(self.phase, Phase::Trailers | Phase::Plain)
+        matches!(self.phase, Phase::Done | Phase::Plain)
     }
 }
 

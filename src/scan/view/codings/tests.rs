@@ -51,6 +51,7 @@ pub(super) fn encode(coding: Coding, bytes: &[u8]) -> Vec<u8> {
             out
         }
         Coding::Zstd => zstd(bytes, 3),
+        Coding::AwsChunked if bytes.is_empty() => b"0\r\n\r\n".to_vec(),
         Coding::AwsChunked => {
             [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat()
         }
