@@ -369,6 +369,16 @@ impl<'a> MessageInspector<'a> {
         MessageInspector { core, sight, direction, messages, pace: Pace::new(false) }
     }
 
+    /// The same of controls: each says what it says by itself.
+    pub fn of_controls(
+        core: &'a Core,
+        sight: &'a Sight,
+        direction: Direction,
+    ) -> MessageInspector<'a> {
+        let messages = core.scanner.separate_messages();
+        MessageInspector { messages, ..MessageInspector::new(core, sight, direction) }
+    }
+
     /// The next bytes of a message: `range` of a buffer with room to read behind it.
     pub async fn feed(&mut self, backing: &[u8], range: Range<usize>) {
         self.core.counters.bytes_scanned.add(range.len() as u64);

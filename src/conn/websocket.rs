@@ -59,8 +59,9 @@ impl<'a> WebSocket<'a> {
             Readable::Compressed(compression) => Some(Reader::new(sender, Some(compression))),
             Readable::Not => None,
         };
-        let inspector = || MessageInspector::new(self.core, self.sight, direction);
-        Reading { socket: self, direction, reader, messages: inspector(), controls: inspector() }
+        let messages = MessageInspector::new(self.core, self.sight, direction);
+        let controls = MessageInspector::of_controls(self.core, self.sight, direction);
+        Reading { socket: self, direction, reader, messages, controls }
     }
 }
 

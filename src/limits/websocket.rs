@@ -1,6 +1,6 @@
 //! The bounds of WebSocket messages.
 
-use super::{SCAN_PADDING_BYTES, SCRATCH_KEPT_BYTES};
+use super::{SCAN_MESSAGE_KEPT_BYTES, SCAN_PADDING_BYTES, SCRATCH_KEPT_BYTES};
 
 /// The most payload of a WebSocket control frame (RFC 6455 §5.5).
 pub const WEBSOCKET_CONTROL_MAX_BYTES: u64 = 125;
@@ -20,5 +20,18 @@ pub const WEBSOCKET_INFLATED_RATIO_MAX: u64 = 64;
 /// §7.2.3.5 allows them, nobody makes more than one).
 pub const WEBSOCKET_DEFLATE_STREAMS_MAX: u32 = 64;
 
+/// The longest plain message that is joined to those around it as a whole; of a longer one, what is joined at each
+/// end. A key is shorter than that, and what is in a message is scanned with it anyway.
+pub const SCAN_JOINED_MESSAGE_BYTES: usize = 2048;
+pub const SCAN_JOINED_END_BYTES: usize = 1024;
+/// The most channels of one direction whose plain messages are joined, each to a text (Kubernetes has three of
+/// text, ttyd has four); those of further ones are scanned by themselves.
+pub const SCAN_CHANNELS_MAX: usize = 4;
+/// What the last two messages say together at least if a token at their end is told at once. Where they are
+/// shorter, it is being typed or generated, and its end is waited for.
+pub const SCAN_PAUSE_MIN_BYTES: u64 = 16;
+
+const _: () = assert!(2 * SCAN_JOINED_END_BYTES <= SCAN_JOINED_MESSAGE_BYTES);
+const _: () = assert!(SCAN_JOINED_MESSAGE_BYTES < SCAN_MESSAGE_KEPT_BYTES);
 const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_BYTES);
 const _: () = assert!(WEBSOCKET_INFLATED_FREE_BYTES >= 16 * 1024 * 1024);

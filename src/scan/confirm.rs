@@ -293,6 +293,10 @@ fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>
         let (Some(rule), Some(exact)) = (core.rules().get(number), core.program(number)) else {
             continue;
         };
+        // A command that goes on is another one: `rm -rf /` and a path.
+        if history.end == End::Pause && !rule.is_secret {
+            continue;
+        }
         let previous = reported.iter_mut().find(|told| told.rule == hit.rule);
         let Some(span) = new_match(rule, exact, history, *hit, previous, &mut work.joined) else {
             continue;
@@ -340,7 +344,7 @@ fn judge(
 ) -> Option<Judged> {
     let around = RULE_NEAR_BYTES as u64;
     let near = span.start.saturating_sub(around)..span.end.saturating_add(around);
-    let is_open = history.end == End::Open && near.end >= history.last();
+    let is_open = history.end != End::Here && near.end >= history.last();
     let view = history.view(near, joined);
     if !rule.has_keyword(view.bytes) {
         return None;

@@ -28,6 +28,7 @@ mod engines;
 mod found;
 mod hiding;
 mod history;
+mod kept;
 mod known_values;
 mod last_look;
 mod padded;
@@ -47,6 +48,8 @@ mod words;
 mod confirmed_tests;
 #[cfg(test)]
 mod filter_tests;
+#[cfg(test)]
+mod joined_tests;
 #[cfg(test)]
 mod judging_tests;
 #[cfg(test)]

@@ -101,6 +101,16 @@ impl Core {
         self.idle_engines.set(idle);
     }
 
+    /// Notes what matches if a stream ends here, which it may not.
+    fn look_at_end(&self, engine: &EngineStream, hits: &mut Hits, base: u64) {
+        let Some(copy) = self.take_engine() else { return };
+        if copy.reset_and_copy_stream(engine, &self.scratch, ()).is_ok() {
+            self.return_engine(copy, Some((hits, base)));
+        } else {
+            self.close_engine(copy);
+        }
+    }
+
     /// Frees an engine stream. The crate's type does not do that when dropped.
     pub(super) fn close_engine(&self, engine: EngineStream) {
         // The only errors are arguments of the wrong kind; there is nothing left to undo.
@@ -293,9 +303,14 @@ impl Scanner {
         self.core.engine_bytes.get()
     }
 
-    /// The messages of one direction of a connection.
+    /// The messages of one direction of a connection, and what they are together.
     pub fn messages(&self) -> Messages {
         Messages::new(&self.core)
+    }
+
+    /// The same of messages of which plain ones say nothing together.
+    pub fn separate_messages(&self) -> Messages {
+        Messages::separate(&self.core)
     }
 }
 
@@ -304,6 +319,8 @@ impl Scanner {
 pub(super) enum End {
     /// More may follow.
     Open,
+    /// The same, but not soon.
+    Pause,
     /// Nothing follows.
     Here,
 }
@@ -385,10 +402,16 @@ impl Stream {
         let mut work = self.core.work.take();
         work.hits.begin(self.core.rules().len());
         let is_scanned = self.scan(window, &mut work.hits);
-        if end == End::Here
-            && let Some(engine) = self.engine.take()
-        {
-            self.core.return_engine(engine, Some((&mut work.hits, self.engine_base)));
+        match (end, &self.engine) {
+            (End::Pause, Some(engine)) => {
+                self.core.look_at_end(engine, &mut work.hits, self.engine_base);
+            }
+            (End::Here, _) => {
+                if let Some(engine) = self.engine.take() {
+                    self.core.return_engine(engine, Some((&mut work.hits, self.engine_base)));
+                }
+            }
+            _ => {}
         }
         let history =
             History { tail: &self.tail, window: window.bytes(), offset: self.offset, end };

@@ -27,6 +27,13 @@ pub(super) struct Scope<'a> {
     pub(super) sink: &'a mut dyn MatchSink,
 }
 
+impl Scope<'_> {
+    /// The same for a text that goes on over many units, with what was told of it.
+    pub(super) fn of_another<'s>(&'s mut self, told: &'s mut Told) -> Scope<'s> {
+        Scope { core: self.core, told, allowance: self.allowance, sink: self.sink }
+    }
+}
+
 /// What a unit keeps from one feeding to the next.
 #[derive(Default)]
 pub(super) struct UnitState {
@@ -194,6 +201,11 @@ impl Text {
         self.end_within(scope);
         self.stream.clear();
         self.decoded_to = 0;
+    }
+
+    /// More may follow, but not soon: a secret that ends here is told now.
+    pub(super) fn pause(&mut self, scope: &mut Scope<'_>) {
+        self.step(Padded::default(), End::Pause, scope);
     }
 
     fn step(&mut self, window: Padded<'_>, end: End, scope: &mut Scope<'_>) {

@@ -25,7 +25,12 @@ struct Entry {
     head: u64,
     text: u32,
     at: u64,
+    /// Of what matched, where its place is known: not in a text that was made of another.
+    len: Option<u64>,
 }
+
+/// Stands for the texts of a message: no text that goes on over messages has this number.
+const BY_ITSELF: u32 = 0;
 
 impl Told {
     /// A number for one more text of the unit.
@@ -40,22 +45,48 @@ impl Told {
         self.oldest = 0;
     }
 
+    /// Takes over what a message told by itself, of which what is behind the first `from` bytes stands at `at` in
+    /// the text that this one is of.
+    pub(super) fn take_over(&mut self, message: &Told, from: u64, at: u64) {
+        for entry in &message.entries {
+            let behind = entry.at.saturating_add(entry.len.unwrap_or(0));
+            if behind >= from {
+                let cut = from.saturating_sub(entry.at);
+                let len = entry.len.map(|len| len.saturating_sub(cut));
+                let at = at.saturating_add(entry.at.saturating_sub(from));
+                self.add(Entry { text: BY_ITSELF, at, len, ..*entry });
+            }
+        }
+    }
+
+    /// Forgets what lies before `at`.
+    pub(super) fn forget_before(&mut self, at: u64) {
+        let count = self.entries.len();
+        self.entries.retain(|entry| entry.at.saturating_add(entry.len.unwrap_or(0)) >= at);
+        if self.entries.len() < count {
+            self.oldest = 0;
+        }
+    }
+
     /// Whether another text told of this match already. If not, it is told now.
     fn is_known(&mut self, found: &Match<'_>, telling: &Telling) -> bool {
         let rule = hash(&*found.rule.id);
         let bytes = hash(found.bytes);
         let head = hash(found.bytes.get(..SCAN_TOLD_HEAD_BYTES).unwrap_or(found.bytes));
         let at = telling.origin.unwrap_or(found.at);
+        let len = found.bytes.len() as u64;
         let is_same = |entry: &Entry| {
             entry.rule == rule
                 && entry.text != telling.text
                 && (entry.bytes == bytes
+                    || telling.goes_on(entry, at, len)
                     || (telling.repeats(entry) && (!found.rule.is_secret || entry.head == head)))
         };
         if self.entries.iter().any(is_same) {
             return true;
         }
-        self.add(Entry { rule, bytes, head, text: telling.text, at });
+        let len = telling.origin.is_none().then_some(len);
+        self.add(Entry { rule, bytes, head, text: telling.text, at, len });
         false
     }
 
@@ -69,7 +100,7 @@ impl Told {
             return true;
         }
         let at = telling.origin.unwrap_or(found.at);
-        self.add(Entry { rule, bytes, head: bytes, text: telling.text, at });
+        self.add(Entry { rule, bytes, head: bytes, text: telling.text, at, len: None });
         false
     }
 
@@ -103,7 +134,16 @@ pub(super) struct Telling {
 impl Telling {
     /// Whether a match is one that the other reading of the same bytes told.
     fn repeats(&self, entry: &Entry) -> bool {
-        self.reading_of == Some(entry.text) && self.origin.is_some_and(|origin| entry.at >= origin)
+        let is_reading = |of: u32| of == entry.text || entry.text == BY_ITSELF;
+        self.reading_of.is_some_and(is_reading)
+            && self.origin.is_some_and(|origin| entry.at >= origin)
+    }
+
+    /// Whether a match is one that a message told by itself, or more of it.
+    fn goes_on(&self, entry: &Entry, at: u64, len: u64) -> bool {
+        self.origin.is_none()
+            && entry.text == BY_ITSELF
+            && entry.len.is_some_and(|told| entry.at < at + len && at < entry.at + told)
     }
 }
 

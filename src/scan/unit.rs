@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use super::content::{Content, Inflated, Lanes, Shape};
+use super::content::{Content, Event, Inflated, Lanes, PlainTexts, Shape};
 use super::found::{Gap, MatchSink};
+use super::kept::Kept;
 use super::padded::Padded;
 use super::scanner::Core;
 use super::text::{Place, UnitState};
 use crate::finding::Step;
-use crate::limits::SCAN_MESSAGE_KEPT_BYTES;
 
 /// The body of a message, or anything else that arrives piecemeal.
 pub struct Body {
@@ -77,23 +77,30 @@ pub struct Messages {
     core: Rc<Core>,
     state: UnitState,
     content: Content,
-    /// The message under way, as long as it is small enough to be joined to others.
-    kept: Vec<u8>,
-    is_kept: bool,
+    /// The message under way.
+    kept: Kept,
     lanes: Lanes,
+    /// None where plain messages are not joined.
+    plain: Option<PlainTexts>,
 }
 
 impl Messages {
     /// No message yet.
     pub(super) fn new(core: &Rc<Core>) -> Messages {
+        let place = Place::default().beside(Step::Messages);
+        Messages { plain: Some(PlainTexts::new(place)), ..Messages::separate(core) }
+    }
+
+    /// Of messages that are pieces of nothing, unless they are JSON that says so.
+    pub(super) fn separate(core: &Rc<Core>) -> Messages {
         let place = Place::default();
         Messages {
             core: Rc::clone(core),
             state: UnitState::default(),
             content: Content::unknown(place),
-            kept: Vec::new(),
-            is_kept: true,
+            kept: Kept::default(),
             lanes: Lanes::of_messages(place.beside(Step::Messages)),
+            plain: None,
         }
     }
 
@@ -102,26 +109,33 @@ impl Messages {
         self.state.arrived(bytes.len());
         let mut scope = self.state.scope(&self.core, sink);
         self.content.feed(bytes, &mut scope);
-        self.is_kept &= self.kept.len() + bytes.len() <= SCAN_MESSAGE_KEPT_BYTES;
-        if self.is_kept {
-            self.kept.extend_from_slice(bytes.bytes());
-        }
+        self.kept.add(bytes.bytes());
     }
 
     /// The end of a message: the next byte is the first of another.
     pub fn end_message(&mut self, sink: &mut dyn MatchSink) {
         let mut scope = self.state.scope(&self.core, sink);
         self.content.finish(&mut scope);
-        self.content = Content::unknown(Place::default());
-        if self.is_kept {
-            self.lanes.take(&self.kept, &mut scope);
+        let event = if self.kept.is_whole() {
+            let event = self.lanes.take(self.kept.bytes(), &mut scope);
             self.lanes.tell(&mut scope);
+            event
+        } else if self.content.is_json() {
+            Event::Json
+        } else {
+            Event::Plain
+        };
+        // Behind what the message tells by itself, which is not told again.
+        if let Some(plain) = &mut self.plain
+            && event.is_plain(plain.is_begun())
+        {
+            plain.take(&self.kept, &mut scope);
         }
+        self.content = Content::unknown(Place::default());
         // The next message tells of what is in it, whatever this one told.
         self.state.clear();
         // A connection that waits for its next message holds none of this one's memory.
-        self.kept = Vec::new();
-        self.is_kept = true;
+        self.kept = Kept::default();
     }
 
     /// The end of the last message, and of all.
@@ -129,5 +143,8 @@ impl Messages {
         self.end_message(sink);
         let mut scope = self.state.scope(&self.core, sink);
         self.lanes.finish(&mut scope);
+        if let Some(plain) = &mut self.plain {
+            plain.finish(&mut scope);
+        }
     }
 }

@@ -1,5 +1,5 @@
 // ws and undici's WebSocket through the proxy, or without one where HTTPS_PROXY is unset; arguments: a URL, a
-// text to send. Prints how often it sent the text, which came back each time.
+// text to send. Prints over how many connections it sent the text, as one message and as many, which came back.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -13,6 +13,7 @@ const proxy = process.env.HTTPS_PROXY;
 const lines = Array.from({ length: 20_000 }, (_, n) => `line ${n} of something that compresses well\n`);
 const large = lines.join("");
 const noise = randomBytes(1024 * 1024);
+const pieces = text.match(/.{1,5}/gs);
 const variants = [
   { perMessageDeflate: false },
   { perMessageDeflate: { threshold: 0 } },
@@ -32,7 +33,7 @@ async function exercise(options) {
   const socket = new WebSocket(url, { agent, ...options });
   await once(socket, "open");
   assert.equal(socket.extensions !== "", options.perMessageDeflate !== false);
-  for (const message of ["hello", "", text, large, noise]) {
+  for (const message of ["hello", "", text, large, noise, ...pieces]) {
     socket.send(message);
     const [echoed] = await once(socket, "message");
     assert.deepEqual(echoed, Buffer.from(message));
@@ -55,7 +56,7 @@ async function exerciseUndici() {
   const socket = new UndiciSocket(url, { dispatcher });
   socket.binaryType = "arraybuffer";
   await once(socket, "open");
-  for (const message of ["hello", text, large, noise]) {
+  for (const message of ["hello", text, large, noise, ...pieces]) {
     socket.send(message);
     const [{ data }] = await once(socket, "message");
     assert.deepEqual(Buffer.from(data), Buffer.from(message));

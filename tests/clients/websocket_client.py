@@ -1,6 +1,6 @@
 """`websockets` through the proxy, or without one where HTTPS_PROXY is unset; arguments: a URL, a text to send.
 
-Prints how often it sent the text, which came back each time.
+Prints over how many connections it sent the text, as one message and as many, which came back each time.
 """
 
 import asyncio
@@ -47,6 +47,8 @@ async def exercise(variant):
         assert await echoed(socket, noise) == noise
         pieces = [large[start : start + 997] for start in range(0, 100_000, 997)]
         assert await echoed(socket, iter(pieces)) == "".join(pieces)
+        for start in range(0, len(text), 5):
+            assert await echoed(socket, text[start : start + 5]) == text[start : start + 5]
         await (await socket.ping(b"are you there"))
         await socket.close(1000, "done")
         assert socket.close_code == 1000, socket.close_code

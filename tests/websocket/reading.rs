@@ -147,11 +147,67 @@ fn control_frames_are_read_too() {
 }
 
 #[test]
+fn a_text_over_messages_is_told_once_when_its_last_piece_arrives() {
+    let plain: fn(From, &[u8]) -> Vec<u8> = |from, text| frame(from, FIN | TEXT, text);
+    let binary: fn(From, &[u8]) -> Vec<u8> = |from, text| frame(from, FIN | BINARY, text);
+    let packed: fn(From, &[u8]) -> Vec<u8> =
+        |from, text| frame(from, FIN | RSV1 | TEXT, &deflated(text));
+    for way in Way::ALL {
+        let mut socket = Joined::open(way, &format!("{PROOF}{DEFLATE}"));
+        let mut count = 0;
+        for from in [From::Client, From::Server] {
+            for (name, message) in [("plain", plain), ("binary", binary), ("packed", packed)] {
+                for sample in [sample("aws_access_key"), sample("pipe_to_shell")] {
+                    let tag = format!("{name}-{}", sample.pattern);
+                    let [front, back] = sample.harmless_parts();
+                    socket.pass(from, &message(from, format!("\n{tag} {front}").as_bytes()));
+                    socket.pass(from, &message(from, format!("{back} and").as_bytes()));
+                    count += 1;
+                    wait_until("the finding", || socket.proxy.findings().len() == count);
+                    let findings = socket.proxy.findings();
+                    let what = format!("{way:?} {} {tag}: {findings:?}", direction(from));
+                    let found = of(&findings, &tag);
+                    let found = found.iter().filter(|found| found.direction == direction(from));
+                    let found: Vec<_> = found.collect();
+                    assert_eq!(found.len(), 1, "{what}");
+                    assert_eq!(found[0].pattern, sample.pattern, "{what}");
+                    assert_eq!(found[0].view, "messages", "{what}");
+                }
+            }
+        }
+        assert_eq!(socket.proxy.settled_findings().len(), count, "{way:?}");
+    }
+}
+
+#[test]
+fn what_is_typed_into_a_terminal_is_told_once() {
+    for way in [Way::Encrypted, Way::Gateway] {
+        // As it is, as ttyd frames it, and as Kubernetes does.
+        for channel in ["", "0", "\0"] {
+            let mut socket = Joined::open(way, PROOF);
+            for from in [From::Client, From::Server] {
+                let line = format!("ls; {}\r", sample("pipe_to_shell").text());
+                let keys = line.chars().map(|key| format!("{channel}{key}"));
+                let frames = keys.map(|key| frame(from, FIN | BINARY, key.as_bytes()));
+                let frames: Vec<Vec<u8>> = frames.collect();
+                socket.pass(from, &frames.concat());
+            }
+            let findings = socket.proxy.settled_findings();
+            assert_eq!(findings.len(), 2, "{way:?} {channel:?}: {findings:?}");
+            assert!(findings.iter().all(|finding| finding.pattern == "pipe_to_shell"));
+        }
+    }
+}
+
+#[test]
 fn messages_are_told_apart() {
     let mut socket = Joined::open(Way::Absolute, PROOF);
     let secret = sample("aws_access_key").text();
     let (front, back) = secret.split_at(secret.len() / 2);
-    for half in [front, back] {
+    // The one in the other direction, in the other order, or with something else between.
+    socket.pass(From::Server, &frame(From::Server, FIN | TEXT, front.as_bytes()));
+    socket.pass(From::Client, &frame(From::Client, FIN | TEXT, back.as_bytes()));
+    for half in [" ", back, " and ", front, " or ", back] {
         socket.pass(From::Server, &frame(From::Server, FIN | TEXT, half.as_bytes()));
     }
     let twice = frame(From::Client, FIN | TEXT, secret.as_bytes()).repeat(2);

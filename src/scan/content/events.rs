@@ -39,7 +39,9 @@ impl Events {
     /// Before the bytes as they stand: what the texts show in full, the wire shows in pieces.
     fn join(&mut self, bytes: &[u8], scope: &mut Scope<'_>) {
         let lanes = &mut self.lanes;
-        let mut take = |event: &[u8]| lanes.take(event, scope);
+        let mut take = |event: &[u8]| {
+            lanes.take(event, scope);
+        };
         match &mut self.splitter {
             Splitter::Sse(splitter) => splitter.feed(bytes, &mut take),
             Splitter::Lines(splitter) => splitter.feed(bytes, &mut take),
@@ -50,7 +52,9 @@ impl Events {
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
         let lanes = &mut self.lanes;
-        let mut take = |event: &[u8]| lanes.take(event, scope);
+        let mut take = |event: &[u8]| {
+            lanes.take(event, scope);
+        };
         match &mut self.splitter {
             Splitter::Sse(splitter) => splitter.finish(&mut take),
             Splitter::Lines(splitter) => splitter.finish(&mut take),

@@ -67,7 +67,9 @@ impl JsonText {
         }
         if let Elements::Joined(joined) = &mut self.elements {
             let (splitter, lanes) = &mut **joined;
-            splitter.feed(bytes, &mut |element| lanes.take(element, scope));
+            splitter.feed(bytes, &mut |element| {
+                lanes.take(element, scope);
+            });
             lanes.tell(scope);
         }
     }

@@ -22,6 +22,23 @@ pub(in crate::scan) struct Lanes {
     joins_plain: bool,
 }
 
+/// What an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scan) enum Event {
+    /// JSON that holds something, or says something.
+    Json,
+    /// A number or a name of JSON, which any text may be a piece of.
+    Scalar,
+    Plain,
+}
+
+impl Event {
+    /// Whether it is a piece of a plain text, if there is such a text so far.
+    pub(in crate::scan) fn is_plain(self, is_begun: bool) -> bool {
+        self == Event::Plain || (self == Event::Scalar && is_begun)
+    }
+}
+
 /// What belongs together: the text of one block, one choice, one tool call.
 struct Lane {
     key: u64,
@@ -81,14 +98,14 @@ impl Lanes {
         }
     }
 
-    /// Of messages, each of which is a text of its own unless it is JSON that says a piece of one.
+    /// Of messages: those that are no JSON are joined by others.
     pub(in crate::scan) fn of_messages(place: Place) -> Lanes {
         Lanes { joins_plain: false, ..Lanes::new(place) }
     }
 
     /// Adds the texts of one event to those that they go on from. [`Lanes::tell`] is to follow, when the events at
     /// hand are through.
-    pub(in crate::scan) fn take(&mut self, event: &[u8], scope: &mut Scope<'_>) {
+    pub(in crate::scan) fn take(&mut self, event: &[u8], scope: &mut Scope<'_>) -> Event {
         let mut reader = std::mem::take(&mut self.reader);
         self.clock += 1;
         let place = self.place.then(Step::Json);
@@ -97,10 +114,16 @@ impl Lanes {
                 self.add(leaf.lane, place, leaf.text, scope);
             }
         });
-        if visited.is_err() && self.joins_plain {
+        self.reader = reader;
+        let kind = match (visited, event.trim_ascii_start()) {
+            (Err(_), _) => Event::Plain,
+            (Ok(_), [b'{' | b'[' | b'"' | 0xef, ..]) => Event::Json,
+            (Ok(_), _) => Event::Scalar,
+        };
+        if self.joins_plain && kind.is_plain(self.lanes.iter().any(|lane| lane.key == PLAIN)) {
             self.add(PLAIN, self.place, event, scope);
         }
-        self.reader = reader;
+        kind
     }
 
     /// Takes the event that a leaf holds, if it is one that is packed as Bedrock does it:
@@ -196,6 +219,22 @@ mod tests {
 
     fn once(event: &str) -> String {
         BASE64.encode(event.as_bytes())
+    }
+
+    #[test]
+    fn numbers_among_plain_events_are_pieces_of_their_text() {
+        let shape = Shape::new(std::iter::empty(), Some(b"text/event-stream"));
+        let told = |pieces: &[&str]| {
+            let mut body = scanner(crate::limits::SCAN_WINDOW_MIN_BYTES).body(&shape);
+            let (mut seen, mut buffer) = (Seen::default(), PaddedBuffer::new());
+            for piece in pieces {
+                body.feed(buffer.fill(format!("data: {piece}\n\n").as_bytes()), &mut seen);
+            }
+            body.finish(&mut seen);
+            seen.names()
+        };
+        assert_eq!(told(&["key", "AKIA", "2345", "QYLPMNHF", "7654"]), ["aws_access_key"]);
+        assert!(told(&["AKIA", "\"2345\"", "QYLPMNHF", "7654"]).is_empty());
     }
 
     #[test]

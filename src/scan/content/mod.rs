@@ -10,6 +10,7 @@ mod lanes;
 mod media;
 mod members;
 mod parts;
+mod plain;
 mod protobuf;
 mod wide_text;
 
@@ -20,10 +21,11 @@ use form::FormText;
 use frames::Frames;
 pub(super) use inflated::Inflated;
 use json::JsonText;
-pub(super) use lanes::Lanes;
+pub(super) use lanes::{Event, Lanes};
 pub(super) use media::Media;
 use members::Members;
 use parts::Parts;
+pub(super) use plain::PlainTexts;
 use protobuf::ProtobufText;
 use wide_text::WideText;
 
@@ -120,6 +122,18 @@ impl Content {
         if let State::Known(reader) = &mut self.state {
             reader.finish(scope);
         }
+    }
+
+    /// More may follow, but not soon: as [`Text::pause`].
+    fn pause(&mut self, scope: &mut Scope<'_>) {
+        if let State::Known(Reader::Text(text)) = &mut self.state {
+            text.pause(scope);
+        }
+    }
+
+    /// Whether it begins like JSON.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self.state, State::Known(Reader::Json(_)))
     }
 
     /// Gives what was held to the reader that fits.
