@@ -194,6 +194,17 @@ fn what_is_json_stands_beside_the_text() {
 }
 
 #[test]
+fn what_a_notebook_types_is_a_text() {
+    for name in ["stdin", "stdout"] {
+        let line = format!("ls {} ", halves().concat());
+        let keys = line.chars().map(|key| format!(r#"["{name}", "{key}"]"#));
+        let seen = told(keys);
+        assert_eq!(seen.names(), ["aws_access_key"]);
+        assert_eq!(seen.views()[0].to_string(), "messages>json");
+    }
+}
+
+#[test]
 fn channels_are_texts_of_their_own() {
     let [front, back] = halves();
     let typed = |channel: &str| -> Vec<String> {

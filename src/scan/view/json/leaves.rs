@@ -251,7 +251,7 @@ impl<'r> Walk<'r, '_> {
         let Some(frame) = self.reader.frames.last() else {
             return (0, ROOT, Span::default(), None);
         };
-        // The elements of a text that is one array are the events of a stream.
+        // The containers in a text that is one array are the events of a stream.
         let counts = frame.is_array && self.reader.frames.len() > 1;
         // A container's first step past its bracket has counted the first value already.
         let place = counts.then(|| frame.position.saturating_sub(1));
@@ -351,6 +351,9 @@ impl<'r> Walk<'r, '_> {
                 object.marks.note_string(name, text);
             }
         } else if contents.len > 0 {
+            // Of such a text each string says what its place says: `["stdout","…"]`.
+            let frame = self.reader.frames.last().filter(|frame| frame.is_array);
+            let place = place.or_else(|| frame.map(|frame| frame.position.saturating_sub(1)));
             let path = place.map_or(path, |place| mix(path, place));
             let text = if has_escape { self.unescape(contents) } else { contents };
             self.reader.held.push(Held { object, path, key, text, is_unescaped: has_escape });

@@ -162,6 +162,8 @@ fn an_index_counts_before_and_behind_its_text() {
     }
     assert_eq!(joined(&[r#"{"index":4,"t":"a"}"#, r#"{"t":"b","index":5}"#]), ["a", "b"]);
     assert_eq!(joined(&[r#"{"a":["x","y"]}"#, r#"{"a":["1","2"]}"#]), ["x1", "y2"]);
+    assert_eq!(joined(&[r#"["stdout","x"]"#, r#"["stdout","1"]"#]), ["stdoutstdout", "x1"]);
+    assert_eq!(joined(&[r#"[{"a":"x"},{"a":"y"}]"#, r#"[{"a":"1"}]"#]), ["xy1"]);
     assert_eq!(joined(&[r#"[["x"],["y"]]"#, r#"[["1"],["2"]]"#]), ["xy12"]);
 }
 
