@@ -376,7 +376,7 @@ pub const ENCODED_SHORT_MIN_DIGITS: usize = 16;
 pub const ENCODED_SEEN_DIGITS: usize = 47;
 
 /// Gates looked at in one window.
-pub const SCAN_GATES_PER_WINDOW: usize = 256;
+pub const SCAN_GATES_PER_WINDOW: usize = 4096;
 
 /// Matches that a unit remembers, so that another reading of the same bytes does not tell them again.
 pub const SCAN_TOLD_MAX: usize = 64;

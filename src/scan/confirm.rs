@@ -82,8 +82,13 @@ impl Hits {
     fn note(&mut self, rule: u32, end: u64) {
         let count = usize::try_from(rule).ok().and_then(|rule| self.per_rule.get_mut(rule));
         let Some(count) = count else {
-            if rule != SHORT_LITERAL_NUMBER && self.gates.len() < SCAN_GATES_PER_WINDOW {
+            if rule == SHORT_LITERAL_NUMBER {
+                return;
+            }
+            if self.gates.len() < SCAN_GATES_PER_WINDOW {
                 self.gates.push(end);
+            } else {
+                self.passed_over += 1;
             }
             return;
         };
@@ -97,10 +102,6 @@ impl Hits {
 
     pub(super) fn is_empty(&self) -> bool {
         self.hits.is_empty()
-    }
-
-    pub(super) fn has_gates(&self) -> bool {
-        !self.gates.is_empty()
     }
 
     /// Hands over the ends of what only encoded text holds, in order.
@@ -498,8 +499,10 @@ mod tests {
         for end in 0..=SCAN_GATES_PER_WINDOW as u64 {
             hits.note(SHORT_LITERAL_NUMBER, end);
         }
-        assert!(!hits.has_gates());
-        hits.note(1, 7);
-        assert!(hits.has_gates());
+        assert_eq!((hits.gates.len(), hits.passed_over()), (0, 0));
+        for end in 0..=SCAN_GATES_PER_WINDOW as u64 {
+            hits.note(1, end);
+        }
+        assert_eq!((hits.gates.len(), hits.passed_over()), (SCAN_GATES_PER_WINDOW, 1));
     }
 }

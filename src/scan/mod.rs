@@ -55,6 +55,8 @@ mod judging_tests;
 #[cfg(test)]
 mod masking_tests;
 #[cfg(test)]
+mod neighbour_tests;
+#[cfg(test)]
 mod scanner_tests;
 #[cfg(test)]
 mod tests;

@@ -266,14 +266,14 @@ impl Scanner {
     pub fn scan_block(&self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
         let mut unit = UnitState::default();
         let mut scope = unit.scope(&self.core, sink);
-        Text::new(Place::default(), &mut scope).feed_whole(bytes, &mut scope);
+        Text::of_head(&mut scope).feed_whole(bytes, &mut scope);
     }
 
     /// The head of a request, as a unit. Its query is read as a form, too, where that makes a difference.
     pub fn scan_request(&self, head: Padded<'_>, sink: &mut dyn MatchSink) {
         let mut unit = UnitState::default();
         let mut scope = unit.scope(&self.core, sink);
-        let mut text = Text::new(Place::default(), &mut scope);
+        let mut text = Text::of_head(&mut scope);
         text.feed_whole(head, &mut scope);
         if let Some(query) = query_of(head.bytes()) {
             let bytes = head.bytes().get(query.clone()).unwrap_or_default();
@@ -437,11 +437,10 @@ impl Stream {
             let watch = watch.get_or_insert_with(|| Watch::new(known));
             confirm_known(&self.core, &history, watch, (reported, secrets), &mut work, sink);
         }
-        if work.hits.has_gates() {
-            let mut gates = self.core.take_gates();
-            work.hits.move_gates(&mut gates);
-            self.core.gates.set(gates);
-        }
+        // Those of a text that does not ask for them are not the next one's.
+        let mut gates = self.core.take_gates();
+        work.hits.move_gates(&mut gates);
+        self.core.gates.set(gates);
         self.core.work.set(work);
     }
 

@@ -1,22 +1,21 @@
 //! One text: bytes that a reader takes for one piece of writing. It goes through the engine as it is; where it
 //! holds escapes, or something encoded, what these stand for is a text of its own.
 
+mod decoding;
+mod folding;
+
 use std::rc::Rc;
 
-use super::content::Content;
+use self::decoding::Decoded;
+use self::folding::Folded;
 use super::found::MatchSink;
-use super::padded::{Padded, PaddedBuffer};
+use super::padded::Padded;
 use super::scanner::{Core, End, Stream};
-use super::told::{Teller, Telling, Told};
+use super::told::{Reading, Teller, Telling, Told};
 use super::view::codings::Allowance;
-use super::view::encoded::{self, Kind, RunDecoder};
-use super::view::fold::{self, Folder, Kinds};
 use super::view::form::FormDecoder;
 use crate::finding::{Step, View};
-use crate::limits::{
-    SCAN_DEPTH_MAX, SCAN_FOLD_AROUND_BYTES, SCAN_FOLD_SEAM_BYTES, SCAN_RUN_BEFORE_BYTES,
-    SCAN_RUN_SEAM_BYTES, SCAN_SHORT_TEXT_BYTES,
-};
+use crate::limits::SCAN_DEPTH_MAX;
 
 /// What the texts of a unit share while bytes go through them.
 pub(super) struct Scope<'a> {
@@ -112,29 +111,15 @@ impl Place {
 pub(super) struct Text {
     stream: Stream,
     place: Place,
-    /// Its number in the unit, and that of the text of which it is another reading.
+    /// Its number in the unit, and which text it is another reading of.
     number: u32,
-    reading_of: Option<u32>,
+    reading_of: Option<Reading>,
+    /// Whether each of its lines is a thing of its own.
+    is_of_lines: bool,
     folded: Option<Box<Folded>>,
     decoded: Option<Box<Decoded>>,
     /// Up to where it was decoded.
     decoded_to: u64,
-}
-
-/// A stretch around escapes, read with them resolved.
-struct Folded {
-    folder: Folder,
-    /// The view of the outer text.
-    view: View,
-    text: Text,
-    /// How many bytes of the outer text still belong to it.
-    left: usize,
-}
-
-/// A run of an encoding, read decoded.
-struct Decoded {
-    decoder: RunDecoder,
-    content: Content,
 }
 
 impl Text {
@@ -145,10 +130,16 @@ impl Text {
             place,
             number: scope.told.next_text(),
             reading_of: None,
+            is_of_lines: false,
             folded: None,
             decoded: None,
             decoded_to: 0,
         }
+    }
+
+    /// The head of a message: what a field says is not read together with the next one.
+    pub(super) fn of_head(scope: &mut Scope<'_>) -> Text {
+        Text { is_of_lines: true, ..Text::new(Place::default(), scope) }
     }
 
     /// A text that is read as it stands only.
@@ -190,7 +181,8 @@ impl Text {
         decoder.finish(&mut rest);
         out.extend(&rest);
         let mut text = Text::new(self.place.within(at as u64).then(Step::Form), scope);
-        text.reading_of = Some(self.number);
+        let dropped = query.len().saturating_sub(out.written().len()) as u64;
+        text.reading_of = Some(Reading { dropped, ..self.read_again(at as u64) });
         text.feed_whole(out.padded(), scope);
         scope.core.return_buffer(out);
     }
@@ -220,11 +212,13 @@ impl Text {
     }
 
     fn look_within(&mut self, window: &[u8], scope: &mut Scope<'_>) {
-        if self.place.is_deepest() {
-            return;
+        // Taken before anything within is read, which leaves others there.
+        let mut places = scope.core.take_gates();
+        if !self.place.is_deepest() {
+            self.fold(window, scope);
+            self.decode(window, &mut places, scope);
         }
-        self.fold(window, scope);
-        self.decode(window, scope);
+        scope.core.return_gates(places);
     }
 
     fn end_within(&mut self, scope: &mut Scope<'_>) {
@@ -235,248 +229,4 @@ impl Text {
             decoded.finish(scope);
         }
     }
-
-    /// Reads the stretches around escapes once more, with the escapes resolved.
-    fn fold(&mut self, window: &[u8], scope: &mut Scope<'_>) {
-        let mut at = 0;
-        if self.folded.is_none()
-            && let Some(back) = self.trigger_across(window)
-        {
-            self.folded = Some(self.open_fold(window, 0, back, scope));
-        }
-        while let Some(rest) = window.get(at..).filter(|rest| !rest.is_empty()) {
-            if let Some(mut folded) = self.folded.take() {
-                let len = folded.reach(rest);
-                folded.feed(rest.get(..len).unwrap_or_default(), scope);
-                at += len;
-                if folded.left == 0 {
-                    folded.finish(scope);
-                } else {
-                    self.folded = Some(folded);
-                }
-            } else if let Some(trigger) = fold::next_trigger(window, at) {
-                self.folded = Some(self.open_fold(window, trigger, 0, scope));
-                at = trigger;
-            } else {
-                break;
-            }
-        }
-    }
-
-    /// An escape that began before the window: how many bytes before.
-    fn trigger_across(&self, window: &[u8]) -> Option<usize> {
-        let mut seam = [0; 2 * SCAN_FOLD_SEAM_BYTES];
-        let (seam, old) = self.stream.seam(window, &mut seam);
-        let trigger = fold::next_trigger(seam, 0)?;
-        old.checked_sub(trigger).filter(|back| *back > 0)
-    }
-
-    /// A stretch that begins some way before `at` in the window, or before the `back` bytes in front of it.
-    fn open_fold(
-        &mut self,
-        window: &[u8],
-        at: usize,
-        back: usize,
-        scope: &mut Scope<'_>,
-    ) -> Box<Folded> {
-        let (old, new) = self.stream.before(window, at, SCAN_FOLD_AROUND_BYTES + back);
-        let start = self.stream.offset() + at as u64 - (old.len() + new.len()) as u64;
-        let mut text = Text::new(self.place.within(start), scope);
-        text.reading_of = Some(self.number);
-        let mut folded = Box::new(Folded {
-            folder: Folder::new(),
-            view: self.place.view,
-            text,
-            left: SCAN_FOLD_AROUND_BYTES,
-        });
-        folded.feed(old, scope);
-        folded.feed(new, scope);
-        folded
-    }
-
-    /// Reads what is encoded in the window as what it stands for.
-    fn decode(&mut self, window: &[u8], scope: &mut Scope<'_>) {
-        let mut at = 0;
-        if let Some(decoded) = self.decoded.take() {
-            at = self.go_on(decoded, window, 0, scope);
-        } else if let Some((kind, back)) = self.run_across(window) {
-            let (old, _) = self.stream.before(window, 0, back);
-            let start = self.stream.offset() - old.len() as u64;
-            let decoded = self.open_run(kind, old, start, scope);
-            at = self.go_on(decoded, window, 0, scope);
-        }
-        while self.decoded.is_none()
-            && let Some(run) = encoded::next_run(window, at)
-        {
-            let start = self.stream.offset() + run.start as u64;
-            let decoded = self.open_run(run.kind, &[], start, scope);
-            at = self.go_on(decoded, window, run.start, scope);
-        }
-        let gates = scope.core.take_gates();
-        for gate in &gates {
-            self.decode_around(*gate, window, scope);
-        }
-        scope.core.return_gates(gates);
-        if window.len() <= SCAN_SHORT_TEXT_BYTES {
-            for place in encoded::short_rows(window) {
-                self.decode_around(self.stream.offset() + place as u64 + 1, window, scope);
-            }
-        }
-    }
-
-    /// A run that began before the window: how many bytes before.
-    fn run_across(&self, window: &[u8]) -> Option<(Kind, usize)> {
-        let mut seam = [0; 2 * SCAN_RUN_SEAM_BYTES];
-        let (seam, old) = self.stream.seam(window, &mut seam);
-        let run = encoded::next_run(seam, 0)?;
-        let back = old.checked_sub(run.start).filter(|back| *back > 0)?;
-        let is_new = self.stream.offset().saturating_sub(back as u64) >= self.decoded_to;
-        is_new.then_some((run.kind, back))
-    }
-
-    /// The run in which the engine saw what only an encoded text holds.
-    fn decode_around(&mut self, gate: u64, window: &[u8], scope: &mut Scope<'_>) {
-        if self.decoded.is_some() || gate <= self.decoded_to {
-            return;
-        }
-        // The byte before the gate's end is the run's.
-        let at = gate.checked_sub(self.stream.offset() + 1).and_then(|at| at.try_into().ok());
-        let Some(at) = at else { return };
-        let (old, new) = self.stream.before(window, at, SCAN_RUN_BEFORE_BYTES);
-        let before = old.len() + new.len();
-        let mut joined = scope.core.take_buffer();
-        // Copied only where it reaches back over the window's front, and no more than is looked at.
-        let (near, behind) = if old.is_empty() {
-            (window.get(at - new.len()..).unwrap_or_default(), &[][..])
-        } else {
-            let seen = window.len().min(at + SCAN_RUN_BEFORE_BYTES);
-            let (seen, behind) = window.split_at_checked(seen).unwrap_or((window, &[]));
-            joined.begin().extend_from_slice(old);
-            joined.extend(seen);
-            (joined.written(), behind)
-        };
-        if let Some(run) = encoded::run_around(near, before) {
-            let start = self.stream.offset() + at as u64 - before as u64 + run.start as u64;
-            let bytes = near.get(run.start..).unwrap_or_default();
-            let mut decoded = self.open_run(run.kind, &[], start, scope);
-            let mut taken = decoded.feed(bytes, scope);
-            if taken == bytes.len() && !behind.is_empty() {
-                taken += decoded.feed(behind, scope);
-            }
-            self.decoded_to = start + taken as u64;
-            if taken < bytes.len() + behind.len() {
-                decoded.finish(scope);
-            } else {
-                self.decoded = Some(decoded);
-            }
-        }
-        scope.core.return_buffer(joined);
-    }
-
-    /// A run that begins at `start` in the text, `before` being what was read of it already.
-    fn open_run(
-        &self,
-        kind: Kind,
-        before: &[u8],
-        start: u64,
-        scope: &mut Scope<'_>,
-    ) -> Box<Decoded> {
-        let step = match kind {
-            Kind::Base64 => Step::Base64,
-            Kind::Base32 => Step::Base32,
-            Kind::Hex => Step::Hex,
-        };
-        let content = Content::unknown(self.place.within(start).then(step));
-        let mut decoded = Box::new(Decoded { decoder: RunDecoder::new(kind), content });
-        decoded.feed(before, scope);
-        decoded
-    }
-
-    /// Reads on in a run from `at` on; returns where it ended.
-    fn go_on(
-        &mut self,
-        mut decoded: Box<Decoded>,
-        window: &[u8],
-        at: usize,
-        scope: &mut Scope<'_>,
-    ) -> usize {
-        let rest = window.get(at..).unwrap_or_default();
-        let taken = decoded.feed(rest, scope);
-        self.decoded_to = self.stream.offset() + (at + taken) as u64;
-        if taken < rest.len() {
-            decoded.finish(scope);
-        } else {
-            self.decoded = Some(decoded);
-        }
-        at + taken
-    }
-}
-
-impl Folded {
-    /// How many of the next bytes belong to the stretch.
-    fn reach(&mut self, bytes: &[u8]) -> usize {
-        let mut from = 0;
-        while from < self.left.min(bytes.len())
-            && let Some(trigger) = fold::next_trigger(bytes, from)
-            && trigger < self.left
-        {
-            self.left = trigger + SCAN_FOLD_AROUND_BYTES;
-            from = trigger + 1;
-        }
-        let len = self.left.min(bytes.len());
-        self.left -= len;
-        len
-    }
-
-    fn feed(&mut self, bytes: &[u8], scope: &mut Scope<'_>) {
-        let mut out = scope.core.take_buffer();
-        self.folder.feed(bytes, out.begin());
-        self.pass_on(&mut out, scope);
-        scope.core.return_buffer(out);
-    }
-
-    fn finish(mut self: Box<Self>, scope: &mut Scope<'_>) {
-        let mut out = scope.core.take_buffer();
-        self.folder.finish(out.begin());
-        self.pass_on(&mut out, scope);
-        scope.core.return_buffer(out);
-        self.text.finish(scope);
-    }
-
-    fn pass_on(&mut self, out: &mut PaddedBuffer, scope: &mut Scope<'_>) {
-        self.text.place.view = steps_of(self.folder.kinds()).fold(self.view, View::then);
-        self.text.feed(out.padded(), scope);
-    }
-}
-
-impl Decoded {
-    /// Decodes; returns how many bytes belong to the run.
-    fn feed(&mut self, bytes: &[u8], scope: &mut Scope<'_>) -> usize {
-        let mut out = scope.core.take_buffer();
-        let taken = self.decoder.feed(bytes, out.begin());
-        self.content.feed(out.padded(), scope);
-        scope.core.return_buffer(out);
-        taken
-    }
-
-    fn finish(mut self: Box<Self>, scope: &mut Scope<'_>) {
-        self.content.finish(scope);
-    }
-}
-
-/// The steps that a fold took, in a fixed order.
-fn steps_of(kinds: Kinds) -> impl Iterator<Item = Step> {
-    [
-        (Kinds::PERCENT, Step::Percent),
-        (Kinds::UNICODE, Step::Unicode),
-        (Kinds::HTML, Step::Html),
-        (Kinds::INVISIBLE, Step::Invisible),
-        (Kinds::NUL, Step::Nul),
-        (Kinds::COMPAT, Step::Compat),
-        (Kinds::HOMOGLYPH, Step::Homoglyph),
-        (Kinds::SHELL, Step::Shell),
-    ]
-    .into_iter()
-    .filter(move |(kind, _)| kinds.contains(*kind))
-    .map(|(_, step)| step)
 }

@@ -2,6 +2,7 @@
 //! which is one match.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::RangeInclusive;
 
 use super::found::{Gap, KnownMatch, Match, MatchSink};
 use super::known_values::KNOWN_VALUE_RULE;
@@ -25,6 +26,8 @@ struct Entry {
     head: u64,
     text: u32,
     at: u64,
+    /// The same in its own text.
+    own_at: u64,
     /// Of what matched, where its place is known: not in a text that was made of another.
     len: Option<u64>,
 }
@@ -54,7 +57,7 @@ impl Told {
                 let cut = from.saturating_sub(entry.at);
                 let len = entry.len.map(|len| len.saturating_sub(cut));
                 let at = at.saturating_add(entry.at.saturating_sub(from));
-                self.add(Entry { text: BY_ITSELF, at, len, ..*entry });
+                self.add(Entry { text: BY_ITSELF, at, own_at: at, len, ..*entry });
             }
         }
     }
@@ -80,13 +83,14 @@ impl Told {
                 && entry.text != telling.text
                 && (entry.bytes == bytes
                     || telling.goes_on(entry, at, len)
-                    || (telling.repeats(entry) && (!found.rule.is_secret || entry.head == head)))
+                    || (telling.repeats(entry, found.at)
+                        && (!found.rule.is_secret || entry.head == head)))
         };
         if self.entries.iter().any(is_same) {
             return true;
         }
         let len = telling.origin.is_none().then_some(len);
-        self.add(Entry { rule, bytes, head, text: telling.text, at, len });
+        self.add(Entry { rule, bytes, head, text: telling.text, at, own_at: found.at, len });
         false
     }
 
@@ -100,7 +104,8 @@ impl Told {
             return true;
         }
         let at = telling.origin.unwrap_or(found.at);
-        self.add(Entry { rule, bytes, head: bytes, text: telling.text, at, len: None });
+        let (text, own_at) = (telling.text, found.at);
+        self.add(Entry { rule, bytes, head: bytes, text, at, own_at, len: None });
         false
     }
 
@@ -127,16 +132,47 @@ pub(super) struct Telling {
     pub(super) view: View,
     /// Where in the unit the text was seen; none: its offsets are the unit's.
     pub(super) origin: Option<u64>,
-    /// The text that it is another reading of.
-    pub(super) reading_of: Option<u32>,
+    /// What it is another reading of.
+    pub(super) reading_of: Option<Reading>,
+}
+
+/// Another reading of a text, from one place of it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// Which text.
+    pub(super) of: u32,
+    /// Where in that text it begins.
+    pub(super) start: u64,
+    /// How many bytes fewer it has than that text, up to where it was read.
+    pub(super) dropped: u64,
+    /// Whether that text is the unit itself.
+    pub(super) is_of_unit: bool,
+}
+
+impl Reading {
+    /// Where in the other text the byte at `at` may stand.
+    fn places(&self, at: u64) -> RangeInclusive<u64> {
+        let first = self.start.saturating_add(at);
+        first..=first.saturating_add(self.dropped)
+    }
 }
 
 impl Telling {
-    /// Whether a match is one that the other reading of the same bytes told.
-    fn repeats(&self, entry: &Entry) -> bool {
-        let is_reading = |of: u32| of == entry.text || entry.text == BY_ITSELF;
-        self.reading_of.is_some_and(is_reading)
-            && self.origin.is_some_and(|origin| entry.at >= origin)
+    /// Whether a match at `at` is one that the other reading of the same bytes told.
+    fn repeats(&self, entry: &Entry, at: u64) -> bool {
+        self.reading_of.is_some_and(|reading| {
+            (reading.of == entry.text || entry.text == BY_ITSELF)
+                && reading.places(at).contains(&entry.own_at)
+        })
+    }
+
+    /// Where in the unit a match at `at` is said to be.
+    fn place_of(&self, at: u64) -> u64 {
+        match (self.origin, self.reading_of) {
+            (None, _) => at,
+            (Some(_), Some(reading)) if reading.is_of_unit => *reading.places(at).start(),
+            (Some(origin), _) => origin,
+        }
     }
 
     /// Whether a match is one that a message told by itself, or more of it.
@@ -156,12 +192,12 @@ pub(super) struct Teller<'a> {
 
 impl Teller<'_> {
     fn seen<'m>(&self, found: &Match<'m>) -> Match<'m> {
-        let at = self.telling.origin.unwrap_or(found.at);
+        let at = self.telling.place_of(found.at);
         Match { view: self.telling.view, at, ..*found }
     }
 
     fn seen_known<'m>(&self, found: &KnownMatch<'m>) -> KnownMatch<'m> {
-        let at = self.telling.origin.unwrap_or(found.at);
+        let at = self.telling.place_of(found.at);
         KnownMatch { view: self.telling.view, at, ..*found }
     }
 }
