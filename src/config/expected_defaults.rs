@@ -4,10 +4,12 @@
 pub struct Row {
     /// Glob over the host.
     pub host: &'static str,
-    /// `header`, `query` or `path`, and which.
+    /// `header`, `query`, `path` or `body`, and which.
     pub slot: (&'static str, &'static str),
     /// Globs over the rules of the provider's own keys.
     pub rules: &'static [&'static str],
+    /// What its keys look like, where the rules find those of others, too.
+    pub keys: &'static [&'static str],
 }
 
 const AUTHORIZATION: (&str, &str) = ("header", "authorization");
@@ -17,33 +19,81 @@ const fn row(
     slot: (&'static str, &'static str),
     rules: &'static [&'static str],
 ) -> Row {
-    Row { host, slot, rules }
+    keyed(host, slot, rules, &[])
+}
+
+const fn keyed(
+    host: &'static str,
+    slot: (&'static str, &'static str),
+    rules: &'static [&'static str],
+    keys: &'static [&'static str],
+) -> Row {
+    Row { host, slot, rules, keys }
 }
 
 const ANTHROPIC: &[&str] = &["ai_api_key", "*anthropic*"];
-/// Keys of services that speak OpenAI's protocol often look like OpenAI's.
+const ANTHROPIC_KEYS: &[&str] = &["sk-ant-*"];
 const OPENAI: &[&str] = &["ai_api_key", "*openai*", "sk_*"];
+/// OpenAI's own have had many shapes.
+const OPENAI_KEYS: &[&str] =
+    &["!*sk-ant-*", "!*sk-or-*", "!*sk-lf-*", "!*sk_live_*", "!*sk_test_*"];
+const OPENROUTER: &[&str] = &["ai_api_key", "*openrouter*"];
+/// Keys of services that speak OpenAI's protocol often look like OpenAI's old ones.
+const LIKE_OPENAI: &[&str] = &["ai_api_key", "*openai*", "*deepseek*", "sk_*"];
+const LIKE_OPENAI_KEYS: &[&str] = &[
+    "!*sk-ant-*",
+    "!*sk-or-*",
+    "!*sk-lf-*",
+    "!*sk_live_*",
+    "!*sk_test_*",
+    "!*sk-proj-*",
+    "!*sk-svcacct-*",
+    "!*sk-admin-*",
+    "!*T3BlbkFJ*",
+];
+const STRIPE: &[&str] = &["ai_api_key", "*stripe*"];
+const STRIPE_KEYS: &[&str] = &["sk_*", "rk_*"];
 const GOOGLE: &[&str] = &["*google*", "*gemini*", "gcp_*"];
 const AZURE: &[&str] = &["*azure*"];
+const SAS: &[&str] = &["azure_sas_signature"];
 const AWS: &[&str] = &["aws_*"];
 const GITHUB: &[&str] = &["*github*"];
 const GITLAB: &[&str] = &["*gitlab*"];
+const SLACK: &[&str] = &["*slack*"];
+const ATLASSIAN: &[&str] = &["*atlassian*"];
+const LANGFUSE: &[&str] = &["*langfuse*"];
 
 /// The table. A provider's rules are critical in every other place.
 pub const DEFAULTS: &[Row] = &[
-    row("api.anthropic.com", ("header", "x-api-key"), ANTHROPIC),
-    row("api.anthropic.com", AUTHORIZATION, ANTHROPIC),
-    row("api.openai.com", AUTHORIZATION, OPENAI),
-    row("openrouter.ai", AUTHORIZATION, &["ai_api_key", "*openrouter*"]),
+    // Tokens of any issuer: a signed one in the header that is for it. Its rule is nobody's own.
+    row("*", AUTHORIZATION, &["jwt"]),
+    // Models.
+    keyed("api.anthropic.com", ("header", "x-api-key"), ANTHROPIC, ANTHROPIC_KEYS),
+    keyed("api.anthropic.com", AUTHORIZATION, ANTHROPIC, ANTHROPIC_KEYS),
+    keyed("*.anthropic.com", ("body", "/v1/oauth/token"), ANTHROPIC, ANTHROPIC_KEYS),
+    keyed("platform.claude.com", ("body", "/v1/oauth/token"), ANTHROPIC, ANTHROPIC_KEYS),
+    keyed("api.openai.com", AUTHORIZATION, OPENAI, OPENAI_KEYS),
+    keyed("api.openai.com", ("header", "sec-websocket-protocol"), OPENAI, OPENAI_KEYS),
+    keyed("auth.openai.com", ("body", "/oauth/token"), OPENAI, OPENAI_KEYS),
+    keyed("openrouter.ai", AUTHORIZATION, OPENROUTER, &["sk-or-*"]),
     row("api.groq.com", AUTHORIZATION, &["*groq*"]),
     row("api.x.ai", AUTHORIZATION, &["xai_*"]),
     row("generativelanguage.googleapis.com", ("header", "x-goog-api-key"), GOOGLE),
     row("generativelanguage.googleapis.com", ("query", "key"), GOOGLE),
     row("*.googleapis.com", AUTHORIZATION, GOOGLE),
+    row("oauth2.googleapis.com", ("body", "/token"), GOOGLE),
+    row("www.googleapis.com", ("body", "/oauth2/v*/token"), GOOGLE),
     row("api.mistral.ai", AUTHORIZATION, &["*mistral*"]),
     row("api.cohere.com", AUTHORIZATION, &["*cohere*"]),
     row("api.cohere.ai", AUTHORIZATION, &["*cohere*"]),
-    row("api.deepseek.com", AUTHORIZATION, &["ai_api_key", "*openai*", "*deepseek*", "sk_*"]),
+    keyed("api.deepseek.com", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
+    keyed("api.moonshot.ai", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
+    keyed("api.moonshot.cn", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
+    keyed("api.kimi.com", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
+    keyed("dashscope.aliyuncs.com", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
+    keyed("dashscope-*.aliyuncs.com", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
+    keyed("api.siliconflow.cn", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
+    keyed("api.siliconflow.com", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
     row("api.together.xyz", AUTHORIZATION, &["*together*"]),
     row("api.together.ai", AUTHORIZATION, &["*together*"]),
     row("api.perplexity.ai", AUTHORIZATION, &["*perplexity*"]),
@@ -52,30 +102,64 @@ pub const DEFAULTS: &[Row] = &[
     row("huggingface.co", AUTHORIZATION, &["*huggingface*", "hf_*"]),
     row("*.huggingface.co", AUTHORIZATION, &["*huggingface*", "hf_*"]),
     row("api.replicate.com", AUTHORIZATION, &["*replicate*"]),
+    row("api.elevenlabs.io", ("header", "xi-api-key"), &["elevenlabs_*"]),
     row("*.openai.azure.com", ("header", "api-key"), AZURE),
     row("*.openai.azure.com", AUTHORIZATION, AZURE),
     row("*.cognitiveservices.azure.com", ("header", "api-key"), AZURE),
     row("*.services.ai.azure.com", ("header", "api-key"), AZURE),
+    // What agents work with.
+    row("api.tavily.com", AUTHORIZATION, &["tavily_*"]),
+    row("api.tavily.com", ("body", "*"), &["tavily_*"]),
+    row("*.smith.langchain.com", ("header", "x-api-key"), &["langsmith_*"]),
+    row("cloud.langfuse.com", AUTHORIZATION, LANGFUSE),
+    row("*.cloud.langfuse.com", AUTHORIZATION, LANGFUSE),
+    row("*.pinecone.io", ("header", "api-key"), &["pinecone_*"]),
+    row("api.linear.app", AUTHORIZATION, &["linear_*"]),
+    row("*.atlassian.net", AUTHORIZATION, ATLASSIAN),
+    row("api.atlassian.com", AUTHORIZATION, ATLASSIAN),
+    row("*.supabase.co", ("header", "apikey"), &["supabase_*"]),
+    row("*.supabase.co", AUTHORIZATION, &["supabase_*"]),
+    row("*.datadoghq.com", ("header", "dd-api-key"), &["datadog_*"]),
+    row("*.datadoghq.com", ("header", "dd-application-key"), &["datadog_*"]),
+    row("*.datadoghq.eu", ("header", "dd-api-key"), &["datadog_*"]),
+    row("*.datadoghq.eu", ("header", "dd-application-key"), &["datadog_*"]),
+    // Clouds.
     row("*.amazonaws.com", AUTHORIZATION, AWS),
     row("*.amazonaws.com", ("header", "x-amz-security-token"), AWS),
-    row("*.amazonaws.com", ("query", "x-amz-credential"), AWS),
-    row("*.amazonaws.com", ("query", "x-amz-security-token"), AWS),
+    row("*.amazonaws.com", ("query", "x-amz-*"), AWS),
+    row("login.microsoftonline.com", ("body", "/*/oauth2/*token"), AZURE),
+    row("*.core.windows.net", ("query", "sig"), SAS),
+    // Code, packages and images.
     row("api.github.com", AUTHORIZATION, GITHUB),
     row("github.com", AUTHORIZATION, GITHUB),
+    row("github.com", ("body", "/login/oauth/access_token"), GITHUB),
     row("uploads.github.com", AUTHORIZATION, GITHUB),
+    row("codeload.github.com", AUTHORIZATION, GITHUB),
+    row("*.pkg.github.com", AUTHORIZATION, GITHUB),
     row("models.github.ai", AUTHORIZATION, GITHUB),
     row("*.githubcopilot.com", AUTHORIZATION, GITHUB),
+    row("raw.githubusercontent.com", AUTHORIZATION, GITHUB),
+    row("ghcr.io", AUTHORIZATION, GITHUB),
+    row("release-assets.githubusercontent.com", ("query", "sig"), SAS),
+    row("release-assets.githubusercontent.com", ("query", "jwt"), SAS),
+    row("objects.githubusercontent.com", ("query", "x-amz-*"), AWS),
     row("gitlab.com", ("header", "private-token"), GITLAB),
     row("gitlab.com", ("header", "job-token"), GITLAB),
     row("gitlab.com", AUTHORIZATION, GITLAB),
-    row("api.stripe.com", AUTHORIZATION, &["ai_api_key", "*stripe*"]),
-    row("slack.com", AUTHORIZATION, &["*slack*"]),
-    row("*.slack.com", AUTHORIZATION, &["*slack*"]),
-    row("discord.com", AUTHORIZATION, &["*discord*"]),
-    row("api.telegram.org", ("path", "/bot*"), &["*telegram*"]),
-    row("api.telegram.org", ("path", "/file/bot*"), &["*telegram*"]),
-    row("api.sendgrid.com", AUTHORIZATION, &["*sendgrid*"]),
+    row("gitlab.com", ("body", "/oauth/token"), GITLAB),
+    row("auth.docker.io", AUTHORIZATION, &["docker_hub_*"]),
+    row("hub.docker.com", ("body", "/v2/*"), &["docker_hub_*"]),
     row("registry.npmjs.org", AUTHORIZATION, &["*npm*"]),
     row("pypi.org", AUTHORIZATION, &["*pypi*"]),
     row("upload.pypi.org", AUTHORIZATION, &["*pypi*"]),
+    row("crates.io", AUTHORIZATION, &["crates_io_*"]),
+    // Payment and messages.
+    keyed("api.stripe.com", AUTHORIZATION, STRIPE, STRIPE_KEYS),
+    row("slack.com", AUTHORIZATION, SLACK),
+    row("*.slack.com", AUTHORIZATION, SLACK),
+    row("discord.com", AUTHORIZATION, &["*discord*"]),
+    row("discord.com", ("body", "/api/*oauth2/token"), &["*discord*"]),
+    row("api.telegram.org", ("path", "/bot*"), &["*telegram*"]),
+    row("api.telegram.org", ("path", "/file/bot*"), &["*telegram*"]),
+    row("api.sendgrid.com", AUTHORIZATION, &["*sendgrid*"]),
 ];

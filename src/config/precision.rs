@@ -21,9 +21,12 @@ pub struct ExpectedCredential {
     pub slot: Slot,
     /// Globs over the rules of the provider's own keys. Elsewhere such a key is critical.
     pub rules: Vec<String>,
+    /// Globs over its keys, for rules that find those of others, too: the key has to fit one of them. One
+    /// with `!` in front names keys that are not its own. None: any key that the rules find.
+    pub keys: Vec<String>,
 }
 
-/// Where in a request.
+/// Where in a request. All names are globs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Slot {
     /// The value of this header, in lower case.
@@ -32,6 +35,8 @@ pub enum Slot {
     Query(String),
     /// A path of this glob.
     Path(String),
+    /// The body of a request whose path fits this glob.
+    Body(String),
 }
 
 /// What is known and accepted: all of the conditions that are given must hold.
@@ -63,19 +68,22 @@ const SUPPRESSION: &[&str] =
     &["reason", "expires", "rule", "dest", "header", "source", "path", "fingerprint"];
 const CONDITIONS: &str =
     "an object with one condition at least: rule, dest, header, source, path or fingerprint";
-const SLOTS: &str = "an object with exactly one of header, query and path";
+const SLOTS: &str = "an object with exactly one of header, query, path and body";
 const EXPIRES: &str = "a date such as \"2027-01-31\", or a moment such as \"2027-01-31T12:00:00Z\"";
 
 /// The table of defaults.
 pub fn default_credentials() -> Vec<ExpectedCredential> {
+    let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let entry = |row: &Row| ExpectedCredential {
         host: row.host.to_owned(),
         slot: match row.slot {
             ("query", name) => Slot::Query(name.to_owned()),
             ("path", glob) => Slot::Path(glob.to_owned()),
+            ("body", glob) => Slot::Body(glob.to_owned()),
             (_, name) => Slot::Header(name.to_owned()),
         },
-        rules: row.rules.iter().map(|rule| (*rule).to_owned()).collect(),
+        rules: owned(row.rules),
+        keys: owned(row.keys),
     };
     DEFAULTS.iter().map(entry).collect()
 }
@@ -106,19 +114,21 @@ pub fn expected_credentials(json: &Json) -> Result<Vec<ExpectedCredential>, Misf
 }
 
 fn expected_credential(object: &Object<'_>) -> Result<ExpectedCredential, Misfit> {
-    object.only(&["host", "header", "query", "path", "rules"])?;
+    object.only(&["host", "header", "query", "path", "body", "rules", "keys"])?;
     let host = object.required_text("host")?.to_ascii_lowercase();
     let slots = [
         object.text("header")?.map(|name| Slot::Header(name.to_ascii_lowercase())),
         object.text("query")?.map(|name| Slot::Query(name.to_owned())),
         object.text("path")?.map(|glob| Slot::Path(glob.to_owned())),
+        object.text("body")?.map(|glob| Slot::Body(glob.to_owned())),
     ];
     let mut slots = slots.into_iter().flatten();
     let (Some(slot), None) = (slots.next(), slots.next()) else {
         return Err(object.misfit(SLOTS));
     };
     let rules = object.texts("rules")?.unwrap_or_else(|| vec!["*".to_owned()]);
-    Ok(ExpectedCredential { host, slot, rules })
+    let keys = object.texts("keys")?.unwrap_or_default();
+    Ok(ExpectedCredential { host, slot, rules, keys })
 }
 
 /// The list of `suppressions`.
@@ -167,8 +177,13 @@ pub fn expected_json(entries: &[ExpectedCredential]) -> Json {
             Slot::Header(name) => ("header", name),
             Slot::Query(name) => ("query", name),
             Slot::Path(glob) => ("path", glob),
+            Slot::Body(glob) => ("body", glob),
         };
-        json!({"host": entry.host, name: value, "rules": entry.rules})
+        let mut shown = json!({"host": entry.host, name: value, "rules": entry.rules});
+        if let (Json::Object(members), false) = (&mut shown, entry.keys.is_empty()) {
+            members.insert("keys".to_owned(), json!(entry.keys));
+        }
+        shown
     };
     json!({"replace": true, "entries": entries.iter().map(entry).collect::<Vec<_>>()})
 }

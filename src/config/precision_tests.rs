@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use super::precision::{Slot, default_credentials, expected_credentials, suppressions};
+use super::precision::{
+    Slot, default_credentials, expected_credentials, expected_json, suppressions,
+};
 use super::{Config, DedupBy, Overrides, Sources, load};
 use crate::limits::{EXPECTED_CREDENTIALS_MAX, SUPPRESSIONS_MAX, WATCHED_MAX};
 
@@ -31,6 +33,14 @@ fn entries_are_added_to_the_defaults_or_replace_them() {
     assert_eq!(expected_credentials(&beside).unwrap(), added);
     let any_rule = expected_credentials(&json!([{"host": "a.example", "path": "/k/*"}])).unwrap();
     assert_eq!(any_rule.last().unwrap().rules, ["*"]);
+    assert!(any_rule.last().unwrap().keys.is_empty());
+    let in_a_body = json!({"host": "a.example", "body": "/t", "rules": ["x"], "keys": ["sk-*"]});
+    let entries = expected_credentials(&json!([in_a_body])).unwrap();
+    let own = entries.last().unwrap();
+    assert_eq!((&own.slot, &*own.keys), (&Slot::Body("/t".into()), &["sk-*".to_owned()][..]));
+    let shown = expected_json(std::slice::from_ref(own));
+    assert_eq!(shown, json!({"replace": true, "entries": [in_a_body]}));
+    assert_eq!(expected_credentials(&expected_json(&entries)).unwrap(), entries);
     assert_eq!(config(&json!({})).unwrap().policy.expected, default_credentials());
 }
 
@@ -65,7 +75,7 @@ fn a_wrong_object_is_named_with_its_place() {
         (
             "expected_credentials",
             json!({"replace": true, "entries": [{"host": "a", "header": "x", "query": "y"}]}),
-            &["expected_credentials.entries[0]", "exactly one of header, query and path"][..],
+            &["expected_credentials.entries[0]", "exactly one of header, query, path and body"][..],
         ),
         ("expected_credentials", json!({"replace": 1}), &["expected_credentials.replace"][..]),
         ("watch_env", json!(["A=B"]), &["watch_env", "names of environment variables"][..]),

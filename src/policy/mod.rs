@@ -27,6 +27,8 @@ pub struct Seen<'a> {
     /// Of the secret, or of the whole match where there is none. Left out where nobody asks for it
     /// ([`Policy::needs_fingerprints`]): a digest for each repeat would cost more than the repeat.
     pub fingerprint: Option<Fingerprint>,
+    /// The secret, or the whole match where there is none; empty where it is not at hand.
+    pub secret: &'a [u8],
 }
 
 /// Where a match was seen.
@@ -69,6 +71,7 @@ pub struct Policy {
     suppressions: Vec<(Suppression, Arc<str>)>,
     key: FingerprintKey,
     standings: Standings,
+    looks_at_paths: bool,
 }
 
 impl Policy {
@@ -81,6 +84,8 @@ impl Policy {
             suppressions: config.suppressions.iter().map(with_reason).collect(),
             key,
             standings: Standings::default(),
+            looks_at_paths: config.suppressions.iter().any(|accepted| accepted.path.is_some())
+                || config.expected.iter().any(|entry| matches!(entry.slot, Slot::Body(_))),
         }
     }
 
@@ -97,7 +102,7 @@ impl Policy {
 
     /// Whether the path of a request matters for its body.
     pub fn looks_at_paths(&self) -> bool {
-        self.suppressions.iter().any(|(suppression, _)| suppression.path.is_some())
+        self.looks_at_paths
     }
 
     /// Whether a decision may depend on a fingerprint.
@@ -131,28 +136,42 @@ impl Policy {
             return verdict(seen.severity, Disposition::Report);
         }
         let standing = self.standings.get(seen.rule, &self.expected);
-        if self.is_expected(&standing, at) {
+        if self.is_expected(&standing, seen.secret, at) {
             return verdict(Severity::Info, Disposition::Expected);
         }
         let severity = if standing.is_own { Severity::Critical } else { seen.severity };
         verdict(severity, Disposition::Report)
     }
 
-    fn is_expected(&self, standing: &Standing, at: &Circumstances<'_>) -> bool {
+    fn is_expected(&self, standing: &Standing, secret: &[u8], at: &Circumstances<'_>) -> bool {
         let host = host_of(at.dest);
         if at.protocol == Protocol::Http && !is_loopback(host) {
             // Readable on its way: no place for a key.
             return false;
         }
         let is_here = |slot: &Slot| match (slot, at.place) {
-            (Slot::Header(name), Place::Header(header)) => name.eq_ignore_ascii_case(header),
-            (Slot::Query(name), Place::Query(parameter)) => name.eq_ignore_ascii_case(parameter),
-            (Slot::Path(glob), Place::Path) => at.path.is_some_and(|path| matches(glob, path)),
+            (Slot::Header(name), Place::Header(header)) => matches(name, header),
+            (Slot::Query(name), Place::Query(parameter)) => matches(name, parameter),
+            (Slot::Path(glob), Place::Path) | (Slot::Body(glob), Place::Body) => {
+                at.path.is_some_and(|path| matches(glob, path))
+            }
             _ => false,
         };
+        // A rule of any issuer's tokens says nothing of what one issuer's look like.
+        let is_its_own = |entry: &ExpectedCredential| {
+            standing.is_of_any_issuer || is_key_of(&entry.keys, secret)
+        };
         let mut entries = standing.entries.iter().filter_map(|number| self.expected.get(*number));
-        entries.any(|entry| is_here(&entry.slot) && matches(&entry.host, host))
+        entries.any(|entry| is_here(&entry.slot) && matches(&entry.host, host) && is_its_own(entry))
     }
+}
+
+/// Whether a secret looks like what an entry says of its keys.
+fn is_key_of(keys: &[String], secret: &[u8]) -> bool {
+    let fits = |glob: &str| glob_matches(glob.as_bytes(), secret);
+    let is_anothers = keys.iter().filter_map(|key| key.strip_prefix('!')).any(fits);
+    let mut own = keys.iter().filter(|key| !key.starts_with('!')).peekable();
+    !is_anothers && (own.peek().is_none() || own.any(|key| fits(key)))
 }
 
 /// Whether a suppression is in force and all its conditions hold.

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use super::matches;
-use crate::config::ExpectedCredential;
+use crate::config::{ExpectedCredential, Slot};
 
 /// Rules that tell a credential by where it stands or by its value, not by its issuer: in a place where a
-/// credential is expected they find that one.
+/// credential is expected they find that one. A body has room for others.
 const RULES_OF_ANY_ISSUER: [&str; 6] =
     ["known_value", "generic_*", "*bearer*", "authorization_*", "jwt", "jwt_*"];
 
@@ -18,6 +18,8 @@ const RULES_OF_ANY_ISSUER: [&str; 6] =
 pub(super) struct Standing {
     /// Whether it finds some provider's own key.
     pub(super) is_own: bool,
+    /// Whether it tells a credential without its issuer.
+    pub(super) is_of_any_issuer: bool,
     /// The entries in whose place its matches are expected, by their numbers.
     pub(super) entries: Vec<usize>,
 }
@@ -43,15 +45,22 @@ impl Standings {
 impl Standing {
     fn of(rule: &str, expected: &[ExpectedCredential]) -> Standing {
         let names = |entry: &ExpectedCredential| entry.rules.iter().any(|glob| matches(glob, rule));
-        // `*` names everybody's rules, and so nobody's own.
+        // `*` names everybody's rules or hosts, and so nobody's own.
+        let is_somebodys = |entry: &ExpectedCredential| entry.host != "*";
         let is_own = |entry: &ExpectedCredential| {
-            entry.rules.iter().any(|glob| glob != "*" && matches(glob, rule))
+            is_somebodys(entry) && entry.rules.iter().any(|glob| glob != "*" && matches(glob, rule))
         };
         let is_of_any_issuer = RULES_OF_ANY_ISSUER.iter().any(|glob| matches(glob, rule));
-        let concerning = expected.iter().enumerate();
-        let concerning = concerning.filter(|(_, entry)| is_of_any_issuer || names(entry));
+        let holds_one_alone = |entry: &ExpectedCredential| {
+            is_somebodys(entry) && !matches!(entry.slot, Slot::Body(_))
+        };
+        let concerns = |entry: &ExpectedCredential| {
+            names(entry) || (is_of_any_issuer && holds_one_alone(entry))
+        };
+        let concerning = expected.iter().enumerate().filter(|(_, entry)| concerns(entry));
         Standing {
             is_own: expected.iter().any(is_own),
+            is_of_any_issuer,
             entries: concerning.map(|(number, _)| number).collect(),
         }
     }
@@ -60,11 +69,25 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Slot;
 
     fn entry(rules: &[&str]) -> ExpectedCredential {
         let rules = rules.iter().map(|rule| (*rule).to_owned()).collect();
-        ExpectedCredential { host: "a.example".to_owned(), slot: Slot::Query("key".into()), rules }
+        let slot = Slot::Query("key".into());
+        ExpectedCredential { host: "a.example".to_owned(), slot, rules, keys: Vec::new() }
+    }
+
+    #[test]
+    fn a_rule_named_for_every_host_is_nobodys_own() {
+        let everywhere = ExpectedCredential { host: "*".to_owned(), ..entry(&["jwt"]) };
+        let in_bodies = ExpectedCredential { slot: Slot::Body("*".into()), ..entry(&["own_*"]) };
+        let expected = [everywhere, entry(&["own_*"]), in_bodies];
+        let standing = |rule| Standing::of(rule, &expected);
+        assert_eq!((standing("jwt").is_own, &*standing("jwt").entries), (false, &[0, 1][..]));
+        assert_eq!(standing("generic_secret").entries, [1], "any issuer's, not at any host");
+        assert_eq!(
+            (standing("own_key").is_own, &*standing("own_key").entries),
+            (true, &[1, 2][..])
+        );
     }
 
     #[test]
@@ -78,7 +101,8 @@ mod tests {
             ("dotenv_file", false, &[1]),
             ("not_there", false, &[1]),
         ] {
-            let standing = Standing { is_own, entries: entries.to_vec() };
+            let is_of_any_issuer = rule == "jwt";
+            let standing = Standing { is_own, is_of_any_issuer, entries: entries.to_vec() };
             for _ in 0..2 {
                 assert_eq!(*kept.get(rule, &expected), standing, "{rule}");
             }

@@ -18,7 +18,7 @@ fn policy(suppressions: Vec<Suppression>) -> Policy {
 
 fn seen(rule: &str) -> Seen<'_> {
     let (severity, confidence) = (Severity::High, Confidence::High);
-    Seen { rule, severity, confidence, fingerprint: Some(OWN) }
+    Seen { rule, severity, confidence, fingerprint: Some(OWN), secret: b"sk-ant-api03-invented" }
 }
 
 fn at<'a>(dest: &'a str, place: Place<'a>) -> Circumstances<'a> {
@@ -73,9 +73,56 @@ fn a_providers_key_is_expected_in_its_own_place_only() {
         ("telegram_bot_token", "api.telegram.org:443", Place::Path, &critical),
         ("unix_sensitive", "api.anthropic.com:443", Place::Header("x-api-key"), &ordinary),
         ("ai_api_key", "[::1]:8080", Place::Header("authorization"), &critical),
+        ("aws_presigned_url", "b.s3.amazonaws.com:443", Place::Query("X-Amz-Signature"), &expected),
+        ("aws_presigned_url", "b.s3.example:443", Place::Query("X-Amz-Signature"), &critical),
+        ("jwt", "api.corp.example:443", Place::Header("Authorization"), &expected),
+        ("jwt", "api.corp.example:443", Place::Header("Cookie"), &ordinary),
+        ("jwt", "api.corp.example:443", Place::Body, &ordinary),
+        ("known_value", "api.corp.example:443", Place::Header("Authorization"), &ordinary),
+        ("tavily_api_key", "api.tavily.com:443", Place::Body, &expected),
+        ("known_value", "api.tavily.com:443", Place::Body, &ordinary),
     ] {
         assert_eq!(judge(&policy, rule, &at(dest, place)), *verdict, "{rule} {dest} {place:?}");
     }
+}
+
+#[test]
+fn another_providers_key_does_not_belong_there() {
+    let policy = policy(Vec::new());
+    let severity = |dest: &str, header: &str, key: &str| {
+        let seen = Seen { secret: key.as_bytes(), ..seen("ai_api_key") };
+        policy.judge(&seen, &at(dest, Place::Header(header)), now()).severity
+    };
+    let (anthropic, openai) = ("api.anthropic.com:443", "api.openai.com:443");
+    let keys = ["sk-ant-api03-x", "sk-proj-x", "sk-or-v1-x", "sk_live_x", "sk-x9"];
+    for (dest, header, own) in [
+        (anthropic, "x-api-key", &keys[..1]),
+        (anthropic, "authorization", &keys[..1]),
+        (openai, "authorization", &["sk-proj-x", "sk-x9"][..]),
+        (openai, "sec-websocket-protocol", &["sk-proj-x", "sk-x9"]),
+        ("openrouter.ai:443", "authorization", &["sk-or-v1-x"]),
+        ("api.deepseek.com:443", "authorization", &["sk-x9"]),
+        ("api.stripe.com:443", "authorization", &["sk_live_x"]),
+    ] {
+        for key in keys {
+            let wanted = if own.contains(&key) { Severity::Info } else { Severity::Critical };
+            assert_eq!(severity(dest, header, key), wanted, "{key} {dest}");
+        }
+    }
+    assert_eq!(severity(openai, "authorization", "_SK-ANT-x"), Severity::Critical);
+}
+
+#[test]
+fn a_key_in_a_body_is_expected_where_it_is_renewed() {
+    let policy = policy(Vec::new());
+    let at =
+        |path| Circumstances { path: Some(path), ..at("platform.claude.com:443", Place::Body) };
+    let expected = (Severity::Info, Disposition::Expected);
+    assert_eq!(judge(&policy, "ai_api_key", &at("/v1/oauth/token")), expected);
+    assert_eq!(judge(&policy, "ai_api_key", &at("/v1/messages")).0, Severity::Critical);
+    let seen = Seen { secret: b"sk-proj-x", ..seen("ai_api_key") };
+    let renewed = policy.judge(&seen, &at("/v1/oauth/token"), now());
+    assert_eq!(renewed.severity, Severity::Critical, "another's");
 }
 
 #[test]
@@ -91,6 +138,7 @@ fn a_key_in_the_clear_or_in_an_answer_is_never_expected() {
             host: "127.0.0.*".into(),
             slot: Slot::Header("x-api-key".into()),
             rules: vec!["*".into()],
+            keys: Vec::new(),
         }],
         ..PolicyConfig::default()
     };
@@ -176,6 +224,8 @@ fn paths_and_fingerprints_are_made_only_where_they_matter() {
     let key = || FingerprintKey::new(&[7; FINGERPRINT_KEY_BYTES]);
     assert!(!Policy::new(&config, key()).looks_at_paths());
     let path = Suppression { path: Some("/x".into()), ..suppression() };
+    let in_bodies = PolicyConfig { expected: default_credentials(), ..config.clone() };
+    assert!(Policy::new(&in_bodies, key()).looks_at_paths());
     let config = PolicyConfig { suppressions: vec![path], ..config };
     let policy = Policy::new(&config, key());
     assert!(policy.looks_at_paths() && !policy.needs_fingerprints());
