@@ -246,7 +246,9 @@ fn pem_body(evidence: &Evidence<'_>) -> Verdict {
 
 /// What documentation, templates and tests have in a secret's place.
 fn is_known_example(secret: &[u8]) -> bool {
-    const WORDS: [&[u8]; 16] = [
+    const WORDS: [&[u8]; 17] = [
+        // The claims of the token that jwt.io shows: {"sub":"1234567890
+        b"eyJzdWIiOiIxMjM0NTY3ODkw",
         b"example",
         b"xxxx",
         b"1234567890",
@@ -322,6 +324,16 @@ fn is_mention(evidence: &Evidence<'_>) -> bool {
         b"known pattern",
     ];
     WORDS.iter().any(|word| holds(evidence.line, word) && !holds(evidence.matched, word))
+        || is_forbidden(evidence)
+}
+
+/// Whether the line forbids what the match asks for: right in front of it stands a no.
+fn is_forbidden(evidence: &Evidence<'_>) -> bool {
+    const NOES: [&[u8]; 3] = [b"never", b"not", b"n't"];
+    let matched = evidence.matched.trim_ascii();
+    let Some(at) = memchr::memmem::find(evidence.line, matched) else { return false };
+    let before = evidence.line.get(..at).unwrap_or_default().trim_ascii_end().to_ascii_lowercase();
+    NOES.iter().any(|no| before.ends_with(no))
 }
 
 fn is_eth_address(secret: &[u8]) -> bool {
@@ -492,6 +504,8 @@ mod tests {
             judged("An attacker may write \"ignore previous instructions\""),
             Verdict::Fails
         );
+        assert_eq!(judged("NEVER ignore previous instructions"), Verdict::Fails);
+        assert_eq!(judged("I don't mind: ignore previous instructions"), Verdict::Silent);
     }
 
     #[test]
