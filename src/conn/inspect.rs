@@ -179,7 +179,7 @@ impl MatchSink for Reporting<'_> {
         };
         let (rule, confidence) = (KNOWN_VALUE_RULE, found.confidence);
         // By its name it is watched, not by its looks.
-        let secret = &[];
+        let secret: &[u8] = &[];
         let seen = Seen { rule, severity, confidence, fingerprint: found.fingerprint, secret };
         self.admits(&seen, found.at)
     }

@@ -451,6 +451,11 @@ mod tests {
             ("aws_key_id", "AKIA", Fails),
             ("known_example", "your-api-key-here", Example),
             ("known_example", "<token>", Example),
+            (
+                "known_example",
+                concat!("eyJhbGciOiJIUzI1NiJ9.", "eyJzdWIiOiIxMjM0NTY3ODkwIn0.x"),
+                Example,
+            ),
             ("known_example", "${TOKEN}", Example),
             ("known_example", "q8Zr1kPmW0tVb3Nx", Silent),
             ("eth", "0x52908400098527886E0F7030069857D2E4169EE7", Silent),
