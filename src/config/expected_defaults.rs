@@ -59,14 +59,22 @@ const SAS: &[&str] = &["azure_sas_signature"];
 const AWS: &[&str] = &["aws_*"];
 const GITHUB: &[&str] = &["*github*"];
 const GITLAB: &[&str] = &["*gitlab*"];
+const JWT: &[&str] = &["jwt"];
 const SLACK: &[&str] = &["*slack*"];
 const ATLASSIAN: &[&str] = &["*atlassian*"];
 const LANGFUSE: &[&str] = &["*langfuse*"];
 
 /// The table. A provider's rules are critical in every other place.
 pub const DEFAULTS: &[Row] = &[
-    // Tokens of any issuer: a signed one in the header that is for it. Its rule is nobody's own.
-    row("*", AUTHORIZATION, &["jwt"]),
+    // Signed tokens, which do not say whose they are.
+    row("chatgpt.com", AUTHORIZATION, JWT),
+    row("*.supabase.co", AUTHORIZATION, JWT),
+    row("registry-1.docker.io", AUTHORIZATION, JWT),
+    row("*.googleapis.com", AUTHORIZATION, JWT),
+    row("api.github.com", AUTHORIZATION, JWT),
+    row("ghcr.io", AUTHORIZATION, JWT),
+    row("graph.microsoft.com", AUTHORIZATION, JWT),
+    row("management.azure.com", AUTHORIZATION, JWT),
     // Models.
     keyed("api.anthropic.com", ("header", "x-api-key"), ANTHROPIC, ANTHROPIC_KEYS),
     keyed("api.anthropic.com", AUTHORIZATION, ANTHROPIC, ANTHROPIC_KEYS),

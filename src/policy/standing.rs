@@ -9,7 +9,8 @@ use super::matches;
 use crate::config::{ExpectedCredential, Slot};
 
 /// Rules that tell a credential by where it stands or by its value, not by its issuer: in a place where a
-/// credential is expected they find that one. A body has room for others.
+/// credential is expected they find that one. A body has room for others; and of hosts of which anybody may have one, as
+/// in a cloud's domain, some are not the provider's.
 const RULES_OF_ANY_ISSUER: [&str; 6] =
     ["known_value", "generic_*", "*bearer*", "authorization_*", "jwt", "jwt_*"];
 
@@ -52,14 +53,14 @@ impl Standing {
         };
         let is_of_any_issuer = RULES_OF_ANY_ISSUER.iter().any(|glob| matches(glob, rule));
         let holds_one_alone = |entry: &ExpectedCredential| {
-            is_somebodys(entry) && !matches!(entry.slot, Slot::Body(_))
+            !entry.host.contains('*') && !matches!(entry.slot, Slot::Body(_))
         };
         let concerns = |entry: &ExpectedCredential| {
             names(entry) || (is_of_any_issuer && holds_one_alone(entry))
         };
         let concerning = expected.iter().enumerate().filter(|(_, entry)| concerns(entry));
         Standing {
-            is_own: expected.iter().any(is_own),
+            is_own: !is_of_any_issuer && expected.iter().any(is_own),
             is_of_any_issuer,
             entries: concerning.map(|(number, _)| number).collect(),
         }

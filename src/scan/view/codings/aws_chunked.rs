@@ -113,7 +113,11 @@ impl Engine for AwsChunked {
                     run.written += plain.written;
                     return run;
                 }
-                (Phase::Done, _) | (_, None) => return run,
+                (_, None) => return run,
+                (Phase::Done, Some(_)) => {
+                    run.failure = Some(Undecodable::TrailingData);
+                    return run;
+                }
                 (Phase::Data(left), Some(_)) => {
                     let most = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
                     let copied = copy(rest.get(..most).unwrap_or_default(), room);
