@@ -12,7 +12,8 @@ use std::task::{Poll, Waker};
 use memchr::memchr;
 
 use super::core::Core;
-use super::inspect::{Sight, scan_body, scan_head};
+use super::inspect::{Sight, Whence, scan_head};
+use super::inspector::Inspector;
 use super::trailing::Trailing;
 use crate::finding::{Direction, Protocol};
 use crate::forward::buffer::{Chunk, Scratch};
@@ -67,20 +68,6 @@ enum Part {
     Head(Whence),
     Body(Whence, Shape),
     Piece(Rc<Trailing>),
-}
-
-/// What is known of a part.
-struct Whence {
-    /// The core under the configuration that the part came by.
-    core: Rc<Core>,
-    sight: Sight,
-    direction: Direction,
-}
-
-impl Whence {
-    fn new(core: &Rc<Core>, sight: &Sight, direction: Direction) -> Whence {
-        Whence { core: Rc::clone(core), sight: sight.clone(), direction }
-    }
 }
 
 impl Backlog {
@@ -142,11 +129,9 @@ impl Backlog {
         self.load.set(Load { parts: load.parts - 1, bytes: load.bytes - held });
         let bytes = &bytes.bytes;
         match part {
-            Part::Head(Whence { core, sight, direction }) => {
-                scan_head(&core, &sight, direction, (bytes, 0..len));
-            }
-            Part::Body(Whence { core, sight, direction }, shape) => {
-                scan_body(&core, &sight, direction, &shape, (bytes, 0..len));
+            Part::Head(whence) => scan_head(&whence, bytes, 0..len),
+            Part::Body(whence, shape) => {
+                Inspector::of_body(whence, &shape).feed_at_once(bytes, 0..len);
             }
             Part::Piece(trailing) => trailing.scan_waiting(bytes, len),
         }
@@ -166,7 +151,8 @@ pub fn defer_head(core: &Rc<Core>, sight: &Sight, direction: Direction, chunk: &
     let whole = 0..len;
     let part = || Part::Head(Whence::new(core, sight, direction));
     if !defer(core, sight, part, std::iter::once(in_chunk(chunk, &whole))) {
-        scan_head(core, sight, direction, chunk.backing(whole));
+        let (backing, range) = chunk.backing(whole);
+        scan_head(&Whence::new(core, sight, direction), backing, range);
     }
 }
 
@@ -194,7 +180,8 @@ pub fn defer_request(
     if !defer(core, sight, part, pieces.into_iter()) {
         let mut whole = core.scratch.lend();
         let len = fill(&mut whole, pieces.into_iter());
-        scan_head(core, sight, Direction::Outbound, (&whole.bytes, 0..len));
+        let whence = Whence::new(core, sight, Direction::Outbound);
+        scan_head(&whence, &whole.bytes, 0..len);
     }
 }
 
@@ -217,8 +204,9 @@ pub fn defer_piece(trailing: &Rc<Trailing>, chunk: &Chunk, ranges: &[Range<usize
         trailing.note_waiting();
         Part::Piece(Rc::clone(trailing))
     };
+    let Whence { core, sight, .. } = trailing.whence();
     let pieces = ranges.iter().map(|range| in_chunk(chunk, range));
-    defer(trailing.core(), trailing.sight(), part, pieces)
+    defer(core, sight, part, pieces)
 }
 
 fn in_chunk<'c>(chunk: &'c Chunk, range: &Range<usize>) -> &'c [u8] {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::exchange::bad_response;
-use super::inspect::Inspector;
+use super::inspector::Inspector;
 use crate::error::{Error, Side, Stage};
 use crate::forward::buffer::{Chunk, Scratch};
 use crate::forward::leg::Unread;
@@ -22,7 +22,7 @@ pub(super) type Ranges = SmallVec<[Range<usize>; 4]>;
 pub(super) async fn step_request(
     unread: &Unread,
     body: &mut Body,
-    inspector: &mut Inspector<'_>,
+    inspector: &mut Inspector,
 ) -> Result<usize, Error> {
     let Some(chunk) = unread.chunk() else { return Ok(0) };
     let mut ranges = Ranges::new();
@@ -58,7 +58,7 @@ pub(super) fn judge_response(
 }
 
 /// Scans the ranges of what was read.
-pub(super) async fn inspect(inspector: &mut Inspector<'_>, chunk: &Chunk, ranges: &Ranges) {
+pub(super) async fn inspect(inspector: &mut Inspector, chunk: &Chunk, ranges: &Ranges) {
     for range in ranges {
         inspector.feed(chunk, range.clone()).await;
     }

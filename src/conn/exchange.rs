@@ -14,7 +14,8 @@ use super::backlog::{defer_body, defer_head};
 use super::body::{Ranges, judge_response, step_request, write_coalesced};
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
-use super::inspect::{Inspector, Sight, shape_of};
+use super::inspect::{Sight, Whence, shape_of};
+use super::inspector::Inspector;
 use super::trailing::Trailing;
 use super::upstream::unanswered;
 use crate::error::{Error, Side, Stage};
@@ -179,9 +180,8 @@ impl Exchange<'_> {
         upstream: &Stream,
         body: &mut Body,
     ) -> Result<(), Error> {
-        let (core, sight) = (self.core, self.sight);
-        let mut inspector =
-            Inspector::of_body(core, sight, Direction::Outbound, self.request.shape);
+        let whence = Whence::new(self.core, self.sight, Direction::Outbound);
+        let mut inspector = Inspector::of_body(whence, self.request.shape);
         let mut first = self.core.scratch.lend();
         first.bytes.extend_from_slice(self.request.head);
         loop {
@@ -191,7 +191,6 @@ impl Exchange<'_> {
             write_coalesced(upstream, &mut first.bytes, bytes).await.map_err(upstream_write)?;
             unread.consume(len);
             if body.is_done() {
-                inspector.finish();
                 return Ok(());
             }
             self.deadline.set(self.core.config.http.body_idle_timeout);
@@ -378,9 +377,6 @@ impl Exchange<'_> {
             unread.consume(len);
             self.note_progress(progress);
             if body.is_done() || ended {
-                if let Some(trailing) = trailing {
-                    trailing.finish();
-                }
                 return self.done(&received.keep(unread, until_close), progress);
             }
             match unread.fill(upstream).await {

@@ -12,15 +12,9 @@ use crate::config::DedupBy;
 use crate::finding::{
     Confidence, Direction, Finding, Fingerprint, Protocol, Severity, ThreatType, View,
 };
-use crate::forward::buffer::Chunk;
-use crate::limits::{
-    INSPECT_CODED_BYTES, INSPECT_PIECE_MIN_BYTES, INSPECT_TURN_BYTES, READ_BUFFER_BYTES,
-};
 use crate::policy::{self, Circumstances, Disposition, Place, Seen, Verdict};
 use crate::report::dedup::Subject;
-use crate::scan::{
-    Body, Gap, KNOWN_VALUE_RULE, KnownMatch, Match, MatchSink, Messages, Padded, Shape,
-};
+use crate::scan::{Gap, KNOWN_VALUE_RULE, KnownMatch, Match, MatchSink, Padded, Shape};
 
 /// What a connection knows of its bytes.
 #[derive(Clone, Debug)]
@@ -34,16 +28,36 @@ pub struct Sight {
     pub agent: Option<Arc<str>>,
 }
 
+/// Bytes that are told from others: under which configuration they came, between whom, and which way.
+#[derive(Clone)]
+pub struct Whence {
+    pub(super) core: Rc<Core>,
+    pub(super) sight: Sight,
+    direction: Direction,
+}
+
+impl Whence {
+    /// Copies of these.
+    pub fn new(core: &Rc<Core>, sight: &Sight, direction: Direction) -> Whence {
+        Whence { core: Rc::clone(core), sight: sight.clone(), direction }
+    }
+
+    /// Turns the matches at one place into findings.
+    pub(super) fn reporting<'a>(&'a self, place: Place<'a>) -> Reporting<'a> {
+        Reporting::new(&self.core, &self.sight, self.direction, Part::Rest(place))
+    }
+}
+
 /// Which bytes of a message are scanned.
 #[derive(Clone, Copy)]
-enum Part<'a> {
+pub(super) enum Part<'a> {
     Head(&'a [u8]),
     /// All that is in one place.
     Rest(Place<'a>),
 }
 
 /// Turns matches of one direction into findings.
-struct Reporting<'a> {
+pub(super) struct Reporting<'a> {
     core: &'a Core,
     sight: &'a Sight,
     direction: Direction,
@@ -53,7 +67,12 @@ struct Reporting<'a> {
 }
 
 impl<'a> Reporting<'a> {
-    fn new(core: &'a Core, sight: &'a Sight, direction: Direction, part: Part<'a>) -> Self {
+    pub(super) fn new(
+        core: &'a Core,
+        sight: &'a Sight,
+        direction: Direction,
+        part: Part<'a>,
+    ) -> Self {
         Reporting { core, sight, direction, part, admitted: None }
     }
 
@@ -220,12 +239,8 @@ impl MatchSink for Reporting<'_> {
 }
 
 /// Scans a message head: a range of a buffer with room to read behind it.
-pub fn scan_head(
-    core: &Core,
-    sight: &Sight,
-    direction: Direction,
-    (backing, range): (&[u8], Range<usize>),
-) {
+pub(super) fn scan_head(whence: &Whence, backing: &[u8], range: Range<usize>) {
+    let Whence { core, sight, direction } = whence;
     let len = range.len() as u64;
     let Some(head) = Padded::new(backing, range) else {
         core.counters.bytes_unscanned.add(len);
@@ -233,57 +248,11 @@ pub fn scan_head(
     };
     core.counters.bytes_scanned.add(len);
     let _timed = core.counters.scan_time.begin();
-    let mut reporting = Reporting::new(core, sight, direction, Part::Head(head.bytes()));
+    let mut reporting = Reporting::new(core, sight, *direction, Part::Head(head.bytes()));
     match direction {
         Direction::Outbound => core.scanner.scan_request(head, &mut reporting),
         Direction::Inbound => core.scanner.scan_block(head, &mut reporting),
     }
-}
-
-/// Scans the whole body of a message, a small one: a range as above.
-pub fn scan_body(
-    core: &Core,
-    sight: &Sight,
-    direction: Direction,
-    shape: &Shape,
-    (backing, range): (&[u8], Range<usize>),
-) {
-    note_shape(core, sight, shape);
-    let len = range.len() as u64;
-    core.counters.bytes_scanned.add(len);
-    let Some(bytes) = Padded::new(backing, range) else {
-        core.counters.bytes_unscanned.add(len);
-        return;
-    };
-    let mut body = core.scanner.body(shape);
-    scan_piece(core, sight, direction, &mut body, bytes);
-    end_body(core, sight, direction, body);
-}
-
-/// Says of a body whose coding is unknown that it cannot be read.
-pub(super) fn note_shape(core: &Core, sight: &Sight, shape: &Shape) {
-    if let Some(unknown) = shape.unknown() {
-        core.counters.bodies_undecodable.add(1);
-        log::warn!("{}: a body is read as it stands only: {unknown}", sight.dest);
-    }
-}
-
-/// Scans the next bytes of a body.
-pub(super) fn scan_piece(
-    core: &Core,
-    sight: &Sight,
-    direction: Direction,
-    body: &mut Body,
-    bytes: Padded<'_>,
-) {
-    let mut sink = Reporting::new(core, sight, direction, Part::Rest(Place::Body));
-    let _timed = core.counters.scan_time.begin();
-    body.feed(bytes, &mut sink);
-}
-
-/// Scans what only the end of a body decides.
-pub(super) fn end_body(core: &Core, sight: &Sight, direction: Direction, mut body: Body) {
-    body.finish(&mut Reporting::new(core, sight, direction, Part::Rest(Place::Body)));
 }
 
 /// What the fields of a head say of its body.
@@ -295,161 +264,4 @@ pub fn shape_of<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])> + Clone) 
     let codings = values("content-encoding").chain(values("transfer-encoding"));
     let of_messages = values("grpc-encoding").chain(values("connect-content-encoding")).next();
     Shape::new(codings, values("content-type").next()).with_message_coding(of_messages)
-}
-
-/// Scans the bytes of one body, or of one direction of a tunnel, as they come.
-pub struct Inspector<'a> {
-    core: &'a Core,
-    sight: &'a Sight,
-    direction: Direction,
-    place: Place<'static>,
-    body: Body,
-    pace: Pace,
-}
-
-impl<'a> Inspector<'a> {
-    /// Of something of which nothing is known: one direction of a tunnel, or what is beside its messages.
-    pub fn new(
-        core: &'a Core,
-        sight: &'a Sight,
-        direction: Direction,
-        place: Place<'static>,
-    ) -> Inspector<'a> {
-        Inspector { place, ..Inspector::of_body(core, sight, direction, &Shape::default()) }
-    }
-
-    /// Of the body of a message.
-    pub fn of_body(
-        core: &'a Core,
-        sight: &'a Sight,
-        direction: Direction,
-        shape: &Shape,
-    ) -> Inspector<'a> {
-        note_shape(core, sight, shape);
-        let body = core.scanner.body(shape);
-        let pace = Pace::new(shape.is_encoded());
-        Inspector { core, sight, direction, place: Place::Body, body, pace }
-    }
-
-    /// The next bytes: `range` of those not taken from `chunk` yet. Others get their turn where few bytes make
-    /// much work.
-    pub async fn feed(&mut self, chunk: &Chunk, range: Range<usize>) {
-        let (backing, range) = chunk.backing(range);
-        self.core.counters.bytes_scanned.add(range.len() as u64);
-        let Some(bytes) = Padded::new(backing, range.clone()) else {
-            self.core.counters.bytes_unscanned.add(range.len() as u64);
-            return;
-        };
-        let Inspector { core, sight, direction, place, body, pace } = self;
-        let mut sink = Reporting::new(core, sight, *direction, Part::Rest(*place));
-        let timed = |piece: Padded<'_>| {
-            let _timed = core.counters.scan_time.begin();
-            body.feed(piece, &mut sink)
-        };
-        pace.walk(core, bytes, timed).await;
-    }
-
-    /// The end of the body: what only the end decides is reported.
-    pub fn finish(mut self) {
-        let Inspector { core, sight, direction, place, body, .. } = &mut self;
-        body.finish(&mut Reporting::new(core, sight, *direction, Part::Rest(*place)));
-    }
-}
-
-/// Scans the messages of one direction of a WebSocket, and the controls between them.
-pub struct MessageInspector<'a> {
-    core: &'a Core,
-    sight: &'a Sight,
-    direction: Direction,
-    messages: Messages,
-    pace: Pace,
-}
-
-impl<'a> MessageInspector<'a> {
-    /// No message yet.
-    pub fn new(core: &'a Core, sight: &'a Sight, direction: Direction) -> MessageInspector<'a> {
-        let messages = core.scanner.messages();
-        MessageInspector { core, sight, direction, messages, pace: Pace::new(false) }
-    }
-
-    /// The same of controls: each says what it says by itself.
-    pub fn of_controls(
-        core: &'a Core,
-        sight: &'a Sight,
-        direction: Direction,
-    ) -> MessageInspector<'a> {
-        let messages = core.scanner.separate_messages();
-        MessageInspector { messages, ..MessageInspector::new(core, sight, direction) }
-    }
-
-    /// The next bytes of a message: `range` of a buffer with room to read behind it.
-    pub async fn feed(&mut self, backing: &[u8], range: Range<usize>) {
-        self.core.counters.bytes_scanned.add(range.len() as u64);
-        let Some(bytes) = Padded::new(backing, range.clone()) else {
-            self.core.counters.bytes_unscanned.add(range.len() as u64);
-            return;
-        };
-        let MessageInspector { core, sight, direction, messages, pace } = self;
-        let mut sink = Reporting::new(core, sight, *direction, Part::Rest(Place::WebSocket));
-        pace.walk(core, bytes, |piece| messages.feed(piece, &mut sink)).await;
-    }
-
-    /// The end of a message: the next byte is the first of another.
-    pub fn end_message(&mut self) {
-        let MessageInspector { core, sight, direction, messages, .. } = self;
-        messages.end_message(&mut Reporting::new(
-            core,
-            sight,
-            *direction,
-            Part::Rest(Place::WebSocket),
-        ));
-    }
-
-    /// The end of all.
-    pub fn finish(mut self) {
-        let MessageInspector { core, sight, direction, messages, .. } = &mut self;
-        messages.finish(&mut Reporting::new(core, sight, *direction, Part::Rest(Place::WebSocket)));
-    }
-}
-
-/// How many bytes are scanned at a time: fewer where they stand for many.
-pub(super) struct Pace {
-    piece_bytes: usize,
-    /// Bytes that the engine was given since others had their turn.
-    turn_bytes: u64,
-}
-
-impl Pace {
-    pub(super) fn new(may_expand: bool) -> Pace {
-        let piece_bytes = if may_expand { INSPECT_CODED_BYTES } else { READ_BUFFER_BYTES };
-        Pace { piece_bytes, turn_bytes: 0 }
-    }
-
-    /// Gives `bytes` to `scan` piece by piece, and others their turn in between.
-    pub(super) async fn walk(
-        &mut self,
-        core: &Core,
-        bytes: Padded<'_>,
-        mut scan: impl FnMut(Padded<'_>),
-    ) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let end = bytes.len().min(at + self.piece_bytes);
-            let Some(piece) = bytes.slice(at..end) else { return };
-            let before = core.scanner.engine_bytes();
-            scan(piece);
-            let work = core.scanner.engine_bytes().saturating_sub(before);
-            self.turn_bytes += work;
-            if work > INSPECT_TURN_BYTES / 2 {
-                self.piece_bytes = (self.piece_bytes / 4).max(INSPECT_PIECE_MIN_BYTES);
-            } else {
-                self.piece_bytes = (2 * self.piece_bytes).min(READ_BUFFER_BYTES);
-            }
-            at = end;
-            if self.turn_bytes >= INSPECT_TURN_BYTES {
-                self.turn_bytes = 0;
-                glommio::executor().yield_if_needed().await;
-            }
-        }
-    }
 }

@@ -14,6 +14,7 @@ pub mod core;
 pub mod deadline;
 pub mod exchange;
 pub mod inspect;
+mod inspector;
 mod refusal;
 pub mod requests;
 mod trailing;

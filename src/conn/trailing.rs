@@ -1,25 +1,25 @@
 //! The scan of a body that comes in pieces and goes on behind its bytes: small pieces wait in the core's backlog
-//! until the bytes of every connection that is ready have left. Pieces are scanned in their order.
+//! until the bytes of every connection that is ready have left. Owns the order of the pieces, and nothing else: the
+//! body ends with the last who holds it, its connection or a piece that waits.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use super::backlog::defer_piece;
-use super::body::Ranges;
+use super::body::{Ranges, inspect};
 use super::core::Core;
-use super::inspect::{Pace, Sight, end_body, note_shape, scan_piece};
+use super::inspect::{Sight, Whence};
+use super::inspector::Inspector;
 use crate::finding::Direction;
 use crate::forward::buffer::Chunk;
 use crate::limits::BACKLOG_PIECE_MAX_BYTES;
-use crate::scan::{Body, Padded, Shape};
+use crate::scan::Shape;
 
 /// One body and how far it is scanned.
 pub struct Trailing {
-    core: Rc<Core>,
-    sight: Sight,
-    direction: Direction,
-    /// None once its end was scanned.
-    body: RefCell<Option<Body>>,
+    whence: Whence,
+    /// None while it is at work, and for good once a defect has ended it.
+    inspector: Cell<Option<Box<Inspector>>>,
     /// Few bytes may make much work.
     is_encoded: bool,
     /// How many of its pieces the backlog has.
@@ -34,25 +34,19 @@ impl Trailing {
         direction: Direction,
         shape: &Shape,
     ) -> Rc<Trailing> {
-        note_shape(core, sight, shape);
+        let whence = Whence::new(core, sight, direction);
+        let inspector = Inspector::of_body(whence.clone(), shape);
         Rc::new(Trailing {
-            core: Rc::clone(core),
-            sight: sight.clone(),
-            direction,
-            body: RefCell::new(Some(core.scanner.body(shape))),
+            whence,
+            inspector: Cell::new(Some(Box::new(inspector))),
             is_encoded: shape.is_encoded(),
             waiting: Cell::new(0),
         })
     }
 
-    /// The core under whose configuration it is scanned.
-    pub fn core(&self) -> &Rc<Core> {
-        &self.core
-    }
-
-    /// What is known of it.
-    pub fn sight(&self) -> &Sight {
-        &self.sight
+    /// Whose body it is.
+    pub(super) fn whence(&self) -> &Whence {
+        &self.whence
     }
 
     /// Scans the next bytes, or has them scanned: `ranges` of those not taken from `chunk` yet.
@@ -62,29 +56,14 @@ impl Trailing {
         if may_wait && defer_piece(self, chunk, ranges) {
             return;
         }
-        self.catch_up();
-        let mut pace = Pace::new(self.is_encoded);
-        for range in ranges {
-            let (backing, range) = chunk.backing(range.clone());
-            self.count(range.len());
-            match Padded::new(backing, range.clone()) {
-                Some(bytes) => pace.walk(&self.core, bytes, |piece| self.feed(piece)).await,
-                None => self.core.counters.bytes_unscanned.add(range.len() as u64),
+        while self.waiting.get() > 0 && self.whence.core.backlog.scan_one_of(self) {}
+        match self.inspector.take() {
+            Some(mut inspector) => {
+                inspect(&mut inspector, chunk, ranges).await;
+                self.inspector.set(Some(inspector));
             }
+            None => self.count_unscanned(len),
         }
-    }
-
-    /// The end of the body.
-    pub fn finish(&self) {
-        self.catch_up();
-        if let Some(body) = self.body.take() {
-            end_body(&self.core, &self.sight, self.direction, body);
-        }
-    }
-
-    /// Scans what of it waits.
-    fn catch_up(&self) {
-        while self.waiting.get() > 0 && self.core.backlog.scan_one_of(self) {}
     }
 
     /// One more of its pieces waits.
@@ -95,20 +74,16 @@ impl Trailing {
     /// Scans a piece that has waited.
     pub(super) fn scan_waiting(&self, backing: &[u8], len: usize) {
         self.waiting.set(self.waiting.get().saturating_sub(1));
-        self.count(len);
-        match Padded::new(backing, 0..len) {
-            Some(bytes) => self.feed(bytes),
-            None => self.core.counters.bytes_unscanned.add(len as u64),
+        match self.inspector.take() {
+            Some(mut inspector) => {
+                inspector.feed_at_once(backing, 0..len);
+                self.inspector.set(Some(inspector));
+            }
+            None => self.count_unscanned(len),
         }
     }
 
-    fn count(&self, len: usize) {
-        self.core.counters.bytes_scanned.add(len as u64);
-    }
-
-    fn feed(&self, bytes: Padded<'_>) {
-        if let Some(body) = &mut *self.body.borrow_mut() {
-            scan_piece(&self.core, &self.sight, self.direction, body, bytes);
-        }
+    fn count_unscanned(&self, len: usize) {
+        self.whence.core.counters.bytes_unscanned.add(len as u64);
     }
 }

@@ -4,22 +4,23 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
-use super::inspect::{Inspector, Sight};
+use super::inspect::{Sight, Whence};
+use super::inspector::Inspector;
 use super::websocket::{Reading, WebSocket};
 use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
 use crate::http::websocket::Agreement;
-use crate::policy::Place;
 use crate::tls::stream::Stream;
 
 /// What a tunnel needs of its connection.
 pub struct Tunnel<'a> {
-    pub core: &'a Core,
+    pub core: &'a Rc<Core>,
     pub deadline: &'a Deadline,
 }
 
@@ -45,7 +46,7 @@ pub struct Tunnelled {
 /// Who reads one direction.
 enum Watch<'a> {
     Unread,
-    Raw(Box<Inspector<'a>>),
+    Raw(Box<Inspector>),
     WebSocket(Box<Reading<'a>>),
 }
 
@@ -66,8 +67,8 @@ impl Tunnel<'_> {
                 Watch::WebSocket(Box::new(socket.direction(direction)))
             }
             (Content::Raw(sight), _) => {
-                let inspector = Inspector::new(self.core, sight, direction, Place::Tunnel);
-                Watch::Raw(Box::new(inspector))
+                let whence = Whence::new(self.core, sight, direction);
+                Watch::Raw(Box::new(Inspector::of_tunnel(whence)))
             }
             _ => Watch::Unread,
         };
@@ -128,11 +129,7 @@ impl Tunnel<'_> {
                 self.deadline.set(self.core.config.http.tunnel_idle_timeout);
             }
             if unread.fill(from).await.map_err(tunnel_io)? == 0 {
-                match watch {
-                    Watch::Unread => {}
-                    Watch::Raw(inspector) => inspector.finish(),
-                    Watch::WebSocket(reading) => reading.finish(),
-                }
+                drop(watch);
                 to.finish().await;
                 return Ok(());
             }

@@ -4,7 +4,8 @@
 use std::cell::Cell;
 
 use super::core::Core;
-use super::inspect::{MessageInspector, Sight};
+use super::inspect::Sight;
+use super::inspector::MessageInspector;
 use crate::finding::Direction;
 use crate::forward::buffer::Chunk;
 use crate::http::websocket::{
@@ -65,7 +66,7 @@ impl<'a> WebSocket<'a> {
     }
 }
 
-/// One direction of a WebSocket.
+/// One direction of a WebSocket. Its end, which is when it is dropped, is that of its messages.
 pub struct Reading<'a> {
     socket: &'a WebSocket<'a>,
     direction: Direction,
@@ -119,12 +120,6 @@ impl<'a> Reading<'a> {
         }
         let unread = bytes.len().saturating_sub(at);
         self.socket.core.counters.bytes_unscanned.add(unread as u64);
-    }
-
-    /// The direction's end: what only the end decides is reported.
-    pub fn finish(self) {
-        self.messages.finish();
-        self.controls.finish();
     }
 
     fn inspector(&mut self, unit: Unit) -> &mut MessageInspector<'a> {

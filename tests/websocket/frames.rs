@@ -198,6 +198,12 @@ impl Joined {
         self.pass_in_pieces(from, bytes, usize::MAX);
     }
 
+    /// The client's connection ends with a reset; what is left is the proxy.
+    pub fn reset(self) -> Proxy {
+        self.client.reset();
+        self.proxy
+    }
+
     /// A counter, as the proxy last told it.
     pub fn count(&self, name: &str) -> u64 {
         let status = self.proxy.status();

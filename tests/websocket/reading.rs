@@ -236,3 +236,15 @@ fn a_message_of_16_mib_is_scanned_to_its_end_and_never_held() {
     wait_until("the scanned bytes", || socket.count("bytes_scanned") > 4 * 16 * 1024 * 1024);
     assert_eq!(socket.count("bytes_unscanned"), 0);
 }
+
+#[test]
+fn a_message_that_a_reset_leaves_unfinished_is_told_of() {
+    let sample = sample("pipe_to_shell");
+    for (way, from) in [(Way::Absolute, From::Client), (Way::Gateway, From::Server)] {
+        let mut socket = Joined::open(way, PROOF);
+        socket.pass(from, &frame(from, TEXT, sample.text().as_bytes()));
+        let found = socket.reset().wait_for_finding(|_| true);
+        let told = (found.pattern.as_str(), found.direction.as_str());
+        assert_eq!(told, (sample.pattern, direction(from)), "{way:?}");
+    }
+}

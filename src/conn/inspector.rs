@@ -1,0 +1,184 @@
+//! Scanners of what comes in pieces: a body, one direction of a tunnel, the messages of one direction of a WebSocket.
+//!
+//! What only the end decides is scanned when one is dropped: however a connection ends, what it had passed on by
+//! then is told of. That work is bounded, since nothing is left for it but what a scanner holds: windows, and texts
+//! that are kept to their bounds.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::core::Core;
+use super::inspect::{Part, Reporting, Sight, Whence};
+use crate::finding::Direction;
+use crate::forward::buffer::Chunk;
+use crate::limits::{
+    INSPECT_CODED_BYTES, INSPECT_PIECE_MIN_BYTES, INSPECT_TURN_BYTES, READ_BUFFER_BYTES,
+};
+use crate::policy::Place;
+use crate::scan::{Body, Messages, Padded, Shape};
+
+/// Scans the bytes of one body, or of one direction of a tunnel, as they come.
+pub struct Inspector {
+    whence: Whence,
+    place: Place<'static>,
+    body: Body,
+    pace: Pace,
+}
+
+impl Inspector {
+    /// Of something of which nothing is known: one direction of a tunnel.
+    pub fn of_tunnel(whence: Whence) -> Inspector {
+        Inspector::new(whence, Place::Tunnel, &Shape::default())
+    }
+
+    /// Of the body of a message.
+    pub fn of_body(whence: Whence, shape: &Shape) -> Inspector {
+        Inspector::new(whence, Place::Body, shape)
+    }
+
+    fn new(whence: Whence, place: Place<'static>, shape: &Shape) -> Inspector {
+        if let Some(unknown) = shape.unknown() {
+            whence.core.counters.bodies_undecodable.add(1);
+            log::warn!("{}: a body is read as it stands only: {unknown}", whence.sight.dest);
+        }
+        let body = whence.core.scanner.body(shape);
+        Inspector { whence, place, body, pace: Pace::new(shape.is_encoded()) }
+    }
+
+    /// The next bytes: `range` of those not taken from `chunk` yet. Others get their turn where few bytes make
+    /// much work.
+    pub async fn feed(&mut self, chunk: &Chunk, range: Range<usize>) {
+        let (backing, range) = chunk.backing(range);
+        let Inspector { whence, place, body, pace } = self;
+        let Some(bytes) = counted(&whence.core, backing, range) else { return };
+        let mut sink = whence.reporting(*place);
+        let timed = |piece: Padded<'_>| {
+            let _timed = whence.core.counters.scan_time.begin();
+            body.feed(piece, &mut sink)
+        };
+        pace.walk(&whence.core, bytes, timed).await;
+    }
+
+    /// The next bytes, few, of a buffer with room to read behind them.
+    pub(super) fn feed_at_once(&mut self, backing: &[u8], range: Range<usize>) {
+        let Inspector { whence, place, body, .. } = self;
+        let Some(bytes) = counted(&whence.core, backing, range) else { return };
+        let _timed = whence.core.counters.scan_time.begin();
+        body.feed(bytes, &mut whence.reporting(*place));
+    }
+}
+
+impl Drop for Inspector {
+    fn drop(&mut self) {
+        let Inspector { whence, place, body, .. } = self;
+        finish(&whence.sight, || body.finish(&mut whence.reporting(*place)));
+    }
+}
+
+/// Scans the messages of one direction of a WebSocket, and the controls between them.
+pub struct MessageInspector<'a> {
+    core: &'a Core,
+    sight: &'a Sight,
+    direction: Direction,
+    messages: Messages,
+    pace: Pace,
+}
+
+impl<'a> MessageInspector<'a> {
+    /// No message yet.
+    pub fn new(core: &'a Core, sight: &'a Sight, direction: Direction) -> MessageInspector<'a> {
+        let messages = core.scanner.messages();
+        MessageInspector { core, sight, direction, messages, pace: Pace::new(false) }
+    }
+
+    /// The same of controls: each says what it says by itself.
+    pub fn of_controls(
+        core: &'a Core,
+        sight: &'a Sight,
+        direction: Direction,
+    ) -> MessageInspector<'a> {
+        let messages = core.scanner.separate_messages();
+        MessageInspector { core, sight, direction, messages, pace: Pace::new(false) }
+    }
+
+    /// The next bytes of a message: `range` of a buffer with room to read behind it.
+    pub async fn feed(&mut self, backing: &[u8], range: Range<usize>) {
+        let MessageInspector { core, sight, direction, messages, pace } = self;
+        let Some(bytes) = counted(core, backing, range) else { return };
+        let mut sink = reporting(core, sight, *direction);
+        pace.walk(core, bytes, |piece| messages.feed(piece, &mut sink)).await;
+    }
+
+    /// The end of a message: the next byte is the first of another.
+    pub fn end_message(&mut self) {
+        let MessageInspector { core, sight, direction, messages, .. } = self;
+        messages.end_message(&mut reporting(core, sight, *direction));
+    }
+}
+
+impl Drop for MessageInspector<'_> {
+    fn drop(&mut self) {
+        let MessageInspector { core, sight, direction, messages, .. } = self;
+        finish(sight, || messages.finish(&mut reporting(core, sight, *direction)));
+    }
+}
+
+fn reporting<'a>(core: &'a Core, sight: &'a Sight, direction: Direction) -> Reporting<'a> {
+    Reporting::new(core, sight, direction, Part::Rest(Place::WebSocket))
+}
+
+/// The bytes to scan; none where there is no room to read behind them. Counts them.
+fn counted<'b>(core: &Core, backing: &'b [u8], range: Range<usize>) -> Option<Padded<'b>> {
+    let len = range.len() as u64;
+    core.counters.bytes_scanned.add(len);
+    let bytes = Padded::new(backing, range);
+    if bytes.is_none() {
+        core.counters.bytes_unscanned.add(len);
+    }
+    bytes
+}
+
+/// Scans what only the end decides. From a destructor: a scanner that a defect has broken is left alone, and a
+/// defect of this one goes no further, since a task may be dropped where nobody would catch it.
+fn finish(sight: &Sight, end: impl FnOnce()) {
+    if !std::thread::panicking() && catch_unwind(AssertUnwindSafe(end)).is_err() {
+        log::error!("{}: the end of a body is unscanned by a defect in this program; please report it", sight.dest);
+    }
+}
+
+/// How many bytes are scanned at a time: fewer where they stand for many.
+struct Pace {
+    piece_bytes: usize,
+    /// Bytes that the engine was given since others had their turn.
+    turn_bytes: u64,
+}
+
+impl Pace {
+    fn new(may_expand: bool) -> Pace {
+        let piece_bytes = if may_expand { INSPECT_CODED_BYTES } else { READ_BUFFER_BYTES };
+        Pace { piece_bytes, turn_bytes: 0 }
+    }
+
+    /// Gives `bytes` to `scan` piece by piece, and others their turn in between.
+    async fn walk(&mut self, core: &Core, bytes: Padded<'_>, mut scan: impl FnMut(Padded<'_>)) {
+        let mut at = 0;
+        while at < bytes.len() {
+            let end = bytes.len().min(at + self.piece_bytes);
+            let Some(piece) = bytes.slice(at..end) else { return };
+            let before = core.scanner.engine_bytes();
+            scan(piece);
+            let work = core.scanner.engine_bytes().saturating_sub(before);
+            self.turn_bytes += work;
+            if work > INSPECT_TURN_BYTES / 2 {
+                self.piece_bytes = (self.piece_bytes / 4).max(INSPECT_PIECE_MIN_BYTES);
+            } else {
+                self.piece_bytes = (2 * self.piece_bytes).min(READ_BUFFER_BYTES);
+            }
+            at = end;
+            if self.turn_bytes >= INSPECT_TURN_BYTES {
+                self.turn_bytes = 0;
+                glommio::executor().yield_if_needed().await;
+            }
+        }
+    }
+}
