@@ -245,10 +245,10 @@ impl Worker {
         }
     }
 
-    /// Scans what the connections put aside. A defect there costs no more than the part that shows it.
+    /// Scans what the connections put aside. A defect there costs no more than the body that shows it.
     async fn scan_backlog(self: Rc<Self>) {
         let backlog = Rc::clone(&self.core().backlog);
-        while !contained(backlog.work()).await {}
+        while !contained("the scan of a message", backlog.work()).await {}
     }
 
     async fn serve<P>(self: Rc<Self>, tcp: Tcp, door: Door, permit: P) {
@@ -257,20 +257,20 @@ impl Worker {
         counters.connections.add(1);
         counters.connections_open.add(1);
         self.open.set(self.open.get() + 1);
-        contained(conn::serve(core, tcp, door)).await;
+        contained("a connection", conn::serve(core, tcp, door)).await;
         self.open.set(self.open.get() - 1);
         counters.connections_open.sub(1);
         drop(permit);
     }
 }
 
-/// Keeps a defect in the code of one connection from ending the others. Whether it ended without one.
-async fn contained(connection: impl Future<Output = ()>) -> bool {
-    let mut connection = pin!(connection);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| connection.as_mut().poll(context))) {
+/// Keeps a defect in the code of one task, `what`, from ending the others. Whether it ended without one.
+async fn contained(what: &str, task: impl Future<Output = ()>) -> bool {
+    let mut task = pin!(task);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
         Ok(poll) => poll.map(|()| true),
         Err(_) => {
-            log::error!("a connection was ended by a defect in this program; please report it");
+            log::error!("{what} was ended by a defect in this program; please report it");
             Poll::Ready(false)
         }
     })
@@ -291,7 +291,7 @@ mod tests {
                 assert!(left.get() != 1, "the defect of one part");
             }
         };
-        let ended: Vec<bool> = (0..2).map(|_| block_on(contained(work()))).collect();
+        let ended: Vec<bool> = (0..2).map(|_| block_on(contained("a part", work()))).collect();
         assert_eq!((ended, left.get()), (vec![false, true], 0));
     }
 }

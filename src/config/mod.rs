@@ -22,7 +22,7 @@ mod precision;
 mod precision_tests;
 mod show;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod value;
 
 use std::fs::File;

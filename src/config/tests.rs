@@ -29,7 +29,7 @@ fn file(text: &str) -> Result<(Config, Vec<String>), String> {
     load_from(Some(text), &[], &[])
 }
 
-fn config(text: &str) -> Config {
+pub(crate) fn config(text: &str) -> Config {
     let (config, warnings) = file(text).unwrap();
     assert_eq!(warnings, [""; 0], "{text}");
     config

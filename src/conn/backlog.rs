@@ -70,6 +70,29 @@ enum Part {
     Piece(Rc<Trailing>),
 }
 
+impl Part {
+    fn whence(&self) -> &Whence {
+        match self {
+            Part::Head(whence) | Part::Body(whence, _) => whence,
+            Part::Piece(trailing) => trailing.whence(),
+        }
+    }
+}
+
+/// Counts a part as unscanned if a defect ends its scan: it has left already.
+struct Attempt {
+    core: Rc<Core>,
+    len: usize,
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.core.counters.bytes_unscanned.add(self.len as u64);
+        }
+    }
+}
+
 impl Backlog {
     /// Scans all that waits, whenever something does, until it is closed.
     pub async fn work(&self) {
@@ -108,7 +131,7 @@ impl Backlog {
     }
 
     /// Scans what has waited longest; false where nothing waits.
-    fn scan_one(&self) -> bool {
+    pub(super) fn scan_one(&self) -> bool {
         let longest = self.waiting.borrow_mut().pop_front();
         longest.is_some_and(|waiting| self.scan(waiting))
     }
@@ -128,6 +151,7 @@ impl Backlog {
         let load = self.load.get();
         self.load.set(Load { parts: load.parts - 1, bytes: load.bytes - held });
         let bytes = &bytes.bytes;
+        let _attempt = Attempt { core: Rc::clone(&part.whence().core), len };
         match part {
             Part::Head(whence) => scan_head(&whence, bytes, 0..len),
             Part::Body(whence, shape) => {

@@ -186,3 +186,37 @@ impl Core {
         self.pool.borrow_mut().sweep(Instant::now());
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::config::tests::config;
+    use crate::detection::Detection;
+    use crate::limits::SCAN_WINDOW_MIN_BYTES;
+    use crate::report::queue;
+    use crate::tls;
+
+    /// A core without workers, which keeps its secrets in `log_dir`, and where its findings go.
+    pub(in crate::conn) fn core(log_dir: &std::path::Path) -> (Rc<Core>, queue::FindingReceiver) {
+        let text = format!(r#"{{"log_dir": {log_dir:?}, "dedup_window_secs": 0}}"#);
+        let config = Arc::new(config(&text));
+        let detection = Detection::prepare(&config).unwrap();
+        let (sender, findings) = queue::bounded(100);
+        let counters = Arc::new(Counters::default());
+        let (window, by) = (config.report.dedup_window, config.report.dedup_by);
+        let insecure = tls::insecure_client_config().unwrap();
+        let core = Core::new(CoreParts {
+            reporter: CoreReporter::new(sender, Arc::clone(&counters), window, by),
+            scanner: detection.scanner(SCAN_WINDOW_MIN_BYTES).unwrap(),
+            policy: detection.policy,
+            config,
+            counters,
+            leaves: None,
+            verified: insecure.clone(),
+            insecure,
+            gate: Gate::new().unwrap(),
+            own: Vec::new(),
+        });
+        (core, findings)
+    }
+}

