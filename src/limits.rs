@@ -6,6 +6,7 @@ mod operations;
 mod protobuf;
 mod rules;
 mod tls;
+mod turns;
 mod websocket;
 mod words;
 
@@ -15,6 +16,7 @@ pub use operations::*;
 pub use protobuf::*;
 pub use rules::*;
 pub use tls::*;
+pub use turns::*;
 pub use websocket::*;
 pub use words::*;
 
@@ -403,13 +405,6 @@ pub const SCAN_MESSAGE_KEPT_BYTES: usize = 64 * 1024;
 
 const _: () = assert!(SCAN_RUN_BEFORE_BYTES <= SCAN_CARRY_BYTES);
 const _: () = assert!(SCAN_FOLD_AROUND_BYTES + SCAN_FOLD_SEAM_BYTES <= SCAN_CARRY_BYTES);
-
-/// What the engine is given before the other connections of the core get their turn.
-pub const INSPECT_TURN_BYTES: u64 = 256 * 1024;
-
-/// What of a body in codings is read at first, and at least, at a time.
-pub const INSPECT_CODED_BYTES: usize = 4096;
-pub const INSPECT_PIECE_MIN_BYTES: usize = 64;
 
 // Views of JSON and of event streams.
 

@@ -29,7 +29,7 @@ use crate::detection::Detection;
 use crate::forward::tcp::Tcp;
 use crate::limits::{
     ACCEPT_BACKOFF_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, IDLE_TICK_MS, LEAF_CACHE_ENTRIES,
-    RESOLVER_THREADS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS,
+    RESOLVER_THREADS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS, TURN_US,
 };
 use crate::report::core::CoreReporter;
 use crate::report::queue::FindingSender;
@@ -86,6 +86,7 @@ pub fn start(
     LocalExecutorBuilder::new(Placement::Fixed(post.cpu))
         .name(&format!("clawsec-{}", post.index))
         .io_memory(RING_MEMORY_BYTES)
+        .preempt_timer(Duration::from_micros(TURN_US))
         .blocking_thread_pool_placement(PoolPlacement::Unbound(RESOLVER_THREADS))
         .spawn(move || async move {
             match Worker::new(shared, post) {

@@ -12,7 +12,7 @@ use super::inspect::{Part, Reporting, Sight, Whence};
 use crate::finding::Direction;
 use crate::forward::buffer::Chunk;
 use crate::limits::{
-    INSPECT_CODED_BYTES, INSPECT_PIECE_MIN_BYTES, INSPECT_TURN_BYTES, READ_BUFFER_BYTES,
+    INSPECT_CODED_BYTES, INSPECT_PIECE_MIN_BYTES, INSPECT_PIECE_WORK_BYTES, READ_BUFFER_BYTES,
 };
 use crate::policy::Place;
 use crate::scan::{Body, Messages, Padded, Shape};
@@ -142,43 +142,37 @@ fn counted<'b>(core: &Core, backing: &'b [u8], range: Range<usize>) -> Option<Pa
 /// defect of this one goes no further, since a task may be dropped where nobody would catch it.
 fn finish(sight: &Sight, end: impl FnOnce()) {
     if !std::thread::panicking() && catch_unwind(AssertUnwindSafe(end)).is_err() {
-        log::error!("{}: the end of a body is unscanned by a defect in this program; please report it", sight.dest);
+        let dest = &sight.dest;
+        log::error!("{dest}: an end is unscanned by a defect in this program; please report it");
     }
 }
 
 /// How many bytes are scanned at a time: fewer where they stand for many.
 struct Pace {
     piece_bytes: usize,
-    /// Bytes that the engine was given since others had their turn.
-    turn_bytes: u64,
 }
 
 impl Pace {
     fn new(may_expand: bool) -> Pace {
-        let piece_bytes = if may_expand { INSPECT_CODED_BYTES } else { READ_BUFFER_BYTES };
-        Pace { piece_bytes, turn_bytes: 0 }
+        Pace { piece_bytes: if may_expand { INSPECT_CODED_BYTES } else { READ_BUFFER_BYTES } }
     }
 
-    /// Gives `bytes` to `scan` piece by piece, and others their turn in between.
+    /// Gives `bytes` to `scan` piece by piece, and others their turn before each, if it is due.
     async fn walk(&mut self, core: &Core, bytes: Padded<'_>, mut scan: impl FnMut(Padded<'_>)) {
         let mut at = 0;
         while at < bytes.len() {
+            glommio::yield_if_needed().await;
             let end = bytes.len().min(at + self.piece_bytes);
             let Some(piece) = bytes.slice(at..end) else { return };
             let before = core.scanner.engine_bytes();
             scan(piece);
             let work = core.scanner.engine_bytes().saturating_sub(before);
-            self.turn_bytes += work;
-            if work > INSPECT_TURN_BYTES / 2 {
+            if work > INSPECT_PIECE_WORK_BYTES {
                 self.piece_bytes = (self.piece_bytes / 4).max(INSPECT_PIECE_MIN_BYTES);
             } else {
                 self.piece_bytes = (2 * self.piece_bytes).min(READ_BUFFER_BYTES);
             }
             at = end;
-            if self.turn_bytes >= INSPECT_TURN_BYTES {
-                self.turn_bytes = 0;
-                glommio::executor().yield_if_needed().await;
-            }
         }
     }
 }

@@ -22,9 +22,10 @@ impl Leg {
         Leg { stream, unread: Unread { chunk: None, buffers: Rc::clone(buffers) } }
     }
 
-    /// Reads more; 0 is an orderly end.
+    /// Reads more; 0 is an orderly end. What is there is read at once.
     pub async fn fill(&mut self) -> io::Result<usize> {
-        self.unread.fill(&self.stream).await
+        let Leg { stream, unread } = self;
+        poll_fn(|context| unread.poll_fill(stream, context)).await
     }
 }
 
@@ -66,8 +67,10 @@ impl Unread {
         }
     }
 
-    /// Reads more behind what is there; 0 is an orderly end.
+    /// Reads more behind what is there; 0 is an orderly end. The other connections of the core get their turn
+    /// first, if it is due: whoever has always more to read would never wait, and they would.
     pub async fn fill(&mut self, stream: &Stream) -> io::Result<usize> {
+        glommio::yield_if_needed().await;
         poll_fn(|context| self.poll_fill(stream, context)).await
     }
 

@@ -13,6 +13,7 @@ mod policies;
 mod streaming;
 mod tls;
 mod tunnels;
+mod turns;
 mod upstream_failures;
 
 use support::Response;
