@@ -239,6 +239,11 @@ impl Exchange<'_> {
                         return Outcome::Cut(client_write(error));
                     }
                 }
+                // RFC 9110 §7.8: nobody may change the protocol in the middle of a message.
+                ResponseKind::SwitchingProtocols if !progress.request_sent.get() => {
+                    let error = bad_response("101 before the end of the request");
+                    return self.failed(error, progress);
+                }
                 ResponseKind::SwitchingProtocols if self.request.plan.upgrade => {
                     return match client.write_all(&out.bytes).await {
                         Ok(()) => Outcome::Upgraded(received.websocket),

@@ -228,6 +228,41 @@ fn a_101_that_nobody_asked_for_is_refused() {
 }
 
 #[test]
+fn a_101_before_the_end_of_the_request_is_refused_and_no_byte_is_sent_twice() {
+    let proxy = Proxy::start(json!({}));
+    let (ended, end) = channel();
+    let ended = std::sync::Mutex::new(ended);
+    let origin = Origin::raw(move |mut connection| {
+        connection.receive_head();
+        connection.send(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\r\n",
+        );
+        connection.receive_to_end();
+        let _ = ended.lock().unwrap().send(());
+    });
+    let dest = origin.dest();
+    let body: Vec<u8> = (0..1_000_000).flat_map(|at: u32| at.to_be_bytes()).collect();
+    let head = format!(
+        "POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len() + 1
+    );
+    let mut client = proxy.connect();
+    client.send(head);
+    // Cut off by the answer, wherever it is.
+    let _ = client.try_send(&body);
+    assert_own_answer(
+        &client.receive_response(),
+        502,
+        &["http_protocol_error", "http_upgrade_failed"],
+    );
+    end.recv_timeout(crate::support::DEADLINE).expect("the origin's side ends");
+    let received = origin.received();
+    let at = crate::support::connection::find(&received, b"\r\n\r\n").unwrap() + 4;
+    assert!(body.starts_with(&received[at..]), "{} bytes of the body", received.len() - at);
+}
+
+#[test]
 fn the_other_side_of_a_tunnel_learns_that_one_side_went_away() {
     let proxy = Proxy::start(json!({}));
     let (ended, end) = channel();
