@@ -11,6 +11,7 @@ use std::task::Poll;
 use super::access::Agent;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
+use super::ending::{End, Ending};
 use super::inspect::Sight;
 use super::requests::Route;
 use super::tunnel::{Content, Tunnelled};
@@ -73,7 +74,7 @@ impl Connect<'_> {
         self.core.count_upstream_error(error);
         log::warn!("{} ▶ {}: {error}", self.source, origin.dest);
         answer::send(&client.stream, self.deadline, error, false).await;
-        answer::linger(client, self.deadline).await;
+        Ending::of(self.core, self.deadline).end(&client.stream, End::Early).await;
         Ok(Role::Ended)
     }
 

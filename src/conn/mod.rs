@@ -6,12 +6,14 @@
 //! scanned by `backlog` once it has left.
 
 pub mod access;
+mod admitted;
 pub mod answer;
 pub mod backlog;
 mod body;
 pub mod connect;
 pub mod core;
 pub mod deadline;
+pub mod ending;
 pub mod exchange;
 pub mod inspect;
 mod inspector;

@@ -9,9 +9,11 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::access::Agent;
+use super::admitted::{Admitted, Destination};
 use super::backlog::defer_request;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
+use super::ending::{End, Ending};
 use super::exchange::{Exchange, Outcome, Request};
 use super::inspect::{Sight, shape_of};
 use super::refusal::{foreign_page, refusal, unroutable};
@@ -20,19 +22,17 @@ use super::{Role, access, answer, upstream};
 use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Protocol;
-use crate::forward::buffer::Scratch;
 use crate::forward::leg::Leg;
 use crate::forward::origin::{Origin, Way};
 use crate::forward::pool::Care;
 use crate::forward::tcp::Tcp;
-use crate::http::framing::{BodyKind, RequestPlan, plan_request};
-use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, parse_request};
+use crate::http::framing::{RequestPlan, plan_request};
+use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, parse_request};
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
 use crate::http::search::HeadSearch;
 use crate::http::target::{Authority, Scheme, Target, host_of, parse_host_header, parse_target};
 use crate::policy;
-use crate::scan::Shape;
 
 /// Where the requests of a connection go.
 pub enum Route {
@@ -59,31 +59,6 @@ pub struct Requests<'a> {
     mismatch_told: Cell<bool>,
     /// Who the last request named: most often the next one names the same.
     named: RefCell<Option<Rc<Origin>>>,
-}
-
-/// What a request's head decided.
-struct Admitted {
-    /// How long the head was.
-    len: usize,
-    method: Method,
-    version: Version,
-    plan: RequestPlan,
-    shape: Shape,
-    sight: Sight,
-    destination: Destination,
-    /// The head as it goes upstream.
-    forwarded: Scratch,
-}
-
-enum Destination {
-    /// Upstream.
-    Origin(Rc<Origin>),
-    /// CONNECT.
-    Tunnel(Authority),
-    /// Answered here.
-    Reply(Vec<u8>),
-    /// Well-formed, but it cannot be forwarded.
-    Refused(Error),
 }
 
 /// What became of the wait for a head.
@@ -129,7 +104,7 @@ impl<'a> Requests<'a> {
             let admitted = match self.next_request(&mut client).await {
                 Awaited::Admitted(admitted) => admitted,
                 Awaited::End => {
-                    client.stream.finish().await;
+                    self.end(&client, End::Whole).await;
                     return Ok(Role::Ended);
                 }
                 Awaited::Renewed => return Ok(Role::Renewed(client, self.route, self.served)),
@@ -139,7 +114,7 @@ impl<'a> Requests<'a> {
                     self.core.counters.requests_refused.add(u64::from(!is_counted));
                     log::info!("{}: refused: {error}", self.source);
                     answer::send(&client.stream, self.deadline, &error, false).await;
-                    answer::linger(client, self.deadline).await;
+                    self.end(&client, End::Early).await;
                     return Ok(Role::Ended);
                 }
             };
@@ -153,11 +128,11 @@ impl<'a> Requests<'a> {
             match Box::pin(self.answer(&mut client, admitted)).await? {
                 Answered::Next(Next::Request) => {}
                 Answered::Next(Next::Close) => {
-                    client.stream.finish().await;
+                    self.end(&client, End::Whole).await;
                     return Ok(Role::Ended);
                 }
                 Answered::Next(Next::Linger) => {
-                    answer::linger(client, self.deadline).await;
+                    self.end(&client, End::Early).await;
                     return Ok(Role::Ended);
                 }
                 Answered::Upgraded(upgraded) => {
@@ -421,7 +396,7 @@ impl<'a> Requests<'a> {
                 },
             };
             match exchange.run(client, &mut upstream).await {
-                Outcome::Unanswered(_) if was_pooled && may_repeat(&admitted) => {}
+                Outcome::Unanswered(_) if was_pooled && admitted.may_repeat() => {}
                 Outcome::Unanswered(error) | Outcome::Failed(error) => {
                     upstream.stream.abort();
                     return Ok(Box::pin(self.failed(client, &admitted, &error)).await);
@@ -452,6 +427,10 @@ impl<'a> Requests<'a> {
         }
     }
 
+    async fn end(&self, client: &Leg, end: End) {
+        Ending::of(self.core, self.deadline).end(&client.stream, end).await;
+    }
+
     fn is_last(&self) -> bool {
         let cap = self.core.config.http.max_requests_per_connection;
         (cap > 0 && self.served >= cap) || self.deadline.phase() != Phase::Running
@@ -459,7 +438,7 @@ impl<'a> Requests<'a> {
 
     async fn take_pooled(&self, origin: &Origin, admitted: &Admitted) -> Option<Leg> {
         let core = self.core;
-        let care = if may_repeat(admitted) { Care::Told } else { Care::Looked };
+        let care = if admitted.may_repeat() { Care::Told } else { Care::Looked };
         let stream =
             poll_fn(|context| Poll::Ready(core.pool.borrow_mut().take(origin, context, care)))
                 .await?;
@@ -488,11 +467,4 @@ impl<'a> Requests<'a> {
 enum Answered {
     Next(Next),
     Upgraded(Box<(Leg, Content)>),
-}
-
-/// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of
-/// its body has been read, since that cannot be had twice.
-fn may_repeat(admitted: &Admitted) -> bool {
-    admitted.method.is_idempotent()
-        && matches!(admitted.plan.body, BodyKind::None | BodyKind::Length(0))
 }

@@ -52,7 +52,7 @@ mod clients_tests;
 #[cfg(test)]
 mod session_tests;
 #[cfg(test)]
-mod stream_tests;
+pub(crate) mod stream_tests;
 #[cfg(test)]
 mod test_certificates;
 

@@ -85,6 +85,11 @@ impl Stream {
         self.tcp().shutdown_write();
     }
 
+    /// Reads what is there, or comes next, and forgets it: how much it was; 0 is an orderly end.
+    pub async fn read_away(&self, buffers: &Rc<BufferPool>) -> io::Result<usize> {
+        poll_fn(|context| self.poll_read(context, buffers.lend().spare())).await
+    }
+
     /// Makes the coming close visible as a cut: no close_notify, and a reset.
     pub fn abort(&self) {
         self.tcp().reset_on_close();

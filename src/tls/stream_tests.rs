@@ -19,7 +19,7 @@ use super::stream::{Stream, Tls};
 use crate::forward::buffer::BufferPool;
 use crate::forward::tcp::Tcp;
 
-fn run<F: Future<Output = ()> + 'static>(test: impl FnOnce() -> F + Send + 'static) {
+pub(crate) fn run<F: Future<Output = ()> + 'static>(test: impl FnOnce() -> F + Send + 'static) {
     let executor = LocalExecutorBuilder::new(Placement::Unbound).spawn(test).unwrap();
     executor.join().unwrap();
 }
@@ -34,7 +34,7 @@ async fn connected(session: Session) -> (Stream, TcpStream) {
     (Stream::Tls(Box::new(Tls::new(tcp, session, &[], &BufferPool::new()))), peer)
 }
 
-async fn to_origin() -> (Stream, TcpStream, ServerConnection) {
+pub(crate) async fn to_origin() -> (Stream, TcpStream, ServerConnection) {
     let (client, server) = configs(&TLS13);
     let (session, server) = to_server(&client, &Arc::new(server));
     let (stream, socket) = connected(session).await;

@@ -1,0 +1,46 @@
+//! What a request's head decided, and what may be done with the request.
+
+use std::rc::Rc;
+
+use super::inspect::Sight;
+use crate::error::Error;
+use crate::forward::buffer::Scratch;
+use crate::forward::origin::Origin;
+use crate::http::framing::{BodyKind, RequestPlan};
+use crate::http::head::{Method, Version};
+use crate::http::target::Authority;
+use crate::scan::Shape;
+
+/// What a request's head decided.
+pub(super) struct Admitted {
+    /// How long the head was.
+    pub(super) len: usize,
+    pub(super) method: Method,
+    pub(super) version: Version,
+    pub(super) plan: RequestPlan,
+    pub(super) shape: Shape,
+    pub(super) sight: Sight,
+    pub(super) destination: Destination,
+    /// The head as it goes upstream.
+    pub(super) forwarded: Scratch,
+}
+
+pub(super) enum Destination {
+    /// Upstream.
+    Origin(Rc<Origin>),
+    /// CONNECT.
+    Tunnel(Authority),
+    /// Answered here.
+    Reply(Vec<u8>),
+    /// Well-formed, but it cannot be forwarded.
+    Refused(Error),
+}
+
+impl Admitted {
+    /// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of
+    /// its body has been read, since that cannot be had twice.
+    pub(super) fn may_repeat(&self) -> bool {
+        self.method.is_idempotent()
+            && matches!(self.plan.body, BodyKind::None | BodyKind::Length(0))
+    }
+}
