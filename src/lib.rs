@@ -61,7 +61,7 @@ pub mod detection;
 pub mod supervisor;
 /// Word to the service manager: ready, reloading, alive, stopping.
 pub mod notify;
-/// The ring set-up flag that glommio has no option for, and whether there can be a ring: the one file with `unsafe`.
+/// What no crate asks the kernel for, of rings and of connections: the one file with `unsafe`.
 mod ring;
 /// The addresses to listen on, probed and held before any worker starts.
 pub mod listen;

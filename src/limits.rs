@@ -2,6 +2,7 @@
 
 mod backlog;
 mod commands;
+mod endings;
 mod operations;
 mod protobuf;
 mod rules;
@@ -12,6 +13,7 @@ mod words;
 
 pub use backlog::*;
 pub use commands::*;
+pub use endings::*;
 pub use operations::*;
 pub use protobuf::*;
 pub use rules::*;
@@ -37,20 +39,8 @@ pub const SCRATCH_KEPT_BYTES: usize = 128 * 1024;
 /// What goes out in one write, a head and the beginning of its body: one record of TLS.
 pub const FIRST_WRITE_BYTES: usize = 16 * 1024;
 
-/// After a client's FIN: how long a silent upstream may still answer a client that only half-closed, before
-/// the client counts as gone.
-pub const HALF_CLOSE_GRACE_MS: u64 = 1000;
-
-/// After an answer that did not wait for the request's end: how long, and how much, the rest of the request
-/// is read away, so that the answer is not lost to a reset.
-pub const LINGER_MS: u64 = 1000;
-pub const LINGER_BYTES: usize = 1024 * 1024;
-
 /// The largest task of one connection: what it costs while it is idle, besides its TLS sessions.
 pub const CONNECTION_TASK_MAX_BYTES: usize = 4 * 1024;
-
-/// How long a client may take to read an answer of our own.
-pub const ANSWER_WAIT_MS: u64 = 5000;
 
 /// Origins of which a core remembers that their clients refused our leaf.
 pub const REJECTED_LEAVES_REMEMBERED: usize = 1024;

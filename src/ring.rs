@@ -1,4 +1,5 @@
-//! The ring set-up flag that glommio has no option for.
+//! What no crate asks the kernel for: the ring set-up flag that glommio has no option for, and how much of what
+//! was written to a connection its peer has not taken.
 //!
 //! glommio 0.9 sets its rings up with no flags, so that each completed poll interrupts the executor's core.
 //! With `IORING_SETUP_COOP_TASKRUN` (kernel 5.19) completions wait for the next entry into the kernel, which
@@ -7,9 +8,12 @@
 //! Invariant: `params` is what liburing's callers pass, a valid `struct io_uring_params` of which only the
 //! third `u32` (`flags`) is touched, and the arguments are otherwise handed on as they came.
 
-#![allow(unsafe_code, reason = "a C function is wrapped at link time, and a system call made")]
+#![allow(unsafe_code, reason = "a C function is wrapped at link time, and system calls are made")]
 
 use std::ffi::{c_int, c_uint, c_void};
+use std::os::fd::RawFd;
+
+use nix::libc;
 
 /// linux/io_uring.h: completions are run when the task enters the kernel, without an interrupt.
 const IORING_SETUP_COOP_TASKRUN: u32 = 1 << 8;
@@ -27,6 +31,15 @@ pub fn probe() -> std::io::Result<()> {
     // SAFETY: IORING_SETUP_ATTACH_WQ is not set, so that no descriptor is looked at.
     unsafe { rustix::io_uring::io_uring_setup(1, &mut params) }?;
     Ok(())
+}
+
+/// How many bytes that were written to a TCP connection its peer has not acknowledged, a FIN counted as one;
+/// none if it is no connection any more.
+pub fn untaken_bytes(fd: RawFd) -> usize {
+    let mut untaken: c_int = 0;
+    // SAFETY: SIOCOUTQ, which is TIOCOUTQ by its older name, writes one int; a descriptor that is none is refused.
+    let result = unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &mut untaken) };
+    if result == 0 { usize::try_from(untaken).unwrap_or(0) } else { 0 }
 }
 
 unsafe extern "C" {

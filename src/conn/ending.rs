@@ -1,12 +1,21 @@
-//! How a client's or an origin's stream ends: the one place that decides it, always within a bounded time.
+//! How a client's or an origin's stream ends: the one place that decides it, always within a bounded time. What was
+//! relayed reaches a peer that did not fail, and what was cut never looks whole to it.
 
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_lite::future::zip;
+use glommio::timer::sleep;
+
 use super::core::Core;
-use super::deadline::Deadline;
+use super::deadline::{Deadline, Phase};
+use crate::error::{Error, Side};
 use crate::forward::buffer::BufferPool;
-use crate::limits::{ANSWER_WAIT_MS, LINGER_BYTES, LINGER_MS};
+use crate::limits::{
+    ANSWER_WAIT_MS, LINGER_BYTES, LINGER_MS, TAKEN_CUT_MS, TAKEN_LOOK_MS, TAKEN_STALL_MS,
+};
 use crate::tls::stream::Stream;
 
 /// What a stream's end is to say.
@@ -16,6 +25,43 @@ pub enum End {
     Whole,
     /// The same, and the peer may still be sending what nobody will read.
     Early,
+    /// There is no more, and there should have been. A reset shows that, but takes with it what the peer has not
+    /// taken yet. Nor is it needed inside TLS, where an end without close_notify shows it, or where the message
+    /// itself shows that it is short.
+    Cut {
+        /// Whether what the peer has would look like all of it, were the connection ended in order.
+        looks_whole: bool,
+    },
+    /// The peer failed, and is owed nothing more.
+    Failed,
+}
+
+/// The ends of two streams of which one was relayed to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    pub client: End,
+    pub upstream: End,
+}
+
+impl Ends {
+    /// After an exchange that broke off. A request always shows its end.
+    pub fn of_exchange(error: &Error, looks_whole: bool) -> Ends {
+        Ends::of(error.side, End::Cut { looks_whole }, End::Cut { looks_whole: false })
+    }
+
+    /// After a tunnel that broke off. Nothing is known of what was in it.
+    pub fn of_tunnel(error: &Error) -> Ends {
+        let cut = End::Cut { looks_whole: true };
+        Ends::of(error.side, cut, cut)
+    }
+
+    fn of(failed: Side, client: End, upstream: End) -> Ends {
+        match failed {
+            Side::Client => Ends { client: End::Failed, upstream },
+            Side::Upstream => Ends { client, upstream: End::Failed },
+            Side::Internal => Ends { client, upstream },
+        }
+    }
 }
 
 /// Ends streams. Each is closed next.
@@ -42,11 +88,68 @@ impl<'a> Ending<'a> {
             }
             End::Early => {
                 // It may stand behind a body, which a peer that reads slowly must not take for cut.
-                let _ = self.deadline.within(self.patience, stream.finish()).await;
+                let _ = self.deadline.within(self.stall(), stream.finish()).await;
                 let wait = Duration::from_millis(LINGER_MS);
                 let _ = self.deadline.within(wait, self.read_away(stream)).await;
             }
+            End::Cut { looks_whole: true } if !stream.is_tls() => {
+                // First, so that an end of the whole process shows it too.
+                stream.abort();
+                self.until_taken(stream).await;
+            }
+            End::Cut { .. } => {
+                stream.cut();
+                self.until_taken(stream).await;
+            }
+            End::Failed => stream.abort(),
         }
+    }
+
+    /// Ends and closes both at the same time, each as soon as its own end allows it: nobody works on for a client
+    /// that is gone.
+    pub async fn end_both(&self, client: Stream, upstream: Stream, ends: Ends) {
+        zip(self.close(client, ends.client), self.close(upstream, ends.upstream)).await;
+    }
+
+    async fn close(&self, stream: Stream, end: End) {
+        self.end(&stream, end).await;
+    }
+
+    /// Waits until the peer has taken all that it was sent, as long as it goes on taking. What it sends meanwhile
+    /// is read away: it may take nothing before it got rid of that.
+    async fn until_taken(&self, stream: &Stream) {
+        let look = Duration::from_millis(TAKEN_LOOK_MS);
+        let stall = self.stall();
+        let (mut least, mut stalled, mut cut) = (usize::MAX, Duration::ZERO, Duration::ZERO);
+        let mut may_read = true;
+        loop {
+            let untaken = stream.untaken_bytes();
+            if untaken == 0 || stream.has_failed() {
+                return;
+            }
+            if untaken < least {
+                (least, stalled) = (untaken, Duration::ZERO);
+            }
+            if stalled >= stall || cut >= Duration::from_millis(TAKEN_CUT_MS) {
+                return;
+            }
+            may_read = may_read && self.may_read_on(stream).await;
+            sleep(look).await;
+            stalled += look;
+            cut += if self.deadline.phase() == Phase::Cut { look } else { Duration::ZERO };
+        }
+    }
+
+    /// How long a peer may take nothing of what it was sent.
+    fn stall(&self) -> Duration {
+        self.patience.min(Duration::from_millis(TAKEN_STALL_MS))
+    }
+
+    /// Reads away what is there, without waiting; whether more may come.
+    async fn may_read_on(&self, stream: &Stream) -> bool {
+        let mut away = self.buffers.lend();
+        let read = poll_fn(|context| Poll::Ready(stream.poll_read(context, away.spare()))).await;
+        matches!(read, Poll::Pending | Poll::Ready(Ok(1..)))
     }
 
     /// Reads away what the peer still sends, a bounded amount: closing with bytes unread would reset the
@@ -65,24 +168,60 @@ impl<'a> Ending<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conn::deadline::{Deadlines, Phase};
-    use crate::tls::stream_tests::{run, to_origin};
+    use std::io::{ErrorKind, Read};
+    use std::net::{TcpListener, TcpStream};
+
     use futures_lite::future::{or, poll_once};
-    use glommio::timer::sleep;
+
+    use crate::conn::deadline::Deadlines;
+    use crate::forward::tcp::Tcp;
+    use crate::tls::stream_tests::{run, to_origin};
+
+    const HOUR: Duration = Duration::from_secs(3600);
 
     /// Ends a stream while the core's ticker runs.
-    async fn end(stream: &Stream, patience: Duration, end: End) {
+    async fn end(stream: &Stream, patience: Duration, phase: Phase, end: End) {
         let deadlines = Deadlines::new();
         let deadline = deadlines.register();
         let buffers = BufferPool::new();
         let ending = Ending { deadline: &deadline, buffers: &buffers, patience };
         let ticks = async {
             loop {
-                deadlines.tick(Phase::Running);
+                deadlines.tick(phase);
                 sleep(Duration::from_millis(5)).await;
             }
         };
         or(ending.end(stream, end), ticks).await;
+    }
+
+    /// A clear stream that has as much under way as fits, how much that is, and its other end.
+    async fn full() -> (Stream, usize, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let tcp = Tcp::new(glommio::net::TcpStream::connect(address).await.unwrap()).unwrap();
+        let (peer, _) = listener.accept().unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let mut len = 0;
+        let piece = [7; 10_000];
+        let write = || poll_once(poll_fn(|context| tcp.poll_write(context, &piece)));
+        while let Some(written) = write().await {
+            len += written.unwrap();
+        }
+        (Stream::Clear(tcp), len, peer)
+    }
+
+    /// All that comes, a little at a time, and how it ends.
+    async fn take(peer: &mut TcpStream) -> (usize, Option<ErrorKind>) {
+        let (mut len, mut into) = (0, vec![0; 100_000]);
+        loop {
+            match peer.read(&mut into) {
+                Ok(0) => return (len, None),
+                Ok(more) => len += more,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return (len, Some(error.kind())),
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
     }
 
     #[test]
@@ -92,8 +231,45 @@ mod tests {
                 let (stream, _socket, _server) = to_origin().await;
                 let data = vec![7; 32 << 20];
                 assert!(poll_once(stream.write_all(&data)).await.is_none(), "the socket is full");
-                end(&stream, Duration::from_millis(20), how).await;
+                end(&stream, Duration::from_millis(20), Phase::Running, how).await;
             }
+        });
+    }
+
+    #[test]
+    fn what_was_cut_is_taken_whole_before_its_end_shows() {
+        run(|| async {
+            for (looks_whole, shown) in [(true, Some(ErrorKind::ConnectionReset)), (false, None)] {
+                let (stream, len, mut peer) = full().await;
+                let ended = async {
+                    end(&stream, HOUR, Phase::Running, End::Cut { looks_whole }).await;
+                    drop(stream);
+                };
+                assert_eq!(zip(ended, take(&mut peer)).await.1, (len, shown));
+            }
+        });
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_is_not_waited_for_without_end() {
+        run(|| async {
+            let cases = [(Duration::from_millis(50), Phase::Running), (HOUR, Phase::Cut)];
+            for (patience, phase) in cases {
+                for looks_whole in [false, true] {
+                    let (stream, _, _peer) = full().await;
+                    end(&stream, patience, phase, End::Cut { looks_whole }).await;
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_peer_that_reset_the_connection_is_not_waited_for() {
+        run(|| async {
+            let (stream, _, peer) = full().await;
+            socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+            drop(peer);
+            end(&stream, HOUR, Phase::Running, End::Cut { looks_whole: true }).await;
         });
     }
 }

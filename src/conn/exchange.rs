@@ -2,7 +2,6 @@
 //! that, if it is small) and written on before the next one. What is decided about bytes is decided by `http` and
 //! `scan`; this file only joins.
 
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -16,6 +15,7 @@ use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::inspect::{Sight, Whence, shape_of};
 use super::inspector::Inspector;
+use super::progress::Progress;
 use super::trailing::Trailing;
 use super::upstream::unanswered;
 use crate::error::{Error, Side, Stage};
@@ -59,17 +59,11 @@ pub enum Outcome {
     /// The client can still be told.
     Failed(Error),
     /// Something of the response went out already, or the client has gone: only closing is left.
-    Cut(Error),
-}
-
-/// What both directions know of each other.
-struct Progress {
-    /// The request went out whole.
-    request_sent: Cell<bool>,
-    /// The first byte of the final response went out.
-    response_started: Cell<bool>,
-    /// The client sent FIN: it gets its answer as long as there is something to send.
-    half_closed: Cell<bool>,
+    Cut {
+        error: Error,
+        /// Whether what the client has would look like all of it, were its connection ended in order.
+        looks_whole: bool,
+    },
 }
 
 /// One exchange under way.
@@ -85,11 +79,7 @@ pub struct Exchange<'a> {
 impl Exchange<'_> {
     /// Runs it to its end.
     pub async fn run(&self, client: &mut Leg, upstream: &mut Leg) -> Outcome {
-        let progress = Progress {
-            request_sent: Cell::new(false),
-            response_started: Cell::new(false),
-            half_closed: Cell::new(false),
-        };
+        let progress = Progress::default();
         self.deadline.set(self.core.config.http.body_idle_timeout);
         let both = self.both(client, upstream, &progress);
         match self.deadline.guard(both).await {
@@ -123,7 +113,7 @@ impl Exchange<'_> {
 
     fn failed(&self, error: Error, progress: &Progress) -> Outcome {
         if progress.response_started.get() || error.answer.is_none() {
-            Outcome::Cut(error)
+            progress.cut(error)
         } else {
             Outcome::Failed(error)
         }
@@ -133,11 +123,11 @@ impl Exchange<'_> {
         if interrupt == Interrupt::Stopping {
             let error =
                 Error::silent(Side::Internal, Stage::ResponseBody, "cut off by the shutdown");
-            return Outcome::Cut(error);
+            return progress.cut(error);
         }
         if progress.half_closed.get() {
             let error = Error::silent(Side::Client, Stage::ResponseBody, "the client went away");
-            return Outcome::Cut(error);
+            return progress.cut(error);
         }
         let error = if progress.request_sent.get() {
             let detail = "the origin did not answer in time";
@@ -236,7 +226,7 @@ impl Exchange<'_> {
                     if self.request.version == Version::Http11
                         && let Err(error) = client.write_all(&out.bytes).await
                     {
-                        return Outcome::Cut(client_write(error));
+                        return progress.cut(client_write(error));
                     }
                 }
                 // RFC 9110 §7.8: nobody may change the protocol in the middle of a message.
@@ -247,7 +237,7 @@ impl Exchange<'_> {
                 ResponseKind::SwitchingProtocols if self.request.plan.upgrade => {
                     return match client.write_all(&out.bytes).await {
                         Ok(()) => Outcome::Upgraded(received.websocket),
-                        Err(error) => Outcome::Cut(client_write(error)),
+                        Err(error) => progress.cut(client_write(error)),
                     };
                 }
                 ResponseKind::SwitchingProtocols => {
@@ -375,9 +365,10 @@ impl Exchange<'_> {
                 None => unread.bytes().get(..len).unwrap_or_default(),
             };
             self.core.counters.bytes_inbound.add((first.len() + bytes.len()) as u64);
+            progress.ends_by_close.set(until_close || received.dechunk);
             progress.response_started.set(true);
             if let Err(error) = write_coalesced(client, first, bytes).await {
-                return Outcome::Cut(client_write(error));
+                return progress.cut(client_write(error));
             }
             unread.consume(len);
             self.note_progress(progress);
@@ -386,9 +377,9 @@ impl Exchange<'_> {
             }
             match unread.fill(upstream).await {
                 Ok(0) if until_close => ended = true,
-                Ok(0) => return Outcome::Cut(cut_response("closed in the middle of its answer")),
+                Ok(0) => return progress.cut(cut_response("closed in the middle of its answer")),
                 Ok(_) => {}
-                Err(error) => return Outcome::Cut(cut_response(&error.to_string())),
+                Err(error) => return progress.cut(cut_response(&error.to_string())),
             }
         }
     }

@@ -17,6 +17,7 @@ pub mod ending;
 pub mod exchange;
 pub mod inspect;
 mod inspector;
+mod progress;
 mod refusal;
 pub mod requests;
 mod trailing;

@@ -13,7 +13,7 @@ use super::admitted::{Admitted, Destination};
 use super::backlog::defer_request;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
-use super::ending::{End, Ending};
+use super::ending::{End, Ending, Ends};
 use super::exchange::{Exchange, Outcome, Request};
 use super::inspect::{Sight, shape_of};
 use super::refusal::{foreign_page, refusal, unroutable};
@@ -125,7 +125,7 @@ impl<'a> Requests<'a> {
                 return Ok(Role::Connect(client, authority));
             }
             // Boxed, so that a connection that waits for its next request is small.
-            match Box::pin(self.answer(&mut client, admitted)).await? {
+            match Box::pin(self.answer(&mut client, admitted)).await {
                 Answered::Next(Next::Request) => {}
                 Answered::Next(Next::Close) => {
                     self.end(&client, End::Whole).await;
@@ -134,6 +134,12 @@ impl<'a> Requests<'a> {
                 Answered::Next(Next::Linger) => {
                     self.end(&client, End::Early).await;
                     return Ok(Role::Ended);
+                }
+                Answered::Over(over) => {
+                    let Over { upstream, ends, error } = *over;
+                    let ending = Ending::of(self.core, self.deadline);
+                    Box::pin(ending.end_both(client.stream, upstream.stream, ends)).await;
+                    return error.map_or(Ok(Role::Ended), Err);
                 }
                 Answered::Upgraded(upgraded) => {
                     let (upstream, content) = *upgraded;
@@ -351,22 +357,18 @@ impl<'a> Requests<'a> {
     }
 
     /// One admitted request to its end.
-    async fn answer(
-        &mut self,
-        client: &mut Leg,
-        admitted: Box<Admitted>,
-    ) -> Result<Answered, Error> {
+    async fn answer(&mut self, client: &mut Leg, admitted: Box<Admitted>) -> Answered {
         let origin = match &admitted.destination {
             Destination::Origin(origin) => Rc::clone(origin),
             Destination::Reply(bytes) => {
                 let sent = Box::pin(answer::raw(&client.stream, self.deadline, bytes)).await;
-                return Ok(Answered::Next(if sent { Next::Linger } else { Next::Close }));
+                return Answered::Next(if sent { Next::Linger } else { Next::Close });
             }
             Destination::Refused(error) => {
                 self.core.counters.requests_refused.add(1);
-                return Ok(Box::pin(self.failed(client, &admitted, error)).await);
+                return Box::pin(self.failed(client, &admitted, error)).await;
             }
-            Destination::Tunnel(_) => return Ok(Answered::Next(Next::Close)),
+            Destination::Tunnel(_) => return Answered::Next(Next::Close),
         };
         let request = Request {
             method: admitted.method,
@@ -392,19 +394,21 @@ impl<'a> Requests<'a> {
                 Some(leg) => leg,
                 None => match Box::pin(self.open(&origin)).await {
                     Ok(leg) => leg,
-                    Err(error) => return Ok(Box::pin(self.failed(client, &admitted, &error)).await),
+                    Err(error) => return Box::pin(self.failed(client, &admitted, &error)).await,
                 },
             };
             match exchange.run(client, &mut upstream).await {
                 Outcome::Unanswered(_) if was_pooled && admitted.may_repeat() => {}
                 Outcome::Unanswered(error) | Outcome::Failed(error) => {
-                    upstream.stream.abort();
-                    return Ok(Box::pin(self.failed(client, &admitted, &error)).await);
+                    Box::pin(self.failed(client, &admitted, &error)).await;
+                    let ends = Ends { client: End::Early, ..Ends::of_exchange(&error, false) };
+                    return Answered::Over(Box::new(Over { upstream, ends, error: None }));
                 }
-                Outcome::Cut(error) => {
-                    client.stream.abort();
-                    upstream.stream.abort();
-                    return Err(error);
+                Outcome::Cut { error, looks_whole } => {
+                    self.core.count_upstream_error(&error);
+                    let ends = Ends::of_exchange(&error, looks_whole);
+                    let over = Over { upstream, ends, error: Some(error) };
+                    return Answered::Over(Box::new(over));
                 }
                 Outcome::Upgraded(websocket) => {
                     let content = match websocket {
@@ -412,7 +416,7 @@ impl<'a> Requests<'a> {
                         None => Content::Raw(admitted.sight),
                     };
                     let upgraded = (upstream, content);
-                    return Ok(Answered::Upgraded(Box::new(upgraded)));
+                    return Answered::Upgraded(Box::new(upgraded));
                 }
                 Outcome::Done { keep_client, keep_upstream } => {
                     self.core.counters.request_time.observe(self.deadline.span_us().unwrap_or(0));
@@ -421,14 +425,15 @@ impl<'a> Requests<'a> {
                         pool.put(&origin, upstream.stream, Instant::now(), wait);
                     }
                     let next = if keep_client { Next::Request } else { Next::Linger };
-                    return Ok(Answered::Next(next));
+                    return Answered::Next(next);
                 }
             }
         }
     }
 
     async fn end(&self, client: &Leg, end: End) {
-        Ending::of(self.core, self.deadline).end(&client.stream, end).await;
+        let ending = Ending::of(self.core, self.deadline);
+        Box::pin(ending.end(&client.stream, end)).await;
     }
 
     fn is_last(&self) -> bool {
@@ -467,4 +472,14 @@ impl<'a> Requests<'a> {
 enum Answered {
     Next(Next),
     Upgraded(Box<(Leg, Content)>),
+    /// It broke off, and both connections end.
+    Over(Box<Over>),
+}
+
+/// What is left of an exchange that broke off.
+struct Over {
+    upstream: Leg,
+    ends: Ends,
+    /// Why, unless that was logged.
+    error: Option<Error>,
 }

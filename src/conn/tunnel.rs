@@ -3,12 +3,14 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind::UnexpectedEof};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
+use super::ending::{Ending, Ends};
 use super::inspect::{Sight, Whence};
 use super::inspector::Inspector;
 use super::websocket::{Reading, WebSocket};
@@ -79,9 +81,11 @@ impl Tunnel<'_> {
                 (&upstream.stream, upstream.unread, inbound),
             )
             .await;
-        if result.is_err() {
-            client.stream.abort();
-            upstream.stream.abort();
+        if let Err(error) = &result {
+            let ending = Ending::of(self.core, self.deadline);
+            let ends = Ends::of_tunnel(error);
+            // Boxed, so that a tunnel that waits is small.
+            Box::pin(ending.end_both(client.stream, upstream.stream, ends)).await;
         }
         result
     }
@@ -94,8 +98,9 @@ impl Tunnel<'_> {
         let counters = &self.core.counters;
         let out_bytes = Cell::new(0);
         let in_bytes = Cell::new(0);
-        let there = self.one_way(client, client_unread, upstream, outbound, &out_bytes);
-        let back = self.one_way(upstream, upstream_unread, client, inbound, &in_bytes);
+        let (out, back) = ((Side::Client, Side::Upstream), (Side::Upstream, Side::Client));
+        let there = self.one_way(out, client, client_unread, upstream, outbound, &out_bytes);
+        let back = self.one_way(back, upstream, upstream_unread, client, inbound, &in_bytes);
         self.deadline.set(self.core.config.http.tunnel_idle_timeout);
         let ended = self.deadline.guard(until_both(there, back)).await;
         counters.bytes_outbound.add(out_bytes.get());
@@ -103,18 +108,19 @@ impl Tunnel<'_> {
         match ended {
             Ok(result) => result,
             Err(Interrupt::Stopping) => Err(tunnel_error(Side::Internal, "cut by the shutdown")),
-            Err(Interrupt::Expired) => Err(tunnel_error(Side::Client, "idle for too long")),
+            Err(Interrupt::Expired) => Err(tunnel_error(Side::Internal, "idle for too long")),
         }
     }
 
     async fn one_way(
         &self,
+        (sender, receiver): (Side, Side),
         from: &Stream,
         mut unread: Unread,
         to: &Stream,
         mut watch: Watch<'_>,
         total: &Cell<u64>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Fault> {
         loop {
             if let Some(chunk) = unread.chunk() {
                 let len = chunk.bytes().len();
@@ -124,46 +130,69 @@ impl Tunnel<'_> {
                     Watch::WebSocket(reading) => reading.feed(chunk).await,
                 }
                 total.set(total.get() + len as u64);
-                to.write_all(chunk.bytes()).await.map_err(tunnel_io)?;
+                let written = to.write_all(chunk.bytes()).await;
+                written
+                    .map_err(|error| Fault::Write(tunnel_error(receiver, &error.to_string())))?;
                 unread.consume(len);
                 self.deadline.set(self.core.config.http.tunnel_idle_timeout);
             }
-            if unread.fill(from).await.map_err(tunnel_io)? == 0 {
+            let read = unread.fill(from).await;
+            // An end without close_notify is passed on as one, where it can be told from one with it.
+            let is_cut = to.is_tls() && matches!(&read, Err(e) if e.kind() == UnexpectedEof);
+            let fault = |error: io::Error| Fault::Read(tunnel_error(sender, &error.to_string()));
+            if is_cut || read.map_err(fault)? == 0 {
                 drop(watch);
-                to.finish().await;
+                if is_cut {
+                    to.cut();
+                } else {
+                    to.finish().await;
+                }
                 return Ok(());
             }
         }
     }
 }
 
-/// Both futures to their end; the first error ends both.
+/// Why one direction broke off.
+enum Fault {
+    /// Its sender failed.
+    Read(Error),
+    /// Its receiver failed.
+    Write(Error),
+}
+
+/// Both futures to their end. A sender that failed ends both, since nothing reaches it any more. What a receiver
+/// sent before it failed is still read to its end.
 async fn until_both(
-    one: impl Future<Output = Result<(), Error>>,
-    other: impl Future<Output = Result<(), Error>>,
+    one: impl Future<Output = Result<(), Fault>>,
+    other: impl Future<Output = Result<(), Fault>>,
 ) -> Result<(), Error> {
     let (mut one, mut other) = (pin!(one), pin!(other));
     let (mut one_ended, mut other_ended) = (false, false);
+    let mut ended = Ok(());
     poll_fn(|context| {
         if !one_ended && let Poll::Ready(result) = one.as_mut().poll(context) {
             one_ended = true;
-            if result.is_err() {
-                return Poll::Ready(result);
+            match result {
+                Ok(()) => {}
+                Err(Fault::Write(error)) => ended = Err(error),
+                Err(Fault::Read(error)) => return Poll::Ready(Err(error)),
             }
         }
         if !other_ended && let Poll::Ready(result) = other.as_mut().poll(context) {
             other_ended = true;
-            if result.is_err() {
-                return Poll::Ready(result);
+            match result {
+                Ok(()) => {}
+                Err(Fault::Write(error)) => ended = Err(error),
+                Err(Fault::Read(error)) => return Poll::Ready(Err(error)),
             }
         }
-        if one_ended && other_ended { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if one_ended && other_ended {
+            return Poll::Ready(std::mem::replace(&mut ended, Ok(())));
+        }
+        Poll::Pending
     })
     .await
-}
-
-fn tunnel_io(error: std::io::Error) -> Error {
-    tunnel_error(Side::Upstream, &error.to_string())
 }
 
 fn tunnel_error(side: Side, detail: &str) -> Error {

@@ -65,6 +65,17 @@ impl Tcp {
         let _ = socket::shutdown(fd, socket::Shutdown::Write);
     }
 
+    /// How much of what was written the peer has not taken; a FIN counts as one byte.
+    pub fn untaken_bytes(&self) -> usize {
+        crate::ring::untaken_bytes(self.stream.borrow().as_raw_fd())
+    }
+
+    /// Whether the connection failed since this was last asked: reset by the peer, most often.
+    pub fn has_failed(&self) -> bool {
+        let fd = self.stream.borrow().as_raw_fd();
+        !matches!(socket::getsockopt(fd, sockopt::SocketError), Ok(0))
+    }
+
     /// Makes the coming close a reset, so that the peer sees that the message was cut.
     pub fn reset_on_close(&self) {
         let fd = self.stream.borrow().as_raw_fd();

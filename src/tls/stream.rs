@@ -90,9 +90,24 @@ impl Stream {
         poll_fn(|context| self.poll_read(context, buffers.lend().spare())).await
     }
 
-    /// Makes the coming close visible as a cut: no close_notify, and a reset.
+    /// Ends our direction in the middle: FIN, and no close_notify where there is TLS.
+    pub fn cut(&self) {
+        self.tcp().shutdown_write();
+    }
+
+    /// Makes the coming close a reset, which takes with it what the peer has not taken.
     pub fn abort(&self) {
         self.tcp().reset_on_close();
+    }
+
+    /// How much of what was sent the peer has not taken.
+    pub fn untaken_bytes(&self) -> usize {
+        self.tcp().untaken_bytes()
+    }
+
+    /// Whether the connection failed since this was last asked.
+    pub fn has_failed(&self) -> bool {
+        self.tcp().has_failed()
     }
 
     /// Whether an idle connection can carry another request: open, and nothing unasked for in it.

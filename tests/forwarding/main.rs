@@ -5,6 +5,7 @@ mod support;
 
 mod chain;
 mod connections;
+mod ends;
 mod framing;
 mod gateway;
 mod heads;

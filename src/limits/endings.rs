@@ -1,0 +1,23 @@
+//! The bounds of how connections end.
+
+use super::CUT_GRACE_MS;
+
+/// After a client's FIN: how long a silent upstream may still answer a client that only half-closed, before
+/// the client counts as gone.
+pub const HALF_CLOSE_GRACE_MS: u64 = 1000;
+
+/// How long a client may take to read an answer of our own.
+pub const ANSWER_WAIT_MS: u64 = 5000;
+
+/// After an answer that did not wait for the request's end: how long, and how much, the rest of the request
+/// is read away, so that the answer is not lost to a reset.
+pub const LINGER_MS: u64 = 1000;
+pub const LINGER_BYTES: usize = 1024 * 1024;
+
+/// After a cut: how long a peer that did not fail may take nothing of what it was sent, and how long the process
+/// still waits for that once it cuts everything; and how often that is looked at.
+pub const TAKEN_STALL_MS: u64 = 60_000;
+pub const TAKEN_CUT_MS: u64 = 100;
+pub const TAKEN_LOOK_MS: u64 = 10;
+
+const _: () = assert!(TAKEN_LOOK_MS < TAKEN_CUT_MS && TAKEN_CUT_MS < CUT_GRACE_MS);
