@@ -148,13 +148,6 @@ impl Deadline {
         self.slot.span_us.get().map(|(first_us, last_us)| last_us.saturating_sub(first_us))
     }
 
-    /// Due after `wait` from now, unless it is due earlier already.
-    pub fn set_earlier(&self, wait: Duration) {
-        let before = self.slot.due_ms.get();
-        self.set(wait);
-        self.slot.due_ms.set(before.min(self.slot.due_ms.get()));
-    }
-
     /// How far the process is on its way out.
     pub fn phase(&self) -> Phase {
         self.core.phase()

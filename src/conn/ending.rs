@@ -2,6 +2,7 @@
 //! relayed reaches a peer that did not fail, and what was cut never looks whole to it.
 
 use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use super::deadline::{Deadline, Phase};
 use crate::error::{Error, Side};
 use crate::forward::buffer::BufferPool;
 use crate::limits::{
-    ANSWER_WAIT_MS, LINGER_BYTES, LINGER_MS, TAKEN_CUT_MS, TAKEN_LOOK_MS, TAKEN_STALL_MS,
+    ANSWER_WAIT_MS, HALF_CLOSED_LOOK_MS, HALF_CLOSED_RECORDS, LINGER_BYTES, LINGER_MS,
+    TAKEN_CUT_MS, TAKEN_LOOK_MS, TAKEN_STALL_MS,
 };
 use crate::tls::stream::Stream;
 
@@ -165,11 +167,28 @@ impl<'a> Ending<'a> {
     }
 }
 
+/// Waits until a peer that has sent FIN is gone altogether. A FIN does not tell: it may only be done with sending.
+/// What does is the reset that answers whatever reaches a closed socket, so that something is sent to it.
+pub async fn until_gone(stream: &Stream) -> io::Error {
+    stream.probe_while_idle();
+    for look in 0_usize.. {
+        if look < HALF_CLOSED_RECORDS {
+            poll_fn(|context| Poll::Ready(stream.poke(context))).await;
+        }
+        sleep(Duration::from_millis(HALF_CLOSED_LOOK_MS)).await;
+        if stream.has_failed() {
+            break;
+        }
+    }
+    io::Error::new(io::ErrorKind::ConnectionReset, "gone behind its end")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::{ErrorKind, Read};
     use std::net::{TcpListener, TcpStream};
+    use std::pin::pin;
 
     use futures_lite::future::{or, poll_once};
 
@@ -260,6 +279,24 @@ mod tests {
                     end(&stream, patience, phase, End::Cut { looks_whole }).await;
                 }
             }
+        });
+    }
+
+    #[test]
+    fn a_half_closed_peer_is_there_until_its_socket_is_closed() {
+        run(|| async {
+            let (stream, socket, _server) = to_origin().await;
+            socket.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut gone = pin!(until_gone(&stream));
+            assert!(poll_once(gone.as_mut()).await.is_none());
+            let more_than_a_look = Duration::from_millis(2 * HALF_CLOSED_LOOK_MS);
+            let still_there = or(async { Some(gone.as_mut().await) }, async {
+                sleep(more_than_a_look).await;
+                None
+            });
+            assert!(still_there.await.is_none(), "it only half-closed");
+            drop(socket);
+            assert_eq!(gone.await.kind(), ErrorKind::ConnectionReset);
         });
     }
 

@@ -13,6 +13,7 @@ use super::backlog::{defer_body, defer_head};
 use super::body::{Ranges, judge_response, step_request, write_coalesced};
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
+use super::ending::until_gone;
 use super::inspect::{Sight, Whence, shape_of};
 use super::inspector::Inspector;
 use super::progress::Progress;
@@ -28,7 +29,7 @@ use crate::http::reply::Cause;
 use crate::http::rewrite::{ClientSide, write_response};
 use crate::http::search::HeadSearch;
 use crate::http::websocket::{Agreement, agreement};
-use crate::limits::{HALF_CLOSE_GRACE_MS, KEEP_ALIVE_MARGIN_SECS};
+use crate::limits::KEEP_ALIVE_MARGIN_SECS;
 use crate::scan::Shape;
 use crate::tls::stream::Stream;
 
@@ -125,10 +126,6 @@ impl Exchange<'_> {
                 Error::silent(Side::Internal, Stage::ResponseBody, "cut off by the shutdown");
             return progress.cut(error);
         }
-        if progress.half_closed.get() {
-            let error = Error::silent(Side::Client, Stage::ResponseBody, "the client went away");
-            return progress.cut(error);
-        }
         let error = if progress.request_sent.get() {
             let detail = "the origin did not answer in time";
             let cause = Cause::HttpResponseTimeout;
@@ -203,7 +200,8 @@ impl Exchange<'_> {
         }
         if unread.fill(client).await.map_err(client_read)? == 0 {
             progress.half_closed.set(true);
-            self.deadline.set_earlier(Duration::from_millis(HALF_CLOSE_GRACE_MS));
+            // It may be waiting for its answer all the same (RFC 9112 §9.6), for as long as that may take.
+            return Err(client_read(Box::pin(until_gone(client)).await));
         }
         Ok(())
     }
@@ -371,7 +369,7 @@ impl Exchange<'_> {
                 return progress.cut(client_write(error));
             }
             unread.consume(len);
-            self.note_progress(progress);
+            self.deadline.set(self.core.config.http.body_idle_timeout);
             if body.is_done() || ended {
                 return self.done(&received.keep(unread, until_close), progress);
             }
@@ -402,13 +400,6 @@ impl Exchange<'_> {
         let trailing =
             trailing.get_or_insert_with(|| Trailing::new(core, sight, Direction::Inbound, shape));
         trailing.follow(chunk, ranges, is_all).await;
-    }
-
-    fn note_progress(&self, progress: &Progress) {
-        self.deadline.set(self.core.config.http.body_idle_timeout);
-        if progress.half_closed.get() {
-            self.deadline.set_earlier(Duration::from_millis(HALF_CLOSE_GRACE_MS));
-        }
     }
 
     fn done(&self, keep: &Keep, progress: &Progress) -> Outcome {

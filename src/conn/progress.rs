@@ -15,7 +15,7 @@ pub(super) struct Progress {
     pub(super) response_started: Cell<bool>,
     /// The response ends with the client's connection.
     pub(super) ends_by_close: Cell<bool>,
-    /// The client sent FIN: it gets its answer as long as there is something to send.
+    /// The client sent FIN: it gets its answer, and no more.
     pub(super) half_closed: Cell<bool>,
 }
 

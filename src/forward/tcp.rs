@@ -12,6 +12,8 @@ use futures_lite::{AsyncRead, AsyncWrite};
 use glommio::net::TcpStream;
 use nix::sys::socket::{self, MsgFlags, sockopt};
 
+use crate::limits::HALF_CLOSED_PROBE_SECS;
+
 /// A TCP connection. The `RefCell` is borrowed inside one poll only, never across an await.
 #[derive(Debug)]
 pub struct Tcp {
@@ -74,6 +76,17 @@ impl Tcp {
     pub fn has_failed(&self) -> bool {
         let fd = self.stream.borrow().as_raw_fd();
         !matches!(socket::getsockopt(fd, sockopt::SocketError), Ok(0))
+    }
+
+    /// Has the kernel look now and then whether the peer is still there.
+    pub fn probe_while_idle(&self) {
+        let fd = self.stream.borrow().as_raw_fd();
+        // Without it, what is gone is found when something is written.
+        let _ = socket::setsockopt(fd, sockopt::TcpKeepIdle, &HALF_CLOSED_PROBE_SECS)
+            .and_then(|()| {
+                socket::setsockopt(fd, sockopt::TcpKeepInterval, &HALF_CLOSED_PROBE_SECS)
+            })
+            .and_then(|()| socket::setsockopt(fd, sockopt::KeepAlive, &true));
     }
 
     /// Makes the coming close a reset, so that the peer sees that the message was cut.

@@ -2,9 +2,11 @@
 
 use super::CUT_GRACE_MS;
 
-/// After a client's FIN: how long a silent upstream may still answer a client that only half-closed, before
-/// the client counts as gone.
-pub const HALF_CLOSE_GRACE_MS: u64 = 1000;
+/// A client that sent FIN may still be there for its answer: how often it is looked for, how often with a record
+/// that says nothing (peers take 32 of them), and how long the kernel waits between its own probes.
+pub const HALF_CLOSED_LOOK_MS: u64 = 500;
+pub const HALF_CLOSED_RECORDS: usize = 4;
+pub const HALF_CLOSED_PROBE_SECS: u32 = 15;
 
 /// How long a client may take to read an answer of our own.
 pub const ANSWER_WAIT_MS: u64 = 5000;

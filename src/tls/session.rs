@@ -367,6 +367,12 @@ impl Session {
         self.sealing.seal(content, bytes, room).map(|_| ())
     }
 
+    /// Puts a record without data behind those that wait (RFC 8446 §5.1: there may be such).
+    pub fn queue_empty_data(&mut self) -> Result<(), Error> {
+        self.ready_to_seal()?;
+        self.queue(Content::Data, &[])
+    }
+
     /// Ends the session with an alert of this description.
     fn refuse(&mut self, description: AlertDescription, error: Error) -> Result<(), Error> {
         if !std::mem::replace(&mut self.is_closed, true) {

@@ -100,6 +100,19 @@ impl Stream {
         self.tcp().reset_on_close();
     }
 
+    /// Sends what says nothing, where there is a way to say that: a record without data. A peer whose socket is
+    /// closed answers with a reset.
+    pub fn poke(&self, context: &mut Context<'_>) {
+        if let Stream::Tls(tls) = self {
+            tls.poke(context);
+        }
+    }
+
+    /// Has the kernel look now and then whether the peer is still there.
+    pub fn probe_while_idle(&self) {
+        self.tcp().probe_while_idle();
+    }
+
     /// How much of what was sent the peer has not taken.
     pub fn untaken_bytes(&self) -> usize {
         self.tcp().untaken_bytes()
@@ -278,6 +291,14 @@ impl Tls {
         match self.poll_send_made(&mut state, context) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(len)),
+        }
+    }
+
+    fn poke(&self, context: &mut Context<'_>) {
+        let mut state = self.state.borrow_mut();
+        // Whoever writes finds out by that.
+        if state.unsent.is_none() && state.session.queue_empty_data().is_ok() {
+            let _ = self.poll_send(&mut state, context);
         }
     }
 

@@ -208,6 +208,45 @@ fn a_client_that_only_ends_its_sending_gets_its_answer() {
     assert_eq!(client.receive_response().text(), "late");
 }
 
+#[test]
+fn a_client_that_only_ended_its_sending_is_not_taken_for_gone_while_its_answer_takes_time() {
+    for encrypted in [false, true] {
+        let proxy = Proxy::start(json!({}));
+        let (parts, script) = channel();
+        let origin = Origin::stepped_on(encrypted.then(|| tls::server(Shown::Valid)), script);
+        let dest = if encrypted { origin.local_dest() } else { origin.dest() };
+        let mut client = if encrypted { proxy.https(&dest) } else { proxy.connect() };
+        client.send(format!("GET / HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+        client.finish_sending();
+        wait_until("the request at the origin", || origin.requests().len() == 1);
+        // Were this too short, the client would only be there before anybody doubts it: no false failure.
+        let pause = || std::thread::sleep(Duration::from_millis(1500));
+        pause();
+        parts.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nlat".to_vec()).unwrap();
+        pause();
+        parts.send(b"er on".to_vec()).unwrap();
+        assert_eq!(client.receive_response().text(), "later on");
+    }
+}
+
+#[test]
+fn a_half_closed_client_that_goes_away_cancels_the_request() {
+    for part in ["", ENDLESS] {
+        let proxy = Proxy::start(json!({}));
+        let (origin, end) = cancellable_origin(None, part);
+        let mut client = proxy.connect();
+        client.send(format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", origin.url("/"), origin.dest()));
+        client.finish_sending();
+        wait_until("the request at the origin", || !origin.received().is_empty());
+        if !part.is_empty() {
+            client.receive_head();
+            client.receive_exact(6);
+        }
+        client.reset();
+        end.recv_timeout(crate::support::DEADLINE).expect("the request is cancelled");
+    }
+}
+
 /// The answer is cut short by the origin: the client must be able to tell.
 #[track_caller]
 fn assert_cut_is_visible(cut: &'static str, end: fn(Connection), encrypted: bool) {
