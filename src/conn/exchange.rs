@@ -16,7 +16,7 @@ use super::deadline::{Deadline, Interrupt, Phase};
 use super::ending::until_gone;
 use super::inspect::{Sight, Whence, shape_of};
 use super::inspector::Inspector;
-use super::progress::Progress;
+use super::progress::{Progress, marked};
 use super::trailing::Trailing;
 use super::upstream::unanswered;
 use crate::error::{Error, Side, Stage};
@@ -126,15 +126,7 @@ impl Exchange<'_> {
                 Error::silent(Side::Internal, Stage::ResponseBody, "cut off by the shutdown");
             return progress.cut(error);
         }
-        let error = if progress.request_sent.get() {
-            let detail = "the origin did not answer in time";
-            let cause = Cause::HttpResponseTimeout;
-            Error::answered(Side::Upstream, Stage::ResponseHead, 504, cause, detail)
-        } else {
-            let detail = "the request's body stopped coming";
-            Error::answered(Side::Client, Stage::RequestBody, 408, Cause::HttpRequestError, detail)
-        };
-        self.failed(error, progress)
+        self.failed(progress.stalled(), progress)
     }
 
     /// Head and body upstream, then a watch over the client until the response is through.
@@ -147,9 +139,10 @@ impl Exchange<'_> {
     ) -> Result<(), Error> {
         let mut body = Body::new(self.request.plan.body);
         if body.is_done() {
-            upstream.write_all(self.request.head).await.map_err(upstream_write)?;
+            let write = upstream.write_all(self.request.head);
+            marked(&progress.upstream_is_full, write).await.map_err(upstream_write)?;
         } else {
-            self.send_body(client, unread, upstream, &mut body).await?;
+            self.send_body(client, unread, upstream, &mut body, progress).await?;
         }
         let sent = self.request.head.len() as u64;
         self.core.counters.bytes_outbound.add(sent);
@@ -166,6 +159,7 @@ impl Exchange<'_> {
         unread: &mut Unread,
         upstream: &Stream,
         body: &mut Body,
+        progress: &Progress,
     ) -> Result<(), Error> {
         let whence = Whence::new(self.core, self.sight, Direction::Outbound);
         let mut inspector = Inspector::of_body(whence, self.request.shape);
@@ -175,7 +169,8 @@ impl Exchange<'_> {
             let len = step_request(unread, body, &mut inspector).await?;
             let bytes = unread.bytes().get(..len).unwrap_or_default();
             self.core.counters.bytes_outbound.add(len as u64);
-            write_coalesced(upstream, &mut first.bytes, bytes).await.map_err(upstream_write)?;
+            let write = write_coalesced(upstream, &mut first.bytes, bytes);
+            marked(&progress.upstream_is_full, write).await.map_err(upstream_write)?;
             unread.consume(len);
             if body.is_done() {
                 return Ok(());
@@ -365,7 +360,8 @@ impl Exchange<'_> {
             self.core.counters.bytes_inbound.add((first.len() + bytes.len()) as u64);
             progress.ends_by_close.set(until_close || received.dechunk);
             progress.response_started.set(true);
-            if let Err(error) = write_coalesced(client, first, bytes).await {
+            let write = write_coalesced(client, first, bytes);
+            if let Err(error) = marked(&progress.client_is_full, write).await {
                 return progress.cut(client_write(error));
             }
             unread.consume(len);

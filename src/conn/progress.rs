@@ -4,7 +4,8 @@
 use std::cell::Cell;
 
 use super::exchange::Outcome;
-use crate::error::Error;
+use crate::error::{Error, Side, Stage};
+use crate::http::reply::Cause;
 
 /// How far both directions are.
 #[derive(Debug, Default)]
@@ -13,6 +14,10 @@ pub(super) struct Progress {
     pub(super) request_sent: Cell<bool>,
     /// The first byte of the final response went out.
     pub(super) response_started: Cell<bool>,
+    /// The client takes nothing of the response that is being written to it.
+    pub(super) client_is_full: Cell<bool>,
+    /// The origin takes nothing of the request that is being written to it.
+    pub(super) upstream_is_full: Cell<bool>,
     /// The response ends with the client's connection.
     pub(super) ends_by_close: Cell<bool>,
     /// The client sent FIN: it gets its answer, and no more.
@@ -20,8 +25,45 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// Whose fault it is that an exchange stands still, and what it earns while it can still be told.
+    pub(super) fn stalled(&self) -> Error {
+        let upstream =
+            |stage, cause, detail| Error::answered(Side::Upstream, stage, 504, cause, detail);
+        let (request, response) = (Stage::RequestBody, Stage::ResponseBody);
+        if self.client_is_full.get() {
+            return Error::silent(Side::Client, response, "the client stopped reading its answer");
+        }
+        match (self.request_sent.get(), self.response_started.get()) {
+            (false, _) if self.upstream_is_full.get() => {
+                let cause = Cause::ConnectionWriteTimeout;
+                upstream(request, cause, "the origin stopped reading the request")
+            }
+            (false, _) => {
+                let (status, cause) = (408, Cause::HttpRequestError);
+                let detail = "the request's body stopped coming";
+                Error::answered(Side::Client, request, status, cause, detail)
+            }
+            (true, false) => {
+                let cause = Cause::HttpResponseTimeout;
+                upstream(Stage::ResponseHead, cause, "the origin did not answer in time")
+            }
+            (true, true) => {
+                let cause = Cause::HttpResponseTimeout;
+                upstream(response, cause, "the origin's answer stopped coming")
+            }
+        }
+    }
+
     /// Nothing can be said to the client any more.
     pub(super) fn cut(&self, error: Error) -> Outcome {
         Outcome::Cut { error, looks_whole: self.ends_by_close.get() }
     }
+}
+
+/// Runs a write, which `is_full` tells of as long as it waits.
+pub(super) async fn marked<T>(is_full: &Cell<bool>, write: impl Future<Output = T>) -> T {
+    is_full.set(true);
+    let result = write.await;
+    is_full.set(false);
+    result
 }

@@ -1,6 +1,8 @@
 //! An origin that cannot be reached, does not answer, or is ourselves: the client is told which.
 
 use std::net::SocketAddr;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
@@ -106,6 +108,43 @@ fn an_answer_that_does_not_come_in_time_is_a_504() {
     });
     let response = proxy.get(&origin.url("/"));
     assert_own_answer(&response, 504, &["http_response_timeout", "connection_read_timeout"]);
+}
+
+#[test]
+fn an_origin_that_stops_reading_an_upload_is_a_504_and_not_the_clients_fault() {
+    let proxy = Proxy::start(json!({ "body_idle_timeout_secs": 1 }));
+    let (done, wait) = channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let origin = Origin::raw(move |mut connection| {
+        connection.receive_head();
+        let _ = wait.lock().unwrap().recv();
+    });
+    let dest = origin.dest();
+    let length = 64 << 20;
+    let mut client = proxy.connect();
+    client.set_write_timeout(Duration::from_millis(300));
+    client.send(format!(
+        "POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nContent-Length: {length}\r\n\r\n"
+    ));
+    // As much as there is room for.
+    let _ = client.try_send(vec![b'x'; length]);
+    assert_own_answer(&client.receive_response(), 504, &["connection_write_timeout"]);
+    proxy.wait_for_log(&["WARN", "upstream, request body", "stopped reading"]);
+    drop(done);
+}
+
+#[test]
+fn a_client_that_stops_reading_its_answer_is_not_the_origins_fault() {
+    let proxy = Proxy::start(json!({ "body_idle_timeout_secs": 1 }));
+    let origin = Origin::raw(|mut connection| {
+        connection.receive_request();
+        connection.send("HTTP/1.1 200 OK\r\n\r\n");
+        while connection.try_send(vec![b'x'; 1 << 20]).is_ok() {}
+    });
+    let dest = origin.dest();
+    let mut client = proxy.connect();
+    client.send(format!("GET / HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+    proxy.wait_for_log(&["client, response body", "stopped reading"]);
 }
 
 #[test]
