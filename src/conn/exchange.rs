@@ -210,7 +210,7 @@ impl Exchange<'_> {
     ) -> Outcome {
         let mut out = self.core.scratch.lend();
         loop {
-            let received = match self.next_head(upstream, unread, &mut out.bytes).await {
+            let received = match self.next_head(upstream, unread, &mut out.bytes, progress).await {
                 Ok(received) => received,
                 Err(outcome) => return outcome,
             };
@@ -252,6 +252,7 @@ impl Exchange<'_> {
         upstream: &Stream,
         unread: &mut Unread,
         out: &mut Vec<u8>,
+        progress: &Progress,
     ) -> Result<Received, Outcome> {
         out.clear();
         let http = &self.core.config.http;
@@ -259,7 +260,7 @@ impl Exchange<'_> {
         let mut search = HeadSearch::response(limits);
         loop {
             let judged = match search.find(unread.bytes()) {
-                Ok(Some(_)) => self.judge_head(unread, &limits, out),
+                Ok(Some(_)) => self.judge_head(unread, &limits, out, progress),
                 Ok(None) => Ok(None),
                 Err(error) => Err(bad_response(error.reason)),
             };
@@ -290,13 +291,14 @@ impl Exchange<'_> {
         unread: &Unread,
         limits: &HeadLimits,
         out: &mut Vec<u8>,
+        progress: &Progress,
     ) -> Result<Option<(Received, usize)>, Error> {
         let Some(chunk) = unread.chunk() else { return Ok(None) };
         let head = parse_response(chunk.bytes(), limits).map_err(|e| bad_response(e.reason))?;
         let Some(head) = head else { return Ok(None) };
         let plan = plan_response(&head, self.request.method).map_err(|e| bad_response(e.reason))?;
         defer_head(self.core, self.sight, Direction::Inbound, chunk, head.len);
-        let side = self.client_side(&plan);
+        let side = self.client_side(&plan, progress);
         let via = self.core.config.http.add_via.then_some(super::VIA);
         write_response(&head, &plan, side, via, out);
         let len = head.len;
@@ -323,8 +325,10 @@ impl Exchange<'_> {
         agreement(&request, response)
     }
 
-    fn client_side(&self, plan: &ResponsePlan) -> ClientSide {
-        let serving = self.deadline.phase() == Phase::Running;
+    /// An answer that does not wait for the rest of its request is the last one: that rest is not read as the
+    /// request that it may look like.
+    fn client_side(&self, plan: &ResponsePlan, progress: &Progress) -> ClientSide {
+        let serving = self.deadline.phase() == Phase::Running && progress.request_sent.get();
         let Request { version, plan: request, may_stay, .. } = self.request;
         ClientSide::new(version, request, plan, may_stay && serving)
     }

@@ -82,6 +82,26 @@ fn a_client_that_asks_for_the_end_gets_it() {
 }
 
 #[test]
+fn an_answer_that_does_not_wait_for_the_request_announces_the_end_that_follows() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::raw(|mut connection| {
+        connection.receive_head();
+        connection.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno");
+        connection.receive_to_end();
+    });
+    let dest = origin.dest();
+    let mut client = proxy.connect();
+    client.send(format!(
+        "POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nExpect: 100-continue\r\n\
+         Content-Length: 10\r\n\r\n"
+    ));
+    let response = client.receive_response();
+    assert_eq!((response.status(), response.text().as_str()), (401, "no"));
+    assert_eq!(response.header("connection").map(str::to_lowercase).as_deref(), Some("close"));
+    assert_eq!(client.receive_to_end(), (vec![], End::Closed));
+}
+
+#[test]
 fn an_origin_that_closes_does_not_close_the_client() {
     let proxy = Proxy::start(json!({}));
     let origin =
