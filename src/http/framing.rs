@@ -27,8 +27,6 @@ pub struct RequestPlan {
     /// Whether another protocol is asked for, by Connection and by Upgrade. An offer of `h2c` is
     /// not one: it may be ignored (RFC 9110 §7.8), and inside it nothing could be inspected.
     pub upgrade: bool,
-    /// Whether the client waits for a 100 before it sends the body.
-    pub expect_continue: bool,
     /// Whether there are credentials for a proxy: `head.get("proxy-authorization")`. Never
     /// forwarded.
     pub proxy_authorization: bool,
@@ -234,7 +232,6 @@ pub fn plan_request(head: &RequestHead<'_>) -> Result<RequestPlan, HeadError> {
             && options.upgrade
             && head.method != Method::Connect
             && offers_upgrade(head),
-        expect_continue: is_http11 && lists(&head.fields, "expect", b"100-continue"),
         proxy_authorization: head.get("proxy-authorization").is_some(),
         max_forwards: read_max_forwards(head)?,
         te_trailers: lists(&head.fields, "te", b"trailers"),
