@@ -2,8 +2,8 @@
 //! branch between stages and every timeout is here; what a byte means is decided elsewhere.
 //!
 //! `serve` ▶ `requests` (one head after the other) ▶ `exchange` (one request and its response) or `connect`
-//! (what a tunnel carries) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them). What is small is
-//! scanned by `backlog` once it has left.
+//! (what a tunnel carries) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them) ▶ `ending` (how each
+//! stream ends). What is small is scanned by `backlog` once it has left.
 
 pub mod access;
 mod admitted;
