@@ -411,12 +411,8 @@ impl<'a> Requests<'a> {
                     return Answered::Over(Box::new(over));
                 }
                 Outcome::Upgraded(websocket) => {
-                    let content = match websocket {
-                        Some(agreement) => Content::WebSocket(admitted.sight, agreement),
-                        None => Content::Raw(admitted.sight),
-                    };
-                    let upgraded = (upstream, content);
-                    return Answered::Upgraded(Box::new(upgraded));
+                    let content = Content::of(admitted.sight, websocket);
+                    return Answered::Upgraded(Box::new((upstream, content)));
                 }
                 Outcome::Done { keep_client, keep_upstream } => {
                     self.core.counters.request_time.observe(self.deadline.span_us().unwrap_or(0));

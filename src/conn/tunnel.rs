@@ -37,6 +37,16 @@ pub enum Content {
     WebSocket(Sight, Agreement),
 }
 
+impl Content {
+    /// What an upgrade leads to: a WebSocket if that was agreed on.
+    pub fn of(sight: Sight, websocket: Option<Agreement>) -> Content {
+        match websocket {
+            Some(agreement) => Content::WebSocket(sight, agreement),
+            None => Content::Raw(sight),
+        }
+    }
+}
+
 /// Two connections to be joined.
 #[derive(Debug)]
 pub struct Tunnelled {
