@@ -173,7 +173,11 @@ pub async fn until_gone(stream: &Stream) -> io::Error {
     stream.probe_while_idle();
     for look in 0_usize.. {
         if look < HALF_CLOSED_RECORDS {
-            poll_fn(|context| Poll::Ready(stream.poke(context))).await;
+            poll_fn(|context| {
+                stream.poke(context);
+                Poll::Ready(())
+            })
+            .await;
         }
         sleep(Duration::from_millis(HALF_CLOSED_LOOK_MS)).await;
         if stream.has_failed() {
