@@ -1,6 +1,8 @@
 //! The requests of one client connection, one after the other: read a head, decide, find a connection to the
 //! origin, run the exchange, and again.
 
+mod addressee;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -19,7 +21,6 @@ use super::inspect::{Sight, shape_of};
 use super::refusal::{foreign_page, refusal, unroutable};
 use super::tunnel::{Content, Tunnelled};
 use super::{Role, access, answer, upstream};
-use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Protocol;
 use crate::forward::leg::Leg;
@@ -31,7 +32,7 @@ use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, parse_reques
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
 use crate::http::search::HeadSearch;
-use crate::http::target::{Authority, Scheme, Target, host_of, parse_host_header, parse_target};
+use crate::http::target::{Authority, Scheme, Target, parse_host_header, parse_target};
 use crate::policy;
 
 /// Where the requests of a connection go.
@@ -299,7 +300,7 @@ impl<'a> Requests<'a> {
         if !self.may_come_from(head) {
             return Destination::Refused(foreign_page());
         }
-        if inside && let Some(error) = self.mismatch(head, &origin) {
+        if inside && let Some(error) = self.mismatch(head, &target, &origin) {
             return Destination::Refused(error);
         }
         if plan.max_forwards == Some(0) {
@@ -319,41 +320,6 @@ impl<'a> Requests<'a> {
         let forwarding = Forwarding { host: &host, default_port, via, forwarded_for, relay };
         write_request(head, &target, plan, &forwarding, out);
         Destination::Origin(origin)
-    }
-
-    /// Whether the page that sent a request, if one did, may use the gateway: 127.0.0.1 is within reach of
-    /// every page that a browser on this machine shows.
-    fn may_come_from(&self, head: &RequestHead<'_>) -> bool {
-        if !matches!(self.route, Route::Fixed { protocol: Protocol::Gateway, .. }) {
-            return true;
-        }
-        let allowed = &self.core.config.listen.gateway_allowed_origins;
-        let mut origins = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
-        origins.all(|(_, origin)| allowed.matches(origin))
-    }
-
-    /// Whether the Host field names somebody else than the tunnel's ends do, and that is refused.
-    fn mismatch(&self, head: &RequestHead<'_>, origin: &Origin) -> Option<Error> {
-        let server_name = origin.server_name.as_deref()?;
-        let field = head.get("host")?;
-        let host = host_of(field);
-        let named = [server_name, origin.host.as_str()];
-        if named.iter().any(|name| host.eq_ignore_ascii_case(name.as_bytes())) {
-            return None;
-        }
-        let detail = format!(
-            "Host {} inside a connection to {} ({server_name})",
-            String::from_utf8_lossy(host),
-            origin.dest
-        );
-        if !self.mismatch_told.replace(true) {
-            log::warn!("{}: {detail}", self.source);
-        }
-        let refuses = self.core.config.http.host_mismatch == HostMismatch::Refuse;
-        refuses.then(|| {
-            let (stage, cause) = (Stage::RequestHead, Cause::HttpRequestDenied);
-            Error::answered(Side::Client, stage, 421, cause, detail)
-        })
     }
 
     /// One admitted request to its end.

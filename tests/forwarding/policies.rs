@@ -47,6 +47,41 @@ fn a_host_that_differs_is_refused_with_421_where_that_is_configured() {
 }
 
 #[test]
+fn a_target_that_names_another_host_does_not_pass_behind_a_host_field_that_names_the_right_one() {
+    let origin = inside();
+    let dest = origin.local_dest();
+    let target = "GET http://other.test/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let proxy = Proxy::start(json!({ "host_mismatch": "refuse" }));
+    let mut client = proxy.https(&dest);
+    client.send(target);
+    assert_eq!(client.receive_response().status(), 421);
+    assert_eq!(origin.requests().len(), 0);
+    let mut client = proxy.https(&dest);
+    client.send(format!("GET https://{dest}/ HTTP/1.1\r\nHost: other.test\r\n\r\n"));
+    assert_eq!(client.receive_response().text(), "inside");
+    assert_eq!(origin.requests()[0].header("host"), Some(dest.as_str()));
+    let proxy = Proxy::start(json!({}));
+    let mut client = proxy.https(&dest);
+    client.send(target);
+    assert_eq!(client.receive_response().text(), "inside");
+    proxy.wait_for_log(&["Host other.test inside a connection to localhost"]);
+}
+
+#[test]
+fn a_host_that_differs_is_refused_in_clear_inside_connect_too() {
+    let origin = Origin::http(|_| Reply::ok("inside"));
+    let dest = origin.local_dest();
+    let proxy = Proxy::start(json!({ "host_mismatch": "refuse" }));
+    let mut client = proxy.tunnel(&dest);
+    client.send(format!("GET / HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+    assert_eq!(client.receive_response().text(), "inside");
+    client.send(OTHER_HOST);
+    assert_eq!(client.receive_response().status(), 421);
+    assert_eq!(origin.requests().len(), 1);
+    proxy.wait_for_log(&["Host other.test inside a connection to localhost"]);
+}
+
+#[test]
 fn a_server_name_that_differs_from_connect_is_refused_where_that_is_configured() {
     let proxy = Proxy::start(json!({ "host_mismatch": "refuse" }));
     let origin = inside();

@@ -1,0 +1,115 @@
+//! Whom a request names where its connection says already whom it reaches: inside a tunnel, and at the gateway.
+
+use super::{Requests, Route};
+use crate::config::HostMismatch;
+use crate::error::{Error, Side, Stage};
+use crate::finding::Protocol;
+use crate::forward::origin::Origin;
+use crate::http::head::RequestHead;
+use crate::http::reply::Cause;
+use crate::http::target::{Target, host_of, parse_host_header};
+
+impl Requests<'_> {
+    /// Whether the page that sent a request, if one did, may use the gateway: 127.0.0.1 is within reach of
+    /// every page that a browser on this machine shows.
+    pub(super) fn may_come_from(&self, head: &RequestHead<'_>) -> bool {
+        if !matches!(self.route, Route::Fixed { protocol: Protocol::Gateway, .. }) {
+            return true;
+        }
+        let allowed = &self.core.config.listen.gateway_allowed_origins;
+        let mut origins = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
+        origins.all(|(_, origin)| allowed.matches(origin))
+    }
+
+    /// Whether a request inside a tunnel is for somebody else than the tunnel's ends are, and that is refused.
+    pub(super) fn mismatch(
+        &self,
+        head: &RequestHead<'_>,
+        target: &Target<'_>,
+        origin: &Origin,
+    ) -> Option<Error> {
+        if !matches!(self.route, Route::Fixed { protocol: Protocol::Http | Protocol::Https, .. }) {
+            return None;
+        }
+        let other = other_host(head, target, origin)?;
+        let (dest, name) = (&origin.dest, origin.server_name.as_deref());
+        let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
+        let detail = format!("Host {other} inside a connection to {dest}{name}");
+        if !self.mismatch_told.replace(true) {
+            log::warn!("{}: {detail}", self.source);
+        }
+        let refuses = self.core.config.http.host_mismatch == HostMismatch::Refuse;
+        refuses.then(|| {
+            let (stage, cause) = (Stage::RequestHead, Cause::HttpRequestDenied);
+            Error::answered(Side::Client, stage, 421, cause, detail)
+        })
+    }
+}
+
+/// The host that the origin will be told, if it is neither the one that was connected to nor the one that TLS
+/// was asked for: by the target, which overrules the Host field, or by that.
+fn other_host(head: &RequestHead<'_>, target: &Target<'_>, origin: &Origin) -> Option<String> {
+    if let Target::Absolute { authority, .. } = target {
+        return (!is_named(&authority.host, origin)).then(|| authority.host.clone());
+    }
+    let field = head.get("host")?;
+    let host = String::from_utf8_lossy(host_of(field));
+    if is_named(&host, origin) {
+        return None;
+    }
+    // An address can be spelled in several ways.
+    let is_respelled =
+        parse_host_header(field, origin.port).is_ok_and(|parsed| is_named(&parsed.host, origin));
+    (!is_respelled).then(|| host.into_owned())
+}
+
+/// Whether the host is one of the ends; a name may end in the root's dot.
+fn is_named(host: &str, origin: &Origin) -> bool {
+    let bare = |name: &str| name.strip_suffix('.').unwrap_or(name).len();
+    let is = |end: &str| {
+        let (end, host) = (end.get(..bare(end)), host.get(..bare(host)));
+        end.zip(host).is_some_and(|(end, host)| end.eq_ignore_ascii_case(host))
+    };
+    is(&origin.host) || origin.server_name.as_deref().is_some_and(is)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::head::{HeadLimits, parse_request};
+    use crate::http::target::parse_target;
+
+    fn other(request: &str, origin: &Origin) -> Option<String> {
+        let text = format!("{request}\r\n\r\n");
+        let limits = HeadLimits { max_bytes: 65_536, max_headers: 16 };
+        let head = parse_request(text.as_bytes(), &limits).unwrap().unwrap();
+        other_host(&head, &parse_target(head.method, head.target).unwrap(), origin)
+    }
+
+    #[test]
+    fn the_host_that_will_be_told_is_the_one_that_counts() {
+        let origin = Origin::clear("a.test", 8443).encrypted("b.test");
+        for same in [
+            "GET / HTTP/1.1\r\nHost: a.test",
+            "GET / HTTP/1.1\r\nHost: B.test.:443",
+            "GET https://a.test/ HTTP/1.1\r\nHost: evil.test",
+            "GET / HTTP/1.0",
+        ] {
+            assert_eq!(other(same, &origin), None, "{same}");
+        }
+        for evil in [
+            "GET / HTTP/1.1\r\nHost: evil.test:8443",
+            "GET http://evil.test/ HTTP/1.1\r\nHost: a.test",
+            "GET https://EVIL.test:8443/ HTTP/1.1\r\nHost: b.test",
+        ] {
+            assert_eq!(other(evil, &origin).as_deref(), Some("evil.test"), "{evil}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_the_same_however_they_are_spelled() {
+        let origin = Origin::clear("::1", 80);
+        assert_eq!(other("GET / HTTP/1.1\r\nHost: [0:0:0:0:0:0:0:1]:80", &origin), None);
+        assert_eq!(other("GET / HTTP/1.1\r\nHost: [::2]", &origin).as_deref(), Some("::2"));
+    }
+}
