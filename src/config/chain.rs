@@ -1,5 +1,7 @@
 //! `upstream_proxy`: a URL to the proxy behind this one. Decides; dials nothing.
 
+use std::sync::Arc;
+
 use data_encoding::BASE64;
 
 use super::error::ConfigError;
@@ -20,7 +22,7 @@ pub fn build(
         allowed: ALLOWED.to_string(),
         origin: setting.origin.clone(),
     })?;
-    Ok(ChainConfig { proxy: Some(proxy), no_proxy })
+    Ok(ChainConfig { proxy: Some(Arc::new(proxy)), no_proxy })
 }
 
 fn parse(url: &str) -> Option<UpstreamProxy> {

@@ -29,6 +29,7 @@ use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::scan::rules::DEFAULT_PACKS;
@@ -259,14 +260,14 @@ impl HttpConfig {
 #[derive(Clone, Debug, Default)]
 pub struct ChainConfig {
     /// `upstream_proxy`.
-    pub proxy: Option<UpstreamProxy>,
+    pub proxy: Option<Arc<UpstreamProxy>>,
     /// `no_proxy`: origins that are dialled directly all the same.
     pub no_proxy: HostPatterns,
 }
 
 impl ChainConfig {
     /// The proxy to reach a host by.
-    pub fn proxy_for(&self, host: &str) -> Option<&UpstreamProxy> {
+    pub fn proxy_for(&self, host: &str) -> Option<&Arc<UpstreamProxy>> {
         self.proxy.as_ref().filter(|_| !self.no_proxy.matches(host))
     }
 }

@@ -33,7 +33,7 @@ impl Config {
             ("upstream_ca_file", json!(tls.upstream_ca_file)),
             ("insecure_hosts", hosts(&tls.insecure_hosts)),
             ("passthrough_hosts", hosts(&tls.passthrough_hosts)),
-            ("upstream_proxy", json!(self.chain.proxy.as_ref().map(proxy_url))),
+            ("upstream_proxy", json!(self.chain.proxy.as_deref().map(proxy_url))),
             ("no_proxy", hosts(&self.chain.no_proxy)),
             ("admin_addr", json!(listen.admin.as_ref().map(|admin| admin.address.to_string()))),
             ("admin_hosts", json!(listen.admin.as_ref().map_or(&[][..], |admin| &admin.hosts.0))),

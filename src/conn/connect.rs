@@ -47,10 +47,7 @@ impl Connect<'_> {
         let origin = Origin::clear(&self.authority.host, self.authority.port).by(way);
         let is_unread = self.core.config.tls.passthrough_hosts.matches(&origin.host);
         let intercepts = self.core.leaves.is_some() && !is_unread;
-        let has_pooled = intercepts && {
-            let encrypted = origin.encrypted(&origin.host);
-            self.core.pool.borrow().has(&encrypted)
-        };
+        let has_pooled = intercepts && self.core.has_idle(&origin.encrypted(&origin.host));
         let dialled = if has_pooled {
             None
         } else {

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::task::Context;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::access::Gate;
 use super::backlog::Backlog;
@@ -16,12 +17,14 @@ use crate::counters::Counters;
 use crate::error::{Error, Side};
 use crate::forward::buffer::{BufferPool, ScratchPool};
 use crate::forward::dial::Dialer;
-use crate::forward::pool::Pool;
+use crate::forward::origin::Origin;
+use crate::forward::pool::{Care, Pool};
 use crate::http::reply::Cause;
 use crate::limits::REJECTED_LEAVES_REMEMBERED;
 use crate::policy::Policy;
 use crate::report::core::CoreReporter;
 use crate::scan::Scanner;
+use crate::tls::stream::Stream;
 use crate::tls::{ClientTls, LeafCache, ServerTls};
 
 /// One core, as it is under one configuration. Those of different configurations share everything else.
@@ -49,7 +52,7 @@ pub struct CoreState {
     pub backlog: Rc<Backlog>,
     pub deadlines: Rc<Deadlines>,
     pub dialer: Dialer,
-    pub pool: RefCell<Pool>,
+    pool: RefCell<Pool>,
     /// None without interception.
     pub leaves: Option<RefCell<LeafCache>>,
     pub verified: ClientTls,
@@ -137,6 +140,32 @@ impl Core {
             policy: Arc::clone(&newest.policy),
             shared: Rc::clone(&self.shared),
         })
+    }
+
+    /// An idle connection to the origin, if one is still good. What was made under another configuration than the
+    /// asker's is none of his: it may lead elsewhere, or be verified otherwise.
+    pub fn take_idle(
+        &self,
+        origin: &Origin,
+        context: &mut Context<'_>,
+        care: Care,
+    ) -> Option<Stream> {
+        if self.is_outdated() {
+            return None;
+        }
+        self.pool.borrow_mut().take(origin, context, care)
+    }
+
+    /// Whether there is one, good or not.
+    pub fn has_idle(&self, origin: &Origin) -> bool {
+        !self.is_outdated() && self.pool.borrow().has(origin)
+    }
+
+    /// Keeps a connection for the next who asks, unless it was made under rules that hold no more.
+    pub fn keep_idle(&self, origin: &Rc<Origin>, stream: Stream, wait: Duration) {
+        if !self.is_outdated() {
+            self.pool.borrow_mut().put(origin, stream, Instant::now(), wait);
+        }
     }
 
     /// The TLS side that an origin's host asks for.

@@ -87,6 +87,7 @@ pub async fn serve(mut core: Rc<Core>, tcp: Tcp, door: Door) {
                 Box::pin(requests.serve(client)).await
             }
             Role::Renewed(client, route, served) => {
+                let route = route.renewed(&core);
                 let requests = Requests::new(&core, &deadline, source, route, &agent);
                 Box::pin(requests.after(served).serve(client)).await
             }

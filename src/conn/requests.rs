@@ -8,7 +8,6 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Instant;
 
 use super::access::Agent;
 use super::admitted::{Admitted, Destination};
@@ -46,6 +45,21 @@ pub enum Route {
         /// A connection to it that was dialled already.
         spare: Option<Tcp>,
     },
+}
+
+impl Route {
+    /// The same under another configuration, by which the origin may be reached another way: what was dialled
+    /// before is not used.
+    pub fn renewed(self, core: &Core) -> Route {
+        match self {
+            Route::Fixed { origin, protocol, .. } if protocol != Protocol::Gateway => {
+                let way = upstream::way(core, &origin.host, false);
+                let origin = Rc::new(Origin::clone(&origin).by(way));
+                Route::Fixed { origin, protocol, spare: None }
+            }
+            other => other,
+        }
+    }
 }
 
 /// One client connection that speaks HTTP.
@@ -312,10 +326,10 @@ impl<'a> Requests<'a> {
         }
         let default_port = if origin.server_name.is_some() { 443 } else { 80 };
         let host = Authority { host: origin.host.clone(), port: origin.port };
-        let proxy = self.core.config.chain.proxy.as_ref();
-        let relay = proxy
-            .filter(|_| origin.way == Way::Relayed)
-            .map(|proxy| Relay { authorization: proxy.authorization.as_deref() });
+        let relay = match &origin.way {
+            Way::Relayed(proxy) => Some(Relay { authorization: proxy.authorization.as_deref() }),
+            Way::Direct | Way::Tunnelled(_) => None,
+        };
         let forwarded_for = self.core.config.http.add_forwarded.then_some(self.source);
         let forwarding = Forwarding { host: &host, default_port, via, forwarded_for, relay };
         write_request(head, &target, plan, &forwarding, out);
@@ -353,7 +367,7 @@ impl<'a> Requests<'a> {
             response_timeout: core.config.http.response_timeout_of(&origin.host),
         };
         self.deadline.begin_span();
-        let mut pooled = self.take_pooled(&origin, &admitted).await;
+        let mut pooled = self.take_idle(&origin, &admitted).await;
         loop {
             let was_pooled = pooled.is_some();
             let mut upstream = match pooled.take() {
@@ -383,8 +397,7 @@ impl<'a> Requests<'a> {
                 Outcome::Done { keep_client, keep_upstream } => {
                     self.core.counters.request_time.observe(self.deadline.span_us().unwrap_or(0));
                     if let Some(wait) = keep_upstream {
-                        let mut pool = self.core.pool.borrow_mut();
-                        pool.put(&origin, upstream.stream, Instant::now(), wait);
+                        self.core.keep_idle(&origin, upstream.stream, wait);
                     }
                     let next = if keep_client { Next::Request } else { Next::Linger };
                     return Answered::Next(next);
@@ -403,12 +416,11 @@ impl<'a> Requests<'a> {
         (cap > 0 && self.served >= cap) || self.deadline.phase() != Phase::Running
     }
 
-    async fn take_pooled(&self, origin: &Origin, admitted: &Admitted) -> Option<Leg> {
+    async fn take_idle(&self, origin: &Origin, admitted: &Admitted) -> Option<Leg> {
         let core = self.core;
         let care = if admitted.may_repeat() { Care::Told } else { Care::Looked };
         let stream =
-            poll_fn(|context| Poll::Ready(core.pool.borrow_mut().take(origin, context, care)))
-                .await?;
+            poll_fn(|context| Poll::Ready(core.take_idle(origin, context, care))).await?;
         Some(Leg::new(stream, &core.buffers))
     }
 

@@ -2,6 +2,7 @@
 //! an agent can act on.
 
 use std::io;
+use std::sync::Arc;
 
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
@@ -22,22 +23,20 @@ use crate::tls::{FailureKind, TlsError, explain};
 pub fn way(core: &Core, host: &str, absolute_form: bool) -> Way {
     match core.config.chain.proxy_for(host) {
         None => Way::Direct,
-        Some(_) if absolute_form => Way::Relayed,
-        Some(_) => Way::Tunnelled,
+        Some(proxy) if absolute_form => Way::Relayed(Arc::clone(proxy)),
+        Some(proxy) => Way::Tunnelled(Arc::clone(proxy)),
     }
 }
 
 /// A bare connection that leads to the origin, by its way.
 pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<Leg, Error> {
-    let chain = &core.config.chain;
-    let tcp = match (origin.way, &chain.proxy) {
-        (Way::Direct, _) | (_, None) => {
-            dial_tcp(core, deadline, origin, &origin.host, origin.port).await?
-        }
-        (_, Some(proxy)) => dial_tcp(core, deadline, origin, &proxy.host, proxy.port).await?,
+    let (host, port) = match &origin.way {
+        Way::Direct => (&origin.host, origin.port),
+        Way::Tunnelled(proxy) | Way::Relayed(proxy) => (&proxy.host, proxy.port),
     };
+    let tcp = dial_tcp(core, deadline, origin, host, port).await?;
     let mut leg = Leg::new(Stream::Clear(tcp), &core.buffers);
-    if let (Way::Tunnelled, Some(proxy)) = (origin.way, &chain.proxy) {
+    if let Way::Tunnelled(proxy) = &origin.way {
         let head = connect_head(&origin.dest, proxy.authorization.as_deref());
         let wait = core.config.http.connect_timeout;
         match deadline.within(wait, ask_for_tunnel(core, &mut leg, &head)).await {

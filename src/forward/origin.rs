@@ -3,16 +3,19 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// How connections to an origin are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+use crate::config::UpstreamProxy;
+
+/// How connections to an origin are made. Which proxy they lead through is part of it, credentials included: after a
+/// reload it may be another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Way {
     /// Dialled by ourselves.
     #[default]
     Direct,
-    /// By CONNECT through the configured upstream proxy.
-    Tunnelled,
-    /// To the upstream proxy itself, which is sent requests in absolute-form.
-    Relayed,
+    /// By CONNECT through an upstream proxy.
+    Tunnelled(Arc<UpstreamProxy>),
+    /// To an upstream proxy itself, which is sent requests in absolute-form.
+    Relayed(Arc<UpstreamProxy>),
 }
 
 /// An origin: what connections are dialled for and pooled by.

@@ -12,6 +12,7 @@ mod documents;
 mod healthcheck;
 mod metrics;
 mod reload;
+mod reload_connections;
 mod service;
 
 use support::samples::sample;

@@ -8,7 +8,10 @@ use crate::support::proxy::BINARY;
 use crate::support::{Origin, Proxy, Reply, Setup, json, wait_until};
 
 /// Rewrites the config file of a running monitor.
-fn rewrite(proxy: &Proxy, change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) {
+pub fn rewrite(
+    proxy: &Proxy,
+    change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>),
+) {
     let path = proxy.setup.directory().join("config.json");
     let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     change(config.as_object_mut().unwrap());
@@ -16,7 +19,7 @@ fn rewrite(proxy: &Proxy, change: impl FnOnce(&mut serde_json::Map<String, serde
 }
 
 /// `clawsec reload` with the file as it is.
-fn reload(proxy: &Proxy) -> crate::support::run::Outcome {
+pub fn reload(proxy: &Proxy) -> crate::support::run::Outcome {
     let mut command = crate::support::proxy::clean_command();
     command.args(["reload", "--log-dir"]).arg(proxy.log_dir());
     crate::support::run::run(&mut command)

@@ -1,0 +1,78 @@
+//! A reload while requests are under way: what was connected under the old rules is not used under the new ones.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
+
+use crate::reload::{reload, rewrite};
+use crate::support::tls::{self, Shown};
+use crate::support::{Connection, Origin, Proxy, Reply, json};
+
+/// A parent proxy that answers every request itself, those for a path `/slow` when told.
+fn parent() -> (Origin, Sender<()>) {
+    let (go, wait) = channel();
+    let wait = Mutex::new(wait);
+    let origin = Origin::http(move |request| {
+        if request.target().ends_with("/slow") {
+            wait.lock().unwrap().recv().unwrap();
+        }
+        Reply::ok("parent")
+    });
+    (origin, go)
+}
+
+fn url_of(parent: &Origin, user: &str) -> String {
+    format!("http://{user}:invented@{}", parent.dest())
+}
+
+fn ask(client: &mut Connection, path: &str) {
+    client.send(format!("GET http://origin.test{path} HTTP/1.1\r\nHost: origin.test\r\n\r\n"));
+}
+
+#[test]
+fn a_connection_to_the_upstream_proxy_before_a_reload_is_not_given_the_credentials_for_the_one_after()
+ {
+    let ((first, go), (second, _)) = (parent(), parent());
+    let proxy = Proxy::start(json!({ "upstream_proxy": url_of(&first, "one") }));
+    let mut client = proxy.connect();
+    ask(&mut client, "/slow");
+    crate::support::wait_until("the request is there", || !first.received().is_empty());
+    let url = url_of(&second, "two");
+    rewrite(&proxy, |config| drop(config.insert("upstream_proxy".into(), json!(url))));
+    reload(&proxy).expect_success("reload");
+    go.send(()).unwrap();
+    assert_eq!(client.receive_response().text(), "parent");
+    ask(&mut client, "/after");
+    assert_eq!(client.receive_response().text(), "parent");
+    let mut other = proxy.connect();
+    ask(&mut other, "/after");
+    assert_eq!(other.receive_response().text(), "parent");
+    assert_eq!((first.requests().len(), second.requests().len()), (1, 2));
+}
+
+#[test]
+fn a_connection_that_was_not_verified_is_not_used_once_a_reload_asks_for_that() {
+    let (go, wait) = channel();
+    let wait = Mutex::new(wait);
+    let origin = Origin::https(tls::server(Shown::UnknownIssuer), move |request| {
+        if request.target() == "/slow" {
+            wait.lock().unwrap().recv().unwrap();
+        }
+        Reply::ok("inside")
+    });
+    let proxy = Proxy::start(json!({ "insecure_hosts": ["localhost"] }));
+    let dest = origin.local_dest();
+    let mut client = proxy.https(&dest);
+    client.send("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    crate::support::wait_until("the request is there", || !origin.received().is_empty());
+    // What was dialled for it and not used yet is none of the new rules' either.
+    let mut unused = proxy.https(&dest);
+    rewrite(&proxy, |config| drop(config.insert("insecure_hosts".into(), json!([]))));
+    reload(&proxy).expect_success("reload");
+    go.send(()).unwrap();
+    assert_eq!(client.receive_response().text(), "inside");
+    for client in [&mut client, &mut unused, &mut proxy.https(&dest)] {
+        client.send("GET /after HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(client.receive_response().status(), 502);
+    }
+    assert_eq!(origin.requests().len(), 1);
+}
