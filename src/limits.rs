@@ -3,6 +3,7 @@
 mod backlog;
 mod commands;
 mod endings;
+mod names;
 mod operations;
 mod protobuf;
 mod rules;
@@ -14,6 +15,7 @@ mod words;
 pub use backlog::*;
 pub use commands::*;
 pub use endings::*;
+pub use names::*;
 pub use operations::*;
 pub use protobuf::*;
 pub use rules::*;
@@ -87,13 +89,6 @@ pub const LOG_BACKUPS: usize = 3;
 /// Leaves that a core keeps ready.
 pub const LEAF_CACHE_ENTRIES: usize = 4096;
 
-/// Names that a core's resolver remembers, and for how long.
-pub const DNS_CACHE_ENTRIES: usize = 4096;
-pub const DNS_TTL_SECS: u64 = 30;
-pub const DNS_NEGATIVE_TTL_SECS: u64 = 2;
-/// Addresses tried of one name.
-pub const DNS_ADDRESSES_MAX: usize = 16;
-
 /// The head start of one address over the next (RFC 8305 §5).
 pub const HAPPY_EYEBALLS_DELAY_MS: u64 = 250;
 
@@ -124,8 +119,8 @@ pub const CUT_GRACE_MS: u64 = 200;
 /// Memory that each ring registers with the kernel (glommio's least; we read and write through sockets).
 pub const RING_MEMORY_BYTES: usize = 64 * 1024;
 
-/// Threads of a core that look names up.
-pub const RESOLVER_THREADS: usize = 4;
+/// Threads of a core that hash secrets.
+pub const HASH_THREADS: usize = 1;
 
 /// The longest name that a leaf is made for, and one of its labels: what DNS can carry (RFC 1035 §2.3.4:
 /// 255 bytes on the wire are 253 in text).

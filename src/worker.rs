@@ -28,8 +28,8 @@ use crate::counters::Counters;
 use crate::detection::Detection;
 use crate::forward::tcp::Tcp;
 use crate::limits::{
-    ACCEPT_BACKOFF_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, IDLE_TICK_MS, LEAF_CACHE_ENTRIES,
-    RESOLVER_THREADS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS, TURN_US,
+    ACCEPT_BACKOFF_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, HASH_THREADS, IDLE_TICK_MS,
+    LEAF_CACHE_ENTRIES, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS, TURN_US,
 };
 use crate::report::core::CoreReporter;
 use crate::report::queue::FindingSender;
@@ -87,7 +87,7 @@ pub fn start(
         .name(&format!("clawsec-{}", post.index))
         .io_memory(RING_MEMORY_BYTES)
         .preempt_timer(Duration::from_micros(TURN_US))
-        .blocking_thread_pool_placement(PoolPlacement::Unbound(RESOLVER_THREADS))
+        .blocking_thread_pool_placement(PoolPlacement::Unbound(HASH_THREADS))
         .spawn(move || async move {
             match Worker::new(shared, post) {
                 Ok(worker) => {

@@ -31,7 +31,7 @@ pub struct Gate {
     key: DigestKey,
     good: RefCell<HashMap<Digest, Arc<str>>>,
     bad: RefCell<HashSet<Digest>>,
-    /// One slow hash at a time: the threads that look names up are the same.
+    /// One slow hash at a time: who waits for another one can be told its verdict.
     turn: Rc<Semaphore>,
 }
 

@@ -10,6 +10,7 @@ use crate::error::{Error, Side, Stage};
 use crate::forward::dial::DialError;
 use crate::forward::leg::Leg;
 use crate::forward::origin::{Origin, Way};
+use crate::forward::resolve::LookupError;
 use crate::forward::tcp::{Idle, Tcp};
 use crate::http::chain::connect_head;
 use crate::http::head::{HeadLimits, parse_response};
@@ -153,7 +154,8 @@ async fn encrypt(
 
 fn dial_failure(error: &DialError, origin: &Origin) -> Error {
     let (status, cause) = match error {
-        DialError::Resolve(_) => (502, Cause::DnsError),
+        DialError::Resolve(LookupError::Busy) => (503, Cause::DnsError),
+        DialError::Resolve(LookupError::Failed(_)) => (502, Cause::DnsError),
         DialError::Loop(_) => (502, Cause::ProxyLoopDetected),
         DialError::Connect(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused => (502, Cause::ConnectionRefused),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use glommio::net::TcpStream;
 use glommio::timer::Timer;
 
-use super::resolve::Resolver;
+use super::resolve::{LookupError, Resolver};
 use super::tcp::Tcp;
 use crate::limits::HAPPY_EYEBALLS_DELAY_MS;
 
@@ -21,7 +21,7 @@ use crate::limits::HAPPY_EYEBALLS_DELAY_MS;
 #[derive(Debug)]
 pub enum DialError {
     /// The name has no address, or could not be looked up.
-    Resolve(Rc<str>),
+    Resolve(LookupError),
     /// Every address refused or could not be reached; the last one's words.
     Connect(io::Error),
     /// The address is one of our own listeners.
@@ -31,7 +31,7 @@ pub enum DialError {
 impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DialError::Resolve(words) => write!(f, "{words}"),
+            DialError::Resolve(error) => write!(f, "{error}"),
             DialError::Connect(error) => write!(f, "{error}"),
             DialError::Loop(address) => write!(f, "{address} is this proxy itself"),
         }

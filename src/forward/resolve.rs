@@ -1,37 +1,101 @@
 //! Names to addresses: looked up off the core by the system's resolver (hosts file included), one lookup at a
-//! time a name, remembered for a while. Bounded by `DNS_CACHE_ENTRIES`.
+//! time a name, remembered for a while. A lookup cannot be abandoned once it runs, and one of a name whose server is
+//! silent runs for long: so each runs on a thread of its own, so many at a time, and one that nobody waits for any more
+//! is not begun.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::limits::{DNS_ADDRESSES_MAX, DNS_CACHE_ENTRIES, DNS_NEGATIVE_TTL_SECS, DNS_TTL_SECS};
+use crate::limits::{
+    DNS_ADDRESSES_MAX, DNS_CACHE_ENTRIES, DNS_LOOKUPS_MAX, DNS_NEGATIVE_TTL_SECS, DNS_PENDING_MAX,
+    DNS_TTL_SECS,
+};
 
-/// What a lookup gave: addresses in the order to try them, or the resolver's words.
-pub type Answer = Result<Rc<[SocketAddr]>, Rc<str>>;
+/// What a lookup gave: addresses in the order to try them.
+pub type Answer = Result<Rc<[SocketAddr]>, LookupError>;
+
+/// Why there is no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookupError {
+    /// The resolver's words.
+    Failed(Rc<str>),
+    /// So many names are being looked up that this one is not.
+    Busy,
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LookupError::Failed(words) => f.write_str(words),
+            LookupError::Busy => {
+                write!(f, "{DNS_PENDING_MAX} names are being looked up already; try again")
+            }
+        }
+    }
+}
+
+/// What the system's resolver gives.
+type Found = Result<Vec<SocketAddr>, String>;
 
 /// The names that a core remembers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Resolver {
     names: RefCell<HashMap<String, Entry>>,
+    /// Asked for, and not begun.
+    waiting: RefCell<VecDeque<String>>,
+    running: Cell<usize>,
+    look_up: fn(&str) -> Found,
 }
 
 #[derive(Debug)]
 enum Entry {
-    /// A lookup is under way for these tasks.
-    Pending(Vec<Waker>),
+    /// A lookup is under way, or waits for its turn.
+    Asked(Rc<Question>),
     /// It ended, and holds until then.
     Known(Answer, Instant),
+}
+
+/// One lookup. All who wait for it hold it: when the resolver alone does, nobody waits.
+#[derive(Debug, Default)]
+struct Question {
+    askers: RefCell<Vec<Waker>>,
+    answer: OnceCell<Answer>,
+}
+
+impl Question {
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Answer> {
+        if let Some(answer) = self.answer.get() {
+            return Poll::Ready(answer.clone());
+        }
+        let mut askers = self.askers.borrow_mut();
+        if !askers.iter().any(|waker| waker.will_wake(context.waker())) {
+            askers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn is_abandoned(self: &Rc<Self>) -> bool {
+        Rc::strong_count(self) == 1
+    }
 }
 
 impl Resolver {
     /// Knows no name yet.
     pub fn new() -> Rc<Resolver> {
-        Rc::new(Resolver::default())
+        Resolver::by(look_up)
+    }
+
+    fn by(look_up: fn(&str) -> Found) -> Rc<Resolver> {
+        let (names, waiting) = (RefCell::default(), RefCell::default());
+        Rc::new(Resolver { names, waiting, running: Cell::new(0), look_up })
     }
 
     /// The addresses of a host, with port 0. A literal address is its own answer.
@@ -39,48 +103,117 @@ impl Resolver {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok(Rc::new([SocketAddr::new(address, 0)]));
         }
-        poll_fn(|context| {
-            let mut names = self.names.borrow_mut();
-            match names.get_mut(host) {
-                Some(Entry::Known(answer, until)) if *until > Instant::now() => {
-                    return Poll::Ready(answer.clone());
-                }
-                Some(Entry::Pending(waiting)) => {
-                    if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                        waiting.push(context.waker().clone());
-                    }
-                    return Poll::Pending;
-                }
-                Some(Entry::Known(..)) | None => {}
+        let question = match self.names.borrow().get(host) {
+            Some(Entry::Known(answer, until)) if *until > Instant::now() => return answer.clone(),
+            Some(Entry::Asked(question)) => Some(Rc::clone(question)),
+            Some(Entry::Known(..)) | None => None,
+        };
+        let question = match question {
+            Some(question) => question,
+            None => self.ask(host)?,
+        };
+        poll_fn(|context| question.poll(context)).await
+    }
+
+    /// Another lookup, if there may be one more.
+    fn ask(self: &Rc<Self>, host: &str) -> Result<Rc<Question>, LookupError> {
+        if self.pending() >= DNS_PENDING_MAX {
+            self.forget_abandoned();
+        }
+        if self.pending() >= DNS_PENDING_MAX {
+            return Err(LookupError::Busy);
+        }
+        let question = Rc::new(Question::default());
+        let mut names = self.names.borrow_mut();
+        make_room(&mut names);
+        names.insert(host.to_owned(), Entry::Asked(Rc::clone(&question)));
+        drop(names);
+        self.waiting.borrow_mut().push_back(host.to_owned());
+        self.begin_next();
+        Ok(question)
+    }
+
+    /// Lookups that are under way or wait for their turn.
+    fn pending(&self) -> usize {
+        self.running.get() + self.waiting.borrow().len()
+    }
+
+    fn forget_abandoned(&self) {
+        let mut names = self.names.borrow_mut();
+        self.waiting.borrow_mut().retain(|host| !forget_if_abandoned(&mut names, host));
+    }
+
+    /// Begins lookups that somebody still waits for, as many as may run.
+    fn begin_next(self: &Rc<Self>) {
+        while self.running.get() < DNS_LOOKUPS_MAX {
+            let Some(host) = self.waiting.borrow_mut().pop_front() else { return };
+            if !forget_if_abandoned(&mut self.names.borrow_mut(), &host) {
+                self.begin(host);
             }
-            make_room(&mut names);
-            names.insert(host.to_owned(), Entry::Pending(vec![context.waker().clone()]));
-            self.start_lookup(host.to_owned());
-            Poll::Pending
-        })
-        .await
+        }
     }
 
     /// Runs on its own, so that the answer is kept even when the asker has gone.
-    fn start_lookup(self: &Rc<Self>, host: String) {
+    fn begin(self: &Rc<Self>, host: String) {
+        self.running.set(self.running.get() + 1);
         let resolver = Rc::clone(self);
         let lookup = async move {
-            let question = host.clone();
-            let found = glommio::executor().spawn_blocking(move || look_up(&question)).await;
+            let found = on_a_thread(resolver.look_up, &host).await;
+            resolver.running.set(resolver.running.get() - 1);
             resolver.learn(host, found, Instant::now());
+            resolver.begin_next();
         };
         glommio::spawn_local(lookup).detach();
     }
 
-    fn learn(&self, host: String, found: Result<Vec<SocketAddr>, String>, now: Instant) {
+    fn learn(&self, host: String, found: Found, now: Instant) {
         let ttl_secs = if found.is_ok() { DNS_TTL_SECS } else { DNS_NEGATIVE_TTL_SECS };
-        let answer: Answer = found.map(Rc::from).map_err(Rc::from);
-        let known = Entry::Known(answer, now + Duration::from_secs(ttl_secs));
+        let answer: Answer =
+            found.map(Rc::from).map_err(|words| LookupError::Failed(Rc::from(words)));
+        let known = Entry::Known(answer.clone(), now + Duration::from_secs(ttl_secs));
         let before = self.names.borrow_mut().insert(host, known);
-        if let Some(Entry::Pending(waiting)) = before {
-            waiting.into_iter().for_each(Waker::wake);
+        if let Some(Entry::Asked(question)) = before {
+            // Nobody else sets it.
+            let _ = question.answer.set(answer);
+            question.askers.take().into_iter().for_each(Waker::wake);
         }
     }
+}
+
+/// Runs a lookup on a thread of its own, and waits for what it finds.
+async fn on_a_thread(look_up: fn(&str) -> Found, host: &str) -> Found {
+    let found = Arc::new(OnceLock::new());
+    let mut is_begun = false;
+    poll_fn(|context| {
+        if let Some(found) = found.get() {
+            return Poll::Ready(Found::clone(found));
+        }
+        if is_begun {
+            return Poll::Pending;
+        }
+        is_begun = true;
+        let (host, slot, waker) = (host.to_owned(), Arc::clone(&found), context.waker().clone());
+        let lookup = move || {
+            // Nobody else sets it.
+            let _ = slot.set(look_up(&host));
+            waker.wake();
+        };
+        match thread::Builder::new().name("clawsec-lookup".to_owned()).spawn(lookup) {
+            Ok(_) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(format!("there is no thread for the lookup: {error}"))),
+        }
+    })
+    .await
+}
+
+/// Whether nobody waits for a name that was not looked up yet.
+fn forget_if_abandoned(names: &mut HashMap<String, Entry>, host: &str) -> bool {
+    let is_abandoned =
+        matches!(names.get(host), Some(Entry::Asked(question)) if question.is_abandoned());
+    if is_abandoned {
+        names.remove(host);
+    }
+    is_abandoned
 }
 
 /// Forgets what has run out, and if need be one more, so that there is room for a name.
@@ -89,7 +222,7 @@ fn make_room(names: &mut HashMap<String, Entry>) {
         return;
     }
     let now = Instant::now();
-    names.retain(|_, entry| matches!(entry, Entry::Pending(_)) || entry.holds(now));
+    names.retain(|_, entry| matches!(entry, Entry::Asked(_)) || entry.holds(now));
     if names.len() >= DNS_CACHE_ENTRIES {
         let oldest = names
             .iter()
@@ -104,7 +237,7 @@ fn make_room(names: &mut HashMap<String, Entry>) {
 impl Entry {
     fn until(&self) -> Option<Instant> {
         match self {
-            Entry::Pending(_) => None,
+            Entry::Asked(_) => None,
             Entry::Known(_, until) => Some(*until),
         }
     }
@@ -114,8 +247,8 @@ impl Entry {
     }
 }
 
-/// Blocks: runs on the executor's helper threads only.
-fn look_up(host: &str) -> Result<Vec<SocketAddr>, String> {
+/// Blocks: runs on a lookup's thread only.
+fn look_up(host: &str) -> Found {
     // A zone is written `%25eth0` in a URL (RFC 6874), and `%eth0` for the system.
     let host = match host.contains(':') {
         true => host.replacen("%25", "%", 1),
@@ -154,6 +287,8 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Condvar, Mutex};
+
     use super::*;
 
     fn address(text: &str) -> SocketAddr {
@@ -182,6 +317,68 @@ mod tests {
             resolver.learn(format!("host{n}.test"), Err("none".into()), Instant::now());
         }
         assert_eq!(resolver.names.borrow().len(), DNS_CACHE_ENTRIES);
+    }
+
+    /// Lookups that may end, and those that were begun.
+    static ENDING: (Mutex<(usize, Vec<String>)>, Condvar) =
+        (Mutex::new((0, Vec::new())), Condvar::new());
+
+    /// Answers names that live at once, and others when the test lets one end.
+    fn slow_look_up(host: &str) -> Found {
+        let (state, changed) = &ENDING;
+        let mut state = state.lock().unwrap();
+        state.1.push(host.to_owned());
+        if host.starts_with("dead") {
+            state = changed.wait_while(state, |state| state.0 == 0).unwrap();
+            state.0 -= 1;
+            return Err("no answer".to_owned());
+        }
+        Ok(vec![address("127.0.0.1")])
+    }
+
+    fn let_end(count: usize) {
+        ENDING.0.lock().unwrap().0 += count;
+        ENDING.1.notify_all();
+    }
+
+    #[test]
+    fn dead_names_that_nobody_waits_for_do_not_hold_up_others() {
+        let test = || async {
+            let resolver = Resolver::by(slow_look_up);
+            let ask = |host: String| {
+                let resolver = Rc::clone(&resolver);
+                glommio::spawn_local(async move { resolver.resolve(&host).await })
+            };
+            let running: Vec<_> =
+                (0..DNS_LOOKUPS_MAX).map(|n| ask(format!("dead{n}.test"))).collect();
+            let waiting: Vec<_> =
+                (DNS_LOOKUPS_MAX..DNS_PENDING_MAX).map(|n| ask(format!("dead{n}.test"))).collect();
+            glommio::yield_if_needed().await;
+            while resolver.pending() < DNS_PENDING_MAX {
+                glommio::timer::sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(resolver.resolve("good.test").await, Err(LookupError::Busy), "at once");
+            assert!(!resolver.names.borrow().contains_key("good.test"), "and it is not remembered");
+            for task in running.into_iter().chain(waiting) {
+                task.cancel().await;
+            }
+            let good = ask("good.test".to_owned());
+            while resolver.pending() > DNS_LOOKUPS_MAX + 1 {
+                glommio::timer::sleep(Duration::from_millis(1)).await;
+            }
+            let_end(1);
+            assert!(good.await.is_ok());
+            assert_eq!(ask("other.test".to_owned()).await.unwrap().len(), 1, "a thread is free");
+            let_end(DNS_LOOKUPS_MAX - 1);
+            while resolver.pending() > 0 {
+                glommio::timer::sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(resolver.names.borrow().len(), DNS_LOOKUPS_MAX + 2, "none was forgotten");
+        };
+        let builder = glommio::LocalExecutorBuilder::default();
+        builder.spawn(test).unwrap().join().unwrap();
+        let begun = ENDING.0.lock().unwrap().1.len();
+        assert_eq!(begun, DNS_LOOKUPS_MAX + 2, "what nobody waited for was not looked up");
     }
 
     #[test]
