@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use crate::config::Config;
 use crate::policy::Policy;
 use crate::report::last_look::LastLook;
-use crate::report::logger::LoggerHandle;
+use crate::report::logger::LoggerCommands;
 use crate::rulebook;
 use crate::scan::{self, Database, DatabaseError, KnownValues, Scanner};
 use crate::secrets;
@@ -42,7 +42,7 @@ impl Detection {
     }
 
     /// Gives the logger's thread a scanner of its own, for the last look at what it writes.
-    pub fn look_last(&self, logger: &LoggerHandle) {
+    pub fn look_last(&self, logger: &LoggerCommands) {
         let (database, known) = (Arc::clone(&self.database), self.known.clone());
         logger.look_last(Box::new(move || match scan::LastLook::new(&database, known) {
             Ok(mut look) => Some(LastLook::new(move |snippets| look.mask(snippets))),

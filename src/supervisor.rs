@@ -29,7 +29,7 @@ use crate::limits::{DRAIN_RESERVE_MS, FINDING_QUEUE_LEN};
 use crate::listen::{self, Held};
 use crate::notify::Notifier;
 use crate::report::log_record::{self, LogReceiver};
-use crate::report::logger::{self, LoggerConfig, LoggerHandle};
+use crate::report::logger::{self, LoggerCommands, LoggerConfig, LoggerHandle};
 use crate::report::queue;
 use crate::report::state::{Listeners, State};
 use crate::report::tally::Tally;
@@ -124,8 +124,9 @@ impl Run {
         let pulse = pulse::Pulse::new(&cores, stalled, Instant::now());
         let notifier = Notifier::from_environment(Instant::now());
         let Workers { handles, renewals } = workers;
-        let reloader = Reloader::new(reread, config, renewals, state);
-        Serving { reloader, pulse, notifier, signals, phase, logger }.serve(handles)
+        let with = (LoggerCommands::clone(logger), Arc::clone(&phase));
+        let reloader = Reloader::new(reread, config, renewals, with, state);
+        Serving { reloader, pulse, notifier, signals, phase }.serve(handles)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `clawsec start`: settings, folder, lock and limits; then the proxy runs until it is told to end.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::arguments::StartArguments;
 use super::pid_file::PidFile;
@@ -47,7 +48,7 @@ fn read(arguments: &StartArguments) -> Result<(Config, Vec<Warning>), String> {
 
 /// The same sources once more, whenever they are asked for.
 fn rereading(arguments: StartArguments) -> Reread {
-    Box::new(move || read(&arguments))
+    Arc::new(move || read(&arguments))
 }
 
 /// Folder, lock and limits. The lock comes before the limits: it tells most about why a start is

@@ -76,7 +76,7 @@ impl Overrides {
 }
 
 /// Reads every source that a monitor was started with once more, and checks all; an error is one sentence.
-pub type Reread = Box<dyn Fn() -> Result<(Config, Vec<Warning>), String> + Send>;
+pub type Reread = Arc<dyn Fn() -> Result<(Config, Vec<Warning>), String> + Send + Sync>;
 
 /// Reads and checks every source. The warnings are for the user to see, in order.
 pub fn load<E>(sources: Sources<'_, E>) -> Result<(Config, Vec<Warning>), ConfigError>

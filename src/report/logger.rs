@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -84,7 +85,7 @@ enum Command {
 /// ends.
 #[derive(Debug)]
 pub struct LoggerHandle {
-    commands: Sender<Command>,
+    commands: LoggerCommands,
     ended: Receiver<Drained>,
     thread: JoinHandle<()>,
     /// Only to count what a stuck thread left.
@@ -143,6 +144,7 @@ fn spawn_with(
         // Nobody listens any more when the handle was dropped.
         let _ = ending.send(drained);
     })?;
+    let commands = LoggerCommands(commands);
     Ok(LoggerHandle { commands, ended, thread, findings, log_dir })
 }
 
@@ -150,32 +152,46 @@ fn naming(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-impl LoggerHandle {
+/// What can be said to the thread by whoever cannot end it.
+#[derive(Clone, Debug)]
+pub struct LoggerCommands(Sender<Command>);
+
+impl LoggerCommands {
     /// From now on `monitor.json` shows this monitor; the thread fills in the counters.
     pub fn publish(&self, state: State) {
         // A thread that has ended shows nothing any more.
-        let _ = self.commands.send(Command::Publish(Box::new(state)));
+        let _ = self.0.send(Command::Publish(Box::new(state)));
     }
 
     /// From now on another level and another window count.
     pub fn adjust(&self, level: LevelFilter, dedup_window: Duration) {
         // A thread that has ended writes nothing any more.
-        let _ = self.commands.send(Command::Adjust { level, dedup_window });
+        let _ = self.0.send(Command::Adjust { level, dedup_window });
     }
 
     /// From now on every snippet is looked at once more before it is written. Returns when that is so.
     pub fn look_last(&self, make: LastLookMaker) {
         let (done, is_done) = crossbeam_channel::bounded(0);
         // A thread that has ended writes nothing any more.
-        let _ = self.commands.send(Command::LookLast(make, done));
+        let _ = self.0.send(Command::LookLast(make, done));
         let _ = is_done.recv();
     }
+}
 
+impl Deref for LoggerHandle {
+    type Target = LoggerCommands;
+
+    fn deref(&self) -> &LoggerCommands {
+        &self.commands
+    }
+}
+
+impl LoggerHandle {
     /// Writes all that waits in both queues, stops the thread, and removes `monitor.json`. The
     /// senders should have come to rest. Returns at the deadline, whether or not all is written;
     /// half a second after it, when the thread hangs in a file.
     pub fn shutdown(self, deadline: Instant) -> Drained {
-        let asked = self.commands.send_deadline(Command::Stop { deadline }, deadline);
+        let asked = self.commands.0.send_deadline(Command::Stop { deadline }, deadline);
         let patience = deadline + Duration::from_millis(REPORT_TICK_MS);
         let drained = match asked {
             Ok(()) => self.ended.recv_deadline(patience).ok(),

@@ -1,27 +1,34 @@
-//! The configuration read again while the monitor runs: checked whole, handed to every core, and the verdict
-//! left where `clawsec reload` finds it. A bad file changes nothing.
+//! The configuration read again while the monitor runs, on a thread of its own: checked whole, handed to every
+//! core, and the verdict left where `clawsec reload` finds it. A bad file changes nothing.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::config::{Config, Reread, Warning, renew};
+use crate::conn::deadline::Phase;
 use crate::detection::Detection;
 use crate::limits::RELOAD_WAIT_MS;
-use crate::report::logger::LoggerHandle;
+use crate::report::logger::LoggerCommands;
 use crate::report::state::{Reloaded, State};
 use crate::report::timestamp;
 use crate::worker::Renewal;
 
 /// What a reload needs.
+#[derive(Clone)]
 pub struct Reloader {
     reread: Reread,
     /// What holds now.
     pub config: Arc<Config>,
     /// One a core.
     cores: Vec<Sender<Renewal>>,
+    logger: LoggerCommands,
+    /// A [`Phase`]: nothing changes any more once the monitor stops.
+    phase: Arc<AtomicU8>,
     /// What the logger shows.
     pub state: State,
 }
@@ -38,35 +45,70 @@ impl Reloader {
         reread: Reread,
         config: Arc<Config>,
         cores: Vec<Sender<Renewal>>,
+        (logger, phase): (LoggerCommands, Arc<AtomicU8>),
         state: State,
     ) -> Reloader {
-        Reloader { reread, config, cores, state }
+        Reloader { reread, config, cores, logger, phase, state }
+    }
+
+    /// Begins a reload on a thread of its own, since rules that nobody compiled before take some seconds. What comes
+    /// back is the reloader as it is then, or nothing when the reload could not be ended.
+    pub fn begin(&self) -> Receiver<Reloader> {
+        let (done, is_done) = bounded(1);
+        let mut next = self.clone();
+        let reload = move || {
+            let verdict = next.reload();
+            next.tell(verdict);
+            // Nobody waits for it once the monitor stops.
+            let _ = done.send(next);
+        };
+        let thread = thread::Builder::new().name("clawsec-reload".to_owned()).spawn(reload);
+        if let Err(error) = thread {
+            log::error!("reload: there is no thread for it: {error}");
+        }
+        is_done
+    }
+
+    /// Says that a reload did not come to its end.
+    pub fn give_up(&mut self) {
+        self.tell(unchanged(&"it could not be ended"));
     }
 
     /// Reads again, changes what can change, and says what became of it.
-    pub fn reload(&mut self, logger: &LoggerHandle) {
-        let verdict = match (self.reread)() {
-            Ok((new, warnings)) => self.change(new, &warnings, logger),
+    fn reload(&mut self) -> Reloaded {
+        match (self.reread)() {
+            Ok((new, warnings)) => self.change(new, &warnings),
             Err(error) => unchanged(&error),
-        };
+        }
+    }
+
+    fn tell(&mut self, verdict: Reloaded) {
         let count = self.state.reload.as_ref().map_or(0, |before| before.count) + 1;
         let at = timestamp::iso8601(SystemTime::now());
         self.state.reload = Some(Reloaded { count, at, ..verdict });
-        logger.publish(self.state.clone());
+        self.logger.publish(self.state.clone());
     }
 
-    fn change(&mut self, new: Config, warnings: &[Warning], logger: &LoggerHandle) -> Reloaded {
+    fn change(&mut self, new: Config, warnings: &[Warning]) -> Reloaded {
         let renewed = renew(&self.config, new);
         let detection = match Detection::prepare(&renewed.config) {
             Ok(detection) => detection,
             Err(error) => return unchanged(&error),
         };
-        detection.look_last(logger);
+        if Phase::from_number(self.phase.load(Ordering::Relaxed)) != Phase::Running {
+            return unchanged(&"the monitor is stopping");
+        }
+        detection.look_last(&self.logger);
         self.config = Arc::new(renewed.config);
         self.state.asks_for_credentials = !self.config.access.users.is_empty();
         let report = &self.config.report;
-        logger.adjust(report.log_level, report.dedup_window);
-        let is_everywhere = self.hand_over(&detection);
+        self.logger.adjust(report.log_level, report.dedup_window);
+        let wait = Duration::from_millis(RELOAD_WAIT_MS);
+        let renewal = |done| {
+            let (config, detection) = (Arc::clone(&self.config), detection.clone());
+            Renewal { config, detection, done }
+        };
+        let is_everywhere = hand_over(&self.cores, renewal, wait);
         for warning in warnings {
             log::warn!("{warning}");
         }
@@ -94,18 +136,18 @@ impl Reloader {
             ..Reloaded::default()
         }
     }
+}
 
-    /// Whether every core has it.
-    fn hand_over(&self, detection: &Detection) -> bool {
-        let deadline = Instant::now() + Duration::from_millis(RELOAD_WAIT_MS);
-        let (done, taken) = bounded(self.cores.len());
-        let sent = self.cores.iter().all(|core| {
-            let (config, detection) = (Arc::clone(&self.config), detection.clone());
-            let renewal = Renewal { config, detection, done: done.clone() };
-            core.send_deadline(renewal, deadline).is_ok()
-        });
-        sent && self.cores.iter().all(|_| taken.recv_deadline(deadline).is_ok())
-    }
+/// Whether every core has taken its renewal in time.
+fn hand_over<R>(
+    cores: &[Sender<R>],
+    renewal: impl Fn(Sender<()>) -> R,
+    wait: Duration,
+) -> bool {
+    let deadline = Instant::now() + wait;
+    let (done, taken) = bounded(cores.len());
+    let send = |core: &Sender<R>| core.send_deadline(renewal(done.clone()), deadline).is_ok();
+    cores.iter().all(send) && cores.iter().all(|_| taken.recv_deadline(deadline).is_ok())
 }
 
 /// The verdict on what cannot take the place of what holds.

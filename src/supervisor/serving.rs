@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded, select, tick};
+use crossbeam_channel::{Receiver, bounded, never, select, tick};
 use glommio::ExecutorJoinHandle;
 
 use super::pulse::Pulse;
@@ -15,19 +15,17 @@ use crate::config::Config;
 use crate::conn::deadline::Phase;
 use crate::limits::{DRAIN_RESERVE_MS, PULSE_TICK_MS};
 use crate::notify::Notifier;
-use crate::report::logger::LoggerHandle;
 
 /// What is looked after while the workers serve.
-pub struct Serving<'a> {
+pub struct Serving {
     pub reloader: Reloader,
     pub pulse: Pulse,
     pub notifier: Notifier,
     pub signals: Receiver<Asked>,
     pub phase: Arc<AtomicU8>,
-    pub logger: &'a LoggerHandle,
 }
 
-impl Serving<'_> {
+impl Serving {
     /// Waits for a signal to end, then for the workers: first they finish what is in flight, at the deadline
     /// they are cut.
     pub fn serve(mut self, workers: Vec<ExecutorJoinHandle<()>>) -> Result<(), String> {
@@ -41,19 +39,28 @@ impl Serving<'_> {
         Ok(())
     }
 
-    /// The signal that ends it.
+    /// The signal that ends it. A reload that is under way then is abandoned; one that is asked for while another
+    /// is under way comes after it, since the other may have read the old file.
     fn until_end(&mut self) -> Result<i32, String> {
         let ticks = tick(Duration::from_millis(PULSE_TICK_MS));
         let signals = self.signals.clone();
+        let (mut reloading, mut is_asked_again): (Option<Receiver<Reloader>>, bool) = (None, false);
         loop {
+            let none = never();
             select! {
                 recv(signals) -> asked => match asked.map_err(|error| error.to_string())? {
                     Asked::End(signal) => return Ok(signal),
-                    Asked::Reload => {
-                        self.notifier.reloading();
-                        self.reloader.reload(self.logger);
-                        self.notifier.ready(&self.status());
+                    Asked::Reload if reloading.is_some() => is_asked_again = true,
+                    Asked::Reload => reloading = Some(self.begin_reload()),
+                },
+                recv(reloading.as_ref().unwrap_or(&none)) -> reloaded => {
+                    match reloaded {
+                        Ok(reloader) => self.reloader = reloader,
+                        Err(_) => self.reloader.give_up(),
                     }
+                    self.notifier.ready(&self.status());
+                    let again = std::mem::take(&mut is_asked_again);
+                    reloading = again.then(|| self.begin_reload());
                 },
                 recv(ticks) -> _ => {
                     let now = Instant::now();
@@ -64,6 +71,11 @@ impl Serving<'_> {
                 }
             }
         }
+    }
+
+    fn begin_reload(&self) -> Receiver<Reloader> {
+        self.notifier.reloading();
+        self.reloader.begin()
     }
 
     /// One line for `systemctl status`.

@@ -13,6 +13,7 @@ mod healthcheck;
 mod metrics;
 mod reload;
 mod reload_connections;
+mod reload_under_way;
 mod service;
 
 use support::samples::sample;
