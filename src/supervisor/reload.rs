@@ -138,16 +138,15 @@ impl Reloader {
     }
 }
 
-/// Whether every core has taken its renewal in time.
-fn hand_over<R>(
-    cores: &[Sender<R>],
-    renewal: impl Fn(Sender<()>) -> R,
-    wait: Duration,
-) -> bool {
+/// Whether every core has taken its renewal in time. One that stands still keeps no other from it.
+fn hand_over<R>(cores: &[Sender<R>], renewal: impl Fn(Sender<()>) -> R, wait: Duration) -> bool {
     let deadline = Instant::now() + wait;
     let (done, taken) = bounded(cores.len());
-    let send = |core: &Sender<R>| core.send_deadline(renewal(done.clone()), deadline).is_ok();
-    cores.iter().all(send) && cores.iter().all(|_| taken.recv_deadline(deadline).is_ok())
+    let renewal = || renewal(done.clone());
+    let is_full = |core: &&Sender<R>| core.try_send(renewal()).is_err();
+    let full: Vec<_> = cores.iter().filter(is_full).collect();
+    let late = full.iter().filter(|core| core.send_deadline(renewal(), deadline).is_err()).count();
+    late == 0 && cores.iter().all(|_| taken.recv_deadline(deadline).is_ok())
 }
 
 /// The verdict on what cannot take the place of what holds.
@@ -155,4 +154,27 @@ fn unchanged(error: &dyn fmt::Display) -> Reloaded {
     let error = format!("{error}; nothing is changed");
     log::error!("reload: {error}");
     Reloaded { error: Some(error), ..Reloaded::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_that_stands_still_keeps_no_later_one_from_a_configuration() {
+        let (stalled, held) = bounded(1);
+        let (healthy, received) = bounded(1);
+        stalled.send(bounded(1).0).unwrap();
+        let cores = [stalled, healthy];
+        assert!(!hand_over(&cores, |done| done, Duration::from_millis(10)));
+        assert_eq!((held.len(), received.len()), (1, 1));
+    }
+
+    #[test]
+    fn it_is_everywhere_once_every_core_has_said_so() {
+        let (core, received) = bounded::<Sender<()>>(1);
+        let worker = thread::spawn(move || received.recv().unwrap().send(()).unwrap());
+        assert!(hand_over(&[core], |done| done, Duration::from_secs(60)));
+        worker.join().unwrap();
+    }
 }
