@@ -20,6 +20,8 @@ pub(super) struct Admitted {
     pub(super) plan: RequestPlan,
     pub(super) shape: Shape,
     pub(super) sight: Sight,
+    /// Whether it logs its connection in.
+    pub(super) logs_in: bool,
     pub(super) destination: Destination,
     /// The head as it goes upstream.
     pub(super) forwarded: Scratch,

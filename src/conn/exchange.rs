@@ -2,6 +2,7 @@
 //! that, if it is small) and written on before the next one. What is decided about bytes is decided by `http` and
 //! `scan`; this file only joins.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -25,6 +26,7 @@ use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
 use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan, plan_response};
 use crate::http::head::{HeadLimits, Method, ResponseHead, Version, parse_request, parse_response};
+use crate::http::login;
 use crate::http::reply::Cause;
 use crate::http::rewrite::{ClientSide, write_response};
 use crate::http::search::HeadSearch;
@@ -75,6 +77,8 @@ pub struct Exchange<'a> {
     pub request: Request<'a>,
     /// How long the origin may take to begin its answer.
     pub response_timeout: Duration,
+    /// Set once the origin takes what comes on its connection for one user's.
+    pub is_own: &'a Cell<bool>,
 }
 
 impl Exchange<'_> {
@@ -298,6 +302,7 @@ impl Exchange<'_> {
         let Some(head) = head else { return Ok(None) };
         let plan = plan_response(&head, self.request.method).map_err(|e| bad_response(e.reason))?;
         defer_head(self.core, self.sight, Direction::Inbound, chunk, head.len);
+        self.is_own.set(self.is_own.get() || login::is_offered(&head));
         let side = self.client_side(&plan, progress);
         let via = self.core.config.http.add_via.then_some(super::VIA);
         write_response(&head, &plan, side, via, out);

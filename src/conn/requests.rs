@@ -2,12 +2,11 @@
 //! origin, run the exchange, and again.
 
 mod addressee;
+mod idle;
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::task::Poll;
 
 use super::access::Agent;
 use super::admitted::{Admitted, Destination};
@@ -24,10 +23,11 @@ use crate::error::{Error, Side, Stage};
 use crate::finding::Protocol;
 use crate::forward::leg::Leg;
 use crate::forward::origin::{Origin, Way};
-use crate::forward::pool::Care;
+use crate::forward::pool::Own;
 use crate::forward::tcp::Tcp;
 use crate::http::framing::{RequestPlan, plan_request};
 use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, parse_request};
+use crate::http::login;
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
 use crate::http::search::HeadSearch;
@@ -74,6 +74,8 @@ pub struct Requests<'a> {
     mismatch_told: Cell<bool>,
     /// Who the last request named: most often the next one names the same.
     named: RefCell<Option<Rc<Origin>>>,
+    /// The connection that this client logged in on, if it did: nobody else may use it.
+    own: Option<Box<Own>>,
 }
 
 /// What became of the wait for a head.
@@ -105,7 +107,17 @@ impl<'a> Requests<'a> {
     ) -> Requests<'a> {
         let mismatch_told = Cell::new(false);
         let named = RefCell::default();
-        Requests { core, deadline, source, route, agent, served: 0, mismatch_told, named }
+        Requests {
+            core,
+            deadline,
+            source,
+            route,
+            agent,
+            served: 0,
+            mismatch_told,
+            named,
+            own: None,
+        }
     }
 
     /// The same on a connection that has served some already.
@@ -247,6 +259,7 @@ impl<'a> Requests<'a> {
             shape: shape_of(head.headers()),
             plan,
             sight,
+            logs_in: login::is_used(&head),
             destination,
             forwarded,
         }))
@@ -359,15 +372,17 @@ impl<'a> Requests<'a> {
             may_stay: !self.is_last(),
         };
         let core = Rc::clone(self.core);
+        let is_own = Cell::new(admitted.logs_in);
         let exchange = Exchange {
             core: &core,
+            is_own: &is_own,
             deadline: self.deadline,
             sight: &admitted.sight,
             request,
             response_timeout: core.config.http.response_timeout_of(&origin.host),
         };
         self.deadline.begin_span();
-        let mut pooled = self.take_idle(&origin, &admitted).await;
+        let mut pooled = self.take_idle(&origin, &admitted, &is_own).await;
         loop {
             let was_pooled = pooled.is_some();
             let mut upstream = match pooled.take() {
@@ -397,7 +412,7 @@ impl<'a> Requests<'a> {
                 Outcome::Done { keep_client, keep_upstream } => {
                     self.core.counters.request_time.observe(self.deadline.span_us().unwrap_or(0));
                     if let Some(wait) = keep_upstream {
-                        self.core.keep_idle(&origin, upstream.stream, wait);
+                        self.keep_idle(&origin, upstream.stream, wait, is_own.get());
                     }
                     let next = if keep_client { Next::Request } else { Next::Linger };
                     return Answered::Next(next);
@@ -414,14 +429,6 @@ impl<'a> Requests<'a> {
     fn is_last(&self) -> bool {
         let cap = self.core.config.http.max_requests_per_connection;
         (cap > 0 && self.served >= cap) || self.deadline.phase() != Phase::Running
-    }
-
-    async fn take_idle(&self, origin: &Origin, admitted: &Admitted) -> Option<Leg> {
-        let core = self.core;
-        let care = if admitted.may_repeat() { Care::Told } else { Care::Looked };
-        let stream =
-            poll_fn(|context| Poll::Ready(core.take_idle(origin, context, care))).await?;
-        Some(Leg::new(stream, &core.buffers))
     }
 
     /// A fresh connection to the origin, TLS agreed on where it is spoken.

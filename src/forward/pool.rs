@@ -30,6 +30,14 @@ impl<S> Waiting<S> {
     }
 }
 
+impl<S: Reusable> Waiting<S> {
+    /// The connection, if it is still good.
+    fn into_good(self, context: &mut Context<'_>, care: Care) -> Option<S> {
+        let is_good = !self.is_late(Instant::now()) && self.stream.is_reusable(context, care);
+        is_good.then_some(self.stream)
+    }
+}
+
 /// How sure one has to be that an idle connection still stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Care {
@@ -66,8 +74,8 @@ impl<S: Reusable> Pool<S> {
         let waiting = self.idle.get_mut(origin)?;
         while let Some(one) = waiting.pop() {
             self.count -= 1;
-            if !one.is_late(Instant::now()) && one.stream.is_reusable(context, care) {
-                return Some(one.stream);
+            if let Some(stream) = one.into_good(context, care) {
+                return Some(stream);
             }
         }
         None
@@ -107,6 +115,30 @@ impl<S: Reusable> Pool<S> {
     }
 }
 
+/// An idle connection that is one client's alone: the origin takes all that comes on it for one user's.
+#[derive(Debug)]
+pub struct Own<S = Stream> {
+    origin: Rc<Origin>,
+    waiting: Waiting<S>,
+}
+
+impl<S: Reusable> Own<S> {
+    /// Keeps it for at most `wait`.
+    pub fn new(origin: &Rc<Origin>, stream: S, now: Instant, wait: Duration) -> Own<S> {
+        Own { origin: Rc::clone(origin), waiting: Waiting { stream, since: now, wait } }
+    }
+
+    /// Whether it is a connection to this origin.
+    pub fn leads_to(&self, origin: &Origin) -> bool {
+        *self.origin == *origin
+    }
+
+    /// The connection, if it is still good.
+    pub fn into_stream(self, context: &mut Context<'_>, care: Care) -> Option<S> {
+        self.waiting.into_good(context, care)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +168,16 @@ mod tests {
         assert!(take(&mut pool, &origin));
         assert!(!take(&mut pool, &origin));
         assert_eq!(pool.count, 0);
+    }
+
+    #[test]
+    fn an_own_connection_leads_to_its_origin_only_and_not_for_ever() {
+        let mut context = Context::from_waker(Waker::noop());
+        let own = |wait| Own::new(&origin("a"), Fake(true), Instant::now(), wait);
+        let kept = own(Duration::MAX);
+        assert!(kept.leads_to(&origin("a")) && !kept.leads_to(&origin("b")));
+        assert!(kept.into_stream(&mut context, Care::Looked).is_some());
+        assert!(own(Duration::ZERO).into_stream(&mut context, Care::Looked).is_none());
     }
 
     #[test]

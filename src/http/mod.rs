@@ -14,6 +14,7 @@
 //!       ─▶ body     which of the next bytes belong to it (`chunked` for that coding)
 //!          reply    what we answer ourselves
 //!          chain    what we ask another proxy
+//!          login    whose connection it becomes
 //!          detect   what the first bytes in a tunnel are
 //!          websocket  what the frames behind an upgrade say
 //! ```
@@ -32,6 +33,8 @@ mod fields;
 pub mod framing;
 /// Request and response heads.
 pub mod head;
+/// Logins that hold for a connection.
+pub mod login;
 /// Our own answers.
 pub mod reply;
 /// Heads as they are sent on.

@@ -40,6 +40,66 @@ fn one_upstream_tls_connection_serves_several_tunnels() {
     assert_eq!((origin.connections(), origin.requests().len()), (1, 3));
 }
 
+/// An origin that asks for a login of the connection, and then says whose it is; what has none is nobody's.
+fn origin_with_logins() -> Origin {
+    Origin::raw(|mut connection| {
+        let mut user = "nobody".to_owned();
+        while let Some(request) = connection.try_receive_request() {
+            if let Some(login) = request.header("authorization") {
+                user = login.to_owned();
+            }
+            let asks = request.target().ends_with("/private") && user == "nobody";
+            let head = match asks {
+                true => "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a\", NTLM",
+                false => "200 OK",
+            };
+            let length = user.len();
+            connection.send(format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n{user}"));
+        }
+    })
+}
+
+#[test]
+fn a_connection_that_one_client_logged_in_on_is_not_shared_with_another() {
+    let proxy = Proxy::start(json!({}));
+    let (origin, elsewhere) = (origin_with_logins(), Origin::http(|_| Reply::ok("elsewhere")));
+    let login = |scheme: &str| {
+        let end = format!("Authorization: {scheme} aW52ZW50ZWQ=\r\n\r\n");
+        request(&origin, "/").replacen("\r\n\r\n", &format!("\r\n{end}"), 1)
+    };
+    let mut last: Vec<Connection> = Vec::new();
+    for scheme in ["NTLM", "Negotiate"] {
+        let mut one = proxy.connect();
+        one.send(login(scheme));
+        let user = format!("{scheme} aW52ZW50ZWQ=");
+        assert_eq!(one.receive_response().text(), user);
+        assert_eq!(fetch(&mut one, &elsewhere, "/"), "elsewhere");
+        assert_eq!(fetch(&mut one, &origin, "/"), user, "its own, whoever it asked in between");
+        let mut other = proxy.connect();
+        assert_eq!(fetch(&mut other, &origin, "/"), "nobody");
+        assert_eq!(fetch(&mut one, &origin, "/"), user);
+        last.push(one);
+        drop(other);
+    }
+    drop(last);
+    assert_eq!(fetch(&mut proxy.connect(), &origin, "/"), "nobody", "nor once the client has gone");
+    assert_eq!(origin.connections(), 3);
+}
+
+#[test]
+fn a_connection_on_which_a_login_of_its_own_was_offered_stays_with_its_client() {
+    let proxy = Proxy::start(json!({}));
+    let origin = origin_with_logins();
+    let mut one = proxy.connect();
+    for _ in 0..2 {
+        one.send(request(&origin, "/private"));
+        assert_eq!(one.receive_response().status(), 401);
+    }
+    assert_eq!(origin.connections(), 1);
+    assert_eq!(fetch(&mut proxy.connect(), &origin, "/"), "nobody");
+    assert_eq!(origin.connections(), 2);
+}
+
 #[test]
 fn one_client_connection_reaches_several_origins() {
     let proxy = Proxy::start(json!({}));
