@@ -3,6 +3,7 @@
 mod backlog;
 mod commands;
 mod endings;
+mod idle;
 mod names;
 mod operations;
 mod protobuf;
@@ -15,6 +16,7 @@ mod words;
 pub use backlog::*;
 pub use commands::*;
 pub use endings::*;
+pub use idle::*;
 pub use names::*;
 pub use operations::*;
 pub use protobuf::*;
@@ -91,10 +93,6 @@ pub const LEAF_CACHE_ENTRIES: usize = 4096;
 
 /// The head start of one address over the next (RFC 8305 §5).
 pub const HAPPY_EYEBALLS_DELAY_MS: u64 = 250;
-
-/// Idle upstream connections that a core keeps, in all and to one origin.
-pub const POOL_IDLE_MAX: usize = 1024;
-pub const POOL_IDLE_PER_ORIGIN_MAX: usize = 64;
 
 /// How often a core looks for connections past their deadline, and how often when it has none.
 pub const DEADLINE_TICK_MS: u64 = 50;

@@ -6,7 +6,7 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use super::origin::Origin;
-use crate::limits::{POOL_IDLE_MAX, POOL_IDLE_PER_ORIGIN_MAX};
+use crate::limits::{POOL_IDLE_MAX, POOL_IDLE_PER_ORIGIN_MAX, POOL_TOLD_MAX_MS};
 use crate::tls::stream::Stream;
 
 /// The connections that wait for another request.
@@ -31,9 +31,14 @@ impl<S> Waiting<S> {
 }
 
 impl<S: Reusable> Waiting<S> {
-    /// The connection, if it is still good.
+    /// The connection, if it is still good. The core may not have been told yet of what came a moment ago, such as
+    /// the last word of an origin that gives it up; that comes after a long wait, and then a look costs little.
     fn into_good(self, context: &mut Context<'_>, care: Care) -> Option<S> {
-        let is_good = !self.is_late(Instant::now()) && self.stream.is_reusable(context, care);
+        let now = Instant::now();
+        let waited = now.saturating_duration_since(self.since);
+        let is_long = waited >= Duration::from_millis(POOL_TOLD_MAX_MS);
+        let care = if is_long { Care::Looked } else { care };
+        let is_good = !self.is_late(now) && self.stream.is_reusable(context, care);
         is_good.then_some(self.stream)
     }
 }
@@ -168,6 +173,27 @@ mod tests {
         assert!(take(&mut pool, &origin));
         assert!(!take(&mut pool, &origin));
         assert_eq!(pool.count, 0);
+    }
+
+    /// As the core was told it is good; a look shows that it is not.
+    struct Unread;
+
+    impl Reusable for Unread {
+        fn is_reusable(&self, _: &mut Context<'_>, care: Care) -> bool {
+            care == Care::Told
+        }
+    }
+
+    #[test]
+    fn a_last_word_that_the_core_was_not_told_of_yet_is_seen_on_a_connection_that_waited_long() {
+        let (mut pool, origin) = (Pool::new(Duration::from_secs(60)), origin("a"));
+        let mut context = Context::from_waker(Waker::noop());
+        pool.put(&origin, Unread, Instant::now(), Duration::MAX);
+        let taken = pool.take(&origin, &mut context, Care::Told);
+        assert!(taken.is_some(), "one that was used a moment ago costs no look");
+        let long_ago = Instant::now() - Duration::from_millis(POOL_TOLD_MAX_MS);
+        pool.put(&origin, Unread, long_ago, Duration::MAX);
+        assert!(pool.take(&origin, &mut context, Care::Told).is_none());
     }
 
     #[test]
