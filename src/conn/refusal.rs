@@ -17,6 +17,14 @@ pub(super) fn foreign_page() -> Error {
     Error::answered(Side::Client, Stage::RequestHead, 403, cause, detail)
 }
 
+/// It may come from a page under a name of its own that was made to lead to the gateway.
+pub(super) fn foreign_name() -> Error {
+    let cause = Cause::HttpRequestDenied;
+    let detail = "the gateway is not known by this Host: use an address or localhost, or name its page in \
+                  gateway_allowed_origins";
+    Error::answered(Side::Client, Stage::RequestHead, 403, cause, detail)
+}
+
 /// It cannot go where it wants to.
 pub(super) fn unroutable(detail: &str) -> Error {
     let cause = Cause::HttpRequestError;

@@ -16,7 +16,7 @@ use super::deadline::{Deadline, Interrupt, Phase};
 use super::ending::{End, Ending, Ends};
 use super::exchange::{Exchange, Outcome, Request};
 use super::inspect::{Sight, shape_of};
-use super::refusal::{foreign_page, refusal, unroutable};
+use super::refusal::{refusal, unroutable};
 use super::tunnel::{Content, Tunnelled};
 use super::{Role, access, answer, upstream};
 use crate::error::{Error, Side, Stage};
@@ -324,8 +324,8 @@ impl<'a> Requests<'a> {
             }
             _ => {}
         }
-        if !self.may_come_from(head) {
-            return Destination::Refused(foreign_page());
+        if let Some(error) = self.foreign(head) {
+            return Destination::Refused(error);
         }
         if inside && let Some(error) = self.mismatch(head, &target, &origin) {
             return Destination::Refused(error);

@@ -19,14 +19,14 @@ fn http_is_forwarded_and_inspected_as_gateway() {
     let mut client = proxy.connect_gateway();
     for _ in 0..2 {
         client.send(format!(
-            "POST /hooks?x=1 HTTP/1.1\r\nHost: agent.example\r\nContent-Length: {}\r\n\r\n{text}",
+            "POST /hooks?x=1 HTTP/1.1\r\nHost: agent.internal\r\nContent-Length: {}\r\n\r\n{text}",
             text.len()
         ));
         assert_eq!(client.receive_response().text(), text);
     }
     let requests = origin.requests();
     assert_eq!(requests[0].start, "POST /hooks?x=1 HTTP/1.1");
-    assert_eq!(requests[0].header("host"), Some("agent.example"));
+    assert_eq!(requests[0].header("host"), Some("agent.internal"));
     let findings = proxy.settled_findings();
     assert_eq!(findings.len(), 4, "{findings:?}");
     for finding in &findings {

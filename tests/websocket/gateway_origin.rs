@@ -75,6 +75,40 @@ fn what_is_configured_replaces_the_default() {
 }
 
 #[test]
+fn a_page_under_a_name_of_its_own_that_leads_here_is_refused() {
+    let call = |proxy: &Proxy, host: &str| {
+        let mut client = proxy.connect_gateway();
+        client.send(format!("GET /api HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        client.receive_response().status()
+    };
+    let (origin, proxy) = gateway(Value::Null);
+    let known = [
+        "127.0.0.1:18790",
+        "[::1]:18790",
+        "192.0.2.7",
+        "localhost:1",
+        "clawsec:18790",
+        "LOCALHOST",
+        "host.docker.internal:18790",
+        "agent.localhost",
+    ];
+    for host in known {
+        assert_eq!(call(&proxy, host), 200, "{host}");
+    }
+    for host in ["rebound.evil.example:18790", "localhost.evil.example", "1.2.3.4.evil.example"] {
+        assert_eq!(call(&proxy, host), 403, "{host}");
+    }
+    assert_eq!(origin.requests().len(), known.len());
+    proxy.wait_for_log(&["not known by this Host", "gateway_allowed_origins"]);
+    let (_origin, proxy) = gateway(json!(["https://app.example", "https://*.lab.example:*"]));
+    for (host, status) in
+        [("app.example", 200), ("x.lab.example:8443", 200), ("localhost", 200), ("a.example", 403)]
+    {
+        assert_eq!(call(&proxy, host), status, "{host}");
+    }
+}
+
+#[test]
 fn the_forward_proxy_does_not_look_at_origins() {
     let (_gateway, proxy) = gateway(Value::Null);
     let origin = Origin::http(|_| Reply::ok("elsewhere"));

@@ -1,7 +1,10 @@
 //! Whom a request names where its connection says already whom it reaches: inside a tunnel, and at the gateway.
 
+use std::net::IpAddr;
+
+use super::super::refusal::{foreign_name, foreign_page};
 use super::{Requests, Route};
-use crate::config::HostMismatch;
+use crate::config::{HostMismatch, OriginPatterns};
 use crate::error::{Error, Side, Stage};
 use crate::finding::Protocol;
 use crate::forward::origin::Origin;
@@ -10,15 +13,20 @@ use crate::http::reply::Cause;
 use crate::http::target::{Target, host_of, parse_host_header};
 
 impl Requests<'_> {
-    /// Whether the page that sent a request, if one did, may use the gateway: 127.0.0.1 is within reach of
+    /// Whether the page that sent a request, if one did, may not use the gateway: 127.0.0.1 is within reach of
     /// every page that a browser on this machine shows.
-    pub(super) fn may_come_from(&self, head: &RequestHead<'_>) -> bool {
+    pub(super) fn foreign(&self, head: &RequestHead<'_>) -> Option<Error> {
         if !matches!(self.route, Route::Fixed { protocol: Protocol::Gateway, .. }) {
-            return true;
+            return None;
         }
         let allowed = &self.core.config.listen.gateway_allowed_origins;
         let mut origins = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
-        origins.all(|(_, origin)| allowed.matches(origin))
+        let Some((_, first)) = origins.next() else {
+            return (!is_served(head, allowed)).then(foreign_name);
+        };
+        let are_allowed =
+            allowed.matches(first) && origins.all(|(_, origin)| allowed.matches(origin));
+        (!are_allowed).then(foreign_page)
     }
 
     /// Whether a request inside a tunnel is for somebody else than the tunnel's ends are, and that is refused.
@@ -44,6 +52,26 @@ impl Requests<'_> {
             Error::answered(Side::Client, stage, 421, cause, detail)
         })
     }
+}
+
+/// Names that nobody can make lead to this machine from elsewhere: their zones are in no public DNS.
+const PRIVATE_ZONES: [&str; 3] = ["localhost", "internal", "local"];
+
+/// Whether the gateway is known by the name that a request without Origin calls it. A page asks the host that it
+/// comes from without an Origin, and by a name of its own, which leads to this machine for that moment, it may
+/// ask the gateway so.
+fn is_served(head: &RequestHead<'_>, allowed: &OriginPatterns) -> bool {
+    // HTTP/1.0 has none; browsers always send one.
+    let Some(field) = head.get("host") else { return true };
+    let host = String::from_utf8_lossy(host_of(field));
+    let (name, zone) = host.rsplit_once('.').unwrap_or(("", &host));
+    let is_address = host.parse::<IpAddr>().is_ok();
+    let is_private = name.is_empty() || PRIVATE_ZONES.iter().any(|z| zone.eq_ignore_ascii_case(z));
+    let is_configured = || {
+        let page = |scheme: &[u8]| allowed.matches(&[scheme, b"://", field].concat());
+        allowed.names_all() || page(b"http") || page(b"https")
+    };
+    is_address || is_private || is_configured()
 }
 
 /// The host that the origin will be told, if it is neither the one that was connected to nor the one that TLS
