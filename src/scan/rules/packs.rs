@@ -38,7 +38,10 @@ pub(super) const PACKS: [Shipped; 6] = [
             file!("credentials/generic.toml"),
         ],
     },
-    Shipped { name: "injection", files: &[file!("injection.toml")] },
+    Shipped {
+        name: "injection",
+        files: &[file!("injection.toml"), file!("injection_commands.toml")],
+    },
     Shipped { name: "prompt_injection", files: &[file!("prompt_injection.toml")] },
     Shipped { name: "c2", files: &[file!("c2.toml")] },
     Shipped { name: "pii", files: &[file!("pii.toml")] },
