@@ -59,6 +59,8 @@ pub struct Tally {
     pub errors: u64,
     pub body_bytes: u64,
     pub connections: u64,
+    /// Event streams, and WebSockets, that were begun, whether or not they came to anything.
+    pub streams: u64,
     /// Of the connections, those whose TLS session was resumed.
     pub resumed: u64,
     /// From the (intended) start of a request, or sending of an event, to its end.
@@ -76,6 +78,7 @@ impl Tally {
             errors: 0,
             body_bytes: 0,
             connections: 0,
+            streams: 0,
             resumed: 0,
             latency: Times::new(),
             first_byte: Times::new(),
@@ -97,6 +100,7 @@ impl Tally {
         self.errors += other.errors;
         self.body_bytes += other.body_bytes;
         self.connections += other.connections;
+        self.streams += other.streams;
         self.resumed += other.resumed;
         self.latency.add(&other.latency);
         self.first_byte.add(&other.first_byte);
@@ -115,6 +119,7 @@ impl Tally {
             "error_texts": self.error_texts,
             "body_bytes": self.body_bytes,
             "connections": self.connections,
+            "streams": self.streams,
             "resumed": self.resumed,
             "latency_us": self.latency.to_json(),
             "first_byte_us": self.first_byte.to_json(),

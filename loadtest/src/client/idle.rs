@@ -82,6 +82,7 @@ async fn hold(arguments: &IdleArguments, pid: u32) -> Outcome<Value> {
     bar.finish_and_clear();
     drop(first);
     Ok(json!({
+        "asked": arguments.connections,
         "connections": count,
         "open_while_waiting": open_while_waiting,
         "answered": held.len(),

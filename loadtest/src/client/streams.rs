@@ -66,6 +66,7 @@ pub fn run_sse(arguments: SseArguments) -> Outcome<Value> {
                 tasks.spawn_local(async move {
                     share.shared.opened().await;
                     while share.shared.may_start() {
+                        share.tally.borrow_mut().streams += 1;
                         if let Err(error) = event_stream(&share, &dialer).await {
                             share.tally.borrow_mut().note_error(error.to_string());
                             tokio::time::sleep(ERROR_BACKOFF).await;
@@ -136,6 +137,7 @@ pub fn run_websocket(arguments: WebsocketArguments) -> Outcome<Value> {
                 tasks.spawn_local(async move {
                     share.shared.opened().await;
                     while share.shared.may_start() {
+                        share.tally.borrow_mut().streams += 1;
                         if let Err(error) = echo(&share, &dialer, &message).await {
                             share.tally.borrow_mut().note_error(error.to_string());
                             tokio::time::sleep(ERROR_BACKOFF).await;

@@ -223,11 +223,7 @@ impl Bench {
         let placement = Placement { cores: [Some(self.cores.1), None], realtime: self.realtime };
         let output = Process::output(&self.own, &all, placement)?;
         let result: Value = serde_json::from_slice(&output)?;
-        let count = |name| result.get(name).and_then(Value::as_f64).unwrap_or(0.0);
-        if count("errors") > ERRORS_MAX_SHARE * count("requests") {
-            let texts = result.get("error_texts").cloned().unwrap_or_default();
-            return Err(format!("{} errors: {texts}", count("errors")).into());
-        }
+        checked_errors(&result)?;
         Ok(result)
     }
 
@@ -325,31 +321,64 @@ impl Bench {
         figure(&self.client(&all)?, "/proxy/cpu_us_per_request")
     }
 
+    /// CPU a request without findings, of that with one in each: the time until the last of them is written counts,
+    /// or a report's thread that comes to nothing would look like a gain.
     fn flood_kept(&self) -> Outcome<f64> {
-        let peer = self.fresh(Kind::ClawSec, &format!("clawsec-flood-{}", monotonic_ns()), 1, 0)?;
-        let clean = self.cost_of(&peer, &[])?;
-        Ok(100.0 * clean / self.cost_of(&peer, &["--findings", "1"])?)
+        let name = format!("clawsec-flood-{}", monotonic_ns());
+        let peer = self.fresh(Kind::ClawSec, &name, 1, 0)?;
+        self.flood_cost(&peer, &name, 0)?;
+        Ok(100.0 * self.flood_cost(&peer, &name, 0)? / self.flood_cost(&peer, &name, 1)?)
+    }
+
+    fn flood_cost(&self, peer: &Peer, name: &str, findings_each: u64) -> Outcome<f64> {
+        let before = self.reported(name)?;
+        let cpu_before = crate::meter::cpu_ns(peer.process.pid());
+        let requests = self.flood(peer, "/bytes/1024", findings_each)?;
+        let expected = before + requests * findings_each as f64;
+        self.await_reported(name, expected)?;
+        let cpu_ns = crate::meter::cpu_ns(peer.process.pid()).saturating_sub(cpu_before);
+        Ok(cpu_ns as f64 / requests)
     }
 
     fn flood_lost(&self) -> Outcome<f64> {
+        const EACH: u64 = 4;
         let name = format!("clawsec-lost-{}", monotonic_ns());
         let peer = self.fresh(Kind::ClawSec, &name, 1, 0)?;
-        let requests = FLOOD_REQUESTS.to_string();
-        let mut args = self.target(&peer, Kind::ClawSec, false, "/bytes/16");
+        let expected = self.flood(&peer, "/bytes/16", EACH)? * EACH as f64;
+        self.await_reported(&name, expected)?;
+        Ok(expected - self.state_count(&name, "threats_written")?)
+    }
+
+    /// Makes the requests of a flood, and says how many were answered.
+    fn flood(&self, peer: &Peer, path: &str, findings_each: u64) -> Outcome<f64> {
+        let (requests, each) = (FLOOD_REQUESTS.to_string(), findings_each.max(1).to_string());
+        let share = if findings_each == 0 { "0" } else { "1" };
+        let mut args = self.target(peer, Kind::ClawSec, false, path);
         args.splice(0..0, ["requests".to_owned()]);
-        args.extend(["--findings", "1", "--findings-each", "4"].map(str::to_owned));
+        args.extend(["--findings", share, "--findings-each", &each].map(str::to_owned));
         args.extend(["--requests", &requests, "--seconds", "60"].map(str::to_owned));
-        let result = self.client(&args)?;
-        let expected = figure(&result, "/requests")? * 4.0;
-        let state = self.folder.join(&name).join("log/monitor.json");
+        figure(&self.client(&args)?, "/requests")
+    }
+
+    /// Waits until so many findings have been written, or lost. What is not reported in time is no error here.
+    fn await_reported(&self, name: &str, expected: f64) -> Outcome<()> {
         let began = Instant::now();
-        let mut written = 0.0;
-        while written < expected && began.elapsed() < REPORTED_MAX {
+        while self.reported(name)? < expected && began.elapsed() < REPORTED_MAX {
             thread::sleep(Duration::from_millis(200));
-            let state: Value = serde_json::from_slice(&fs::read(&state)?).unwrap_or_default();
-            written = state.get("threats_written").and_then(Value::as_f64).unwrap_or(0.0);
         }
-        Ok(expected - written)
+        Ok(())
+    }
+
+    fn reported(&self, name: &str) -> Outcome<f64> {
+        Ok(self.state_count(name, "threats_written")? + self.state_count(name, "dropped")?)
+    }
+
+    /// A number of what the instance in this folder says of itself.
+    fn state_count(&self, name: &str, field: &str) -> Outcome<f64> {
+        // There is none until its first tick.
+        let state = fs::read(self.folder.join(name).join("log/monitor.json")).unwrap_or_default();
+        let state: Value = serde_json::from_slice(&state).unwrap_or_default();
+        Ok(state.get(field).and_then(Value::as_f64).unwrap_or(0.0))
     }
 }
 
@@ -365,6 +394,24 @@ fn figure(result: &Value, at: &str) -> Outcome<f64> {
     found.ok_or_else(|| format!("the client's result has nothing at {at}").into())
 }
 
+/// A figure says little of a peer that fails its clients. An event is no request: what fails is its stream.
+fn checked_errors(result: &Value) -> Outcome<()> {
+    let count = |name| result.get(name).and_then(Value::as_f64);
+    let errors = count("errors").unwrap_or(0.0);
+    let streams = count("streams").filter(|streams| *streams > 0.0);
+    let tries = streams.or(count("requests")).unwrap_or(0.0);
+    if errors > ERRORS_MAX_SHARE * tries {
+        let texts = result.get("error_texts").cloned().unwrap_or_default();
+        return Err(format!("{errors} errors: {texts}").into());
+    }
+    if let (Some(asked), Some(answered)) = (count("asked"), count("answered"))
+        && answered < (1.0 - ERRORS_MAX_SHARE) * asked
+    {
+        return Err(format!("only {answered} of {asked} connections were answered").into());
+    }
+    Ok(())
+}
+
 /// The row of resumed sessions means nothing when they were not resumed.
 fn checked_resumption(row: &Row, result: &Value) -> Outcome<()> {
     let count = |name| result.get(name).and_then(Value::as_f64).unwrap_or(0.0);
@@ -373,4 +420,26 @@ fn checked_resumption(row: &Row, result: &Value) -> Outcome<()> {
         return Err(format!("only {:.0} % of the sessions were resumed", share * 100.0).into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_fails_when_one_in_a_hundred_of_its_own_tries_does() {
+        for (result, is_good) in [
+            (json!({"requests": 1000, "errors": 10}), true),
+            (json!({"requests": 1000, "errors": 11}), false),
+            // Many events of the streams that went well hide none that failed.
+            (json!({"requests": 100_000, "streams": 100, "errors": 2}), false),
+            (json!({"requests": 100_000, "streams": 100, "errors": 1}), true),
+            (json!({"asked": 1000, "answered": 990}), true),
+            (json!({"asked": 1000, "answered": 989}), false),
+        ] {
+            assert_eq!(checked_errors(&result).is_ok(), is_good, "{result}");
+        }
+    }
 }

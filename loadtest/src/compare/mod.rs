@@ -65,6 +65,8 @@ pub fn run(arguments: &CompareArguments) -> Outcome<()> {
         }
         return Ok(());
     }
+    check_names("peer", &arguments.peers, Kind::ALL.iter().map(|kind| kind.name()))?;
+    check_names("row", &arguments.rows, ROWS.iter().map(|row| row.id))?;
     let pace = Pace { seconds: arguments.seconds, warmup: arguments.warmup };
     let cores = (arguments.proxy_core, arguments.load_core);
     let bench = Bench::start(&arguments.clawsec, cores, arguments.realtime, pace)?;
@@ -102,4 +104,33 @@ pub fn run(arguments: &CompareArguments) -> Outcome<()> {
     bar.finish_and_clear();
     println!("{}", results.table());
     Ok(())
+}
+
+/// A name that nobody knows is misspelt: without it something else would be measured than was asked for.
+fn check_names<'a>(
+    what: &str,
+    asked: &[String],
+    known: impl Iterator<Item = &'a str>,
+) -> Outcome<()> {
+    let known: Vec<&str> = known.collect();
+    match asked.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => {
+            Err(format!("there is no {what} {name:?}; there are {}", known.join(", ")).into())
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_row_or_peer_is_named() {
+        let check =
+            |name: &str| check_names("row", &[name.to_owned()], ROWS.iter().map(|row| row.id));
+        check("http-1k").unwrap();
+        let error = check("http-1kb").unwrap_err().to_string();
+        assert!(error.contains("\"http-1kb\"") && error.contains("http-1k,"), "{error}");
+    }
 }
