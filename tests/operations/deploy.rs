@@ -56,6 +56,31 @@ fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
     assert_eq!(alerts.matches("- alert: ").count(), alerts.matches("expr: ").count());
 }
 
+/// cargo-deb refuses a table with a key that it does not know.
+#[test]
+fn the_debian_package_is_described_by_keys_that_cargo_deb_knows() {
+    const KNOWN: [&str; 9] = [
+        "maintainer",
+        "license-file",
+        "section",
+        "depends",
+        "extended-description",
+        "assets",
+        "conf-files",
+        "maintainer-scripts",
+        "systemd-units",
+    ];
+    let manifest: toml::Table = file("Cargo.toml").parse().unwrap();
+    let deb = manifest["package"]["metadata"]["deb"].as_table().unwrap();
+    let unknown: Vec<_> = deb.keys().filter(|key| !KNOWN.contains(&key.as_str())).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for asset in deb["assets"].as_array().unwrap() {
+        let source = asset[0].as_str().unwrap();
+        assert!(source.starts_with("target/") || root.join(source).is_file(), "{source}");
+    }
+}
+
 #[test]
 fn the_seccomp_profile_refuses_by_default_and_allows_io_uring() {
     let profile: serde_json::Value = serde_json::from_str(&file("deploy/seccomp.json")).unwrap();
