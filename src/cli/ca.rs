@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use super::arguments::CommonArguments;
 use super::ca_store::{INSTRUCTIONS, Store};
 use super::monitor::{self, Monitor};
-use super::{exit_code, load_common, output};
+use super::{exit_code, load_common, log_dir, output};
 use crate::limits::{CA_OVERLAP_DEFAULT_DAYS, CA_OVERLAP_MAX_DAYS};
 use crate::tls::authority::fingerprint_sha256;
 use crate::tls::authority_change::{self, Changed};
@@ -112,7 +112,9 @@ pub fn run(arguments: &CaArguments) -> ExitCode {
     exit_code(outcome.map(|()| ExitCode::SUCCESS))
 }
 
+/// The CA, unless somebody else could have put it there: whoever is shown it goes on to trust it.
 fn own(log_dir: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    log_dir::check_trusted(log_dir).map_err(|error| error.to_string())?;
     own_certificates_of(log_dir).map_err(|error| error.to_string())
 }
 
@@ -124,7 +126,6 @@ fn install(log_dir: &Path, arguments: &StoreArguments) -> Result<(), String> {
     if arguments.instructions {
         return output::print(&instructions(log_dir));
     }
-    refuse_a_strangers(log_dir)?;
     let certificates = own(log_dir)?;
     // What is trusted is the end of the chain: for a CA of our own, itself.
     let root = certificates.last().ok_or("ca.crt is empty")?;
@@ -160,31 +161,18 @@ fn instructions(log_dir: &Path) -> String {
     INSTRUCTIONS.replace("CA_CRT", &log_dir.join("ca.crt").display().to_string())
 }
 
-/// Root must not be made to trust what some user of this machine put into a shared folder.
-fn refuse_a_strangers(log_dir: &Path) -> Result<(), String> {
-    let stat = rustix::fs::lstat(log_dir)
-        .map_err(|errno| super::log_dir::unreadable(log_dir, &errno.into()))?;
-    let user = rustix::process::geteuid().as_raw();
-    let behind_sudo = std::env::var("SUDO_UID").ok().and_then(|uid| uid.parse::<u32>().ok());
-    if stat.st_uid == user || Some(stat.st_uid) == behind_sudo {
-        return Ok(());
-    }
-    Err(format!(
-        "{} belongs to user {}, who is neither you nor who called sudo: this system is not made to \
-         trust that user's CA. Call it as that user, or set log_dir to your own folder",
-        log_dir.display(),
-        stat.st_uid
-    ))
-}
-
 fn rotate(log_dir: &Path, overlap_days: u64) -> Result<(), String> {
+    // The new key belongs to whoever calls this: the monitor of another user could not read it.
+    if log_dir.exists() {
+        log_dir::prepare(log_dir).map_err(|error| error.to_string())?;
+    }
     let changed = authority_change::rotate(log_dir, overlap_days, SystemTime::now())
         .map_err(|error| error.to_string())?;
     tell(log_dir, &changed, "made")
 }
 
 fn import(log_dir: &Path, arguments: &ImportArguments) -> Result<(), String> {
-    super::log_dir::prepare(log_dir).map_err(|error| error.to_string())?;
+    log_dir::prepare(log_dir).map_err(|error| error.to_string())?;
     if log_dir.join("ca.crt").exists() && !arguments.replace {
         return Err(format!(
             "there is a CA in {} already; --replace puts the other one in its place, and its key is \

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::arguments::CommonArguments;
 use super::credentials::Credentials;
 use super::monitor::{self, Monitor};
-use super::{environment_shells, exit_code, load_common, output};
+use super::{environment_shells, exit_code, load_common, log_dir, output};
 use crate::config::Config;
 use crate::tls::trust_bundle::{TrustFiles, write_trust_files};
 
@@ -148,6 +148,8 @@ pub fn run(arguments: &EnvArguments) -> ExitCode {
 
 fn print(config: &Config, shell: ShellKind) -> Result<(), String> {
     let log_dir = &config.report.log_dir;
+    // Whoever else can write there could name a proxy and a CA of their own.
+    log_dir::check_trusted(log_dir).map_err(|error| error.to_string())?;
     let (proxy, mitm) = match monitor::look(log_dir)? {
         Monitor::Running(state) => {
             monitor::check_credentials(&state, &inherited).unwrap_or_else(output::warning);

@@ -97,6 +97,32 @@ pub fn prepare(path: &Path) -> Result<(), LogDirError> {
     Ok(())
 }
 
+/// Whether what the folder holds may be believed: nobody puts files there but this user, or who called sudo.
+/// Changes nothing. A folder that is not there holds nothing.
+pub fn check_trusted(path: &Path) -> Result<(), LogDirError> {
+    let path: PathBuf = path.components().collect();
+    let stat = match rustix::fs::lstat(&path) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => {
+            return Err(LogDirError::Io { path, action: "examine", cause: errno.into() });
+        }
+    };
+    match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
+        rustix::fs::FileType::Symlink => return Err(LogDirError::Symlink { path }),
+        rustix::fs::FileType::Directory => {}
+        _ => return Err(LogDirError::NotADirectory { path }),
+    }
+    let user = rustix::process::geteuid().as_raw();
+    let owner = if user == 0 && Some(stat.st_uid) == behind_sudo() { user } else { stat.st_uid };
+    check(&path, owner, user, stat.st_mode & PERMISSIONS).map(drop)
+}
+
+/// The user that root works for, by sudo's word.
+fn behind_sudo() -> Option<u32> {
+    std::env::var("SUDO_UID").ok()?.parse().ok()
+}
+
 /// Why a command that only looks cannot look, with what to do about it.
 pub fn unreadable(path: &Path, cause: &io::Error) -> String {
     let hint = match cause.kind() {
@@ -213,6 +239,25 @@ mod tests {
         assert!(matches!(prepare(&path), Err(LogDirError::NotADirectory { .. })));
         let below = prepare(&path.join("below")).unwrap_err().to_string();
         assert!(below.contains("Not a directory") || below.contains("not a folder"), "{below}");
+    }
+
+    #[test]
+    fn only_a_folder_that_nobody_else_writes_to_is_believed() {
+        let parent = tempfile::tempdir().unwrap();
+        for (mode, is_trusted) in [(0o700, true), (0o755, true), (0o770, false), (0o1777, false)] {
+            let path = folder_of_mode(parent.path(), mode);
+            assert_eq!(check_trusted(&path).is_ok(), is_trusted, "{mode:o}");
+            assert_eq!(super::tests::mode(&path), mode, "nothing is changed");
+        }
+        let link = parent.path().join("link");
+        symlink(parent.path().join("700"), &link).unwrap();
+        for path in [link.clone(), PathBuf::from(format!("{}/", link.display()))] {
+            assert!(matches!(check_trusted(&path), Err(LogDirError::Symlink { .. })));
+        }
+        fs::write(parent.path().join("file"), "").unwrap();
+        let file = check_trusted(&parent.path().join("file"));
+        assert!(matches!(file, Err(LogDirError::NotADirectory { .. })));
+        check_trusted(&parent.path().join("not-there")).unwrap();
     }
 
     #[test]

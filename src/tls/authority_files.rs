@@ -10,6 +10,7 @@ use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RawMode, Renam
 use rustix::io::Errno;
 
 use super::authority_error::AuthorityError;
+use super::authority_pair::CERTIFICATE_FILE;
 use crate::limits::CA_FILE_MAX_BYTES;
 
 /// The CA's directory, held open: what is read and written is in this one, whatever its path means
@@ -28,11 +29,14 @@ pub(super) struct FoundFile {
 }
 
 impl AuthorityFiles {
-    /// Opens the directory, which must exist.
+    /// Opens the directory. Where there is none, no CA was made yet.
     pub(super) fn open(path: &Path) -> Result<Self, AuthorityError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|errno| AuthorityError::read(path, errno))?;
+        let directory =
+            rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+                Errno::NOENT => AuthorityError::Absent { certificate: path.join(CERTIFICATE_FILE) },
+                errno => AuthorityError::read(path, errno),
+            })?;
         Ok(Self { directory, path: path.to_owned() })
     }
 

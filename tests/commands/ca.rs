@@ -47,6 +47,34 @@ fn it_is_shown() {
     }
 }
 
+/// Whoever owns the folder, or writes to it, could have put a CA and a proxy of their own there.
+#[test]
+fn a_folder_of_another_user_or_that_others_write_to_is_not_believed() {
+    let setup = with_ca();
+    let folder = setup.log_dir();
+    let before = fs::read(folder.join("ca.key")).unwrap();
+    let refused = |words: &str| {
+        for command in ["path", "print", "fingerprint", "install", "rotate"] {
+            let outcome = ca(&setup, &[command]);
+            assert_eq!((outcome.code, &*outcome.stdout), (Some(1), ""), "{command}");
+            assert!(outcome.stderr.contains(words), "{command}: {}", outcome.stderr);
+        }
+        let outcome = setup.run("env", &[]);
+        assert_eq!((outcome.code, &*outcome.stdout), (Some(1), ""), "env");
+        assert!(outcome.stderr.contains(words), "env: {}", outcome.stderr);
+    };
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+    refused("writable by other users");
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).unwrap();
+    // Only root can give a folder away.
+    if std::os::unix::fs::chown(folder, Some(12_345), None).is_ok() {
+        refused("belongs to user 12345");
+        std::os::unix::fs::chown(folder, Some(0), None).unwrap();
+    }
+    assert_eq!(fs::read(folder.join("ca.key")).unwrap(), before, "no key was made");
+    ca(&setup, &["path"]).expect_success("path");
+}
+
 /// A system in a folder, whose programs only note how they were called.
 struct System {
     root: PathBuf,
