@@ -1,10 +1,13 @@
 //! The addresses to listen on, settled before any worker starts: SO_REUSEPORT would share a taken port
-//! silently, so each is probed by a plain bind first, and then held.
+//! silently, so each is probed by a plain bind first, and then held. Until the workers listen, nothing of the
+//! system's tells a held port from a free one to another monitor of the same user; so each has a name as well.
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener};
 
 use socket2::{Domain, Socket, Type};
 
@@ -13,6 +16,8 @@ use socket2::{Domain, Socket, Type};
 pub struct Held {
     pub address: SocketAddr,
     _socket: Socket,
+    /// What another monitor sees of it; none where the system does not let us.
+    _claim: Option<UnixListener>,
 }
 
 /// Why an address cannot be listened on.
@@ -51,26 +56,44 @@ pub fn hold(address: SocketAddr) -> Result<Held, ListenError> {
     let address = match TcpListener::bind(address) {
         Ok(probe) => probe.local_addr().map_err(failed)?,
         // Connections of an earlier run in TIME_WAIT: they keep a plain bind out, but not ours.
-        Err(error)
-            if error.kind() == io::ErrorKind::AddrInUse && nobody_listens(address.port()) =>
-        {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && only_lingers(address.port()) => {
             address
         }
         Err(error) => return Err(failed(error)),
     };
+    let claim = claim(address).map_err(|cause| {
+        let owner = Some("another ClawSec monitor, which is just starting".to_owned());
+        ListenError { address, owner, cause }
+    })?;
     let hold = || -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_port(true)?;
         socket.bind(&address.into())?;
         Ok(socket)
     };
-    Ok(Held { address, _socket: hold().map_err(failed)? })
+    Ok(Held { address, _socket: hold().map_err(failed)?, _claim: claim })
 }
 
-/// Whether /proc can be read and shows no listener on a port.
-fn nobody_listens(port: u16) -> bool {
+/// A name for the address that one process has at a time: an abstract Unix socket, which is of the network
+/// namespace like the port, and gone with the process. Fails only if somebody else has it.
+fn claim(address: SocketAddr) -> io::Result<Option<UnixListener>> {
+    let name = format!("clawsec-listener/{address}");
+    let claimed =
+        UnixAddress::from_abstract_name(name).and_then(|name| UnixListener::bind_addr(&name));
+    match claimed {
+        Ok(claim) => Ok(Some(claim)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
+        // A sandbox without Unix sockets: then the probe alone must do.
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether /proc shows connections on a port, and no listener: a port that is bound and nothing else is in no
+/// table, and somebody's.
+fn only_lingers(port: u16) -> bool {
     let tables = socket_tables();
-    !tables.is_empty() && tables.iter().all(|table| listening_inode(table, port).is_none())
+    tables.iter().any(|table| rows_of(table, port).next().is_some())
+        && tables.iter().all(|table| listening_inode(table, port).is_none())
 }
 
 fn socket_tables() -> Vec<String> {
@@ -99,16 +122,21 @@ fn owner_of_port(port: u16) -> Option<String> {
     None
 }
 
-/// The inode of the socket that listens on `port`, by a table of /proc/net (proc(5)).
+/// The inode of the socket that listens on `port`, by a table of /proc/net.
 fn listening_inode(table: &str, port: u16) -> Option<u64> {
     const STATE_LISTEN: &str = "0A";
-    table.lines().skip(1).find_map(|line| {
+    rows_of(table, port).find(|(state, _)| *state == STATE_LISTEN)?.1.parse().ok()
+}
+
+/// State and inode of each socket that is bound to `port`, by a table of /proc/net (proc(5)).
+fn rows_of(table: &str, port: u16) -> impl Iterator<Item = (&str, &str)> {
+    let end = format!(":{port:04X}");
+    table.lines().skip(1).filter_map(move |line| {
         let mut columns = line.split_whitespace();
-        let local = columns.nth(1)?;
+        let is_here = columns.nth(1)?.ends_with(&end);
         let state = columns.nth(1)?;
-        let listens = state == STATE_LISTEN && local.ends_with(&format!(":{port:04X}"));
         let inode = columns.nth(5)?;
-        if listens { inode.parse().ok() } else { None }
+        is_here.then_some((state, inode))
     })
 }
 
@@ -134,8 +162,8 @@ mod tests {
         assert!(error.contains(&format!("PID {}", std::process::id())), "{error}");
     }
 
-    #[test]
-    fn a_port_whose_last_connections_linger_is_free() {
+    /// A port with a connection in TIME_WAIT and nobody who listens.
+    fn lingering() -> SocketAddr {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         listener.set_reuse_port(true).unwrap();
         listener.bind(&loopback(0).into()).unwrap();
@@ -146,7 +174,33 @@ mod tests {
         drop(listener.accept().unwrap());
         drop((client, listener));
         assert!(TcpListener::bind(address).is_err(), "the port is not lingering");
+        address
+    }
+
+    #[test]
+    fn a_port_whose_last_connections_linger_is_free() {
+        let address = lingering();
         assert_eq!(hold(address).unwrap().address, address);
+    }
+
+    /// Its workers take seconds to start: all the while nobody listens.
+    #[test]
+    fn a_port_that_another_start_holds_is_taken_although_nobody_listens_yet() {
+        let held = hold(loopback(0)).unwrap();
+        let error = hold(held.address).unwrap_err().to_string();
+        assert!(error.contains(&format!("{} is taken", held.address)), "{error}");
+        let address = held.address;
+        drop(held);
+        hold(address).unwrap();
+    }
+
+    #[test]
+    fn a_port_that_lingers_is_held_by_one() {
+        let address = lingering();
+        let held = hold(address).unwrap();
+        let error = hold(address).unwrap_err().to_string();
+        assert!(error.contains("another ClawSec monitor"), "{error}");
+        drop(held);
     }
 
     #[test]
