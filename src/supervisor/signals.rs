@@ -1,6 +1,6 @@
 //! Signals as they come, and what each asks for.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -18,6 +18,9 @@ pub enum Asked {
 
 /// Listens from now on.
 pub fn listen() -> Result<Receiver<Asked>, String> {
+    // Before the handler is there: it takes the place of what was inherited.
+    let outlives_terminal =
+        ignores_hangup(&fs::read_to_string("/proc/self/status").unwrap_or_default());
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|e| e.to_string())?;
     let had_terminal = has_terminal();
     let (sender, receiver): (Sender<Asked>, _) = unbounded();
@@ -26,7 +29,7 @@ pub fn listen() -> Result<Receiver<Asked>, String> {
         .spawn(move || {
             for signal in signals.forever() {
                 let asked = match signal {
-                    SIGHUP if !had_terminal || has_terminal() => Asked::Reload,
+                    SIGHUP if outlives_terminal || !had_terminal || has_terminal() => Asked::Reload,
                     other => Asked::End(other),
                 };
                 if sender.send(asked).is_err() {
@@ -41,4 +44,29 @@ pub fn listen() -> Result<Receiver<Asked>, String> {
 /// Whether this process belongs to a terminal: closing its window ends the monitor that runs in it.
 fn has_terminal() -> bool {
     OpenOptions::new().read(true).open("/dev/tty").is_ok()
+}
+
+/// Whether SIGHUP was ignored, as `nohup` has it for what it starts, by `/proc/self/status` (proc(5)).
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (SIGHUP - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ignored_hangup_is_seen_in_the_mask() {
+        for (line, ignored) in [
+            ("SigIgn:\t0000000000000001", true),
+            ("SigIgn:\t0000000000001001", true),
+            ("SigIgn:\t0000000000001000", false),
+            ("SigBlk:\t0000000000000001", false),
+            ("", false),
+        ] {
+            assert_eq!(ignores_hangup(&format!("Name:\tclawsec\n{line}\n")), ignored, "{line}");
+        }
+    }
 }

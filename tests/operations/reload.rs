@@ -208,3 +208,28 @@ fn rules_and_what_is_accepted_change_on_open_connections() {
     ask("/fourth/etc/shadow");
     proxy.wait_for_finding(|found| found.snippet.contains("/fourth"));
 }
+/// `nohup clawsec start &`: the signal of the terminal that goes is ignored, and the handler must know.
+#[test]
+fn a_monitor_started_with_nohup_outlives_its_terminal() {
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        return;
+    }
+    let setup = Setup::new(json!({}));
+    let start = setup.command("start", &[]);
+    let words: Vec<_> = start.get_args().map(|word| word.to_str().unwrap().to_owned()).collect();
+    let command = format!("exec nohup {BINARY} {} >/dev/null 2>&1", words.join(" "));
+    let mut terminal = std::process::Command::new("/usr/bin/script")
+        .args(["-q", "-c", &command, "/dev/null"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("it serves", || setup.run("healthcheck", &[]).code == Some(0));
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    // The terminal is gone once its signal has come, which a monitor of an ordinary start ends by.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(setup.run("status", &[]).code, Some(0));
+    setup.run("stop", &[]).expect_success("stop");
+}
+
