@@ -106,12 +106,22 @@ fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenCo
             admin.address
         )));
     }
-    let admin = admin.filter(|admin| !is_taken(admin));
-    if gateway.is_some() && admin.as_ref().is_some_and(|admin| admin.address.port() == target_port)
-    {
+    let is_target = |admin: &AdminConfig| gateway.is_some() && admin.address.port() == target_port;
+    if admin.as_ref().is_some_and(|admin| !admin.is_default && is_target(admin)) {
         return Err(conflict(&format!(
             "gateway_target_port {target_port} is the port of admin_addr: nobody may reach that \
              through the gateway"
+    // Nobody asked for the default: it makes way.
+    let (admin, displaced) = match admin {
+        Some(admin) if is_taken(&admin) || is_target(&admin) => (None, Some(admin.address)),
+        admin => (admin, None),
+    };
+    if let Some(address) = displaced {
+        warnings.push(Warning(format!(
+            "no admin listener: its default address {address} is in use by another setting; admin_addr \
+             names another, or none (\"\")"
+        )));
+    }
         )));
     }
     let gateway_target = SocketAddr::new(DEFAULT_PROXY_HOST, target_port);

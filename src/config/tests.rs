@@ -290,7 +290,10 @@ fn the_admin_listener_has_an_address_of_its_own_or_none() {
         assert_error(file(&format!("{{\"admin_addr\": \"{wrong}\"}}")), &["admin_addr: "]);
     }
     assert_error(file(r#"{"admin_addr": "127.0.0.1:8888"}"#), &["admin_addr", "its own port"]);
-    assert_eq!(admin(r#"{"proxy_port": 8889}"#).unwrap(), None, "the default gives way");
+    for other in [r#"{"proxy_port": 8889}"#, r#"{"gateway_target_port": 8889}"#] {
+        assert_eq!(admin(other).unwrap(), None, "the default gives way");
+        assert_warning(file(other), &["no admin listener", "127.0.0.1:8889", "admin_addr"]);
+    }
     assert_error(file(r#"{"admin_addr": "127.0.0.1:18789"}"#), &["gateway_target_port"]);
     let open = file(r#"{"admin_addr": "0.0.0.0:8889"}"#);
     assert_warning(open, &["admin_addr 0.0.0.0:8889", "read the findings"]);
