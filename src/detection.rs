@@ -1,6 +1,7 @@
 //! What decides about a match: the rules, compiled; what is expected or accepted; the secrets that are watched
 //! for. Made at the start, and again by a reload: all of it, or nothing.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -9,7 +10,7 @@ use crate::policy::Policy;
 use crate::report::last_look::LastLook;
 use crate::report::logger::LoggerCommands;
 use crate::rulebook;
-use crate::scan::{self, Database, DatabaseError, KnownValues, Scanner};
+use crate::scan::{self, Database, DatabaseError, KnownValues, NamedValue, Scanner};
 use crate::secrets;
 
 /// One for all cores.
@@ -19,21 +20,53 @@ pub struct Detection {
     pub policy: Arc<Policy>,
     /// None where nothing is watched for.
     pub known: Option<Arc<KnownValues>>,
+    pub marks: Marks,
+}
+
+/// What stands for the content of files that settings only name, to tell whether it has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    rules_files: u64,
+    watched: u64,
+}
+
+impl Marks {
+    /// The keys that name files with another content than before.
+    pub fn changed_since(self, before: Marks) -> Vec<&'static str> {
+        let rules = (self.rules_files != before.rules_files).then_some("rules_files");
+        let watched = (self.watched != before.watched).then_some("watch_files");
+        rules.into_iter().chain(watched).collect()
+    }
+}
+
+/// A [`Detection`], and what there is to say of how it was come by.
+#[derive(Debug)]
+pub struct Prepared {
+    pub detection: Detection,
+    /// A line each; they are in the log already.
+    pub warnings: Vec<String>,
 }
 
 impl Detection {
     /// Makes it as configured.
-    pub fn prepare(config: &Config) -> Result<Detection, String> {
-        let database = Arc::new(prepare_rules(config)?);
+    pub fn prepare(config: &Config) -> Result<Prepared, String> {
+        let mut warnings = Vec::new();
+        let rules_files = rulebook::content_mark(&config.rules);
+        let database = Arc::new(prepare_rules(config, &mut warnings)?);
         let key =
             secrets::load_or_create(&config.report.log_dir).map_err(|error| error.to_string())?;
         let rules = database.rules().iter().map(|rule| Arc::clone(&rule.id));
         let policy = Policy::new(&config.policy, key).knowing(rules);
-        for expired in policy.expired(SystemTime::now()) {
-            log::warn!("{expired}");
+        warnings.extend(config.policy.expired(SystemTime::now()));
+        let mut watched = secrets::read_watched(&config.watch, |name| std::env::var_os(name));
+        warnings.append(&mut watched.warnings);
+        for warning in &warnings {
+            log::warn!("{warning}");
         }
-        let known = watched_values(config, &policy)?;
-        Ok(Detection { database, policy: Arc::new(policy), known })
+        let marks = Marks { rules_files, watched: mark_of(&watched.values, &policy) };
+        let known = known_values(watched.values, &policy)?;
+        let detection = Detection { database, policy: Arc::new(policy), known, marks };
+        Ok(Prepared { detection, warnings })
     }
 
     /// A scanner for one core.
@@ -54,26 +87,32 @@ impl Detection {
     }
 }
 
-fn watched_values(config: &Config, policy: &Policy) -> Result<Option<Arc<KnownValues>>, String> {
-    let watched = secrets::read_watched(&config.watch, |name| std::env::var_os(name));
-    for warning in &watched.warnings {
-        log::warn!("{warning}");
+/// What stands for the values; none of them can be told by it.
+fn mark_of(values: &[NamedValue], policy: &Policy) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for value in values {
+        (&value.name, policy.fingerprint(&value.bytes).0).hash(&mut hasher);
     }
-    if watched.values.is_empty() {
+    hasher.finish()
+}
+
+fn known_values(
+    values: Vec<NamedValue>,
+    policy: &Policy,
+) -> Result<Option<Arc<KnownValues>>, String> {
+    if values.is_empty() {
         return Ok(None);
     }
-    let known = KnownValues::new(watched.values, |bytes| policy.fingerprint(bytes))
+    let known = KnownValues::new(values, |bytes| policy.fingerprint(bytes))
         .map_err(|error| error.to_string())?;
     log::info!("{} values are watched for", known.len());
     Ok(Some(Arc::new(known)))
 }
 
-fn prepare_rules(config: &Config) -> Result<Database, String> {
+fn prepare_rules(config: &Config, warnings: &mut Vec<String>) -> Result<Database, String> {
     let began = Instant::now();
     let prepared = rulebook::prepare(config).map_err(|error| error.to_string())?;
-    for warning in &prepared.warnings {
-        log::warn!("{warning}");
-    }
+    warnings.extend(prepared.warnings);
     log::info!(
         "{} rules {} in {} ms",
         prepared.database.rules().len(),

@@ -85,6 +85,7 @@ impl Run {
         }
         let prepared = prepare(&config)?;
         prepared.detection.look_last(logger);
+        let marks = prepared.detection.marks;
         let phase = Arc::new(AtomicU8::new(Phase::Running as u8));
         let config = Arc::new(config);
         let admin_address = admin.as_ref().map(|held| held.address);
@@ -125,7 +126,7 @@ impl Run {
         let notifier = Notifier::from_environment(Instant::now());
         let Workers { handles, renewals } = workers;
         let with = (LoggerCommands::clone(logger), Arc::clone(&phase));
-        let reloader = Reloader::new(reread, config, renewals, with, state);
+        let reloader = Reloader::new(reread, (config, marks), renewals, with, state);
         Serving { reloader, pulse, notifier, signals, phase }.serve(handles)
     }
 }
@@ -183,7 +184,7 @@ fn prepare(config: &Config) -> Result<Prepared, String> {
         let detection = Detection::prepare(config);
         (detection, roots.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    let detection = detection?;
+    let detection = detection?.detection;
     let (verified, report) = roots.map_err(|error| error.to_string())?;
     for warning in &report.warnings {
         log::warn!("{warning}");

@@ -88,9 +88,7 @@ fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenCo
              the gateway would connect to itself"
         )));
     }
-    if !host.is_loopback() {
-        check_access(&access(settings), host, gateway.is_some(), warnings)?;
-    }
+    check_access(&access(settings), host, gateway.is_some(), warnings)?;
     let admin = admin(settings, warnings)?;
     let is_taken = |admin: &AdminConfig| {
         let address = admin.address;
@@ -111,6 +109,8 @@ fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenCo
         return Err(conflict(&format!(
             "gateway_target_port {target_port} is the port of admin_addr: nobody may reach that \
              through the gateway"
+        )));
+    }
     // Nobody asked for the default: it makes way.
     let (admin, displaced) = match admin {
         Some(admin) if is_taken(&admin) || is_target(&admin) => (None, Some(admin.address)),
@@ -120,8 +120,6 @@ fn listen(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> Result<ListenCo
         warnings.push(Warning(format!(
             "no admin listener: its default address {address} is in use by another setting; admin_addr \
              names another, or none (\"\")"
-        )));
-    }
         )));
     }
     let gateway_target = SocketAddr::new(DEFAULT_PROXY_HOST, target_port);
@@ -150,13 +148,17 @@ fn access(settings: &Reader<'_>) -> AccessConfig {
     }
 }
 
-/// Other machines may use this one only if somebody wants that, and said so.
-fn check_access(
+/// Other machines may use this one only if somebody wants that, and said so. A loopback address is reached by
+/// none.
+pub(super) fn check_access(
     access: &AccessConfig,
     host: IpAddr,
     has_gateway: bool,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), ConfigError> {
+    if host.is_loopback() {
+        return Ok(());
+    }
     match (access.allow_unauthenticated, access.users.is_empty()) {
         (false, true) => Err(conflict(&format!(
             "proxy_host {host} is not a loopback address, so that whoever reaches it could use this \

@@ -1,6 +1,7 @@
 //! What of a configuration can change while the monitor runs. Compares and joins values; tells nobody.
 
-use super::{Config, ListenConfig, ReportConfig, RuntimeConfig, TlsConfig};
+use super::build::check_access;
+use super::{Config, ConfigError, ListenConfig, ReportConfig, RuntimeConfig, TlsConfig, Warning};
 
 /// Keys that only a restart changes: sockets, threads, folders, the CA, windows of the scanner.
 const FIXED: &[&str] = &[
@@ -29,12 +30,27 @@ pub struct Renewed {
     pub changed: Vec<String>,
     /// Keys whose new value counts after a restart only.
     pub needs_restart: Vec<String>,
+    /// What is worth a word of the two together.
+    pub warnings: Vec<Warning>,
 }
 
-/// Joins what can change of `new` to what cannot of `running`.
-pub fn renew(running: &Config, new: Config) -> Renewed {
+/// Joins what can change of `new` to what cannot of `running`. Each may be allowed and both together not: the
+/// listeners go on where they are, so that who may use them is judged by that.
+pub fn renew(running: &Config, new: Config) -> Result<Renewed, ConfigError> {
+    let mut warnings = Vec::new();
+    let listeners = &running.listen;
+    if let Some(listener) = listeners.proxy.or(listeners.gateway) {
+        let has_gateway = listeners.gateway.is_some();
+        check_access(&new.access, listener.ip(), has_gateway, &mut warnings).map_err(|error| {
+            ConfigError::Conflict(format!("{error} (only a restart changes where it listens)"))
+        })?;
+    }
     let (before, after) = (running.to_json(), new.to_json());
-    let differs = |key: &&String| before.get(*key) != after.get(*key);
+    let differs = |key: &&String| {
+        // Its credentials are not shown.
+        let is_other_proxy = *key == "upstream_proxy" && running.chain.proxy != new.chain.proxy;
+        is_other_proxy || before.get(*key) != after.get(*key)
+    };
     let (needs_restart, changed) =
         after.keys().filter(differs).cloned().partition(|key| FIXED.contains(&key.as_str()));
     let config = Config {
@@ -65,7 +81,7 @@ pub fn renew(running: &Config, new: Config) -> Renewed {
         },
         warnings: Vec::new(),
     };
-    Renewed { config, changed, needs_restart }
+    Ok(Renewed { config, changed, needs_restart, warnings })
 }
 
 #[cfg(test)]
@@ -102,7 +118,7 @@ mod tests {
             ("max_scan_bytes", "4096"),
             ("proxy_port", "1"),
         ]);
-        let renewed = renew(&running, new);
+        let renewed = renew(&running, new).unwrap();
         let mut changed = renewed.changed.clone();
         changed.sort();
         assert_eq!(changed, ["allow_clients", "connect_timeout_secs", "log_level"]);
@@ -119,8 +135,38 @@ mod tests {
 
     #[test]
     fn the_same_configuration_changes_nothing() {
-        let renewed = renew(&config(&[]), config(&[]));
+        let renewed = renew(&config(&[]), config(&[])).unwrap();
         assert!(renewed.changed.is_empty() && renewed.needs_restart.is_empty());
+    }
+
+    /// The listener stays on every address although the new file says otherwise, and with it the new access.
+    #[test]
+    fn a_listener_that_others_reach_is_not_opened_by_a_file_that_would_listen_elsewhere() {
+        let hash = crate::secret_hash::SecretHash::of(b"invented").unwrap();
+        let users = format!("coder:{}", hash.as_str());
+        let secured = [
+            ("proxy_host", "0.0.0.0"),
+            ("enable_gateway_proxy", "false"),
+            ("proxy_auth", users.as_str()),
+        ];
+        let running = config(&secured);
+        let error = renew(&running, config(&[("proxy_host", "127.0.0.1")])).unwrap_err();
+        assert!(error.to_string().contains("proxy_host 0.0.0.0"), "{error}");
+        assert!(error.to_string().contains("only a restart"), "{error}");
+        renew(&running, config(&secured)).unwrap();
+        let open = [("proxy_host", "127.0.0.1"), ("allow_unauthenticated", "true")];
+        let renewed = renew(&running, config(&open)).unwrap();
+        assert!(renewed.warnings[0].to_string().contains("whoever reaches it"));
+        renew(&config(&[]), config(&[])).unwrap();
+    }
+
+    #[test]
+    fn another_password_of_the_proxy_behind_is_a_change() {
+        let of = |url| config(&[("upstream_proxy", url)]);
+        let before = of("http://user:invented-1@proxy.example:3128");
+        let renewed = renew(&before, of("http://user:invented-2@proxy.example:3128")).unwrap();
+        assert_eq!(renewed.changed, ["upstream_proxy"]);
+        assert_eq!(renewed.config.to_json()["upstream_proxy"], "http://proxy.example:3128");
     }
 
     /// A key of each kind is changed, and must show in exactly one list.
@@ -131,7 +177,7 @@ mod tests {
             let Some((_, value)) = CHANGES.iter().find(|(name, _)| *name == key.name) else {
                 panic!("{}: no other value to change it to in CHANGES", key.name);
             };
-            let renewed = renew(&running, config(&[(key.name, value)]));
+            let renewed = renew(&running, config(&[(key.name, value)])).unwrap();
             let changed = renewed.config.to_json()[key.name] != running.to_json()[key.name];
             let is_fixed = FIXED.contains(&key.name);
             assert_eq!(changed, !is_fixed, "{}", key.name);

@@ -30,7 +30,7 @@ use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::scan::rules::DEFAULT_PACKS;
 
@@ -312,6 +312,17 @@ impl RulesConfig {
     /// Whether packs, files and ids are those that nobody set: then nothing can be wrong with them.
     pub fn is_usual(&self) -> bool {
         self.files.is_empty() && self.disable.is_empty() && self.packs == DEFAULT_PACKS
+    }
+}
+
+impl PolicyConfig {
+    /// The suppressions that do not apply any more, in words for their owner.
+    pub fn expired(&self, now: SystemTime) -> impl Iterator<Item = String> {
+        self.suppressions.iter().enumerate().filter_map(move |(number, suppression)| {
+            let expiry = suppression.expires.as_ref().filter(|expiry| expiry.at <= now)?;
+            let (reason, until) = (&suppression.reason, &expiry.text);
+            Some(format!("suppressions[{number}] ({reason}) expired {until}: it does not apply"))
+        })
     }
 }
 

@@ -54,3 +54,9 @@ const _: () = assert!(PULSE_TICK_MS > IDLE_TICK_MS, "each worker has beaten betw
 const _: () = assert!(RELOAD_WAIT_MS < RELOAD_VERDICT_WAIT_MS);
 const _: () = assert!(RELOAD_WAIT_MS > 4 * IDLE_TICK_MS, "a worker looks once a tick");
 const _: () = assert!(WORKER_STALL_MS > 4 * PULSE_TICK_MS);
+
+/// Warnings that a reload's verdict repeats.
+pub const RELOAD_WARNINGS_MAX: usize = 20;
+
+/// Of each, so many characters.
+pub const RELOAD_WARNING_MAX_CHARS: usize = 400;

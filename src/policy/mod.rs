@@ -110,15 +110,6 @@ impl Policy {
         self.suppressions.iter().any(|(suppression, _)| suppression.fingerprint.is_some())
     }
 
-    /// The suppressions that do not apply any more, in words for the log.
-    pub fn expired(&self, now: SystemTime) -> impl Iterator<Item = String> {
-        self.suppressions.iter().enumerate().filter_map(move |(number, (suppression, reason))| {
-            let expiry = suppression.expires.as_ref().filter(|expiry| expiry.at <= now)?;
-            let until = &expiry.text;
-            Some(format!("suppressions[{number}] ({reason}) expired {until}: it does not apply"))
-        })
-    }
-
     /// Decides over one match.
     pub fn judge(&self, seen: &Seen<'_>, at: &Circumstances<'_>, now: SystemTime) -> Verdict {
         let verdict = |severity, disposition| Verdict {

@@ -5,6 +5,7 @@ mod cache;
 
 use std::fmt;
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,6 +63,16 @@ pub fn select(config: &RulesConfig) -> Result<Selected, RulebookError> {
     let files = read_files(config)?;
     select_rules(&wanted(config, &files), &ParsedExpressions::default())
         .map_err(RulebookError::Selection)
+}
+
+/// What stands for the text of the users' files, to tell whether it has changed; one that cannot be read counts
+/// as empty.
+pub fn content_mark(config: &RulesConfig) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for path in &config.files {
+        read(path).unwrap_or_default().hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn wanted<'a>(config: &'a RulesConfig, files: &'a [(String, String)]) -> Wanted<'a> {

@@ -11,8 +11,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::config::{Config, Reread, Warning, renew};
 use crate::conn::deadline::Phase;
-use crate::detection::Detection;
-use crate::limits::RELOAD_WAIT_MS;
+use crate::detection::{Detection, Marks, Prepared};
+use crate::limits::{RELOAD_WAIT_MS, RELOAD_WARNING_MAX_CHARS, RELOAD_WARNINGS_MAX};
 use crate::report::logger::LoggerCommands;
 use crate::report::state::{Reloaded, State};
 use crate::report::timestamp;
@@ -24,6 +24,8 @@ pub struct Reloader {
     reread: Reread,
     /// What holds now.
     pub config: Arc<Config>,
+    /// What the files that it names held.
+    marks: Marks,
     /// One a core.
     cores: Vec<Sender<Renewal>>,
     logger: LoggerCommands,
@@ -43,12 +45,12 @@ impl Reloader {
     /// Nothing reloaded yet. `state` is what the logger was told to show.
     pub fn new(
         reread: Reread,
-        config: Arc<Config>,
+        (config, marks): (Arc<Config>, Marks),
         cores: Vec<Sender<Renewal>>,
         (logger, phase): (LoggerCommands, Arc<AtomicU8>),
         state: State,
     ) -> Reloader {
-        Reloader { reread, config, cores, logger, phase, state }
+        Reloader { reread, config, marks, cores, logger, phase, state }
     }
 
     /// Begins a reload on a thread of its own, since rules that nobody compiled before take some seconds. What comes
@@ -90,15 +92,24 @@ impl Reloader {
     }
 
     fn change(&mut self, new: Config, warnings: &[Warning]) -> Reloaded {
-        let renewed = renew(&self.config, new);
-        let detection = match Detection::prepare(&renewed.config) {
-            Ok(detection) => detection,
+        let mut renewed = match renew(&self.config, new) {
+            Ok(renewed) => renewed,
+            Err(error) => return unchanged(&error),
+        };
+        let Prepared { detection, warnings: found } = match Detection::prepare(&renewed.config) {
+            Ok(prepared) => prepared,
             Err(error) => return unchanged(&error),
         };
         if Phase::from_number(self.phase.load(Ordering::Relaxed)) != Phase::Running {
             return unchanged(&"the monitor is stopping");
         }
         detection.look_last(&self.logger);
+        for key in detection.marks.changed_since(self.marks) {
+            if !renewed.changed.iter().any(|changed| changed == key) {
+                renewed.changed.push(key.to_owned());
+            }
+        }
+        self.marks = detection.marks;
         self.config = Arc::new(renewed.config);
         self.state.asks_for_credentials = !self.config.access.users.is_empty();
         let report = &self.config.report;
@@ -109,7 +120,9 @@ impl Reloader {
             Renewal { config, detection, done }
         };
         let is_everywhere = hand_over(&self.cores, renewal, wait);
-        for warning in warnings {
+        let warnings: Vec<String> =
+            warnings.iter().chain(&renewed.warnings).map(Warning::to_string).collect();
+        for warning in &warnings {
             log::warn!("{warning}");
         }
         log::info!(
@@ -132,7 +145,7 @@ impl Reloader {
             error: (!is_everywhere).then(|| late.to_owned()),
             changed: renewed.changed,
             needs_restart: renewed.needs_restart,
-            warnings: warnings.iter().map(Warning::to_string).collect(),
+            warnings: bounded_warnings(warnings.into_iter().chain(found)),
             ..Reloaded::default()
         }
     }
@@ -147,6 +160,26 @@ fn hand_over<R>(cores: &[Sender<R>], renewal: impl Fn(Sender<()>) -> R, wait: Du
     let full: Vec<_> = cores.iter().filter(is_full).collect();
     let late = full.iter().filter(|core| core.send_deadline(renewal(), deadline).is_err()).count();
     late == 0 && cores.iter().all(|_| taken.recv_deadline(deadline).is_ok())
+}
+
+/// As many as are told to whoever asked, each not too long; the log has them all.
+fn bounded_warnings(warnings: impl Iterator<Item = String>) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    let mut left_out = 0;
+    for warning in warnings {
+        if told.contains(&warning) {
+            continue;
+        }
+        if told.len() < RELOAD_WARNINGS_MAX {
+            told.push(warning.chars().take(RELOAD_WARNING_MAX_CHARS).collect());
+        } else {
+            left_out += 1;
+        }
+    }
+    if left_out > 0 {
+        told.push(format!("{left_out} more warnings: see clawsec.log"));
+    }
+    told
 }
 
 /// The verdict on what cannot take the place of what holds.
@@ -176,5 +209,17 @@ mod tests {
         let worker = thread::spawn(move || received.recv().unwrap().send(()).unwrap());
         assert!(hand_over(&[core], |done| done, Duration::from_secs(60)));
         worker.join().unwrap();
+    }
+
+    #[test]
+    fn so_many_warnings_are_told_and_no_more() {
+        let of = |count: usize| bounded_warnings((0..count).map(|number| number.to_string()));
+        assert_eq!(of(RELOAD_WARNINGS_MAX).len(), RELOAD_WARNINGS_MAX);
+        let more = of(RELOAD_WARNINGS_MAX + 2);
+        assert_eq!(more.len(), RELOAD_WARNINGS_MAX + 1);
+        assert!(more.last().unwrap().starts_with("2 more warnings"));
+        let long = bounded_warnings(std::iter::once("é".repeat(RELOAD_WARNING_MAX_CHARS + 1)));
+        assert_eq!(long[0].chars().count(), RELOAD_WARNING_MAX_CHARS);
+        assert_eq!(bounded_warnings(["a", "a"].map(str::to_owned).into_iter()), ["a"]);
     }
 }

@@ -141,6 +141,47 @@ fn requests_in_flight_are_not_disturbed() {
 }
 
 #[test]
+fn a_file_that_would_open_the_running_listener_to_the_network_changes_nothing() {
+    let users = json!({"coder": crate::hash_of("invented")});
+    let proxy = Proxy::start(json!({
+        "proxy_host": "0.0.0.0", "enable_gateway_proxy": false, "proxy_auth": users
+    }));
+    rewrite(&proxy, |config| {
+        config.insert("proxy_host".into(), json!("127.0.0.1"));
+        config.remove("proxy_auth");
+    });
+    let outcome = reload(&proxy);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+    assert!(outcome.stderr.contains("proxy_host 0.0.0.0"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("nothing is changed"), "{}", outcome.stderr);
+    let mut client = proxy.connect();
+    client.send("GET http://127.0.0.1:1/ HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n");
+    assert_eq!(client.receive_response().status(), 407, "credentials are asked for still");
+}
+
+#[test]
+fn what_named_files_hold_is_a_change_and_one_that_is_gone_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rules, watched) = (folder.path().join("own.toml"), folder.path().join("watched.env"));
+    let rule = |word: &str| format!("[[rules]]\nid = 'own'\nregex = 'invented-{word}'\n");
+    fs::write(&rules, rule("one")).unwrap();
+    fs::write(&watched, "KEY=invented-value-0001\n").unwrap();
+    let proxy = Proxy::start(json!({"rules_files": [rules], "watch_files": [watched]}));
+    let again = reload(&proxy).expect_success("reload");
+    assert!(again.stdout.contains("nothing changed"), "{}", again.stdout);
+    fs::write(&rules, rule("two")).unwrap();
+    let outcome = reload(&proxy).expect_success("reload");
+    assert!(outcome.stdout.contains("Changed: rules_files."), "{}", outcome.text());
+    fs::write(&watched, "KEY=invented-value-0002\n").unwrap();
+    let outcome = reload(&proxy).expect_success("reload");
+    assert!(outcome.stdout.contains("Changed: watch_files."), "{}", outcome.text());
+    fs::remove_file(&watched).unwrap();
+    let outcome = reload(&proxy).expect_success("reload");
+    assert!(outcome.stdout.contains("Changed: watch_files."), "{}", outcome.text());
+    assert!(outcome.stderr.contains("watched.env cannot be read"), "{}", outcome.text());
+}
+
+#[test]
 fn nobody_is_there_to_reload() {
     let setup = Setup::new(json!({}));
     let outcome = setup.run("reload", &[]);
@@ -169,6 +210,31 @@ fn closing_its_terminal_still_ends_a_monitor() {
     terminal.kill().unwrap();
     terminal.wait().unwrap();
     wait_until("it has ended", || setup.run("status", &[]).code == Some(3));
+}
+
+/// `nohup clawsec start &`: the signal of the terminal that goes is ignored, and the handler must know.
+#[test]
+fn a_monitor_started_with_nohup_outlives_its_terminal() {
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        return;
+    }
+    let setup = Setup::new(json!({}));
+    let start = setup.command("start", &[]);
+    let words: Vec<_> = start.get_args().map(|word| word.to_str().unwrap().to_owned()).collect();
+    let command = format!("exec nohup {BINARY} {} >/dev/null 2>&1", words.join(" "));
+    let mut terminal = std::process::Command::new("/usr/bin/script")
+        .args(["-q", "-c", &command, "/dev/null"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("it serves", || setup.run("healthcheck", &[]).code == Some(0));
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    // The terminal is gone once its signal has come, which a monitor of an ordinary start ends by.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(setup.run("status", &[]).code, Some(0));
+    setup.run("stop", &[]).expect_success("stop");
 }
 
 #[test]
@@ -208,28 +274,3 @@ fn rules_and_what_is_accepted_change_on_open_connections() {
     ask("/fourth/etc/shadow");
     proxy.wait_for_finding(|found| found.snippet.contains("/fourth"));
 }
-/// `nohup clawsec start &`: the signal of the terminal that goes is ignored, and the handler must know.
-#[test]
-fn a_monitor_started_with_nohup_outlives_its_terminal() {
-    if !std::path::Path::new("/usr/bin/script").exists() {
-        return;
-    }
-    let setup = Setup::new(json!({}));
-    let start = setup.command("start", &[]);
-    let words: Vec<_> = start.get_args().map(|word| word.to_str().unwrap().to_owned()).collect();
-    let command = format!("exec nohup {BINARY} {} >/dev/null 2>&1", words.join(" "));
-    let mut terminal = std::process::Command::new("/usr/bin/script")
-        .args(["-q", "-c", &command, "/dev/null"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_until("it serves", || setup.run("healthcheck", &[]).code == Some(0));
-    terminal.kill().unwrap();
-    terminal.wait().unwrap();
-    // The terminal is gone once its signal has come, which a monitor of an ordinary start ends by.
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    assert_eq!(setup.run("status", &[]).code, Some(0));
-    setup.run("stop", &[]).expect_success("stop");
-}
-
