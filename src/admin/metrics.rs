@@ -193,8 +193,12 @@ fn counters(cores: &[std::sync::Arc<Counters>]) -> Vec<Family> {
 fn findings(shown: &Shown) -> Vec<Family> {
     let help = "Findings written to threats.jsonl";
     let mut written = Family::new("clawsec_findings", help, MetricType::Counter);
-    for (pattern, direction, count) in shown.tally.lines() {
-        let labels = vec![("pattern", pattern), ("direction", direction.to_owned())];
+    for (kind, count) in shown.tally.lines() {
+        let labels = vec![
+            ("pattern", kind.pattern),
+            ("direction", kind.direction.to_owned()),
+            ("severity", kind.severity.to_owned()),
+        ];
         written = written.with(labels, Value::Count(count));
     }
     let held_back: u64 = shown.cores.iter().map(|core| core.findings_suppressed.get()).sum();

@@ -156,7 +156,7 @@ impl Journal {
     fn write(&mut self, finding: &Finding, suppressed: u64) {
         match self.threats.push(finding, suppressed) {
             Ok(()) => {
-                self.counts.tally.add_line(&finding.pattern, finding.direction);
+                self.counts.tally.add_line(finding);
                 self.mirror(finding);
             }
             Err(error) => {

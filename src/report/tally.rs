@@ -4,44 +4,62 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::counters::Count;
-use crate::finding::Direction;
+use crate::finding::Finding;
 
-/// Lines by pattern and direction, and repeats. No core touches it: only the logger thread writes, only
-/// operators read.
+/// Lines by what they say, and repeats. No core touches it: only the logger thread writes, only operators read.
 #[derive(Debug, Default)]
 pub struct Tally {
-    lines: Mutex<BTreeMap<(String, &'static str), u64>>,
+    lines: Mutex<BTreeMap<Kind, u64>>,
     /// Findings that the logger's own dedup held back.
     pub suppressed: Count,
 }
 
+/// What lines are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind {
+    pub pattern: String,
+    pub direction: &'static str,
+    pub severity: &'static str,
+}
+
 impl Tally {
-    /// Counts a line. There are as many patterns as there are rules.
-    pub(super) fn add_line(&self, pattern: &str, direction: Direction) {
-        let key = (pattern.to_owned(), direction.as_str());
+    /// Counts a line. There are as many patterns as there are rules, and five severities.
+    pub(super) fn add_line(&self, finding: &Finding) {
+        let kind = Kind {
+            pattern: finding.pattern.to_string(),
+            direction: finding.direction.as_str(),
+            severity: finding.severity.as_str(),
+        };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        *lines.entry(key).or_insert(0) += 1;
+        *lines.entry(kind).or_insert(0) += 1;
     }
 
-    /// Pattern, direction, lines.
-    pub fn lines(&self) -> Vec<(String, &'static str, u64)> {
+    /// How many lines there were of each kind.
+    pub fn lines(&self) -> Vec<(Kind, u64)> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let row = |(key, count): (&(String, &'static str), &u64)| (key.0.clone(), key.1, *count);
-        lines.iter().map(row).collect()
+        lines.iter().map(|(kind, count)| (kind.clone(), *count)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Severity;
+    use crate::report::dedup::tests::finding;
 
     #[test]
-    fn lines_are_counted_by_pattern_and_direction() {
+    fn lines_are_counted_by_pattern_direction_and_severity() {
         let tally = Tally::default();
-        tally.add_line("b", Direction::Inbound);
-        tally.add_line("a", Direction::Outbound);
-        tally.add_line("b", Direction::Inbound);
-        let expected = [("a".to_owned(), "outbound", 1), ("b".to_owned(), "inbound", 2)];
-        assert_eq!(tally.lines(), expected);
+        let mut info = finding("b", "a.example:443");
+        info.severity = Severity::Info;
+        for finding in [&info, &finding("a", "b.example:443"), &info, &finding("b", "c.example:1")]
+        {
+            tally.add_line(finding);
+        }
+        let lines = tally.lines();
+        let told: Vec<_> =
+            lines.iter().map(|(kind, count)| (&*kind.pattern, kind.severity, *count)).collect();
+        assert_eq!(told, [("a", "high", 1), ("b", "high", 1), ("b", "info", 2)]);
+        assert!(lines.iter().all(|(kind, _)| kind.direction == "outbound"));
     }
 }

@@ -56,6 +56,20 @@ fn alerts_and_dashboard_ask_for_metrics_that_there_are() {
     assert_eq!(alerts.matches("- alert: ").count(), alerts.matches("expr: ").count());
 }
 
+#[test]
+fn findings_are_alerted_of_from_the_first_one_and_expected_credentials_are_none() {
+    let alerts = file("deploy/prometheus-alerts.yml");
+    let rule = alerts.split("- alert: ").find(|rule| rule.starts_with("ClawsecFinding\n")).unwrap();
+    let expression: String =
+        rule.lines().skip_while(|line| !line.contains("expr:")).take(4).map(str::trim).collect();
+    assert!(expression.contains("unless clawsec_findings_total offset 5m"), "{expression}");
+    assert!(
+        expression.contains("increase(clawsec_findings_total{severity!=\"info\"}[5m])"),
+        "{expression}"
+    );
+    assert_eq!(expression.matches("severity!=\"info\"").count(), 2, "{expression}");
+}
+
 /// cargo-deb refuses a table with a key that it does not know.
 #[test]
 fn the_debian_package_is_described_by_keys_that_cargo_deb_knows() {

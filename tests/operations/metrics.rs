@@ -31,7 +31,10 @@ fn traffic_is_counted_by_what_it_was() {
     let is = |sample: &str, expected: f64| assert_eq!(value(&page, sample), expected, "{sample}");
     is("clawsec_requests_total{core=\"0\"}", 2.0);
     is("clawsec_connections_total{core=\"0\"}", 2.0);
-    is("clawsec_findings_total{pattern=\"unix_sensitive\",direction=\"outbound\"}", 1.0);
+    is(
+        "clawsec_findings_total{pattern=\"unix_sensitive\",direction=\"outbound\",severity=\"medium\"}",
+        1.0,
+    );
     is("clawsec_upstream_errors_total{core=\"0\",kind=\"connection_refused\"}", 1.0);
     is("clawsec_request_duration_seconds_count{core=\"0\"}", 1.0);
     is("clawsec_request_duration_seconds_bucket{core=\"0\",le=\"+Inf\"}", 1.0);
