@@ -170,7 +170,8 @@ const INDEX: &str = "\
 /healthz   200 while every worker lives
 /readyz    200 while it serves, 503 while it drains
 /status    as clawsec status --json
-/threats   as clawsec threats: since, pattern, direction, type, dest, source, agent, limit; follow=1: a stream (SSE)
+/threats   as clawsec threats: since, pattern, direction, type, dest, source, agent, severity, all, limit;
+           follow=1: a stream (SSE)
 ";
 
 /// A bounded number of places.

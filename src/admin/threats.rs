@@ -15,10 +15,11 @@ use super::request::Request;
 use crate::cli::threats::FilterArguments;
 use crate::cli::threats_follow::Follow;
 use crate::conn::deadline::Phase;
+use crate::finding::Severity;
 use crate::limits::{ADMIN_STREAM_KEEP_ALIVE_MS, FOLLOW_POLL_MS, THREATS_DEFAULT, THREATS_MAX};
 use crate::report::THREATS_FILE_NAME;
 use crate::report::tail::{self, Tail};
-use crate::report::threat_filter::ThreatFilter;
+use crate::report::threat_filter::{ThreatFilter, parse_since};
 
 /// Which findings, and how.
 #[derive(Debug)]
@@ -32,11 +33,12 @@ pub struct Wanted {
 pub fn wanted(request: &Request) -> Result<Wanted, String> {
     let mut arguments = FilterArguments::default();
     let mut limit = None;
+    let is_set = |value: &str| matches!(value, "" | "1" | "true");
     let mut follow = request.accept.to_ascii_lowercase().contains("text/event-stream");
     for (name, value) in &request.parameters {
         let value = value.clone();
         match name.as_str() {
-            "since" => arguments.since = Some(value),
+            "since" => arguments.since = Some(with_its_plus(value)),
             "pattern" => arguments.pattern.push(value),
             "direction" => arguments.direction.push(value),
             "type" => arguments.threat_type.push(value),
@@ -44,14 +46,19 @@ pub fn wanted(request: &Request) -> Result<Wanted, String> {
             "source" => arguments.source.push(value),
             "agent" => arguments.agent.push(value),
             "limit" => limit = Some(parse_limit(&value)?),
-            "follow" => follow = matches!(value.as_str(), "" | "1" | "true"),
+            "severity" => arguments.severity = Some(parse_severity(&value)?),
+            "all" => arguments.all = is_set(&value),
+            "follow" => follow = is_set(&value),
             _ => {
                 return Err(format!(
-                    "unknown parameter {name:?}: since, pattern, direction, type, dest, source, agent, limit, \
-                     follow"
+                    "unknown parameter {name:?}: since, pattern, direction, type, dest, source, agent, \
+                     severity, all, limit, follow"
                 ));
             }
         }
+    }
+    if arguments.all && arguments.severity.is_some() {
+        return Err("severity and all: one of the two".to_owned());
     }
     let filter = arguments.filter(Timestamp::now()).map_err(|words| words.replace("--", ""))?;
     let default = match (&filter.since, follow) {
@@ -60,6 +67,20 @@ pub fn wanted(request: &Request) -> Result<Wanted, String> {
         (None, false) => THREATS_DEFAULT,
     };
     Ok(Wanted { filter, limit: limit.unwrap_or(default), follow })
+}
+
+fn parse_severity(text: &str) -> Result<Severity, String> {
+    let severity = Severity::from_name(text);
+    severity.ok_or_else(|| format!("severity {text:?}: info, low, medium, high or critical"))
+}
+
+/// A moment's offset from UTC, written as it is (`+00:00`): in a query a plus means a blank.
+fn with_its_plus(text: String) -> String {
+    let is_understood = parse_since(&text, Timestamp::UNIX_EPOCH).is_some();
+    match text.rsplit_once(' ') {
+        Some((moment, offset)) if !is_understood => format!("{moment}+{offset}"),
+        _ => text,
+    }
 }
 
 fn parse_limit(text: &str) -> Result<usize, String> {

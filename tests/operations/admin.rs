@@ -87,7 +87,14 @@ fn threats_are_filtered_as_by_the_command() {
     assert_eq!(dests("?since=10m&source=127.0.0.1").len(), 2);
     assert_eq!(dests("?type=INJECTION").len(), 0);
     assert_eq!(dests("?since=0s").len(), 0);
-    for wrong in ["?patern=x", "?since=soon", "?limit=-1", "?dest=%zz"] {
+    assert_eq!(dests("?severity=medium").len(), 2);
+    assert_eq!(dests("?severity=high").len(), 0);
+    assert_eq!(dests("?all=1").len(), 2);
+    assert_eq!(dests("?since=2026-02-19T13:41:59+00:00").len(), 2, "as threats.jsonl has it");
+    assert_eq!(dests("?since=2026-02-19T13:41:59%2B00:00").len(), 2);
+    for wrong in
+        ["?severity=bad", "?severity=low&all", "?patern=x", "?since=soon", "?limit=-1", "?dest=%zz"]
+    {
         assert_eq!(proxy.admin(&format!("/threats{wrong}")).status(), 400, "{wrong}");
     }
 }
