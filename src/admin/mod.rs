@@ -112,7 +112,7 @@ impl Desk {
     fn attend(&self, connection: &mut TcpStream) -> io::Result<()> {
         let request = match request::read(connection, &self.shown.hosts)? {
             Ok(request) => request,
-            Err(refusal) => return refusal.write(connection, false),
+            Err(refusal) => return refusal.answer.write(connection, refusal.is_head),
         };
         let is_head = request.is_head;
         match request.path.as_str() {

@@ -25,18 +25,32 @@ pub struct Request {
 const LIMITS: HeadLimits =
     HeadLimits { max_bytes: ADMIN_HEAD_MAX_BYTES, max_headers: ADMIN_HEADERS_MAX };
 
-/// Reads one request; an answer if it is refused.
+/// A request that is refused.
+#[derive(Debug)]
+pub struct Refusal {
+    pub answer: Answer,
+    /// Whether the answer goes without its body (RFC 9110 §9.3.2).
+    pub is_head: bool,
+}
+
+impl From<Answer> for Refusal {
+    fn from(answer: Answer) -> Refusal {
+        Refusal { answer, is_head: false }
+    }
+}
+
+/// Reads one request.
 pub fn read(
     connection: &mut TcpStream,
     hosts: &HostPatterns,
-) -> io::Result<Result<Request, Answer>> {
+) -> io::Result<Result<Request, Refusal>> {
     let deadline = Instant::now() + Duration::from_millis(ADMIN_WAIT_MS);
     let mut bytes = Vec::new();
     let mut piece = [0; 2048];
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Ok(Err(Answer::text(408, "the request did not arrive in time\n")));
+            return Ok(Err(Answer::text(408, "the request did not arrive in time\n").into()));
         }
         connection.set_read_timeout(Some(left))?;
         match connection.read(&mut piece) {
@@ -48,9 +62,12 @@ pub fn read(
         }
         match parse_request(&bytes, &LIMITS) {
             Ok(None) => {}
-            Ok(Some(head)) => return Ok(judge(&head, hosts)),
+            Ok(Some(head)) => {
+                let is_head = head.method == Method::Head;
+                return Ok(judge(&head, hosts).map_err(|answer| Refusal { answer, is_head }));
+            }
             Err(HeadError { status, reason }) => {
-                return Ok(Err(Answer::text(status, &format!("{reason}\n"))));
+                return Ok(Err(Answer::text(status, &format!("{reason}\n")).into()));
             }
         }
     }

@@ -26,6 +26,10 @@ fn health_readiness_and_an_index_are_there_and_nothing_else_is() {
     client.send("HEAD /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(client.receive_response_to("HEAD").status(), 200);
     let mut client = Connection::open(proxy.admin_address());
+    client.send("HEAD /status HTTP/1.1\r\nHost: rebound.evil.example\r\n\r\n");
+    let refused = String::from_utf8(client.receive_to_end().0).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 403 ") && refused.ends_with("\r\n\r\n"), "{refused}");
+    let mut client = Connection::open(proxy.admin_address());
     client.send("DELETE /threats HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let refused = client.receive_response();
     assert_eq!((refused.status(), refused.header("allow")), (405, Some("GET, HEAD")));
