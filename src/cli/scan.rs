@@ -11,10 +11,12 @@ use serde_json::json;
 
 use super::arguments::CommonArguments;
 use super::output::visible;
-use super::{load_common, output};
+use super::{load_common, log_dir, output};
 use crate::limits::SCAN_FILE_READ_BYTES;
+use crate::policy::FingerprintKey;
 use crate::rulebook;
-use crate::scan::{Gap, Match, MatchSink, PaddedBuffer, Rule, Scanner};
+use crate::scan::{Gap, Match, MatchSink, PaddedBuffer, Scanner};
+use crate::secrets;
 
 /// Something was found.
 const EXIT_FOUND: u8 = 1;
@@ -62,7 +64,11 @@ pub fn run(arguments: &ScanArguments) -> ExitCode {
             return ExitCode::from(EXIT_TROUBLE);
         }
     };
-    let mut found = Found { format: arguments.format, ..Found::default() };
+    let mut found = Found {
+        format: arguments.format,
+        key: fingerprint_key(&config.report.log_dir),
+        ..Found::default()
+    };
     for path in &arguments.files {
         found.file = shown_name(path);
         if let Err(error) = open(path).and_then(|reader| scan(reader, &scanner, &mut found)) {
@@ -78,6 +84,12 @@ pub fn run(arguments: &ScanArguments) -> ExitCode {
         (false, 0) => ExitCode::SUCCESS,
         (false, _) => ExitCode::from(EXIT_FOUND),
     }
+}
+
+/// The key of the monitor's fingerprints, where there is one that may be read: none is made.
+fn fingerprint_key(log_dir: &Path) -> Option<FingerprintKey> {
+    log_dir::check_trusted(log_dir).ok()?;
+    secrets::load(log_dir).ok()?
 }
 
 fn shown_name(path: &Path) -> String {
@@ -119,6 +131,7 @@ fn scan(mut reader: impl Read, scanner: &Scanner, found: &mut Found) -> io::Resu
 /// Prints matches as they come.
 struct Found {
     format: ScanFormat,
+    key: Option<FingerprintKey>,
     file: String,
     count: u64,
     has_trouble: bool,
@@ -129,6 +142,7 @@ impl Default for Found {
     fn default() -> Found {
         Found {
             format: ScanFormat::Text,
+            key: None,
             file: String::new(),
             count: 0,
             has_trouble: false,
@@ -138,7 +152,8 @@ impl Default for Found {
 }
 
 impl Found {
-    fn line(&self, rule: &Rule, snippet: &str) -> String {
+    fn line(&self, found: &Match<'_>, snippet: &str) -> String {
+        let rule = found.rule;
         let (pattern, threat_type) = (&*rule.id, rule.threat_type.as_str());
         match self.format {
             ScanFormat::Text => format!(
@@ -147,8 +162,19 @@ impl Found {
                 visible(snippet)
             ),
             ScanFormat::Jsonl => {
-                let line = json!({"file": self.file, "threat_type": threat_type,
-                                  "pattern": pattern, "snippet": snippet});
+                let mut line = json!({"file": self.file, "threat_type": threat_type,
+                                      "pattern": pattern, "snippet": snippet,
+                                      "severity": rule.severity.as_str(),
+                                      "confidence": found.confidence.as_str()});
+                if let Some(object) = line.as_object_mut() {
+                    if !found.view.is_plain() {
+                        object.insert("view".to_owned(), json!(found.view.to_string()));
+                    }
+                    if let Some(key) = &self.key {
+                        let fingerprint = key.of(found.secret).to_string();
+                        object.insert("fingerprint".to_owned(), json!(fingerprint));
+                    }
+                }
                 format!("{line}\n")
             }
         }
@@ -162,7 +188,7 @@ impl MatchSink for Found {
 
     fn found(&mut self, found: &Match<'_>, snippet: String) {
         self.count += 1;
-        match output::piece(&self.line(found.rule, &snippet)) {
+        match output::piece(&self.line(found, &snippet)) {
             Ok(true) => {}
             Ok(false) => self.reader_is_gone = true,
             Err(error) => {

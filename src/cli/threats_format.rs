@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::output::visible;
 
 /// The fields of a line of `threats.jsonl`, in its order.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "direction",
     "protocol",
     "threat_type",
@@ -14,6 +14,7 @@ const FIELDS: [&str; 13] = [
     "source",
     "dest",
     "timestamp",
+    "agent",
     "severity",
     "confidence",
     "view",
@@ -117,7 +118,7 @@ mod tests {
         json!({"direction": "inbound", "protocol": "http", "threat_type": "INJECTION",
                "pattern": "shell_exec", "snippet": "say \"bash -c\", then\n\u{1b}[2J",
                "source": "127.0.0.1", "dest": "a.example:80",
-               "timestamp": "2026-02-19T13:41:59.587248+00:00", "severity": "high",
+               "timestamp": "2026-02-19T13:41:59.587248+00:00", "agent": "coder", "severity": "high",
                "confidence": "low", "suppressed": 3})
     }
 
@@ -137,7 +138,7 @@ mod tests {
         let line = Csv::line(&threat());
         assert!(line.starts_with("inbound,http,INJECTION,shell_exec,\"say \"\"bash"), "{line}");
         assert!(
-            line.ends_with(",a.example:80,2026-02-19T13:41:59.587248+00:00,high,low,,,3\r\n"),
+            line.ends_with(",a.example:80,2026-02-19T13:41:59.587248+00:00,coder,high,low,,,3\r\n"),
             "{line}"
         );
         assert_eq!(Csv::heading().split(',').count(), FIELDS.len());

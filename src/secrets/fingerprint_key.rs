@@ -70,6 +70,12 @@ pub fn load_or_create(log_dir: &Path) -> Result<FingerprintKey, KeyError> {
     Ok(FingerprintKey::new(&bytes))
 }
 
+/// The key of a folder, if it has one. Makes none.
+pub fn load(log_dir: &Path) -> Result<Option<FingerprintKey>, KeyError> {
+    let bytes = read(&log_dir.join(FINGERPRINT_KEY_FILE_NAME))?;
+    Ok(bytes.map(|bytes| FingerprintKey::new(&bytes)))
+}
+
 type KeyBytes = Zeroizing<[u8; FINGERPRINT_KEY_BYTES]>;
 
 fn read(path: &Path) -> Result<Option<KeyBytes>, KeyError> {

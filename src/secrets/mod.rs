@@ -5,5 +5,5 @@ mod dotenv;
 mod fingerprint_key;
 mod watched;
 
-pub use fingerprint_key::{FINGERPRINT_KEY_FILE_NAME, KeyError, load_or_create};
+pub use fingerprint_key::{FINGERPRINT_KEY_FILE_NAME, KeyError, load, load_or_create};
 pub use watched::{Watched, read_watched};

@@ -9,7 +9,7 @@ use crate::key;
 use crate::support::proxy::clean_command;
 use crate::support::run::{Outcome, run};
 use crate::support::samples::SAMPLES;
-use crate::support::{Setup, json};
+use crate::support::{Origin, Proxy, Reply, Setup, json, wait_until};
 
 fn clawsec(arguments: &[&str]) -> Outcome {
     run(clean_command().args(arguments))
@@ -66,6 +66,23 @@ fn scan_reads_standard_input_and_across_its_pieces() {
     let finding: Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(finding["file"], "(standard input)");
     assert_eq!(finding["pattern"], "aws_access_key");
+    assert_eq!(finding["severity"], "critical");
+    assert!(finding["confidence"].is_string(), "{finding}");
+    assert_eq!(finding.get("fingerprint"), None, "no monitor has made a key");
+}
+
+#[test]
+fn scan_shows_the_fingerprints_of_the_monitor() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|_| Reply::ok(""));
+    let path = proxy.setup.directory().join("file");
+    fs::write(&path, key()).unwrap();
+    let outcome = proxy.setup.run("scan", &["--format", "jsonl", path.to_str().unwrap()]);
+    let scanned: Value = serde_json::from_str(&outcome.stdout).unwrap();
+    proxy.get(&origin.url(&format!("/?a={}", key())));
+    let wanted = scanned["fingerprint"].as_str().unwrap().to_owned();
+    let is_it = || proxy.threats_text().contains(&format!("\"fingerprint\":\"{wanted}\""));
+    wait_until("the same fingerprint", is_it);
 }
 
 #[test]
