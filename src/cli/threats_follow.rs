@@ -88,9 +88,12 @@ fn open(path: &Path) -> io::Result<Option<Open>> {
 impl Open {
     /// Reads to the end, in pieces.
     fn read(&mut self, new: &mut Vec<Value>) -> io::Result<()> {
-        if self.file.metadata()?.len() < self.position {
-            // Truncated: what is there now is new.
-            self.position = 0;
+        let len = self.file.metadata()?.len();
+        if len < self.position {
+            // Where only the line was cut that nobody ended, the lines before it have been told. Otherwise what is
+            // there now is new.
+            let told = self.position.saturating_sub(self.unfinished.len() as u64);
+            self.position = if len >= told { told } else { 0 };
             self.unfinished.clear();
         }
         self.file.seek(SeekFrom::Start(self.position))?;
@@ -165,6 +168,20 @@ mod tests {
         assert!(numbers(&mut follow).is_empty());
         append(&path, "{\"n\":5}\n");
         assert_eq!(numbers(&mut follow), [5]);
+    }
+
+    /// A monitor that starts after a crash cuts the line that the one before it could not end.
+    #[test]
+    fn a_torn_line_that_is_cut_off_does_not_have_the_whole_file_told_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        let mut follow = Follow::from_end(&path).unwrap();
+        append(&path, "{\"n\":1}\n{\"n\":2");
+        assert_eq!(numbers(&mut follow), [1]);
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(8).unwrap();
+        assert!(numbers(&mut follow).is_empty());
+        append(&path, "{\"n\":3}\n");
+        assert_eq!(numbers(&mut follow), [3]);
     }
 
     #[test]
