@@ -1,13 +1,15 @@
 //! `clawsec config check|show`: what the settings come to. Starts nothing.
 
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::arguments::CommonArguments;
 use super::{EXIT_USAGE, check_parts, exit_code, output};
-use crate::config::{self, Explained, Sources};
+use crate::config::{self, Config, Explained, Sources};
+use crate::secrets;
 
 /// `clawsec config`.
 #[derive(Clone, Debug, Args)]
@@ -67,7 +69,15 @@ fn check(explained: &Explained) -> ExitCode {
         output::error(error);
         return ExitCode::from(EXIT_USAGE);
     }
+    warn_of_what_does_nothing(&explained.config);
     exit_code(output::print("The configuration is valid.\n").map(|()| ExitCode::SUCCESS))
+}
+
+/// What a start says in its log only. A variable may be set where the monitor runs, and not here.
+fn warn_of_what_does_nothing(config: &Config) {
+    config.policy.expired(SystemTime::now()).for_each(output::warning);
+    let watched = secrets::read_watched(&config.watch, |name| std::env::var_os(name));
+    watched.warnings.iter().for_each(output::warning);
 }
 
 fn file(explained: &Explained) -> String {

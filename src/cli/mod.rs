@@ -54,6 +54,7 @@ use clap::Parser;
 
 use crate::config::{self, Config, ConfigError, Overrides, Reread, Sources, Warning};
 use crate::rulebook;
+use crate::tls::upstream_roots;
 use arguments::{Arguments, Command, CommonArguments};
 
 /// Wrong arguments or configuration; clap uses the same.
@@ -90,7 +91,9 @@ fn load(file: Option<&Path>, flags: Overrides) -> Result<(Config, Vec<Warning>),
 
 /// Checks what a start needs beside its own folder: the files that are named, and the rules.
 fn check_parts(config: &Config) -> Result<(), String> {
-    config.check_files().map_err(|error| error.to_string())?;
+    if let Some(path) = &config.tls.upstream_ca_file {
+        upstream_roots::check_file(path).map_err(|error| error.to_string())?;
+    }
     if config.rules.is_usual() {
         return Ok(());
     }

@@ -33,8 +33,6 @@ pub enum ConfigError {
     NotAnObject { path: PathBuf },
     /// A value is of the wrong type or out of range.
     Invalid { key: String, value: String, allowed: String, origin: Origin },
-    /// A file that a key names cannot be read.
-    UnusableFile { key: &'static str, path: PathBuf, cause: io::Error },
     /// Each value is allowed, together they are not.
     Conflict(String),
 }
@@ -59,9 +57,6 @@ impl fmt::Display for ConfigError {
                     "{key}: {value} is not allowed (from {origin}): must be {allowed}"
                 )
             }
-            ConfigError::UnusableFile { key, path, cause } => {
-                write!(formatter, "{key}: {} cannot be read: {cause}", path.display())
-            }
             ConfigError::Conflict(message) => formatter.write_str(message),
         }
     }
@@ -70,9 +65,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            ConfigError::Unreadable { cause, .. } | ConfigError::UnusableFile { cause, .. } => {
-                Some(cause)
-            }
+            ConfigError::Unreadable { cause, .. } => Some(cause),
             _ => None,
         }
     }

@@ -25,8 +25,6 @@ mod show;
 pub(crate) mod tests;
 mod value;
 
-use std::fs::File;
-use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -127,17 +125,6 @@ pub struct Config {
     /// What the log is to be told at start, one line each. `cli` fills it in, the supervisor logs
     /// it.
     pub warnings: Vec<String>,
-}
-
-impl Config {
-    /// Checks the files that a start needs beside its own folder; looking commands do without them.
-    pub fn check_files(&self) -> Result<(), ConfigError> {
-        let Some(path) = &self.tls.upstream_ca_file else { return Ok(()) };
-        let mut first = [0; 1];
-        File::open(path).and_then(|mut file| file.read(&mut first)).map(drop).map_err(|cause| {
-            ConfigError::UnusableFile { key: "upstream_ca_file", path: path.clone(), cause }
-        })
-    }
 }
 
 /// Where clients come in.
@@ -353,6 +340,17 @@ pub struct PolicyConfig {
     pub expected: Vec<ExpectedCredential>,
     /// `suppressions`.
     pub suppressions: Vec<Suppression>,
+}
+
+impl PolicyConfig {
+    /// The suppressions that do not apply any more, in words for their owner.
+    pub fn expired(&self, now: SystemTime) -> impl Iterator<Item = String> {
+        self.suppressions.iter().enumerate().filter_map(move |(number, suppression)| {
+            let expiry = suppression.expires.as_ref().filter(|expiry| expiry.at <= now)?;
+            let (reason, until) = (&suppression.reason, &expiry.text);
+            Some(format!("suppressions[{number}] ({reason}) expired {until}: it does not apply"))
+        })
+    }
 }
 
 /// The secrets that must never leave.

@@ -1,6 +1,8 @@
 //! [`Config`] ▶ the JSON object that would set it: every key with its value, defaults included, and
 //! no secret.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Map, Value, json};
 
 use super::precision::{expected_json, suppressions_json};
@@ -20,7 +22,7 @@ impl Config {
             ("gateway_local_port", json!(listen.ports.gateway)),
             ("gateway_target_port", json!(listen.gateway_target.port())),
             ("gateway_allowed_origins", json!(listen.gateway_allowed_origins.as_slice())),
-            ("log_dir", json!(report.log_dir)),
+            ("log_dir", json!(shown(&report.log_dir))),
             ("log_level", json!(level_name(report.log_level))),
             ("max_scan_bytes", json!(self.scan.max_window_bytes)),
             ("enable_mitm", json!(tls.mitm)),
@@ -30,7 +32,7 @@ impl Config {
             ("workers", json!(runtime.workers)),
             ("max_connections", json!(runtime.max_connections)),
             ("shutdown_timeout_secs", seconds(runtime.shutdown_timeout)),
-            ("upstream_ca_file", json!(tls.upstream_ca_file)),
+            ("upstream_ca_file", json!(tls.upstream_ca_file.as_deref().map(shown))),
             ("insecure_hosts", hosts(&tls.insecure_hosts)),
             ("passthrough_hosts", hosts(&tls.passthrough_hosts)),
             ("upstream_proxy", json!(self.chain.proxy.as_deref().map(proxy_url))),
@@ -74,9 +76,9 @@ impl Config {
             ("add_forwarded", json!(http.add_forwarded)),
             ("host_mismatch", json!(mismatch_name(http.host_mismatch))),
             ("rule_packs", json!(self.rules.packs)),
-            ("rules_files", json!(self.rules.files)),
+            ("rules_files", json!(all_shown(&self.rules.files))),
             ("disable", json!(self.rules.disable)),
-            ("rule_cache_dir", json!(self.rules.cache_dir)),
+            ("rule_cache_dir", json!(self.rules.cache_dir.as_deref().map(shown))),
         ] {
             object.insert(key.to_owned(), value);
         }
@@ -85,11 +87,20 @@ impl Config {
             ("expected_credentials", expected_json(&self.policy.expected)),
             ("suppressions", suppressions_json(&self.policy.suppressions)),
             ("watch_env", json!(self.watch.variables)),
-            ("watch_files", json!(self.watch.files)),
+            ("watch_files", json!(all_shown(&self.watch.files))),
         ] {
             object.insert(key.to_owned(), value);
         }
     }
+}
+
+/// A path as text: one that is no UTF-8 cannot be told in JSON as it is.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn all_shown(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| shown(path)).collect()
 }
 
 /// With their hashes, which are made to be kept in a file.

@@ -380,17 +380,18 @@ fn log_levels_are_the_originals_in_any_case() {
 }
 
 #[test]
-fn the_extra_roots_must_be_a_readable_file_for_a_start() {
-    let folder = tempfile::tempdir().unwrap();
-    let named = |path: &Path| config(&format!("{{\"upstream_ca_file\": {path:?}}}"));
-    config("{}").check_files().unwrap();
-    let file = folder.path().join("roots.pem");
-    let message = named(&file).check_files().unwrap_err().to_string();
-    assert!(
-        message.starts_with("upstream_ca_file: ") && message.contains("roots.pem"),
-        "{message}"
-    );
-    assert!(named(folder.path()).check_files().is_err(), "a folder");
-    std::fs::write(&file, "x").unwrap();
-    named(&file).check_files().unwrap();
+fn paths_that_are_no_utf_8_are_shown_as_far_as_they_can_be() {
+    use std::os::unix::ffi::OsStringExt;
+    let odd = std::path::PathBuf::from(std::ffi::OsString::from_vec(b"/odd-\xff".to_vec()));
+    let mut config = config("{}");
+    config.report.log_dir.clone_from(&odd);
+    config.tls.upstream_ca_file = Some(odd.clone());
+    config.rules.files = vec![odd.clone()];
+    config.rules.cache_dir = Some(odd.clone());
+    config.watch.files = vec![odd];
+    let shown = config.to_json();
+    for key in ["log_dir", "upstream_ca_file", "rule_cache_dir"] {
+        assert_eq!(shown[key], "/odd-\u{fffd}", "{key}");
+    }
+    assert_eq!(shown["rules_files"][0], shown["watch_files"][0]);
 }

@@ -298,6 +298,11 @@ pub fn system_trusts(certificate: &CertificateDer<'static>) -> bool {
     SYSTEM_BUNDLES.iter().any(|bundle| file_holds(Path::new(bundle), certificate).unwrap_or(false))
 }
 
+/// Whether a start would take a file as `upstream_ca_file`.
+pub fn check_file(path: &Path) -> Result<(), RootsError> {
+    add_extra_roots(&mut RootCertStore::empty(), &mut Vec::new(), path)
+}
+
 /// Adds the file's certificates, all of which must be usable: the owner asked for each of them.
 fn add_extra_roots(
     roots: &mut RootCertStore,

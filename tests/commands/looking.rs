@@ -112,10 +112,20 @@ fn a_configuration_is_checked_as_a_start_would() {
     for (wrong, named) in [
         (json!({"proxy_port": 99_999}), "proxy_port"),
         (json!({"upstream_ca_file": "/nonexistent/roots.pem"}), "upstream_ca_file"),
+        (json!({"upstream_ca_file": "/etc/hostname"}), "holds no certificate in PEM form"),
     ] {
         let outcome = check(&Setup::new(wrong));
         assert_eq!(outcome.code, Some(2));
         assert!(outcome.stderr.contains(named), "{}", outcome.stderr);
+    }
+    let idle = check(&Setup::new(json!({
+        "watch_files": ["/nonexistent/watched"],
+        "watch_env": ["CLAWSEC_TESTS_DO_NOT_SET_THIS"],
+        "suppressions": [{"reason": "long ago", "rule": "jwt", "expires": "2020-01-01"}]
+    })));
+    let idle = idle.expect_success("warnings");
+    for part in ["/nonexistent/watched cannot be read", "DO_NOT_SET_THIS is not set", "long ago"] {
+        assert!(idle.stderr.contains(part), "{part}: {}", idle.stderr);
     }
     let outcome = check(&Setup::new(json!({"proxy_prot": 1}))).expect_success("a warning");
     assert!(outcome.stderr.contains("proxy_port"), "{}", outcome.stderr);
