@@ -124,7 +124,7 @@ fn examine(config: &Config, pid: Option<u32>) -> Result<Vec<Point>, String> {
     let expected = doctor_environment::Expected { proxy: address, own: &own, is_trusted };
     points.extend(doctor_environment::examine(pid, &expected)?);
     match proxy.filter(|address| can_connect(*address).is_ok()) {
-        Some(proxy) => points.extend(doctor_request::examine(proxy, log_dir, &own, mitm)),
+        Some(proxy) => points.extend(doctor_request::examine(proxy, config, &own, mitm)),
         None => points.push(Point::unknown("request", "not made: there is no proxy to make it to")),
     }
     Ok(points)

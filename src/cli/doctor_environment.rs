@@ -164,14 +164,14 @@ impl Examined {
             .filter_map(|variable| self.get(variable).map(|value| (*variable, value)))
             .collect();
         for (variable, file) in &set {
-            let holds = |own: &CertificateDer<'_>| file_holds(Path::new(file), own);
-            let problem = match expected.own.first().map(holds) {
-                None | Some(Ok(true)) => continue,
-                Some(Ok(false)) => "does not hold this CA".to_owned(),
-                Some(Err(error)) => format!("cannot be read: {error}"),
-            };
+            let Some(problem) = lack_of(Path::new(file), expected.own) else { continue };
             let said = format!("{variable}={file} of {}: {problem}", self.whose);
-            return Point::ill(name, said, REMEDY);
+            let is_inspected = PROXY_VARIABLES.iter().any(|variable| self.get(variable).is_some());
+            // A shell that does not use the proxy may have any roots.
+            return match is_inspected {
+                true => Point::ill(name, said, REMEDY),
+                false => self.lacking(name, said),
+            };
         }
         match (set.is_empty(), expected.is_trusted) {
             (false, _) => Point::well(name, format!("{} variables hold the CA", set.len())),
@@ -183,6 +183,19 @@ impl Examined {
             }
         }
     }
+}
+
+/// What is wrong with a file of roots; nothing if it holds one of the chain, which is enough to trust what it signs.
+fn lack_of(file: &Path, own: &[CertificateDer<'static>]) -> Option<String> {
+    let mut problem = "does not hold this CA".to_owned();
+    for certificate in own {
+        match file_holds(file, certificate) {
+            Ok(true) => return None,
+            Ok(false) => {}
+            Err(error) => problem = format!("cannot be read: {error}"),
+        }
+    }
+    (!own.is_empty()).then_some(problem)
 }
 
 /// Whether a proxy's URL names this address.
@@ -256,6 +269,32 @@ mod tests {
         let astray = astray.proxies(proxy());
         assert_eq!(astray.health, Health::Ill);
         assert!(!astray.said.contains("hidden"), "{}", astray.said);
+    }
+
+    #[test]
+    fn roots_of_its_own_are_a_note_for_a_shell_that_uses_no_proxy() {
+        let own = [CertificateDer::from(vec![1]), CertificateDer::from(vec![2])];
+        let expected = Expected { proxy: proxy(), own: &own, is_trusted: false };
+        let file = ("SSL_CERT_FILE", "/nonexistent/roots.pem");
+        let url = ("HTTPS_PROXY", "http://127.0.0.1:8888");
+        for (variables, is_agent, health) in [
+            (&[file][..], false, Health::Doubtful),
+            (&[file, url][..], false, Health::Ill),
+            (&[file][..], true, Health::Ill),
+        ] {
+            assert_eq!(examined(variables, is_agent).roots(&expected).health, health);
+        }
+    }
+
+    #[test]
+    fn a_file_that_holds_any_certificate_of_the_chain_is_enough() {
+        let own = [CertificateDer::from(vec![1]), CertificateDer::from(vec![2])];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("roots.pem");
+        std::fs::write(&path, crate::tls::trust_bundle::certificate_pem(&own[1])).unwrap();
+        assert_eq!(lack_of(&path, &own), None);
+        assert!(lack_of(&path, &own[..1]).unwrap().contains("does not hold"));
+        assert!(lack_of(&dir.path().join("gone"), &own).unwrap().contains("cannot be read"));
     }
 
     #[test]

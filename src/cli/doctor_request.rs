@@ -4,7 +4,7 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::tls::CertificateDer;
 use serde_json::Value;
@@ -12,12 +12,16 @@ use serde_json::Value;
 use super::credentials::Credentials;
 use super::doctor::Point;
 use super::environment::inherited;
-use crate::config::CREDENTIALS_VARIABLE;
+use crate::config::{CREDENTIALS_VARIABLE, Config};
+use crate::finding::{Direction, Protocol};
 use crate::limits::{
-    DOCTOR_ANSWER_BYTES, DOCTOR_CONNECT_MS, DOCTOR_FINDING_MS, RUN_POLL_MS, STATUS_THREATS,
+    DOCTOR_ANSWER_BYTES, DOCTOR_CONNECT_MS, DOCTOR_FINDING_MS, FINGERPRINT_KEY_BYTES, RUN_POLL_MS,
+    STATUS_THREATS,
 };
+use crate::policy::{Circumstances, Disposition, FingerprintKey, Place, Policy, Seen};
 use crate::report::THREATS_FILE_NAME;
 use crate::report::tail::{self, Verdict};
+use crate::rulebook;
 use crate::tls::probe;
 
 /// Connections that the origin takes: the request's, and the tunnel's with some to spare.
@@ -25,11 +29,14 @@ const ORIGIN_CONNECTIONS: usize = 8;
 
 /// The rule that must find the key.
 const PATTERN: &str = "aws_access_key";
+/// The field that the key is in, and the path of the request.
+const KEY_FIELD: &str = "X-Invented-Key";
+const PATH: &str = "/clawsec-doctor";
 
 /// Makes the request, and looks for its finding.
 pub fn examine(
     proxy: SocketAddr,
-    log_dir: &Path,
+    config: &Config,
     own: &[CertificateDer<'static>],
     mitm: bool,
 ) -> Vec<Point> {
@@ -41,11 +48,48 @@ pub fn examine(
         }
     };
     let mut points = vec![request(proxy, origin)];
-    points.push(finding(&log_dir.join(THREATS_FILE_NAME), origin));
+    points.push(match silenced(config, &origin.to_string()) {
+        Some(why) => Point::doubtful(
+            "detection",
+            format!("not shown: {why}"),
+            "if that is wanted, nothing; the other rules are not concerned",
+        ),
+        None => finding(&config.report.log_dir.join(THREATS_FILE_NAME), origin),
+    });
     if mitm && !own.is_empty() {
         points.push(handshake(proxy, origin, own));
     }
     points
+}
+
+/// Why the key will not be found, if its owner has seen to that.
+fn silenced(config: &Config, dest: &str) -> Option<String> {
+    let selected = rulebook::select(&config.rules).ok()?;
+    let Some(rule) = selected.rules.iter().find(|rule| *rule.id == *PATTERN) else {
+        return Some(format!("the rule {PATTERN} is off (rule_packs, disable)"));
+    };
+    // No suppression by fingerprint fits a key that nobody has: any key of fingerprints will do.
+    let policy = Policy::new(&config.policy, FingerprintKey::new(&[0; FINGERPRINT_KEY_BYTES]));
+    let seen = Seen {
+        rule: PATTERN,
+        severity: rule.severity,
+        confidence: rule.confidence,
+        fingerprint: None,
+    };
+    let at = Circumstances {
+        direction: Direction::Outbound,
+        protocol: Protocol::Http,
+        source: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        dest,
+        place: Place::Header(KEY_FIELD),
+        path: Some(PATH),
+    };
+    match policy.judge(&seen, &at, SystemTime::now()).disposition {
+        Disposition::Suppressed(reason) => {
+            Some(format!("suppressions accept the invented key ({reason})"))
+        }
+        Disposition::Report | Disposition::Expected => None,
+    }
 }
 
 /// An origin that answers each request with 200, for as long as this process lives.
@@ -112,8 +156,8 @@ fn request(proxy: SocketAddr, origin: SocketAddr) -> Point {
     let key = ["AKIA", "IOSFODNN7", "EXAMPLE"].concat();
     let credentials = credentials();
     let request = format!(
-        "GET http://{origin}/clawsec-doctor HTTP/1.1\r\nHost: {origin}\r\n{credentials}\
-         X-Invented-Key: {key}\r\nConnection: close\r\n\r\n"
+        "GET http://{origin}{PATH} HTTP/1.1\r\nHost: {origin}\r\n{credentials}\
+         {KEY_FIELD}: {key}\r\nConnection: close\r\n\r\n"
     );
     match ask(proxy, &request) {
         Ok((_, status)) if is_ok(&status) => {
@@ -160,7 +204,11 @@ fn finding(path: &Path, origin: SocketAddr) -> Point {
         let found = tail::last_matching(path, 1, &mut judge);
         match found {
             Ok(tail) if !tail.threats.is_empty() => {
-                let said = "the invented key in it was found and written";
+                let said = format!(
+                    "the invented key in it was found and written (the {PATTERN} to {dest} in {} is \
+                     doctor's own, and nothing to worry about)",
+                    path.display()
+                );
                 return Point::well(name, said);
             }
             Ok(_) if Instant::now() < deadline => {

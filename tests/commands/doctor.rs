@@ -63,16 +63,32 @@ fn a_monitor_that_does_not_run_is_ill_and_the_rest_unknown() {
 #[test]
 fn variables_that_lead_astray_are_named() {
     let proxy = Proxy::start(json!({}));
+    let url = proxy.url();
     for (name, value, point) in [
         ("HTTPS_PROXY", "http://other.example:3128", "proxy vars"),
         ("NO_PROXY", "*", "exceptions"),
         ("SSL_CERT_FILE", "/nonexistent/roots.pem", "CA vars"),
     ] {
         let mut command = proxy.setup.command("doctor", &["--json"]);
-        let outcome = run(command.env(name, value));
+        // Roots matter to a shell that uses the proxy.
+        let outcome = run(command.env("HTTP_PROXY", &url).env(name, value));
         assert_eq!(outcome.code, Some(1), "{name}: {}", outcome.text());
         assert_eq!(health(&outcome, point), "fail", "{name}: {}", outcome.stdout);
         assert!(outcome.stdout.contains(name), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_key_that_nobody_looks_for_or_that_is_accepted_is_no_illness() {
+    let suppressions = json!([{"reason": "our own probes", "rule": "aws_access_key"}]);
+    for (setting, words) in [
+        (json!({"disable": ["aws_access_key"]}), "aws_access_key is off"),
+        (json!({"suppressions": suppressions}), "our own probes"),
+    ] {
+        let proxy = Proxy::start(setting);
+        let outcome = proxy.setup.run("doctor", &["--json"]).expect_success("doctor");
+        assert_eq!(health(&outcome, "detection"), "note", "{}", outcome.stdout);
+        assert!(outcome.stdout.contains(words), "{}", outcome.stdout);
     }
 }
 
