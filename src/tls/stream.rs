@@ -448,6 +448,10 @@ impl From<io::Error> for HandshakeError {
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            HandshakeError::Tls(rustls::Error::NoApplicationProtocol) => f.write_str(
+                "it offers protocols, and HTTP/1.1 is not among them (HTTP/2 is not spoken here): have the client \
+                 use HTTP/1.1, or name the host in passthrough_hosts",
+            ),
             HandshakeError::Tls(error) => write!(f, "{error}"),
             HandshakeError::Io(error) => write!(f, "{error}"),
         }
