@@ -2,6 +2,7 @@
 //! nothing.
 
 use std::fmt::Write;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -66,6 +67,9 @@ impl<'a> Status<'a> {
                 // A file that an earlier, killed monitor left says nothing about this one.
                 Ok(state) if Some(state.pid) == *pid => (Some(state), None),
                 Ok(_) => (None, Some("it is just starting".to_string())),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    (None, Some("it is just starting".to_string()))
+                }
                 Err(error) => (None, Some(format!("{STATE_FILE_NAME}: {error}"))),
             },
             _ => (None, None),

@@ -20,7 +20,7 @@ pub struct ThreatFilter {
     pub threat_type: Vec<String>,
     pub dest: Vec<String>,
     pub source: Vec<String>,
-    /// The users of `proxy_auth`; findings without one match none but an empty glob.
+    /// The users of `proxy_auth`; a finding without one has an empty name, which `*` matches.
     pub agent: Vec<String>,
     /// Nothing from before this moment.
     pub since: Option<Timestamp>,

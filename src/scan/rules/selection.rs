@@ -80,7 +80,7 @@ impl fmt::Display for SelectionError {
                 let meant = did_you_mean(meant);
                 write!(
                     f,
-                    "rule_packs: there is no pack \"{name}\"{meant} There are {}",
+                    "rule_packs: there is no pack \"{name}\"{meant} (there are {})",
                     known.join(", ")
                 )
             }
