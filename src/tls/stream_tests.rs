@@ -15,7 +15,7 @@ use rustls::ServerConnection;
 use super::record::{Content, PLAINTEXT_MAX_BYTES};
 use super::session::Session;
 use super::session_tests::{Peer, TLS13, both_ours, configs, ticket, to_server};
-use super::stream::{Stream, Tls};
+use super::stream::{HandshakeError, Stream, Tls};
 use crate::forward::buffer::BufferPool;
 use crate::forward::tcp::Tcp;
 
@@ -157,4 +157,12 @@ fn a_key_update_that_a_buffer_has_no_room_for_leaves_whole_with_the_next() {
         }
         assert!(heard == [head, rest].concat());
     });
+}
+
+#[test]
+fn a_client_that_speaks_http_2_only_has_its_remedy_named() {
+    let error = HandshakeError::Tls(rustls::Error::NoApplicationProtocol).to_string();
+    for part in ["HTTP/1.1 is not among them", "passthrough_hosts"] {
+        assert!(error.contains(part), "{error}");
+    }
 }
