@@ -75,6 +75,7 @@ fn silenced(config: &Config, dest: &str) -> Option<String> {
         severity: rule.severity,
         confidence: rule.confidence,
         fingerprint: None,
+        secret: b"",
     };
     let at = Circumstances {
         direction: Direction::Outbound,

@@ -302,17 +302,6 @@ impl RulesConfig {
     }
 }
 
-impl PolicyConfig {
-    /// The suppressions that do not apply any more, in words for their owner.
-    pub fn expired(&self, now: SystemTime) -> impl Iterator<Item = String> {
-        self.suppressions.iter().enumerate().filter_map(move |(number, suppression)| {
-            let expiry = suppression.expires.as_ref().filter(|expiry| expiry.at <= now)?;
-            let (reason, until) = (&suppression.reason, &expiry.text);
-            Some(format!("suppressions[{number}] ({reason}) expired {until}: it does not apply"))
-        })
-    }
-}
-
 /// Files.
 #[derive(Clone, Debug)]
 pub struct ReportConfig {
