@@ -6,6 +6,7 @@ use clawsec::limits::{INFLATED_FREE_BYTES, INFLATED_RATIO_MAX};
 use clawsec::scan::view::archive::{self, Container, Unreadable};
 use clawsec::scan::view::codings::{Allowance, Codings, Inflater, Undecodable};
 use clawsec::scan::view::multipart::{self, PartHead};
+use clawsec::scan::view::pkt_lines;
 use clawsec::scan::view::quoted_printable::QuotedPrintable;
 
 /// What one call of an engine writes at most, and what lies between two.
@@ -195,4 +196,41 @@ pub fn quoted_printable(data: &[u8]) {
     assert!(whole.len() <= stream.len());
     let pieces: Vec<&[u8]> = stream.chunks(usize::from(*split).max(1)).collect();
     assert_eq!(decode(&pieces), whole);
+}
+
+/// What git sends says the same however its bytes arrive, and no byte of it is said twice.
+pub fn git(data: &[u8]) {
+    let [split, stream @ ..] = data else { return };
+    let whole = channels(&[stream]);
+    assert!(whole.iter().map(|(_, said)| said.len()).sum::<usize>() <= stream.len());
+    let pieces: Vec<&[u8]> = stream.chunks(usize::from(*split).max(1)).collect();
+    assert_eq!(channels(&pieces), whole);
+}
+
+fn channels(pieces: &[&[u8]]) -> Vec<(pkt_lines::Channel, Vec<u8>)> {
+    use pkt_lines::{Channel, Event};
+    let mut reader = pkt_lines::Reader::new();
+    let mut said: Vec<(Channel, Vec<u8>)> = Vec::new();
+    let mut say = |channel: Channel, bytes: &[u8]| match said.last_mut() {
+        Some((last, said)) if *last == channel => said.extend_from_slice(bytes),
+        _ if bytes.is_empty() => {}
+        _ => said.push((channel, bytes.to_vec())),
+    };
+    for piece in pieces {
+        let mut rest = *piece;
+        loop {
+            let (event, taken) = reader.step(rest);
+            match event {
+                Event::Idle => break,
+                Event::Piece(channel, range) => say(channel, &rest[range]),
+                Event::Held(channel) => say(channel, reader.held()),
+                Event::LineEnd => {}
+            }
+            rest = &rest[taken..];
+        }
+    }
+    if let Event::Held(channel) = reader.finish() {
+        say(channel, reader.held());
+    }
+    said
 }

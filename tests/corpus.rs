@@ -57,6 +57,11 @@ fn archives() {
 }
 
 #[test]
+fn lines_and_packs_of_git() {
+    run("git", checks_codings::git);
+}
+
+#[test]
 fn multipart_bodies() {
     run("multipart", checks_codings::multipart);
 }

@@ -73,6 +73,8 @@ steps! {
     /// The members of an archive.
     Tar = "tar",
     Zip = "zip",
+    /// The objects of a pack of git, and the lines that it is sent between.
+    Git = "git",
     /// The strings of a JSON text, unescaped.
     Json = "json",
     /// The events of a stream, and what their pieces of text are together.

@@ -80,6 +80,10 @@ impl Seen {
         names
     }
 
+    pub(super) fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
     pub(super) fn views(&self) -> &[View] {
         &self.views
     }

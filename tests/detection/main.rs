@@ -9,6 +9,7 @@ mod clean;
 mod corpora;
 mod cut_off;
 mod format;
+mod git;
 mod grpc;
 mod known_values;
 mod matrix;

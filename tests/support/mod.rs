@@ -8,6 +8,7 @@
 pub mod connection;
 pub mod conversation;
 pub mod encodings;
+pub mod git_server;
 pub mod message;
 pub mod origin;
 pub mod proxy;

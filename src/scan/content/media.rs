@@ -30,6 +30,8 @@ pub(in crate::scan) enum Media {
     Multipart(Vec<u8>),
     Protobuf,
     Framed(Box<Framed>),
+    /// What git's smart protocol sends over HTTP (gitprotocol-http).
+    Git,
 }
 
 /// Messages that have a flag and their length in front: gRPC, gRPC-Web, Connect.
@@ -105,6 +107,8 @@ impl Media {
             Media::Framed(Box::new(Framed { message, codings: Some(Codings::default()) }))
         } else if PROTOBUF.iter().any(|name| is(name)) {
             Media::Protobuf
+        } else if GIT.iter().any(|name| is(name)) {
+            Media::Git
         } else if prose.iter().any(|name| is(name)) {
             Media::Prose
         } else if ["image/", "audio/", "video/", "font/"].iter().any(|name| begins(name))
@@ -125,6 +129,14 @@ const PROTOBUF: [&str; 6] = [
     "application/x-google-protobuf",
     "application/vnd.google.protobuf",
     "application/x-protobuffer",
+];
+
+/// The names of git's messages that may hold a pack. Its advertisements are lines of text.
+const GIT: [&str; 4] = [
+    "application/x-git-receive-pack-request",
+    "application/x-git-receive-pack-result",
+    "application/x-git-upload-pack-request",
+    "application/x-git-upload-pack-result",
 ];
 
 /// What the messages of a framed stream are. Of gRPC-Web in text nothing is framed: it is base64 as a whole.

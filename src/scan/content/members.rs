@@ -26,6 +26,7 @@ impl Members {
         let place = place.deeper().then(match container {
             Container::Tar => Step::Tar,
             Container::Zip => Step::Zip,
+            Container::Pack => Step::Git,
             Container::Compressed(coding) => coding_step(coding),
         });
         Members {

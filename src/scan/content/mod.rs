@@ -4,6 +4,7 @@
 mod events;
 mod form;
 mod frames;
+mod git;
 mod inflated;
 mod json;
 mod lanes;
@@ -19,6 +20,7 @@ pub use media::Shape;
 use events::Events;
 use form::FormText;
 use frames::Frames;
+use git::Git;
 pub(super) use inflated::Inflated;
 use json::JsonText;
 pub(super) use lanes::{Event, Lanes};
@@ -57,6 +59,7 @@ enum Reader {
     Form(Box<FormText>),
     Parts(Box<Parts>),
     Frames(Box<Frames>),
+    Git(Box<Git>),
     Protobuf(Box<ProtobufText>),
     Members(Box<Members>),
     Wide(Box<WideText>),
@@ -71,6 +74,7 @@ enum Kind {
     Form,
     Multipart,
     Framed,
+    Git,
     Protobuf,
     Container(Container),
     Wide(Endian),
@@ -165,6 +169,7 @@ impl Content {
             (Kind::Framed, Media::Framed(framed)) => {
                 Reader::Frames(Box::new(Frames::new(place, framed, scope)))
             }
+            (Kind::Git, _) => Reader::Git(Box::new(Git::new(place, scope))),
             (Kind::Protobuf, _) => Reader::Protobuf(Box::new(ProtobufText::new(place))),
             (Kind::Container(container), _) => {
                 Reader::Members(Box::new(Members::new(place, container, scope)))
@@ -186,6 +191,7 @@ impl Reader {
             Reader::Form(form) => form.feed(bytes, scope),
             Reader::Parts(parts) => parts.feed(bytes, scope),
             Reader::Frames(frames) => frames.feed(bytes, scope),
+            Reader::Git(git) => git.feed(bytes, scope),
             Reader::Protobuf(message) => message.feed(bytes, scope),
             Reader::Members(members) => members.feed(bytes, scope),
             Reader::Wide(text) => text.feed(bytes, scope),
@@ -200,6 +206,7 @@ impl Reader {
             Reader::Form(form) => form.finish(scope),
             Reader::Parts(parts) => parts.finish(scope),
             Reader::Frames(frames) => frames.finish(scope),
+            Reader::Git(git) => git.finish(scope),
             Reader::Protobuf(message) => message.finish(scope),
             Reader::Members(members) => members.finish(scope),
             Reader::Wide(text) => text.finish(scope),
@@ -220,9 +227,13 @@ fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> {
     match media {
         Media::Framed(_) => return Some(Kind::Framed),
         Media::Protobuf => return Some(Kind::Protobuf),
+        Media::Git => return Some(Kind::Git),
         _ => {}
     }
     let may_wait = whole == Whole::NotYet && head.len() < SCAN_SNIFF_BYTES;
+    if may_wait && archive::may_begin(head) {
+        return None;
+    }
     if let Some(container) = archive::sniff(head) {
         return Some(Kind::Container(container));
     }
@@ -238,7 +249,7 @@ fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> {
         Media::EventStream | Media::Lines | Media::AwsEvents => return Some(Kind::Events),
         Media::Multipart(_) => return Some(Kind::Multipart),
         Media::Binary | Media::Prose => return Some(Kind::Text),
-        Media::Unknown | Media::Form | Media::Framed(_) | Media::Protobuf => {}
+        Media::Unknown | Media::Form | Media::Framed(_) | Media::Protobuf | Media::Git => {}
     }
     match looks_like_json(head) {
         Some(true) => Some(Kind::Json),

@@ -3,24 +3,33 @@
 //!
 //! An archive in an archive is contents like all else: whoever reads may begin another [`Reader`] on it.
 
+mod delta;
+mod pack;
 mod tar;
 mod zip;
 mod zip_record;
+mod zlib;
 
+#[cfg(test)]
+mod pack_tests;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::ops::Range;
 
+use zlib::Proof;
+
 use super::codings::{Allowance, Coding, Codings, Inflater, Undecodable};
-use crate::limits::ARCHIVE_NAME_MAX_BYTES;
+use crate::limits::{ARCHIVE_NAME_MAX_BYTES, ARCHIVE_SNIFF_BYTES};
 
 /// What kind of archive it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Container {
     Tar,
     Zip,
+    /// The objects of git.
+    Pack,
     /// One file, compressed; it may be a tar.
     Compressed(Coding),
 }
@@ -35,9 +44,19 @@ pub fn sniff(head: &[u8]) -> Option<Container> {
         Some(Container::Compressed(Coding::Gzip))
     } else if head.starts_with(b"\x28\xb5\x2f\xfd") || is_skippable_frame {
         Some(Container::Compressed(Coding::Zstd))
+    } else if pack::is_head(head) {
+        Some(Container::Pack)
+    } else if matches!(zlib::prove(head), Proof::Is | Proof::Seems) {
+        Some(Container::Compressed(Coding::Deflate))
     } else {
         tar::is_head(head).then_some(Container::Tar)
     }
+}
+
+/// Whether a body that only begins with these bytes may be told by more of them.
+pub fn may_begin(head: &[u8]) -> bool {
+    let is_unproven = || matches!(zlib::prove(head), Proof::Seems | Proof::SeemsNot);
+    pack::may_be_head(head) || (head.len() < ARCHIVE_SNIFF_BYTES && is_unproven())
 }
 
 /// Why something in an archive cannot be read.
@@ -50,6 +69,8 @@ pub enum Unreadable {
     Method(u16),
     /// From here on it is no archive.
     Malformed,
+    /// The lines that git sends, from here on.
+    Unframed,
     TooManyEntries,
     Truncated,
 }
@@ -63,6 +84,7 @@ impl fmt::Display for Unreadable {
                 write!(f, "an archive's entry is packed by method {method}, which is unknown")
             }
             Unreadable::Malformed => f.write_str("an archive is malformed"),
+            Unreadable::Unframed => f.write_str("git's lines are malformed"),
             Unreadable::TooManyEntries => f.write_str("an archive has too many entries"),
             Unreadable::Truncated => f.write_str("an archive ends too early"),
         }
@@ -106,6 +128,7 @@ pub struct Reader {
 enum Format {
     Tar(tar::Tar),
     Zip(Box<zip::Zip>),
+    Pack(Box<pack::Pack>),
     Compressed(Compressed),
 }
 
@@ -115,6 +138,7 @@ impl Reader {
         let format = match container {
             Container::Tar => Format::Tar(tar::Tar::new()),
             Container::Zip => Format::Zip(Box::new(zip::Zip::new())),
+            Container::Pack => Format::Pack(Box::new(pack::Pack::new())),
             Container::Compressed(coding) => Format::Compressed(Compressed::new(coding)),
         };
         Reader { format }
@@ -125,7 +149,7 @@ impl Reader {
         match &self.format {
             Format::Tar(tar) => tar.name(),
             Format::Zip(zip) => zip.name(),
-            Format::Compressed(_) => b"",
+            Format::Pack(_) | Format::Compressed(_) => b"",
         }
     }
 
@@ -138,6 +162,7 @@ impl Reader {
             let (step_taken, event) = match &mut self.format {
                 Format::Tar(tar) => tar.advance(rest),
                 Format::Zip(zip) => zip.advance(rest, work, allowance),
+                Format::Pack(pack) => pack.advance(rest, work, allowance),
                 Format::Compressed(compressed) => compressed.advance(rest, work, allowance),
             };
             let start = taken;
@@ -158,6 +183,7 @@ impl Reader {
         match &mut self.format {
             Format::Tar(tar) => tar.finish(),
             Format::Zip(zip) => zip.finish(),
+            Format::Pack(pack) => pack.finish(),
             Format::Compressed(compressed) => compressed.finish(work, allowance),
         }
     }

@@ -15,11 +15,30 @@ macro_rules! made {
 
 /// What a reader says of an archive: entries with contents, and reasons.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Said {
+pub(super) struct Said {
     entries: Vec<(String, Vec<u8>)>,
     reasons: Vec<Unreadable>,
     unreadable: usize,
     ended: usize,
+}
+
+impl Said {
+    pub(super) fn contents(&self) -> Vec<&[u8]> {
+        self.entries.iter().map(|(_, contents)| contents.as_slice()).collect()
+    }
+
+    pub(super) fn reasons(&self) -> &[Unreadable] {
+        &self.reasons
+    }
+
+    pub(super) fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
+    /// Entries that were complete.
+    pub(super) fn ended(&self) -> usize {
+        self.ended
+    }
 }
 
 fn add(said: &mut Said, event: Event, reader: &Reader, bytes: &[u8], work: &[u8]) {
@@ -37,13 +56,14 @@ fn add(said: &mut Said, event: Event, reader: &Reader, bytes: &[u8], work: &[u8]
         Event::InPlace(range) => &bytes[range],
         Event::Worked(len) => &work[..len],
     };
-    if said.entries.is_empty() {
-        said.entries.push(Default::default());
+    // Those of a pack have no names.
+    if said.entries.len() <= said.ended {
+        said.entries.resize_with(said.ended + 1, Default::default);
     }
     said.entries.last_mut().unwrap().1.extend_from_slice(data);
 }
 
-fn read_as(container: Container, pieces: &[&[u8]], work_bytes: usize) -> Said {
+pub(super) fn read_as(container: Container, pieces: &[&[u8]], work_bytes: usize) -> Said {
     let mut reader = Reader::new(container);
     let mut allowance = Allowance::new();
     let mut work = vec![0; work_bytes];
@@ -72,7 +92,7 @@ fn read_as(container: Container, pieces: &[&[u8]], work_bytes: usize) -> Said {
 }
 
 /// The same whole and in pieces.
-fn read(archive: &[u8]) -> Said {
+pub(super) fn read(archive: &[u8]) -> Said {
     let container = sniff(archive).expect("it is an archive");
     let whole = read_as(container, &[archive], 4096);
     for (piece, work) in [(1, 1), (1, 100), (7, 3), (512, 4096)] {

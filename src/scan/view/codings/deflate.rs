@@ -5,25 +5,35 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::{Engine, Run, Undecodable};
 
-/// A bare deflate stream (RFC 1951).
+/// A bare deflate stream (RFC 1951), or a zlib stream (RFC 1950).
 #[derive(Debug)]
 pub(in crate::scan::view) struct RawDeflate {
     engine: Decompress,
+    has_zlib_header: bool,
     is_ended: bool,
+}
+
+/// Whether a zlib stream may begin with these two bytes.
+pub(in crate::scan::view) fn is_zlib_head(first: u8, second: u8) -> bool {
+    may_begin_zlib(first) && u16::from_be_bytes([first, second]).is_multiple_of(31)
+}
+
+fn may_begin_zlib(first: u8) -> bool {
+    first & 0x0f == 8 && first >> 4 <= 7
 }
 
 impl RawDeflate {
     pub(in crate::scan::view) fn new() -> RawDeflate {
-        RawDeflate { engine: Decompress::new(false), is_ended: false }
+        RawDeflate { engine: Decompress::new(false), has_zlib_header: false, is_ended: false }
     }
 
-    fn with_zlib_header() -> RawDeflate {
-        RawDeflate { engine: Decompress::new(true), is_ended: false }
+    pub(in crate::scan::view) fn with_zlib_header() -> RawDeflate {
+        RawDeflate { engine: Decompress::new(true), has_zlib_header: true, is_ended: false }
     }
 
     /// Begins another stream, with the same memory.
-    pub(super) fn restart(&mut self) {
-        self.engine.reset(false);
+    pub(in crate::scan::view) fn restart(&mut self) {
+        self.engine.reset(self.has_zlib_header);
         self.is_ended = false;
     }
 }
@@ -73,13 +83,10 @@ impl Deflate {
             (None, None) => return Run::default(),
         };
         self.first = Some(first);
-        let may_be_zlib = first & 0x0f == 8 && first >> 4 <= 7;
         let mut stream = match input.get(taken) {
-            _ if !may_be_zlib => RawDeflate::new(),
+            _ if !may_begin_zlib(first) => RawDeflate::new(),
             None => return Run { taken, ..Run::default() },
-            Some(second) if u16::from_be_bytes([first, *second]) % 31 == 0 => {
-                RawDeflate::with_zlib_header()
-            }
+            Some(second) if is_zlib_head(first, *second) => RawDeflate::with_zlib_header(),
             Some(_) => RawDeflate::new(),
         };
         let run = stream.run(&[first], output);

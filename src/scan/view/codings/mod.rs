@@ -29,7 +29,7 @@ use std::fmt;
 pub use allowance::Allowance;
 pub use inflater::{Inflater, Progress};
 
-pub(super) use deflate::RawDeflate;
+pub(super) use deflate::{RawDeflate, is_zlib_head};
 pub(super) use zstd::Zstd;
 
 use crate::limits::{CODING_NAME_MAX_CHARS, CODINGS_MAX};
