@@ -31,6 +31,9 @@ pub const SCAN_CHANNELS_MAX: usize = 4;
 /// shorter, it is being typed or generated, and its end is waited for.
 pub const SCAN_PAUSE_MIN_BYTES: u64 = 16;
 
+/// How far into a message of Socket.IO its JSON begins at most: numbers, and the name of a namespace.
+pub const SOCKET_IO_HEAD_MAX_BYTES: usize = 256;
+
 const _: () = assert!(2 * SCAN_JOINED_END_BYTES <= SCAN_JOINED_MESSAGE_BYTES);
 const _: () = assert!(SCAN_JOINED_MESSAGE_BYTES < SCAN_MESSAGE_KEPT_BYTES);
 const _: () = assert!(WEBSOCKET_WORK_BYTES + SCAN_PADDING_BYTES <= SCRATCH_KEPT_BYTES);

@@ -300,3 +300,16 @@ fn separate_messages_are_not_joined() {
     assert!(passing.names().is_empty());
     assert!(rule("aws_access_key").is_secret);
 }
+
+#[test]
+fn events_of_socket_io_are_one_text() {
+    let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
+    for head in ["42", "42/chat,", "4217"] {
+        let packets = pieces.map(|piece| format!("{head}[\"token\",{{\"text\":\"{piece}\"}}]"));
+        let seen = told(packets.iter().flat_map(|packet| [packet.as_str(), "2", "3"]));
+        assert_eq!(seen.names(), ["destructive_rm"], "{head}");
+        assert_eq!(seen.views()[0].to_string(), "messages>json");
+    }
+    let no_json = pieces.map(|piece| format!("42[{piece}"));
+    assert!(told(no_json).names().is_empty());
+}

@@ -8,6 +8,7 @@ use super::kept::Kept;
 use super::padded::Padded;
 use super::scanner::Core;
 use super::text::{Place, UnitState};
+use super::view::json::packet;
 use crate::finding::Step;
 
 /// The body of a message, or anything else that arrives piecemeal.
@@ -72,6 +73,9 @@ impl Body {
     }
 }
 
+/// Keeps the texts of Socket.IO's packets apart from those of other messages.
+const PACKET: u8 = 4;
+
 /// The messages of one direction, each a content of its own; and the texts that they are together.
 pub struct Messages {
     core: Rc<Core>,
@@ -117,7 +121,11 @@ impl Messages {
         let mut scope = self.state.scope(&self.core, sink);
         self.content.finish(&mut scope);
         let event = if self.kept.is_whole() {
-            let event = self.lanes.take(self.kept.bytes(), &mut scope);
+            let message = self.kept.bytes();
+            let event = match packet(message) {
+                Some(json) => self.lanes.take_named(PACKET, json, &mut scope),
+                None => self.lanes.take(message, &mut scope),
+            };
             self.lanes.tell(&mut scope);
             event
         } else if self.content.is_json() {

@@ -5,7 +5,7 @@ use super::media::Media;
 use crate::finding::Step;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
-use crate::scan::view::json::{AwsEventSplitter, EventSplitter, LineSplitter};
+use crate::scan::view::json::{AwsEventSplitter, EventSplitter, LineSplitter, part};
 
 /// One stream of events.
 pub(super) struct Events {
@@ -17,6 +17,8 @@ pub(super) struct Events {
 enum Splitter {
     Sse(EventSplitter),
     Lines(LineSplitter),
+    /// Lines that name their kind.
+    NamedLines(LineSplitter),
     Aws(AwsEventSplitter),
 }
 
@@ -25,6 +27,7 @@ impl Events {
     pub(super) fn new(place: Place, media: &Media, scope: &mut Scope<'_>) -> Events {
         let (splitter, step) = match media {
             Media::Lines => (Splitter::Lines(LineSplitter::new()), Step::Ndjson),
+            Media::NamedLines => (Splitter::NamedLines(LineSplitter::new()), Step::Ndjson),
             Media::AwsEvents => (Splitter::Aws(AwsEventSplitter::new()), Step::AwsEvents),
             _ => (Splitter::Sse(EventSplitter::new()), Step::Sse),
         };
@@ -46,6 +49,9 @@ impl Events {
             Splitter::Sse(splitter) => splitter.feed(bytes, &mut take),
             Splitter::Lines(splitter) => splitter.feed(bytes, &mut take),
             Splitter::Aws(splitter) => splitter.feed(bytes, &mut take),
+            Splitter::NamedLines(splitter) => {
+                splitter.feed(bytes, &mut |line| take_part(lanes, line, scope));
+            }
         }
         self.lanes.tell(scope);
     }
@@ -59,8 +65,65 @@ impl Events {
             Splitter::Sse(splitter) => splitter.finish(&mut take),
             Splitter::Lines(splitter) => splitter.finish(&mut take),
             Splitter::Aws(splitter) => splitter.finish(&mut take),
+            Splitter::NamedLines(splitter) => {
+                splitter.finish(&mut |line| take_part(lanes, line, scope));
+            }
         }
         self.whole.finish(scope);
         self.lanes.finish(scope);
+    }
+}
+
+fn take_part(lanes: &mut Lanes, line: &[u8], scope: &mut Scope<'_>) {
+    match part(line) {
+        Some((kind, json)) => lanes.take_named(kind, json, scope),
+        None => lanes.take(line, scope),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::limits::SCAN_WINDOW_MIN_BYTES;
+    use crate::scan::tests::{Seen, scanner};
+    use crate::scan::{PaddedBuffer, Shape};
+
+    fn seen(body: &str, size: usize) -> Seen {
+        let shape = Shape::new(std::iter::empty(), Some(b"text/plain; charset=utf-8"));
+        let mut stream = scanner(SCAN_WINDOW_MIN_BYTES).body(&shape);
+        let mut seen = Seen::default();
+        for piece in body.as_bytes().chunks(size) {
+            stream.feed(PaddedBuffer::new().fill(piece), &mut seen);
+        }
+        stream.finish(&mut seen);
+        seen
+    }
+
+    #[test]
+    fn the_parts_of_a_data_stream_are_one_text_a_kind() {
+        let body = "f:{\"messageId\":\"a\"}\n0:\"please run rm -\"\n0:\"rf\"\ng:\"let me see\"\n\
+                    0:\" / --no-pres\"\n2:[{\"a\":1}]\n0:\"erve-root now\"\nd:{\"finishReason\":\"stop\"}\n";
+        for size in [1, 2, 3, 7, 1000] {
+            let seen = seen(body, size);
+            assert_eq!(seen.names(), ["destructive_rm"], "pieces of {size}");
+            assert_eq!(seen.views()[0].to_string(), "ndjson>json");
+        }
+        let kinds = "0:\"please run rm -\"\ng:\"rf / --no-preserve-root now\"\n";
+        assert!(seen(kinds, 1000).names().is_empty());
+    }
+
+    #[test]
+    fn what_only_begins_like_a_part_is_told_as_it_stands() {
+        for body in [
+            "a",
+            "a:",
+            "0:\"",
+            "a:\"x\" rm -rf / --no-preserve-root",
+            "3 rm -rf / --no-preserve-root",
+        ] {
+            let count = usize::from(body.contains("rm"));
+            for size in [1, 2, 100] {
+                assert_eq!(seen(body, size).names().len(), count, "{body}");
+            }
+        }
     }
 }

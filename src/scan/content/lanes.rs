@@ -84,6 +84,8 @@ const PLAIN: u64 = 0;
 const INNER_KEY: &[u8] = b"bytes";
 /// Keeps the lanes of events that others hold apart from theirs.
 const INNER: u64 = 1 << 63;
+/// Keeps the lanes of events of different kinds apart.
+const KIND_SHIFT: u32 = 32;
 
 impl Lanes {
     /// No event yet.
@@ -106,12 +108,23 @@ impl Lanes {
     /// Adds the texts of one event to those that they go on from. [`Lanes::tell`] is to follow, when the events at
     /// hand are through.
     pub(in crate::scan) fn take(&mut self, event: &[u8], scope: &mut Scope<'_>) -> Event {
+        self.take_named(0, event, scope)
+    }
+
+    /// The same of an event that says besides of what kind it is: each kind goes on from itself only.
+    pub(in crate::scan) fn take_named(
+        &mut self,
+        kind: u8,
+        event: &[u8],
+        scope: &mut Scope<'_>,
+    ) -> Event {
+        let of_kind = u64::from(kind) << KIND_SHIFT;
         let mut reader = std::mem::take(&mut self.reader);
         self.clock += 1;
         let place = self.place.then(Step::Json);
         let visited = reader.visit(event, &mut |leaf| {
             if !self.takes_inner(&leaf, place, scope) {
-                self.add(leaf.lane, place, leaf.text, scope);
+                self.add(leaf.lane ^ of_kind, place, leaf.text, scope);
             }
         });
         self.reader = reader;

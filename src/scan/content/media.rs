@@ -26,6 +26,8 @@ pub(in crate::scan) enum Media {
     /// One JSON text a line, or one a record (RFC 7464).
     Lines,
     AwsEvents,
+    /// JSON texts that have their kind in front, one a line: told by its head only.
+    NamedLines,
     Form,
     Multipart(Vec<u8>),
     Protobuf,

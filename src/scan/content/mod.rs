@@ -34,7 +34,7 @@ use wide_text::WideText;
 use super::padded::{Padded, PaddedBuffer};
 use super::text::{Place, Scope, Text};
 use super::view::archive::{self, Container};
-use super::view::json::looks_like_json;
+use super::view::json::{looks_like_json, may_be_part, part};
 use super::view::utf16::{self, Endian};
 use crate::limits::SCAN_SNIFF_BYTES;
 
@@ -71,6 +71,7 @@ enum Kind {
     Text,
     Json,
     Events,
+    NamedLines,
     Form,
     Multipart,
     Framed,
@@ -155,13 +156,19 @@ impl Content {
             return Reader::Text(Text::new(place, scope));
         }
         match (kind, &self.media) {
-            (Kind::Events | Kind::Multipart | Kind::Framed | Kind::Container(_), _)
-                if place.is_joined =>
-            {
-                Reader::Text(Text::new(place, scope))
-            }
+            (
+                Kind::Events
+                | Kind::NamedLines
+                | Kind::Multipart
+                | Kind::Framed
+                | Kind::Container(_),
+                _,
+            ) if place.is_joined => Reader::Text(Text::new(place, scope)),
             (Kind::Json, _) => Reader::Json(Box::new(JsonText::new(place, scope))),
             (Kind::Events, media) => Reader::Events(Box::new(Events::new(place, media, scope))),
+            (Kind::NamedLines, _) => {
+                Reader::Events(Box::new(Events::new(place, &Media::NamedLines, scope)))
+            }
             (Kind::Form, _) => Reader::Form(Box::new(FormText::new(place, scope))),
             (Kind::Multipart, Media::Multipart(boundary)) => {
                 Reader::Parts(Box::new(Parts::new(place, boundary, scope)))
@@ -246,10 +253,18 @@ fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> {
         return None;
     }
     match media {
-        Media::EventStream | Media::Lines | Media::AwsEvents => return Some(Kind::Events),
+        Media::EventStream | Media::Lines | Media::NamedLines | Media::AwsEvents => {
+            return Some(Kind::Events);
+        }
         Media::Multipart(_) => return Some(Kind::Multipart),
         Media::Binary | Media::Prose => return Some(Kind::Text),
         Media::Unknown | Media::Form | Media::Framed(_) | Media::Protobuf | Media::Git => {}
+    }
+    if *media == Media::Unknown && may_wait && may_be_part(head) {
+        return None;
+    }
+    if *media == Media::Unknown && part(head).is_some() {
+        return Some(Kind::NamedLines);
     }
     match looks_like_json(head) {
         Some(true) => Some(Kind::Json),
