@@ -300,6 +300,11 @@ pub const SCAN_REDACTION_STRETCH_MAX_BYTES: usize = 16 * 1024;
 pub const SCAN_HITS_PER_WINDOW: usize = 4096;
 pub const SCAN_HITS_PER_RULE_SURE: usize = 64;
 
+/// Matches of one rule that are no secrets, of one window, beyond which they are a flood; and how far from the last
+/// one a match of a flood is looked at again.
+pub const SCAN_REPEATS_PER_WINDOW: usize = 64;
+pub const SCAN_REPEATS_APART_BYTES: usize = 1024;
+
 /// Idle engine streams, and idle carry buffers, that a core keeps.
 pub const SCAN_STREAMS_KEPT: usize = 256;
 

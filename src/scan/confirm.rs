@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use hyperscan::Matching;
+use memchr::{memchr2, memrchr2};
 use regex::bytes::Regex;
 
 use super::engines::SHORT_LITERAL_NUMBER;
@@ -15,14 +16,16 @@ use super::found::{KnownMatch, Match, MatchSink};
 use super::hiding::{Masked, Scenery};
 use super::history::History;
 use super::known_values::{Known, Watch};
+use super::overlaps::Overlaps;
 use super::precedence::{Claim, yields_to};
-use super::rules::{Evidence, Rule};
+use super::rules::{Evidence, Mentions, Rule, Validator};
 use super::scanner::{Core, End};
 use super::words::Places;
 use crate::finding::{Confidence, View as Seen};
 use crate::limits::{
     RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_GATES_PER_WINDOW, SCAN_HITS_PER_RULE_SURE,
-    SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES, SCAN_SECRETS_REMEMBERED, SNIPPET_CONTEXT_CHARS,
+    SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES, SCAN_REPEATS_APART_BYTES,
+    SCAN_REPEATS_PER_WINDOW, SCAN_SECRETS_REMEMBERED, SNIPPET_CONTEXT_CHARS,
 };
 
 /// A possible end of a match.
@@ -125,8 +128,10 @@ pub(super) struct Work {
     joined: Vec<u8>,
     matched: Vec<u8>,
     confirmed: Vec<Confirmed>,
+    overlaps: Overlaps,
     known: Vec<Known>,
     masked: Masked,
+    mentions: Mentions,
 }
 
 impl Work {
@@ -135,6 +140,7 @@ impl Work {
         self.masked.forget();
         self.confirmed.clear();
         self.known.clear();
+        self.mentions.forget();
     }
 }
 
@@ -160,6 +166,17 @@ pub(super) struct Reported {
     open: bool,
     /// Its rule tells of it: a match without the word that the rule asks for is none for the others.
     is_told: bool,
+    /// That word may still come.
+    waits: bool,
+    /// How many of the window's matches were more than doubtful.
+    in_window: usize,
+}
+
+impl Reported {
+    /// Whether it waits for a word that its rule asks for.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
 }
 
 /// Tells the sink each new match that the hits in `work` stand for.
@@ -180,9 +197,10 @@ pub(super) fn confirm(
             secrets.push(found.secret.clone());
         }
     }
+    work.overlaps.arrange(work.confirmed.iter().map(|confirmed| &confirmed.span));
     for confirmed in &work.confirmed {
         let Some(rule) = core.rules().get(confirmed.rule) else { continue };
-        if is_told_by_another(core, confirmed, &work.confirmed, reported) {
+        if is_told_by_another(core, confirmed, (&work.confirmed, &work.overlaps), reported) {
             continue;
         }
         let Confirmed { span, secret, .. } = confirmed;
@@ -213,7 +231,7 @@ pub(super) fn confirm(
 fn is_told_by_another(
     core: &Core,
     confirmed: &Confirmed,
-    window: &[Confirmed],
+    (window, overlaps): (&[Confirmed], &Overlaps),
     reported: &[Reported],
 ) -> bool {
     let Some(rule) = core.rules().get(confirmed.rule) else { return false };
@@ -222,7 +240,8 @@ fn is_told_by_another(
         let rule = core.rules().get(number);
         rule.is_some_and(|rule| yields_to(&own, &Claim { rule, number, span }))
     };
-    window.iter().any(|other| claims(other.rule, &other.span))
+    let mut near = overlaps.of(&confirmed.span).filter_map(|number| window.get(number));
+    near.any(|other| claims(other.rule, &other.span))
         || reported.iter().filter(|told| told.is_told).any(|told| {
             let number = usize::try_from(told.rule).unwrap_or(usize::MAX);
             claims(number, &(told.start..told.end))
@@ -288,8 +307,15 @@ fn grow_secrets(
 
 /// Puts the span of each new match that the hits stand for into `work.confirmed`.
 fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>, work: &mut Work) {
+    for told in reported.iter_mut() {
+        told.in_window = 0;
+        if told.waits {
+            judge_again(core, history, told, work);
+        }
+    }
     work.hits.hits.sort_unstable();
-    for hit in &work.hits.hits {
+    let hits = std::mem::take(&mut work.hits.hits);
+    for hit in &hits {
         let number = usize::try_from(hit.rule).unwrap_or(usize::MAX);
         let (Some(rule), Some(exact)) = (core.rules().get(number), core.program(number)) else {
             continue;
@@ -299,30 +325,70 @@ fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>
             continue;
         }
         let previous = reported.iter_mut().find(|told| told.rule == hit.rule);
+        if previous.as_ref().is_some_and(|told| is_repeat(rule, told, *hit)) {
+            continue;
+        }
+        let before = previous.as_ref().map_or(0, |told| told.in_window);
         let Some(span) = new_match(rule, exact, history, *hit, previous, &mut work.joined) else {
             continue;
         };
-        let judged = judge(rule, exact, history, &span, &mut work.joined);
+        let judged = judge(rule, exact, history, &span, (&mut work.joined, &mut work.mentions));
+        let is_sure = judged.as_ref().is_some_and(|judged| judged.confidence != Confidence::Low);
         let told = Reported {
             rule: hit.rule,
             start: span.start,
             end: span.end,
             open: span.end == history.last(),
             is_told: judged.is_some(),
+            waits: judged.is_none() && may_get_near(history, &span),
+            in_window: before + usize::from(is_sure),
         };
         match reported.iter_mut().find(|told| told.rule == hit.rule) {
             Some(place) => *place = told,
             None => reported.push(told),
         }
         if let Some(judged) = judged {
-            let escape = judged.escape as u64;
-            work.confirmed.push(Confirmed {
-                rule: number,
-                span: span.start.saturating_add(escape)..span.end,
-                secret: judged.secret,
-                confidence: judged.confidence,
-            });
+            work.confirmed.push(judged.confirmed(number, &span));
         }
+    }
+    work.hits.hits = hits;
+}
+
+/// Whether a hit is one of a flood, and near the last match that was looked at: it tells nothing new. Secrets are
+/// each a thing of their own; doubtful matches do not stand for one that is not.
+fn is_repeat(rule: &Rule, told: &Reported, hit: Hit) -> bool {
+    !rule.is_secret
+        && !told.open
+        && told.in_window >= SCAN_REPEATS_PER_WINDOW
+        && hit.end < told.end.saturating_add(SCAN_REPEATS_APART_BYTES as u64)
+}
+
+/// Whether more may come of what counts as near to a match.
+fn may_get_near(history: &History<'_>, span: &Range<u64>) -> bool {
+    let near_to = span.end.saturating_add(RULE_NEAR_BYTES as u64);
+    history.end == End::Open && near_to > history.last()
+}
+
+/// A match that had not got the word that its rule asks for: it may be behind it in what came since.
+fn judge_again(core: &Core, history: &History<'_>, told: &mut Reported, work: &mut Work) {
+    let number = usize::try_from(told.rule).unwrap_or(usize::MAX);
+    told.waits = false;
+    let (Some(rule), Some(exact)) = (core.rules().get(number), core.program(number)) else {
+        return;
+    };
+    if told.start < history.first() {
+        return;
+    }
+    if told.open {
+        grow(told, exact, history, history.offset, &mut work.joined);
+    }
+    let span = told.start..told.end;
+    match judge(rule, exact, history, &span, (&mut work.joined, &mut work.mentions)) {
+        Some(judged) => {
+            told.is_told = true;
+            work.confirmed.push(judged.confirmed(number, &span));
+        }
+        None => told.waits = may_get_near(history, &span),
     }
 }
 
@@ -335,13 +401,25 @@ struct Judged {
     escape: usize,
 }
 
+impl Judged {
+    /// The match of this rule that was judged.
+    fn confirmed(self, rule: usize, span: &Range<u64>) -> Confirmed {
+        Confirmed {
+            rule,
+            span: span.start.saturating_add(self.escape as u64)..span.end,
+            secret: self.secret,
+            confidence: self.confidence,
+        }
+    }
+}
+
 /// Judges a match by what is known around it. None if the rule asks for a word that is not near it.
 fn judge(
     rule: &Rule,
     exact: &Regex,
     history: &History<'_>,
     span: &Range<u64>,
-    joined: &mut Vec<u8>,
+    (joined, mentions): (&mut Vec<u8>, &mut Mentions),
 ) -> Option<Judged> {
     let around = RULE_NEAR_BYTES as u64;
     let near = span.start.saturating_sub(around)..span.end.saturating_add(around);
@@ -356,14 +434,18 @@ fn judge(
     let matched = whole.start + escape..whole.end;
     let secret = secret.start.max(matched.start)..secret.end.min(matched.end);
     let part = |range: Range<usize>| view.bytes.get(range).unwrap_or_default();
-    let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-    let before = part(0..matched.start).rsplit(is_line_end).next().map_or(0, <[u8]>::len);
+    let before = part(0..matched.start);
+    let before = before.len() - memrchr2(b'\r', b'\n', before).map_or(0, |at| at + 1);
     let after = part(matched.end..view.bytes.len());
-    let behind = after.split(is_line_end).next().map_or(0, <[u8]>::len);
+    let behind = memchr2(b'\r', b'\n', after).unwrap_or(after.len());
+    let line_start = matched.start - before;
+    let line = part(line_start..matched.end + behind);
+    let asks = rule.validators.contains(&Validator::Mention);
     let evidence = Evidence {
         secret: part(secret.clone()),
         matched: part(matched.clone()),
-        line: part(matched.start - before..matched.end + behind),
+        line,
+        mentions: asks.then(|| mentions.in_line(line, view.offset(line_start))),
         after,
         is_open,
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::rules::Pack;
 use super::*;
 use crate::finding::Confidence;
-use crate::limits::{RULE_NEAR_BYTES, SCAN_WINDOW_MIN_BYTES};
+use crate::limits::{RULE_NEAR_BYTES, SCAN_REPEATS_PER_WINDOW, SCAN_WINDOW_MIN_BYTES};
 
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
@@ -137,4 +137,29 @@ fn a_match_without_its_keyword_hides_no_other_rules_match() {
     assert_eq!(ids(&["acme id=1234567890"]), ["first"]);
     assert_eq!(ids(&["other id=1234567890"]), ["second"]);
     assert_eq!(ids(&["other id=12345", "67890 "]), ["second"]);
+}
+
+#[test]
+fn a_keyword_behind_a_match_may_come_with_a_later_read() {
+    let scanner = scanner("[[rules]]\nid = 'k'\nregex = '[0-9]{10}\\b'\nkeywords = ['acme']\n");
+    let text = "number 1234567890 is of acme";
+    for split in 0..text.len() {
+        let (first, second) = text.split_at(split);
+        assert_eq!(told(&scanner, &[first, second]).len(), 1, "{split}");
+    }
+    assert_eq!(told(&scanner, &["1234567890", ".", "ac", "me", " acme"]).len(), 1);
+    for (gap, count) in [(RULE_NEAR_BYTES - 4, 1), (RULE_NEAR_BYTES - 3, 0)] {
+        let pieces = ["1234567890", &" ".repeat(gap), "acme"];
+        assert_eq!(told(&scanner, &pieces).len(), count, "{gap}");
+    }
+}
+
+#[test]
+fn a_flood_of_doubtful_matches_hides_no_sure_one() {
+    let scanner =
+        scanner("[[rules]]\nid = 'dan'\nregex = 'Act as DAN'\nvalidators = ['mention']\n");
+    let mentions = "a jailbreak: Act as DAN\n".repeat(3 * SCAN_REPEATS_PER_WINDOW / 2);
+    let told = told(&scanner, &[&format!("{mentions}Act as DAN\n{mentions}")]);
+    let sure = told.iter().filter(|told| told.confidence == Confidence::Medium).count();
+    assert_eq!(sure, 1);
 }

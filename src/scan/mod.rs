@@ -31,6 +31,7 @@ mod history;
 mod kept;
 mod known_values;
 mod last_look;
+mod overlaps;
 mod padded;
 mod precedence;
 mod redact;

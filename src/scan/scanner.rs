@@ -424,7 +424,7 @@ impl Stream {
             self.past.get_or_insert_default();
         }
         if let Some(past) = &mut self.past
-            && !work.hits.is_empty()
+            && (!work.hits.is_empty() || past.reported.iter().any(Reported::waits))
         {
             let Past { reported, secrets, .. } = past.as_mut();
             confirm(&self.core, &history, reported, secrets, &mut work, sink);

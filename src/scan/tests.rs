@@ -379,22 +379,35 @@ fn a_flood_is_bounded_said_and_does_not_hide_another_rule() {
     let flood = "rm -rf / ".repeat(100_000);
     let text = format!("{flood}; cat /etc/shadow ;");
     let seen = scan_pieces(&scanner, &[text.as_bytes()]);
-    assert_eq!(seen.wanted, SCAN_HITS_PER_WINDOW + 1);
+    // Behind the first of a flood, one here and there is looked at.
+    let looked_at = |bytes: usize| SCAN_REPEATS_PER_WINDOW + bytes / SCAN_REPEATS_APART_BYTES;
+    let most = looked_at(SCAN_HITS_PER_WINDOW * "rm -rf / ".len()) + 1;
+    assert!((SCAN_REPEATS_PER_WINDOW + 8..=most).contains(&seen.wanted), "{}", seen.wanted);
     assert_eq!(seen.gaps, [Gap::UnconfirmedHits(100_000 - SCAN_HITS_PER_WINDOW)]);
     assert!(seen.names().contains(&"unix_sensitive"));
 
     let at_bound = "rm -rf / ".repeat(SCAN_HITS_PER_WINDOW);
-    let seen = scan_pieces(&scanner, &[at_bound.as_bytes()]);
-    assert_eq!((seen.wanted, seen.gaps.len()), (SCAN_HITS_PER_WINDOW, 0));
+    assert_eq!(scan_pieces(&scanner, &[at_bound.as_bytes()]).gaps.len(), 0);
+    let few = "rm -rf / ".repeat(SCAN_REPEATS_PER_WINDOW);
+    assert_eq!(scan_pieces(&scanner, &[few.as_bytes()]).wanted, SCAN_REPEATS_PER_WINDOW);
 
     let pieces: Vec<&[u8]> = flood.as_bytes().chunks(16 * 1024).collect();
     let mut seen = Seen { repeats_only: true, ..Seen::default() };
     let mut stream = scanner.open();
     let mut buffer = PaddedBuffer::new();
+    let most = pieces.len() * looked_at(16 * 1024);
     for piece in pieces {
         stream.feed(buffer.fill(piece), &mut seen);
     }
-    assert_eq!((seen.wanted, seen.found.len(), seen.gaps.len()), (100_000, 0, 0));
+    assert!(seen.wanted <= most && seen.found.is_empty() && seen.gaps.is_empty());
+}
+
+#[test]
+fn each_secret_of_a_flood_is_told() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let count = u32::try_from(2 * SCAN_REPEATS_PER_WINDOW).unwrap();
+    let keys: String = (0..count).map(|seed| format!("sk-ant-api03-{} ", key(seed))).collect();
+    assert_eq!(scan_pieces(&scanner, &[keys.as_bytes()]).names().len(), count as usize);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 
+use super::mention::{MentionWords, is_mention};
 use super::{checksum, holds, national};
 
 /// A match as its validators see it.
@@ -14,6 +15,8 @@ pub struct Evidence<'a> {
     pub matched: &'a [u8],
     /// What is known of the line that the match stands in.
     pub line: &'a [u8],
+    /// The words in that line that tell a mention, if they were looked for already.
+    pub mentions: Option<MentionWords>,
     /// What is known of what follows the match.
     pub after: &'a [u8],
     /// Whether more may follow than is known.
@@ -301,41 +304,6 @@ fn is_placeholder(secret: &[u8]) -> bool {
         || (holds(core, b"my") && holds(core, b"pass"))
 }
 
-/// Whether the line speaks about such words rather than saying them to a model.
-fn is_mention(evidence: &Evidence<'_>) -> bool {
-    const WORDS: [&[u8]; 18] = [
-        b"prompt injection",
-        b"prompt-injection",
-        b"jailbreak",
-        b"for example",
-        b"e.g.",
-        b"such as",
-        b"phrases",
-        b"attacker",
-        b"an attack",
-        b"malicious",
-        b"adversarial",
-        b"red team",
-        b"owasp",
-        b"classifier",
-        b"detects",
-        b"detection",
-        b"guardrail",
-        b"known pattern",
-    ];
-    WORDS.iter().any(|word| holds(evidence.line, word) && !holds(evidence.matched, word))
-        || is_forbidden(evidence)
-}
-
-/// Whether the line forbids what the match asks for: right in front of it stands a no.
-fn is_forbidden(evidence: &Evidence<'_>) -> bool {
-    const NOES: [&[u8]; 3] = [b"never", b"not", b"n't"];
-    let matched = evidence.matched.trim_ascii();
-    let Some(at) = memchr::memmem::find(evidence.line, matched) else { return false };
-    let before = evidence.line.get(..at).unwrap_or_default().trim_ascii_end().to_ascii_lowercase();
-    NOES.iter().any(|no| before.ends_with(no))
-}
-
 fn is_eth_address(secret: &[u8]) -> bool {
     let digits = secret.strip_prefix(b"0x").unwrap_or(secret);
     digits.len() == 40
@@ -416,7 +384,7 @@ mod tests {
 
     fn behind(name: &str, matched: &str, after: &str, is_open: bool) -> Verdict {
         let (secret, after) = (matched.as_bytes(), after.as_bytes());
-        let evidence = Evidence { secret, matched: secret, after, is_open, line: b"" };
+        let evidence = Evidence { secret, matched: secret, after, is_open, ..Evidence::default() };
         Validator::named(name).unwrap().judge(&evidence)
     }
 
