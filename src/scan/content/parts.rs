@@ -15,6 +15,8 @@ pub(super) struct Parts {
     heads: Text,
     coding: TransferCoding,
     part: Content,
+    /// The part as it stands, if it says that it is in a coding: in a form nobody undoes one (RFC 7578 §4.7).
+    plain: Option<Text>,
 }
 
 /// How a part was made fit for mail (RFC 2045 §6).
@@ -34,6 +36,7 @@ impl Parts {
             heads: Text::new(place, scope),
             coding: TransferCoding::None,
             part: Content::unknown(place),
+            plain: None,
         }
     }
 
@@ -90,6 +93,8 @@ impl Parts {
         } else {
             (TransferCoding::None, self.place)
         };
+        let is_coded = !matches!(coding, TransferCoding::None);
+        self.plain = is_coded.then(|| Text::unfolded(self.place, scope));
         self.coding = coding;
         self.part = Content::new(place, media);
         let mut buffer = scope.core.take_buffer();
@@ -105,6 +110,9 @@ impl Parts {
         }
         scope.core.return_buffer(out);
         self.part.finish(scope);
+        if let Some(mut plain) = self.plain.take() {
+            plain.finish(scope);
+        }
         self.coding = TransferCoding::None;
         self.part = Content::unknown(self.place);
     }
@@ -128,5 +136,38 @@ impl Parts {
             }
         }
         scope.core.return_buffer(out);
+        if let Some(plain) = &mut self.plain {
+            plain.feed(data, scope);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scan::tests::{Seen, scanner};
+    use crate::scan::{PaddedBuffer, Shape};
+
+    fn views(coding: &str, contents: &str) -> Vec<String> {
+        let head = format!("Content-Disposition: form-data; name=\"f\"\r\n{coding}");
+        let body = format!("--b\r\n{head}\r\n{contents}\r\n--b--\r\n");
+        let shape = Shape::new(std::iter::empty(), Some(b"multipart/form-data; boundary=b"));
+        let mut stream = scanner(crate::limits::SCAN_WINDOW_MIN_BYTES).body(&shape);
+        let mut seen = Seen::default();
+        stream.feed(PaddedBuffer::new().fill(body.as_bytes()), &mut seen);
+        stream.finish(&mut seen);
+        seen.views().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_part_that_says_falsely_that_it_is_coded_is_read_as_it_stands() {
+        // Decoded, neither says anything any more.
+        for (coding, contents) in
+            [("base64", "/etc/passwd"), ("quoted-printable", "/etc/passwd=41")]
+        {
+            let coding = format!("Content-Transfer-Encoding: {coding}\r\n");
+            assert_eq!(views(&coding, contents), ["multipart"], "{coding}");
+        }
+        let coding = "Content-Transfer-Encoding: quoted-printable\r\n";
+        assert_eq!(views(coding, "cat /etc/pass=77d"), ["multipart>quoted_printable"]);
     }
 }
