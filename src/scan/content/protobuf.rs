@@ -1,5 +1,7 @@
-//! A protobuf message: each of its strings is content of its own. One that is too long to be kept, or is none, is
+//! A protobuf message: as it stands, and each of its strings as content of its own. One that is too long to be kept, or is none, is
 //! read as it stands instead, and searched for runs of text.
+
+use std::ops::Range;
 
 use super::Content;
 use crate::finding::Step;
@@ -40,12 +42,22 @@ impl ProtobufText {
         if self.runs.is_none() {
             let kept = std::mem::take(&mut self.kept);
             let place = self.place.deeper().then(Step::Protobuf);
+            let mut strings = Vec::new();
+            let base = kept.as_ptr().addr();
             let is_read = visit_strings(&kept, &mut |text| {
+                let start = text.as_ptr().addr().saturating_sub(base);
+                strings.push(start..start + text.len());
                 let mut content = Content::unknown(place);
                 feed(&mut content, text, scope);
                 content.finish(scope);
             });
-            if !is_read {
+            if is_read {
+                // Numbers and short strings are no content, and yet bytes that say something.
+                let mut buffer = scope.core.take_buffer();
+                between(&kept, strings, buffer.begin());
+                Text::unfolded(self.place, scope).feed_whole(buffer.padded(), scope);
+                scope.core.return_buffer(buffer);
+            } else {
                 self.kept = kept;
                 self.search(Padded::default(), scope);
             }
@@ -85,6 +97,20 @@ impl Runs {
         self.runs.finish(&mut |part| take(run, part, place, scope));
         self.plain.finish(scope);
     }
+}
+
+/// What a message holds besides these strings of it, a line each.
+fn between(message: &[u8], mut strings: Vec<Range<usize>>, rest: &mut Vec<u8>) {
+    strings.sort_unstable_by_key(|string| string.start);
+    let mut at = 0;
+    for string in strings {
+        if let Some(before) = message.get(at..string.start).filter(|before| !before.is_empty()) {
+            rest.extend_from_slice(before);
+            rest.push(b'\n');
+        }
+        at = at.max(string.end);
+    }
+    rest.extend_from_slice(message.get(at..).unwrap_or_default());
 }
 
 fn take(run: &mut Content, part: Run<'_>, place: Place, scope: &mut Scope<'_>) {
@@ -142,6 +168,14 @@ mod tests {
             let views = views(&body);
             assert!(views.iter().any(|view| view.starts_with(step)), "{len}: {views:?}");
         }
+    }
+
+    #[test]
+    fn what_numbers_and_short_strings_of_a_message_say_is_read() {
+        // In a number of eight bytes; in a tag and a string of five.
+        assert_eq!(views(b"\x0A\x06abcdef\x11rm -rf /"), [""]);
+        assert_eq!(views(b"\x0A\x05rm -r\x0A\x06abcdef"), [""; 0]);
+        assert_eq!(views(b"\x0A\x08rm -rf /"), ["protobuf"]);
     }
 
     #[test]
