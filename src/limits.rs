@@ -387,6 +387,9 @@ pub const SCAN_SNIFF_BYTES: usize = 512;
 
 /// Texts that the events of a stream are joined to, at the same time.
 pub const SCAN_LANES_MAX: usize = 64;
+/// Of how many more the last bytes are kept, and how many.
+pub const SCAN_LANES_PARTED_MAX: usize = 512;
+pub const SCAN_LANE_TAIL_BYTES: usize = 128;
 /// What of such a text is put together before it is scanned, of the events that one read brought.
 pub const SCAN_LANE_PENDING_BYTES: usize = 32 * 1024;
 

@@ -1,9 +1,14 @@
 //! The texts that the events of a stream are joined to: what a model writes arrives in pieces of a few letters,
 //! each in JSON of its own, and means something only together.
 
+use std::collections::VecDeque;
+
 use super::Content;
 use crate::finding::Step;
-use crate::limits::{SCAN_LANE_PENDING_BYTES, SCAN_LANES_MAX};
+use crate::limits::{
+    SCAN_LANE_PENDING_BYTES, SCAN_LANE_TAIL_BYTES, SCAN_LANES_MAX, SCAN_LANES_PARTED_MAX,
+};
+use crate::scan::found::Gap;
 use crate::scan::padded::PaddedBuffer;
 use crate::scan::text::{Place, Scope};
 use crate::scan::view::encoded::{Kind, RunDecoder};
@@ -16,6 +21,8 @@ pub(in crate::scan) struct Lanes {
     /// For an event that another one holds.
     inner_reader: Reader,
     lanes: Vec<Lane>,
+    /// Those that there was no room for, by their keys: the last bytes of each, from which it may go on.
+    parted: VecDeque<(u64, Vec<u8>)>,
     /// Counts the events.
     clock: u64,
     /// Whether events that are no JSON are joined, too.
@@ -46,11 +53,14 @@ struct Lane {
     content: Content,
     /// Pieces of the events at hand, not scanned yet: many small ones cost as one.
     pending: Option<PaddedBuffer>,
+    /// The last bytes added.
+    tail: Vec<u8>,
 }
 
 impl Lane {
     /// Adds a piece.
     fn add(&mut self, text: &[u8], scope: &mut Scope<'_>) {
+        self.keep_tail(text);
         let is_full =
             |buffer: &PaddedBuffer| buffer.written().len() + text.len() > SCAN_LANE_PENDING_BYTES;
         if self.pending.as_ref().is_some_and(is_full) {
@@ -62,6 +72,14 @@ impl Lane {
             buffer
         });
         buffer.extend(text);
+    }
+
+    fn keep_tail(&mut self, text: &[u8]) {
+        let fresh = text.len().saturating_sub(SCAN_LANE_TAIL_BYTES);
+        let text = text.get(fresh..).unwrap_or_default();
+        let stale = (self.tail.len() + text.len()).saturating_sub(SCAN_LANE_TAIL_BYTES);
+        self.tail.drain(..stale);
+        self.tail.extend_from_slice(text);
     }
 
     /// Scans what was added.
@@ -95,6 +113,7 @@ impl Lanes {
             reader: Reader::new(),
             inner_reader: Reader::new(),
             lanes: Vec::new(),
+            parted: VecDeque::new(),
             clock: 0,
             joins_plain: true,
         }
@@ -172,27 +191,43 @@ impl Lanes {
     pub(in crate::scan) fn finish(&mut self, scope: &mut Scope<'_>) {
         self.lanes.iter_mut().for_each(|lane| lane.finish(scope));
         self.lanes.clear();
+        self.parted.clear();
     }
 
     fn add(&mut self, key: u64, place: Place, text: &[u8], scope: &mut Scope<'_>) {
         if !self.lanes.iter().any(|lane| lane.key == key) {
+            let parted = self.parted.iter().position(|(parted, _)| *parted == key);
+            let parted = parted.and_then(|at| self.parted.remove(at));
             self.make_room(scope);
             let content = Content::unknown(place);
-            self.lanes.push(Lane { key, used_at: self.clock, content, pending: None });
+            let (used_at, pending, tail) = (self.clock, None, Vec::new());
+            let mut lane = Lane { key, used_at, content, pending, tail };
+            if let Some((_, tail)) = parted {
+                lane.add(&tail, scope);
+            }
+            self.lanes.push(lane);
         }
         let Some(lane) = self.lanes.iter_mut().find(|lane| lane.key == key) else { return };
         lane.used_at = self.clock;
         lane.add(text, scope);
     }
 
-    /// Ends the text that nothing was added to for the longest time, if there is no room for one more.
+    /// Ends the text that nothing was added to for the longest time, if there is no room for one more. Its last
+    /// bytes are kept in case that it goes on; that it may not any more is told.
     fn make_room(&mut self, scope: &mut Scope<'_>) {
         if self.lanes.len() < SCAN_LANES_MAX {
             return;
         }
         let oldest = self.lanes.iter().enumerate().min_by_key(|(_, lane)| lane.used_at);
         if let Some((place, _)) = oldest {
-            self.lanes.swap_remove(place).finish(scope);
+            let mut lane = self.lanes.swap_remove(place);
+            lane.finish(scope);
+            self.parted.push_back((lane.key, lane.tail));
+        }
+        if self.parted.len() > SCAN_LANES_PARTED_MAX
+            && let Some((_, tail)) = self.parted.pop_front()
+        {
+            scope.sink.gap(Gap::Undecoded(tail.len()));
         }
     }
 }
@@ -202,6 +237,8 @@ mod tests {
     use data_encoding::BASE64;
 
     use crate::finding::Step;
+    use crate::limits::{SCAN_LANES_MAX, SCAN_LANES_PARTED_MAX};
+    use crate::scan::found::Gap;
     use crate::scan::tests::{Seen, scanner};
     use crate::scan::{PaddedBuffer, Shape};
 
@@ -272,5 +309,31 @@ mod tests {
         let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
         let plain = pieces.map(|piece| message(&format!(r#"{{"bytes":"{piece}"}}"#)));
         assert!(!seen_in(&plain).names().is_empty());
+    }
+
+    /// What is seen of so many texts that go on in turn, a piece of each at a time.
+    fn seen_of_lanes(lanes: usize) -> Seen {
+        let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
+        let event = |lane, piece| format!(r#"{{"index":{lane},"delta":{{"text":"{piece}"}}}}"#);
+        let messages = pieces.iter().flat_map(|piece| {
+            (0..lanes).map(move |lane| message(&event(lane, if lane == 3 { piece } else { "-" })))
+        });
+        seen_in(&messages.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn more_texts_than_there_is_room_for_are_joined_all_the_same() {
+        for lanes in [4, SCAN_LANES_MAX, SCAN_LANES_MAX + 1, SCAN_LANES_MAX + SCAN_LANES_PARTED_MAX]
+        {
+            let seen = seen_of_lanes(lanes);
+            assert_eq!(seen.names(), ["destructive_rm"], "{lanes}");
+            assert!(seen.gaps().is_empty(), "{lanes}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_can_be_joined_no_more_is_told() {
+        let seen = seen_of_lanes(SCAN_LANES_MAX + SCAN_LANES_PARTED_MAX + 2);
+        assert!(seen.gaps().contains(&Gap::Undecoded(1)), "{:?}", seen.gaps());
     }
 }
