@@ -67,6 +67,8 @@ pub enum Unreadable {
     Encrypted,
     /// A method of zip's that is not looked through.
     Method(u16),
+    /// What the end of a zip says is its length is an entry.
+    HiddenEntry,
     /// From here on it is no archive.
     Malformed,
     /// The lines that git sends, from here on.
@@ -83,6 +85,9 @@ impl fmt::Display for Unreadable {
             Unreadable::Method(method) => {
                 write!(f, "an archive's entry is packed by method {method}, which is unknown")
             }
+            Unreadable::HiddenEntry => f.write_str(
+                "an archive's directory reaches over an entry, which is read all the same",
+            ),
             Unreadable::Malformed => f.write_str("an archive is malformed"),
             Unreadable::Unframed => f.write_str("git's lines are malformed"),
             Unreadable::TooManyEntries => f.write_str("an archive has too many entries"),

@@ -382,3 +382,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_entry_that_the_directory_reaches_over_is_read() {
+    let mut entry = made!("zip-sized").to_vec();
+    let first = read(&entry).entries.remove(0);
+    for (record, len_at) in [(&b"PK\x06\x08\0\0\0\0"[..], 4), (b"PK\x06\x06\0\0\0\0\0\0\0\0", 4)] {
+        let mut hidden = record.to_vec();
+        let filler = b"PPK\x03P";
+        let len = (entry.len() + filler.len()) as u32;
+        hidden[len_at..len_at + 4].copy_from_slice(&len.to_le_bytes());
+        let archive = [&entry[..], &hidden, filler, &entry].concat();
+        let said = read(&archive);
+        assert_eq!(said.reasons, [Unreadable::HiddenEntry]);
+        assert_eq!(said.entries.iter().filter(|entry| **entry == first).count(), 2);
+    }
+    // A comment is as long as it says.
+    let comment = b"PK\x03\x05P.PPK\x03P";
+    let start = entry.len() - comment.len();
+    assert_eq!(&entry[start..], b"the comment");
+    entry[start..].copy_from_slice(comment);
+    assert_eq!(read(&entry).reasons, []);
+}

@@ -4,8 +4,8 @@
 use memchr::memchr_iter;
 
 use super::zip_record::{
-    DESCRIPTOR, DESCRIPTOR_LOOK_BYTES, Entry, Record, SIGNATURE_BYTES, descriptor_bytes, u32_at,
-    u64_at,
+    DESCRIPTOR, DESCRIPTOR_LOOK_BYTES, ENTRY, Entry, Record, SIGNATURE_BYTES, descriptor_bytes,
+    u32_at, u64_at,
 };
 use super::{Advance, Event, Unreadable, hold, keep, keep_name, up_to};
 use crate::limits::{ARCHIVE_ENTRIES_MAX, ARCHIVE_EXTRA_MAX_BYTES};
@@ -117,6 +117,7 @@ impl Zip {
                 return (0, None);
             }
             Next::Directory { left: 0 } => {
+                self.held.clear();
                 self.next = Next::Record;
                 return (0, None);
             }
@@ -187,8 +188,14 @@ impl Zip {
                 (len, Some(Event::Unreadable(len, None)))
             }
             Next::Directory { left } => {
-                let len = up_to(bytes, *left).len();
+                let directory = up_to(bytes, *left);
+                let (len, is_entry) = pass_directory(&mut self.held, directory);
                 *left -= len as u64;
+                if is_entry {
+                    // Of a length that a directory only claims, other readers take no notice.
+                    self.untold = Some(Unreadable::HiddenEntry);
+                    self.next = Next::Record;
+                }
                 (len, None)
             }
             _ => (bytes.len(), Some(Event::Unreadable(bytes.len(), None))),
@@ -337,6 +344,30 @@ impl Zip {
         self.untold = Some(reason);
         self.next = Next::Lost;
     }
+}
+
+/// Passes over a part of the directory up to an entry's signature, if there is one in it, which is then held.
+fn pass_directory(held: &mut Vec<u8>, bytes: &[u8]) -> (usize, bool) {
+    let mut taken = 0;
+    while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+        if held.is_empty() {
+            taken += memchr::memchr(b'P', rest).unwrap_or(rest.len());
+        }
+        let Some(byte) = bytes.get(taken) else { break };
+        taken += 1;
+        held.push(*byte);
+        if !ENTRY.starts_with(held) {
+            held.clear();
+            // Only the first byte of the signature begins it, and it is in it once.
+            if *byte == b'P' {
+                held.push(*byte);
+            }
+        }
+        if held.len() == SIGNATURE_BYTES {
+            return (taken, true);
+        }
+    }
+    (taken, false)
 }
 
 /// Where a descriptor may begin; the end of the bytes, if nowhere.

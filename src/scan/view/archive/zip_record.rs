@@ -17,6 +17,7 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 pub(super) const SIGNATURE_BYTES: usize = 4;
+pub(super) const ENTRY: &[u8] = b"PK\x03\x04";
 pub(super) const DESCRIPTOR: &[u8] = b"PK\x07\x08";
 
 /// What a signature announces.
@@ -35,7 +36,7 @@ impl Record {
     pub(super) fn announced(signature: &[u8]) -> Option<Record> {
         let directory = |head, kind| Some(Record::Directory { head, kind });
         match signature {
-            b"PK\x03\x04" => Some(Record::Entry),
+            ENTRY => Some(Record::Entry),
             b"PK\x01\x02" => directory(46, 1),
             b"PK\x05\x05" => directory(6, 2),
             b"PK\x05\x06" => directory(22, 3),
