@@ -382,6 +382,14 @@ pub const SCAN_BUFFER_KEPT_BYTES: usize = 256 * 1024;
 /// What of JSON, or of anything that is decoded, is made into text at a time.
 pub const SCAN_WORK_BYTES: usize = 16 * 1024;
 
+/// What is read as it stands behind what begins the head of a member in a coding, and at the front of a body in a
+/// coding that has no signature.
+pub const SCAN_CODED_HEAD_BYTES: usize = 4096;
+pub const SCAN_CODED_FIRST_BYTES: usize = 512;
+
+/// The longest first line of JSON that is kept to tell whether its lines are the events of a stream.
+pub const SCAN_FIRST_LINE_MAX_BYTES: usize = 4096;
+
 /// How much of a body is looked at to tell what it is (a tar header is 512 bytes).
 pub const SCAN_SNIFF_BYTES: usize = 512;
 

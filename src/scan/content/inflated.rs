@@ -1,5 +1,6 @@
 //! What is in codings, read as what they hold.
 
+use super::coded::Coded;
 use super::members::coding_step;
 use super::{Content, Media};
 use crate::limits::{SCAN_PADDING_BYTES, SCAN_WORK_BYTES};
@@ -13,6 +14,7 @@ pub(in crate::scan) struct Inflated {
     place: Place,
     inflater: Inflater,
     content: Content,
+    coded: Coded,
     /// What cannot be inflated is read as it stands.
     given_up: Option<Text>,
 }
@@ -22,7 +24,8 @@ impl Inflated {
     pub(in crate::scan) fn new(place: Place, codings: &Codings, media: Media) -> Inflated {
         let steps = codings.applied().iter().rev().map(|coding| coding_step(*coding));
         let content = Content::new(steps.fold(place, Place::then), media);
-        Inflated { place, inflater: Inflater::new(codings), content, given_up: None }
+        let coded = Coded::new(place, codings);
+        Inflated { place, inflater: Inflater::new(codings), content, coded, given_up: None }
     }
 
     pub(in crate::scan) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
@@ -33,8 +36,11 @@ impl Inflated {
             let room = work.get_mut(..SCAN_WORK_BYTES).unwrap_or_default();
             match self.inflater.step(rest, room, scope.allowance) {
                 Ok(progress) => {
-                    at += progress.taken;
                     self.pass_on(&work, progress.written, scope);
+                    if let Some(taken) = bytes.slice(at..at + progress.taken) {
+                        self.coded.taken(taken, progress.written, scope);
+                    }
+                    at += progress.taken;
                     if !progress.has_more && (at >= bytes.len() || progress.taken == 0) {
                         break;
                     }
@@ -53,6 +59,7 @@ impl Inflated {
         if let Some(text) = &mut self.given_up {
             scope.sink.gap(Gap::Undecoded(rest.len()));
             text.feed(rest, scope);
+            self.coded.left(rest, scope);
         }
     }
 
@@ -72,6 +79,7 @@ impl Inflated {
         }
         scope.core.return_work(work);
         self.content.finish(scope);
+        self.coded.finish(scope);
         if let Some(text) = &mut self.given_up {
             text.finish(scope);
         }
@@ -86,6 +94,74 @@ impl Inflated {
     fn give_up(&mut self, undecodable: Undecodable, scope: &mut Scope<'_>) {
         scope.sink.gap(Gap::Undecodable(undecodable));
         self.given_up = Some(Text::new(self.place, scope));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, GzBuilder};
+
+    use crate::scan::tests::{Seen, scanner};
+    use crate::scan::{PaddedBuffer, Shape};
+
+    fn seen(coding: &[u8], body: &[u8], piece: usize) -> Seen {
+        let shape = Shape::new(std::iter::once(coding), None);
+        let mut stream = scanner(crate::limits::SCAN_WINDOW_MIN_BYTES).body(&shape);
+        let mut seen = Seen::default();
+        for piece in body.chunks(piece) {
+            stream.feed(PaddedBuffer::new().fill(piece), &mut seen);
+        }
+        stream.finish(&mut seen);
+        seen
+    }
+
+    fn gzip(builder: GzBuilder, contents: &str) -> Vec<u8> {
+        let mut encoder = builder.write(Vec::new(), Compression::best());
+        encoder.write_all(contents.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_a_coding_swallows_is_read_as_it_stands() {
+        let text = "nothing at all, ".repeat(300);
+        let plain = gzip(GzBuilder::new(), &text);
+        let named = gzip(GzBuilder::new().filename("/etc/passwd"), &text);
+        let commented = gzip(GzBuilder::new().comment("cat /etc/passwd"), &text);
+        let extra = gzip(GzBuilder::new().extra(b"ab cat /etc/passwd".to_vec()), &text);
+        let behind = [&plain[..], &named].concat();
+        for piece in [1, 3, 10, 4096] {
+            assert!(seen(b"gzip", &plain, piece).names().is_empty());
+            for body in [&named, &commented, &extra, &behind] {
+                assert_eq!(seen(b"gzip", body, piece).names(), ["unix_sensitive"], "{piece}");
+            }
+        }
+        let skippable = b"\x50\x2a\x4d\x18\x10\0\0\0 cat /etc/passwd";
+        let frame = zstd_safe_frame(&text);
+        for body in [[&frame[..], skippable].concat(), [skippable, &frame[..]].concat()] {
+            assert_eq!(seen(b"zstd", &body, 4096).names(), ["unix_sensitive"]);
+            assert_eq!(seen(b"zstd", &body, 3).names(), ["unix_sensitive"]);
+        }
+    }
+
+    fn zstd_safe_frame(text: &str) -> Vec<u8> {
+        let mut frame = vec![0; zstd_safe::compress_bound(text.len())];
+        let len = zstd_safe::compress(&mut frame[..], text.as_bytes(), 3).unwrap();
+        frame.truncate(len);
+        frame
+    }
+
+    #[test]
+    fn plain_text_under_the_name_of_a_coding_is_read_however_that_ends() {
+        for coding in [&b"br"[..], b"gzip", b"deflate", b"zstd"] {
+            for text in ["cat /etc/passwd", "x cat /etc/passwd now", "\x0b cat /etc/passwd; echo"] {
+                for piece in [1, 4, 4096] {
+                    let seen = seen(coding, text.as_bytes(), piece);
+                    assert!(seen.names().contains(&"unix_sensitive"), "{coding:?} {text} {piece}");
+                }
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Bytes of which it has to be found out what they are: looks at the first of them, then hands all to the one
 //! reader that fits. Readers hand what they find inside to a content of its own.
 
+mod coded;
 mod events;
 mod form;
 mod frames;
