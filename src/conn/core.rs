@@ -229,7 +229,7 @@ pub(super) mod tests {
     pub(in crate::conn) fn core(log_dir: &std::path::Path) -> (Rc<Core>, queue::FindingReceiver) {
         let text = format!(r#"{{"log_dir": {log_dir:?}, "dedup_window_secs": 0}}"#);
         let config = Arc::new(config(&text));
-        let detection = Detection::prepare(&config).unwrap();
+        let detection = Detection::prepare(&config).unwrap().detection;
         let (sender, findings) = queue::bounded(100);
         let counters = Arc::new(Counters::default());
         let (window, by) = (config.report.dedup_window, config.report.dedup_by);

@@ -7,119 +7,23 @@
 
 use std::ops::Range;
 
-use hyperscan::Matching;
 use memchr::{memchr2, memrchr2};
 use regex::bytes::Regex;
 
-use super::engines::SHORT_LITERAL_NUMBER;
 use super::found::{KnownMatch, Match, MatchSink};
 use super::hiding::{Masked, Scenery};
 use super::history::History;
+use super::hits::{Hit, Hits};
 use super::known_values::{Known, Watch};
 use super::overlaps::Overlaps;
 use super::precedence::{Claim, yields_to};
 use super::rules::{Evidence, Mentions, Rule, Validator};
 use super::scanner::{Core, End};
-use super::words::Places;
 use crate::finding::{Confidence, View as Seen};
 use crate::limits::{
-    RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_GATES_PER_WINDOW, SCAN_HITS_PER_RULE_SURE,
-    SCAN_HITS_PER_WINDOW, SCAN_MATCH_AHEAD_BYTES, SCAN_REPEATS_APART_BYTES,
+    RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_MATCH_AHEAD_BYTES, SCAN_REPEATS_APART_BYTES,
     SCAN_REPEATS_PER_WINDOW, SCAN_SECRETS_REMEMBERED, SNIPPET_CONTEXT_CHARS,
 };
-
-/// A possible end of a match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Hit {
-    /// The stream's offset behind the match.
-    end: u64,
-    /// The rule's number.
-    rule: u32,
-}
-
-/// The hits of one window, bounded. A flood of one rule leaves room for the others.
-#[derive(Default)]
-pub(super) struct Hits {
-    hits: Vec<Hit>,
-    per_rule: Vec<usize>,
-    passed_over: usize,
-    /// Ends of what only encoded text holds.
-    gates: Vec<u64>,
-}
-
-impl Hits {
-    /// Empties it for a window of a database with so many rules.
-    pub(super) fn begin(&mut self, rules: usize) {
-        // Only what was counted: of hundreds of rules few had a hit, and most windows are small.
-        for hit in self.hits.drain(..) {
-            if let Some(count) = self.per_rule.get_mut(hit.rule as usize) {
-                *count = 0;
-            }
-        }
-        self.per_rule.resize(rules, 0);
-        self.passed_over = 0;
-        self.gates.clear();
-    }
-
-    /// The callback for an engine whose offsets count from `base`. It must not panic.
-    pub(super) fn noting(&mut self, base: u64) -> impl FnMut(u32, u64, u64, u32) -> Matching {
-        move |rule, _from, end, _flags| {
-            self.note(rule, base.saturating_add(end));
-            Matching::Continue
-        }
-    }
-
-    /// The callback for the engine that sees what is around long words. It must not panic.
-    pub(super) fn noting_words(
-        &mut self,
-        places: Places<'_>,
-    ) -> impl FnMut(u32, u64, u64, u32) -> Matching {
-        move |rule, _from, end, _flags| {
-            if let Some(end) = places.offset(end) {
-                self.note(rule, end);
-            }
-            Matching::Continue
-        }
-    }
-
-    fn note(&mut self, rule: u32, end: u64) {
-        let count = usize::try_from(rule).ok().and_then(|rule| self.per_rule.get_mut(rule));
-        let Some(count) = count else {
-            if rule == SHORT_LITERAL_NUMBER {
-                return;
-            }
-            if self.gates.len() < SCAN_GATES_PER_WINDOW {
-                self.gates.push(end);
-            } else {
-                self.passed_over += 1;
-            }
-            return;
-        };
-        if self.hits.len() < SCAN_HITS_PER_WINDOW || *count < SCAN_HITS_PER_RULE_SURE {
-            *count += 1;
-            self.hits.push(Hit { end, rule });
-        } else {
-            self.passed_over += 1;
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.hits.is_empty()
-    }
-
-    /// Hands over the ends of what only encoded text holds, in order.
-    pub(super) fn move_gates(&mut self, gates: &mut Vec<u64>) {
-        gates.clear();
-        gates.append(&mut self.gates);
-        gates.sort_unstable();
-        gates.dedup();
-    }
-
-    /// How many hits the bound kept out.
-    pub(super) fn passed_over(&self) -> usize {
-        self.passed_over
-    }
-}
 
 /// Memory that one look at the hits needs, kept for the next.
 #[derive(Default)]
@@ -546,45 +450,4 @@ fn is_surely_long(rule: &Rule) -> bool {
 fn end_of_long_match(rule: &Rule, end: u64) -> Option<Range<u64>> {
     let shown = rule.max_width().min(2 * SNIPPET_CONTEXT_CHARS);
     is_surely_long(rule).then(|| end.saturating_sub(shown as u64)..end)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_of_one_rule_leaves_the_others_their_sure_share() {
-        let mut hits = Hits::default();
-        hits.begin(2);
-        for end in 0..SCAN_HITS_PER_WINDOW as u64 {
-            hits.note(0, end);
-        }
-        assert_eq!((hits.hits.len(), hits.passed_over()), (SCAN_HITS_PER_WINDOW, 0));
-        for end in 0..SCAN_HITS_PER_RULE_SURE as u64 {
-            hits.note(1, end);
-        }
-        assert_eq!(hits.passed_over(), 0);
-        hits.note(0, 0);
-        hits.note(1, 0);
-        hits.note(2, 0);
-        assert_eq!(hits.passed_over(), 2);
-        assert_eq!(hits.hits.len(), SCAN_HITS_PER_WINDOW + SCAN_HITS_PER_RULE_SURE);
-        hits.begin(2);
-        assert!(hits.is_empty() && hits.passed_over() == 0);
-        assert_eq!(hits.per_rule, [0, 0]);
-    }
-
-    #[test]
-    fn a_flood_of_the_literal_that_paces_the_engine_takes_no_gates_place() {
-        let mut hits = Hits::default();
-        hits.begin(1);
-        for end in 0..=SCAN_GATES_PER_WINDOW as u64 {
-            hits.note(SHORT_LITERAL_NUMBER, end);
-        }
-        assert_eq!((hits.gates.len(), hits.passed_over()), (0, 0));
-        for end in 0..=SCAN_GATES_PER_WINDOW as u64 {
-            hits.note(1, end);
-        }
-        assert_eq!((hits.gates.len(), hits.passed_over()), (SCAN_GATES_PER_WINDOW, 1));
-    }
 }

@@ -28,6 +28,7 @@ mod engines;
 mod found;
 mod hiding;
 mod history;
+mod hits;
 mod kept;
 mod known_values;
 mod last_look;

@@ -13,11 +13,12 @@ use hyperscan::{Scratch, Stream as EngineStream};
 use memchr::memchr;
 use regex::bytes::Regex;
 
-use super::confirm::{Hits, Reported, Work, confirm, confirm_known};
+use super::confirm::{Reported, Work, confirm, confirm_known};
 use super::content::Shape;
 use super::database::{Database, DatabaseError};
 use super::found::{Gap, MatchSink};
 use super::history::History;
+use super::hits::Hits;
 use super::known_values::{KnownValues, Watch};
 use super::padded::{Padded, PaddedBuffer};
 use super::redact::Redactor;

@@ -88,10 +88,6 @@ impl Seen {
         &self.views
     }
 
-    pub(super) fn gaps(&self) -> &[Gap] {
-        &self.gaps
-    }
-
     /// Of what was seen in the bytes as they are.
     fn plain_names(&self) -> Vec<&'static str> {
         let plain = self.found.iter().zip(&self.views).filter(|(_, view)| view.is_plain());
