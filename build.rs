@@ -28,7 +28,7 @@ fn name_the_parser_of_expressions() {
         println!("cargo:rerun-if-changed={}", file.display());
         hasher.write(&std::fs::read(file).unwrap_or_default());
     }
-    println!("cargo:rustc-env=CLAWSEC_EXPRESSION_PARSER={:016x}", hasher.finish());
+    println!("cargo:rustc-env=EXPRESSION_PARSER_DIGEST={:016x}", hasher.finish());
 }
 
 /// The binary is to run where no Hyperscan package is. The crate's `static` feature is not enough:

@@ -94,7 +94,7 @@ fn no_whole_secret_reaches_the_findings_or_the_log() {
     }
     let findings = proxy.settled_findings();
     let patterns: BTreeSet<_> = findings.iter().map(|finding| finding.pattern.as_str()).collect();
-    assert_eq!(patterns.len(), secrets.len(), "{patterns:?}");
+    assert!(patterns.len() >= secrets.len(), "{patterns:?}");
     for file in ["threats.jsonl", "clawsec.log", "../stderr", "../stdout"] {
         let text = fs::read_to_string(proxy.log_dir().join(file)).unwrap();
         for secret in &secrets {

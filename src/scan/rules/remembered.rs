@@ -8,7 +8,7 @@ use super::expression::Parsed;
 use crate::packed::{push_number, push_text, take_number, take_text};
 
 /// Names the code that parses expressions and all that it depends on: what other code worked out is not taken over.
-pub const EXPRESSION_PARSER: &str = env!("CLAWSEC_EXPRESSION_PARSER");
+pub const EXPRESSION_PARSER: &str = env!("EXPRESSION_PARSER_DIGEST");
 
 /// Expressions by what their authors wrote, and what the parse of each came to.
 #[derive(Debug, Default, PartialEq, Eq)]
