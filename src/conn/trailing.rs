@@ -106,7 +106,7 @@ mod tests {
     /// Has the next piece scanned behind.
     fn put(trailing: &Rc<Trailing>, piece: &str) {
         let mut chunk = trailing.whence.core.buffers.lend();
-        let ranges = Ranges::from_iter([0..chunk.append(piece.as_bytes())]);
+        let ranges = Ranges::from_iter(std::iter::once(0..chunk.append(piece.as_bytes())));
         block_on(trailing.follow(&chunk, &ranges, false));
     }
 

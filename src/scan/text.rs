@@ -113,7 +113,7 @@ pub(super) struct Text {
     place: Place,
     /// Its number in the unit, and which text it is another reading of.
     number: u32,
-    reading_of: Option<Reading>,
+    reading_of: Option<Box<Reading>>,
     /// Whether each of its lines is a thing of its own.
     is_of_lines: bool,
     folded: Option<Box<Folded>>,
@@ -182,7 +182,7 @@ impl Text {
         out.extend(&rest);
         let mut text = Text::new(self.place.within(at as u64).then(Step::Form), scope);
         let dropped = query.len().saturating_sub(out.written().len()) as u64;
-        text.reading_of = Some(Reading { dropped, ..self.read_again(at as u64) });
+        text.reading_of = Some(Box::new(Reading { dropped, ..self.read_again(at as u64) }));
         text.feed_whole(out.padded(), scope);
         scope.core.return_buffer(out);
     }
@@ -205,7 +205,7 @@ impl Text {
             text: self.number,
             view: self.place.view,
             origin: self.place.origin,
-            reading_of: self.reading_of,
+            reading_of: self.reading_of.as_deref().copied(),
         };
         let mut teller = Teller { told: scope.told, telling, sink: scope.sink };
         self.stream.step(window, end, &mut teller);

@@ -97,6 +97,8 @@ impl Inflated {
     }
 }
 
+const _: () = assert!(SCAN_WORK_BYTES > SCAN_PADDING_BYTES);
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -164,5 +166,3 @@ mod tests {
         }
     }
 }
-
-const _: () = assert!(SCAN_WORK_BYTES > SCAN_PADDING_BYTES);

@@ -76,7 +76,7 @@ impl Text {
         }
         let start = self.stream.offset() + at as u64 - (old.len() + new.len()) as u64;
         let mut text = Text::new(self.place.within(start), scope);
-        text.reading_of = Some(self.read_again(start));
+        text.reading_of = Some(Box::new(self.read_again(start)));
         let mut folded = Box::new(Folded {
             folder: Folder::new(),
             view: self.place.view,
