@@ -1,6 +1,8 @@
 //! SIGHUP and `clawsec reload`: what changes, what does not and is named, and that a bad file changes nothing.
 
 use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 
@@ -188,21 +190,27 @@ fn nobody_is_there_to_reload() {
     assert_eq!((outcome.code, outcome.stderr.contains("not running")), (Some(1), true));
 }
 
-#[test]
-fn closing_its_terminal_still_ends_a_monitor() {
-    if !std::path::Path::new("/usr/bin/script").exists() {
-        return;
+/// Starts a monitor in a terminal of its own, the words around its command being the shell's; none where no program is
+/// there that makes a terminal.
+fn start_in_a_terminal(setup: &Setup, before: &str, behind: &str) -> Option<Child> {
+    const SCRIPT: &str = "/usr/bin/script";
+    if !Path::new(SCRIPT).exists() {
+        eprintln!("skipped: there is no {SCRIPT}");
+        return None;
     }
-    let setup = Setup::new(json!({}));
     let start = setup.command("start", &[]);
     let words: Vec<_> = start.get_args().map(|word| word.to_str().unwrap().to_owned()).collect();
-    let command = format!("exec {BINARY} {}", words.join(" "));
-    let mut terminal = std::process::Command::new("/usr/bin/script")
-        .args(["-q", "-c", &command, "/dev/null"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let command = format!("exec {before}{BINARY} {}{behind}", words.join(" "));
+    let mut terminal = Command::new(SCRIPT);
+    terminal.args(["-q", "-c", &command, "/dev/null"]);
+    terminal.stdin(Stdio::piped()).stdout(Stdio::null());
+    Some(terminal.spawn().unwrap())
+}
+
+#[test]
+fn closing_its_terminal_still_ends_a_monitor() {
+    let setup = Setup::new(json!({}));
+    let Some(mut terminal) = start_in_a_terminal(&setup, "", "") else { return };
     let is = |code: i32| setup.run("healthcheck", &[]).code == Some(code);
     wait_until("it serves", || is(0));
     let reloaded = setup.run("reload", &[]).expect_success("reload in a terminal");
@@ -215,19 +223,10 @@ fn closing_its_terminal_still_ends_a_monitor() {
 /// `nohup clawsec start &`: the signal of the terminal that goes is ignored, and the handler must know.
 #[test]
 fn a_monitor_started_with_nohup_outlives_its_terminal() {
-    if !std::path::Path::new("/usr/bin/script").exists() {
-        return;
-    }
     let setup = Setup::new(json!({}));
-    let start = setup.command("start", &[]);
-    let words: Vec<_> = start.get_args().map(|word| word.to_str().unwrap().to_owned()).collect();
-    let command = format!("exec nohup {BINARY} {} >/dev/null 2>&1", words.join(" "));
-    let mut terminal = std::process::Command::new("/usr/bin/script")
-        .args(["-q", "-c", &command, "/dev/null"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
+    let Some(mut terminal) = start_in_a_terminal(&setup, "nohup ", " >/dev/null 2>&1") else {
+        return;
+    };
     wait_until("it serves", || setup.run("healthcheck", &[]).code == Some(0));
     terminal.kill().unwrap();
     terminal.wait().unwrap();
