@@ -69,6 +69,8 @@ pub mod listen;
 pub mod admin;
 /// One core: pin, executor, listeners, accept loop, permits, drain.
 pub mod worker;
+/// Whose turn it is on a core: what never waits lets the others go first.
+mod turns;
 /// The life of one connection; every branch between stages; every timeout.
 pub mod conn;
 /// HTTP/1.1 as values: head, target, framing, body, our own replies.

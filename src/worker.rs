@@ -28,8 +28,8 @@ use crate::counters::Counters;
 use crate::detection::Detection;
 use crate::forward::tcp::Tcp;
 use crate::limits::{
-    ACCEPT_BACKOFF_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, HASH_THREADS, IDLE_TICK_MS,
-    LEAF_CACHE_ENTRIES, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS, TURN_US,
+    ACCEPT_BACKOFF_MS, BACKSTOP_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, HASH_THREADS, IDLE_TICK_MS,
+    LEAF_CACHE_ENTRIES, PREEMPT_SECS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS,
 };
 use crate::report::core::CoreReporter;
 use crate::report::queue::FindingSender;
@@ -83,11 +83,8 @@ pub fn start(
     shared: Shared,
     ready: Sender<Result<(), String>>,
 ) -> io::Result<ExecutorJoinHandle<()>> {
-    LocalExecutorBuilder::new(Placement::Fixed(post.cpu))
+    executor(Placement::Fixed(post.cpu))
         .name(&format!("clawsec-{}", post.index))
-        .io_memory(RING_MEMORY_BYTES)
-        .preempt_timer(Duration::from_micros(TURN_US))
-        .blocking_thread_pool_placement(PoolPlacement::Unbound(HASH_THREADS))
         .spawn(move || async move {
             match Worker::new(shared, post) {
                 Ok(worker) => {
@@ -100,6 +97,13 @@ pub fn start(
             }
         })
         .map_err(io::Error::from)
+}
+
+fn executor(placement: Placement) -> LocalExecutorBuilder {
+    LocalExecutorBuilder::new(placement)
+        .io_memory(RING_MEMORY_BYTES)
+        .preempt_timer(Duration::from_secs(PREEMPT_SECS))
+        .blocking_thread_pool_placement(PoolPlacement::Unbound(HASH_THREADS))
 }
 
 struct Worker {
@@ -158,6 +162,7 @@ impl Worker {
             glommio::spawn_local(Rc::clone(&self).accept(listener, door)).detach();
         }
         let scanning = glommio::spawn_local(Rc::clone(&self).scan_backlog()).detach();
+        glommio::spawn_local(stay_awake()).detach();
         let mut swept_at = Instant::now();
         let mut cut_at = None;
         let core = self.core();
@@ -265,6 +270,13 @@ impl Worker {
     }
 }
 
+/// Sees to it that the core never sleeps without a timer, should the tick's one be lost (see `turns`).
+async fn stay_awake() {
+    loop {
+        sleep(Duration::from_millis(BACKSTOP_MS)).await;
+    }
+}
+
 /// Keeps a defect in the code of one task, `what`, from ending the others. Whether it ended without one.
 async fn contained(what: &str, task: impl Future<Output = ()>) -> bool {
     let mut task = pin!(task);
@@ -282,6 +294,27 @@ async fn contained(what: &str, task: impl Future<Output = ()>) -> bool {
 mod tests {
     use super::*;
     use futures_lite::future::block_on;
+
+    /// Many executors on few cores are held up by one another at any point of their rounds.
+    #[test]
+    fn an_executor_that_is_held_up_by_others_loses_no_timer() {
+        let until = Instant::now() + Duration::from_secs(2);
+        let (ended, ends) = crossbeam_channel::unbounded();
+        let count = 8 * std::thread::available_parallelism().unwrap().get();
+        for _ in 0..count {
+            let ended = ended.clone();
+            let rounds = move || async move {
+                while Instant::now() < until {
+                    sleep(Duration::from_micros(100)).await;
+                }
+                let _ = ended.send(());
+            };
+            // The thread of one that hangs is left behind.
+            drop(executor(Placement::Unbound).spawn(rounds).unwrap());
+        }
+        let missing = (0..count).find(|_| ends.recv_timeout(Duration::from_secs(30)).is_err());
+        assert_eq!(missing, None, "of {count}");
+    }
 
     #[test]
     fn a_defect_while_the_core_ends_does_not_lose_what_still_waits_to_be_scanned() {

@@ -21,6 +21,7 @@ use crate::http::head::RequestHead;
 use crate::http::target::Target;
 use crate::limits::{BACKLOG_MAX, BACKLOG_MAX_BYTES, BACKLOG_PART_MAX_BYTES, SCAN_PADDING_BYTES};
 use crate::scan::Shape;
+use crate::turns::Turn;
 
 /// The parts of messages that one core has to scan.
 #[derive(Default)]
@@ -96,15 +97,23 @@ impl Drop for Attempt {
 impl Backlog {
     /// Scans all that waits, whenever something does, until it is closed.
     pub async fn work(&self) {
-        poll_fn(|context| {
+        loop {
+            self.wait().await;
+            let mut turn = Turn::begin();
             while self.scan_one() {
                 // The next of many has to wait while connections do.
-                if glommio::executor().need_preempt() {
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+                turn.give_way().await;
             }
             if self.is_closed.get() {
+                return;
+            }
+        }
+    }
+
+    /// Until there is something to scan, or nothing will be any more.
+    async fn wait(&self) {
+        poll_fn(|context| {
+            if self.is_closed.get() || !self.waiting.borrow().is_empty() {
                 return Poll::Ready(());
             }
             *self.waker.borrow_mut() = Some(context.waker().clone());

@@ -16,6 +16,7 @@ use crate::limits::{
 };
 use crate::policy::Place;
 use crate::scan::{Body, Messages, Padded, Shape};
+use crate::turns::Turn;
 
 /// Scans the bytes of one body, or of one direction of a tunnel, as they come.
 pub struct Inspector {
@@ -160,8 +161,11 @@ impl Pace {
     /// Gives `bytes` to `scan` piece by piece, and others their turn before each, if it is due.
     async fn walk(&mut self, core: &Core, bytes: Padded<'_>, mut scan: impl FnMut(Padded<'_>)) {
         let mut at = 0;
+        let mut turn = (bytes.len() > self.piece_bytes).then(Turn::begin);
         while at < bytes.len() {
-            glommio::yield_if_needed().await;
+            if let Some(turn) = &mut turn {
+                turn.give_way().await;
+            }
             let end = bytes.len().min(at + self.piece_bytes);
             let Some(piece) = bytes.slice(at..end) else { return };
             let before = core.scanner.engine_bytes();

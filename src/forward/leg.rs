@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use super::buffer::{BufferPool, Chunk};
 use crate::tls::stream::Stream;
+use crate::turns::Turn;
 
 /// A stream and its unread bytes.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct Leg {
 impl Leg {
     /// A fresh stream: nothing was read from it.
     pub fn new(stream: Stream, buffers: &Rc<BufferPool>) -> Leg {
-        Leg { stream, unread: Unread { chunk: None, buffers: Rc::clone(buffers) } }
+        Leg { stream, unread: Unread::new(buffers) }
     }
 
     /// Reads more; 0 is an orderly end. What is there is read at once.
@@ -34,9 +35,15 @@ impl Leg {
 pub struct Unread {
     chunk: Option<Chunk>,
     buffers: Rc<BufferPool>,
+    /// Since reads have no more had to wait; none if the last one had to.
+    turn: Option<Turn>,
 }
 
 impl Unread {
+    fn new(buffers: &Rc<BufferPool>) -> Unread {
+        Unread { chunk: None, buffers: Rc::clone(buffers), turn: None }
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         self.chunk.as_ref().map(Chunk::bytes).unwrap_or_default()
@@ -70,8 +77,23 @@ impl Unread {
     /// Reads more behind what is there; 0 is an orderly end. The other connections of the core get their turn
     /// first, if it is due: whoever has always more to read would never wait, and they would.
     pub async fn fill(&mut self, stream: &Stream) -> io::Result<usize> {
-        glommio::yield_if_needed().await;
-        poll_fn(|context| self.poll_fill(stream, context)).await
+        if let Some(turn) = &mut self.turn {
+            turn.give_way().await;
+        }
+        let mut has_waited = false;
+        let read = poll_fn(|context| {
+            let read = self.poll_fill(stream, context);
+            if read.is_pending() {
+                has_waited = true;
+                self.turn = None;
+            }
+            read
+        })
+        .await;
+        if !has_waited && self.turn.is_none() {
+            self.turn = Some(Turn::begin());
+        }
+        read
     }
 
     fn poll_fill(&mut self, stream: &Stream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {

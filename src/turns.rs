@@ -1,0 +1,106 @@
+//! Whose turn it is on a core. What reads or scans on and on, without ever having to wait, lets the others go first
+//! once it has had its turn: those whose bytes have come meanwhile, too.
+//!
+//! glommio's own preemption is not used: it is a timer of the kernel's, and where that fires before the first task
+//! of a round has run, glommio 0.9 takes the round for empty and sleeps, with its tasks ready to run and perhaps
+//! without a timer to wake it. A busy machine stops a thread for that long easily. So the timer is set far away
+//! (`PREEMPT_SECS`), and the time that a task had is measured here.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use glommio::timer::sleep;
+
+use crate::limits::{TURN_US, TURN_WAIT_NS};
+
+const TURN: Duration = Duration::from_micros(TURN_US);
+
+thread_local! {
+    /// When this core last looked at what had come, as far as those know who gave way.
+    static LOOKED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// The time that a task has had since it last waited.
+#[derive(Debug)]
+pub struct Turn {
+    began: Instant,
+}
+
+impl Turn {
+    /// It begins now.
+    pub fn begin() -> Turn {
+        Turn { began: Instant::now() }
+    }
+
+    fn is_over(&self) -> bool {
+        let looked = LOOKED.get().map_or(self.began, |looked| looked.max(self.began));
+        looked.elapsed() >= TURN
+    }
+
+    /// Lets the others of the core go first, if it has been long enough.
+    pub async fn give_way(&mut self) {
+        if self.is_over() {
+            // A timer that is due by the time that the core looks: to be only queued again would come before that.
+            sleep(Duration::from_nanos(TURN_WAIT_NS)).await;
+            self.began = Instant::now();
+            LOOKED.set(Some(self.began));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::limits::PREEMPT_SECS;
+
+    /// Runs `test` on an executor as a worker has it.
+    fn on_a_core<F: Future<Output = ()> + 'static>(test: impl FnOnce() -> F + Send + 'static) {
+        glommio::LocalExecutorBuilder::default()
+            .preempt_timer(Duration::from_secs(PREEMPT_SECS))
+            .spawn(move || async move { test().await })
+            .unwrap()
+            .join()
+            .unwrap();
+    }
+
+    #[test]
+    fn tasks_that_never_wait_let_each_other_and_timers_go_first() {
+        on_a_core(|| async {
+            let is_over = Rc::new(Cell::new(false));
+            let busy: Vec<_> = (0..2)
+                .map(|_| {
+                    let is_over = Rc::clone(&is_over);
+                    glommio::spawn_local(async move {
+                        let mut turn = Turn::begin();
+                        let mut rounds = 0_u64;
+                        while !is_over.get() {
+                            turn.give_way().await;
+                            rounds += 1;
+                        }
+                        rounds
+                    })
+                    .detach()
+                })
+                .collect();
+            for _ in 0..20 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            is_over.set(true);
+            for task in busy {
+                assert!(task.await.unwrap() > 0);
+            }
+        });
+    }
+
+    #[test]
+    fn a_turn_that_has_just_begun_is_not_over() {
+        let begun = Turn::begin();
+        let past = Turn { began: begun.began.checked_sub(2 * TURN).unwrap() };
+        assert!(past.is_over());
+        LOOKED.set(Some(Instant::now() + TURN));
+        assert!(!past.is_over(), "another gave way meanwhile");
+        LOOKED.set(None);
+    }
+}
