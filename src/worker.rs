@@ -2,15 +2,15 @@
 //! `conn`, and ends in order. Touches no byte of traffic.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -18,6 +18,7 @@ use glommio::net::TcpListener;
 use glommio::sync::Semaphore;
 use glommio::timer::sleep;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, PoolPlacement};
+use pin_project_lite::pin_project;
 
 use crate::config::Config;
 use crate::conn::access::Gate;
@@ -278,16 +279,33 @@ async fn stay_awake() {
 }
 
 /// Keeps a defect in the code of one task, `what`, from ending the others. Whether it ended without one.
-async fn contained(what: &str, task: impl Future<Output = ()>) -> bool {
-    let mut task = pin!(task);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(context))) {
-        Ok(poll) => poll.map(|()| true),
-        Err(_) => {
-            log::error!("{what} was ended by a defect in this program; please report it");
-            Poll::Ready(false)
+fn contained<F: Future<Output = ()>>(what: &'static str, task: F) -> Contained<F> {
+    Contained { what, task }
+}
+
+pin_project! {
+    /// A task that ends by itself. A type of its own, since an `async fn` would hold the task twice.
+    struct Contained<F> {
+        what: &'static str,
+        #[pin]
+        task: F,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Contained<F> {
+    type Output = bool;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
+        let this = self.project();
+        match catch_unwind(AssertUnwindSafe(|| this.task.poll(context))) {
+            Ok(poll) => poll.map(|()| true),
+            Err(_) => {
+                let what = this.what;
+                log::error!("{what} was ended by a defect in this program; please report it");
+                Poll::Ready(false)
+            }
         }
-    })
-    .await
+    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 //! one ticker a core looks at all slots. A deadline costs two stores; it is met within one tick.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
+
+use pin_project_lite::pin_project;
 
 /// How far the process is on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -155,52 +156,89 @@ impl Deadline {
 
     /// Runs `future` until it is done, or the deadline (which it may move meanwhile) has come, or the process
     /// is cut.
-    pub async fn guard<T>(&self, future: impl Future<Output = T>) -> Result<T, Interrupt> {
-        let mut future = pin!(future);
-        poll_fn(|context| {
-            if let Poll::Ready(value) = future.as_mut().poll(context) {
-                return Poll::Ready(Ok(value));
-            }
-            if self.slot.must_stop(self.core.phase()) {
-                return Poll::Ready(Err(Interrupt::Stopping));
-            }
-            if self.slot.due_ms.get() <= self.core.now_ms() {
-                return Poll::Ready(Err(Interrupt::Expired));
-            }
-            let mut waker = self.slot.waker.borrow_mut();
-            if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-                *waker = Some(context.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await
+    pub fn guard<F: Future>(&self, future: F) -> Guarded<'_, F> {
+        Guarded { deadline: self, future }
     }
 
     /// Runs `future` for at most `wait`, which begins now.
-    pub fn within<'a, T: 'a>(
-        &'a self,
-        wait: Duration,
-        future: impl Future<Output = T> + 'a,
-    ) -> impl Future<Output = Result<T, Interrupt>> + 'a {
+    pub fn within<F: Future>(&self, wait: Duration, future: F) -> Guarded<'_, F> {
         self.set(wait);
         self.guard(future)
     }
 
     /// As [`Deadline::within`], and ended at once when the process begins to stop.
-    pub async fn while_idle<T>(
-        &self,
-        wait: Duration,
-        future: impl Future<Output = T>,
-    ) -> Result<T, Interrupt> {
-        self.slot.idle.set(true);
-        let result = self.within(wait, future).await;
-        self.slot.idle.set(false);
+    pub fn while_idle<F: Future>(&self, wait: Duration, future: F) -> Idle<'_, F> {
+        Idle { guarded: self.within(wait, future) }
+    }
+
+    /// Whether a wait is to be ended; it is woken for that.
+    fn interrupts(&self, context: &Context<'_>) -> Option<Interrupt> {
+        if self.slot.must_stop(self.core.phase()) {
+            return Some(Interrupt::Stopping);
+        }
+        if self.slot.due_ms.get() <= self.core.now_ms() {
+            return Some(Interrupt::Expired);
+        }
+        let mut waker = self.slot.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
+        None
+    }
+}
+
+pin_project! {
+    /// A future under a deadline. A type of its own, since an `async fn` would hold what it is given twice.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Guarded<'a, F> {
+        deadline: &'a Deadline,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Guarded<'_, F> {
+    type Output = Result<F::Output, Interrupt>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(value) = this.future.poll(context) {
+            return Poll::Ready(Ok(value));
+        }
+        match this.deadline.interrupts(context) {
+            Some(interrupt) => Poll::Ready(Err(interrupt)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+pin_project! {
+    /// A future under a deadline between requests.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Idle<'a, F> {
+        #[pin]
+        guarded: Guarded<'a, F>,
+    }
+}
+
+impl<F: Future> Future for Idle<'_, F> {
+    type Output = Result<F::Output, Interrupt>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let slot = Rc::clone(&self.guarded.deadline.slot);
+        slot.idle.set(true);
+        let result = self.project().guarded.poll(context);
+        slot.idle.set(result.is_pending());
         result
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
     use futures_lite::future::{block_on, pending, poll_once};
 

@@ -2,6 +2,10 @@
 //! off.
 
 use std::cell::Cell;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 
 use super::exchange::Outcome;
 use crate::error::{Error, Side, Stage};
@@ -61,9 +65,27 @@ impl Progress {
 }
 
 /// Runs a write, which `is_full` tells of as long as it waits.
-pub(super) async fn marked<T>(is_full: &Cell<bool>, write: impl Future<Output = T>) -> T {
-    is_full.set(true);
-    let result = write.await;
-    is_full.set(false);
-    result
+pub(super) fn marked<F: Future>(is_full: &Cell<bool>, write: F) -> Marked<'_, F> {
+    Marked { is_full, write }
+}
+
+pin_project! {
+    /// A write under way. A type of its own, since an `async fn` would hold it twice.
+    #[must_use = "futures do nothing unless polled"]
+    pub(super) struct Marked<'a, F> {
+        is_full: &'a Cell<bool>,
+        #[pin]
+        write: F,
+    }
+}
+
+impl<F: Future> Future for Marked<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let result = this.write.poll(context);
+        this.is_full.set(result.is_pending());
+        result
+    }
 }

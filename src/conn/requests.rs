@@ -385,12 +385,13 @@ impl<'a> Requests<'a> {
         let mut pooled = self.take_idle(&origin, &admitted, &is_own).await;
         loop {
             let was_pooled = pooled.is_some();
-            let mut upstream = match pooled.take() {
-                Some(leg) => leg,
-                None => match Box::pin(self.open(&origin)).await {
+            let mut upstream = if let Some(leg) = pooled.take() {
+                leg
+            } else {
+                match Box::pin(self.open(&origin, client, &admitted)).await {
                     Ok(leg) => leg,
-                    Err(error) => return Box::pin(self.failed(client, &admitted, &error)).await,
-                },
+                    Err(answered) => return answered,
+                }
             };
             match exchange.run(client, &mut upstream).await {
                 Outcome::Unanswered(_) if was_pooled && admitted.may_repeat() => {}
@@ -431,13 +432,21 @@ impl<'a> Requests<'a> {
         (cap > 0 && self.served >= cap) || self.deadline.phase() != Phase::Running
     }
 
-    /// A fresh connection to the origin, TLS agreed on where it is spoken.
-    async fn open(&mut self, origin: &Origin) -> Result<Leg, Error> {
+    /// A fresh connection to the origin, TLS agreed on where it is spoken. If there is none, the client has been told.
+    async fn open(
+        &mut self,
+        origin: &Origin,
+        client: &mut Leg,
+        admitted: &Admitted,
+    ) -> Result<Leg, Answered> {
         let spare = match &mut self.route {
             Route::Fixed { spare, .. } => spare.take(),
             Route::Proxy => None,
         };
-        upstream::open(self.core, self.deadline, origin, spare).await
+        match upstream::open(self.core, self.deadline, origin, spare).await {
+            Ok(leg) => Ok(leg),
+            Err(error) => Err(self.failed(client, admitted, &error).await),
+        }
     }
 
     /// Tells the client why there is no answer of the origin's.

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind::UnexpectedEof};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -109,8 +109,9 @@ impl Tunnel<'_> {
         let out_bytes = Cell::new(0);
         let in_bytes = Cell::new(0);
         let (out, back) = ((Side::Client, Side::Upstream), (Side::Upstream, Side::Client));
-        let there = self.one_way(out, client, client_unread, upstream, outbound, &out_bytes);
-        let back = self.one_way(back, upstream, upstream_unread, client, inbound, &in_bytes);
+        // Held here, and nowhere else: a tunnel that waits is small.
+        let there = pin!(self.one_way(out, client, client_unread, upstream, outbound, &out_bytes));
+        let back = pin!(self.one_way(back, upstream, upstream_unread, client, inbound, &in_bytes));
         self.deadline.set(self.core.config.http.tunnel_idle_timeout);
         let ended = self.deadline.guard(until_both(there, back)).await;
         counters.bytes_outbound.add(out_bytes.get());
@@ -174,10 +175,9 @@ enum Fault {
 /// Both futures to their end. A sender that failed ends both, since nothing reaches it any more. What a receiver
 /// sent before it failed is still read to its end.
 async fn until_both(
-    one: impl Future<Output = Result<(), Fault>>,
-    other: impl Future<Output = Result<(), Fault>>,
+    mut one: Pin<&mut impl Future<Output = Result<(), Fault>>>,
+    mut other: Pin<&mut impl Future<Output = Result<(), Fault>>>,
 ) -> Result<(), Error> {
-    let (mut one, mut other) = (pin!(one), pin!(other));
     let (mut one_ended, mut other_ended) = (false, false);
     let mut ended = Ok(());
     poll_fn(|context| {
