@@ -73,25 +73,26 @@ pub fn body(data: &[u8]) {
     assert_eq!(run(kind, &pieces), whole);
 }
 
-/// What a body's steps give: data, trailer bytes, bytes taken, and whether it ended or failed.
-type Outcome = (Vec<u8>, Vec<u8>, usize, Result<bool, BodyError>);
+/// What a body's steps give: data, extension and trailer bytes, bytes taken, and whether it ended or failed.
+type Outcome = ([Vec<u8>; 3], usize, Result<bool, BodyError>);
 
 fn run(kind: BodyKind, reads: &[&[u8]]) -> Outcome {
     let mut body = Body::new(kind);
-    let (mut data, mut trailer, mut taken) = (Vec::new(), Vec::new(), 0);
+    let (mut all, mut taken) = (<[Vec<u8>; 3]>::default(), 0);
     for read in reads {
-        let (mut new_data, mut new_trailer) = (Vec::new(), Vec::new());
+        let mut new = <[Vec<u8>; 3]>::default();
+        let [new_data, new_extensions, new_trailer] = &mut new;
         let step = body.step(read, &mut |piece| match piece {
             Piece::Data(range) => new_data.extend_from_slice(&read[range]),
+            Piece::Extension(_, range) => new_extensions.extend_from_slice(&read[range]),
             Piece::Trailer(range) => new_trailer.extend_from_slice(&read[range]),
         });
         match step {
             // How much of a faulty read was understood depends on where the reads were split.
-            Err(error) => return (Vec::new(), Vec::new(), 0, Err(error)),
+            Err(error) => return (Default::default(), 0, Err(error)),
             Ok(len) => {
                 assert!(len <= read.len());
-                data.append(&mut new_data);
-                trailer.append(&mut new_trailer);
+                all.iter_mut().zip(&mut new).for_each(|(all, new)| all.append(new));
                 taken += len;
                 if len < read.len() {
                     assert!(body.is_done(), "bytes are left over only behind the end");
@@ -100,7 +101,7 @@ fn run(kind: BodyKind, reads: &[&[u8]]) -> Outcome {
             }
         }
     }
-    (data, trailer, taken, Ok(body.is_done()))
+    (all, taken, Ok(body.is_done()))
 }
 
 /// A WebSocket says the same however its bytes arrive.

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::asides::Asides;
 use super::exchange::bad_response;
 use super::inspector::Inspector;
 use crate::error::{Error, Side, Stage};
@@ -23,11 +24,16 @@ pub(super) async fn step_request(
     unread: &Unread,
     body: &mut Body,
     inspector: &mut Inspector,
+    asides: &mut Asides<'_>,
 ) -> Result<usize, Error> {
     let Some(chunk) = unread.chunk() else { return Ok(0) };
     let mut ranges = Ranges::new();
-    let judged = body.step(chunk.bytes(), &mut |piece: Piece| ranges.push(piece.range()));
+    let judged = body.step(chunk.bytes(), &mut |piece: Piece| match piece {
+        Piece::Data(range) | Piece::Trailer(range) => ranges.push(range),
+        aside => asides.add(&aside, chunk.bytes()),
+    });
     inspect(inspector, chunk, &ranges).await;
+    asides.tell();
     judged.map_err(|error| {
         let detail = error.to_string();
         Error::answered(Side::Client, Stage::RequestBody, 400, Cause::HttpRequestError, detail)
@@ -35,25 +41,31 @@ pub(super) async fn step_request(
 }
 
 /// Judges what was read of a response's body: how much belongs to it, and where what is to be scanned lies.
-/// `data` collects the payload for a client that knows no chunks.
+/// `data` collects the payload for a client that knows no chunks. What stands beside the data is scanned here.
 pub(super) fn judge_response(
     unread: &Unread,
     body: &mut Body,
     mut data: Option<&mut Scratch>,
     ranges: &mut Ranges,
+    asides: &mut Asides<'_>,
 ) -> Result<usize, Error> {
     ranges.clear();
     if let Some(data) = &mut data {
         data.bytes.clear();
     }
     let Some(chunk) = unread.chunk() else { return Ok(0) };
-    let mut note = |piece: Piece| {
-        if let (Some(data), Piece::Data(range)) = (&mut data, &piece) {
-            data.bytes.extend_from_slice(chunk.bytes().get(range.clone()).unwrap_or_default());
+    let mut note = |piece: Piece| match piece {
+        Piece::Data(range) => {
+            if let Some(data) = &mut data {
+                data.bytes.extend_from_slice(chunk.bytes().get(range.clone()).unwrap_or_default());
+            }
+            ranges.push(range);
         }
-        ranges.push(piece.range());
+        Piece::Trailer(range) => ranges.push(range),
+        aside => asides.add(&aside, chunk.bytes()),
     };
     let judged = body.step(chunk.bytes(), &mut note);
+    asides.tell();
     judged.map_err(|error| bad_response(&error.to_string()))
 }
 

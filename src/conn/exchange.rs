@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::asides::Asides;
 use super::backlog::{defer_body, defer_head};
 use super::body::{Ranges, judge_response, step_request, write_coalesced};
 use super::core::Core;
@@ -167,10 +168,11 @@ impl Exchange<'_> {
     ) -> Result<(), Error> {
         let whence = Whence::new(self.core, self.sight, Direction::Outbound);
         let mut inspector = Inspector::of_body(whence, self.request.shape);
+        let mut asides = Asides::new(self.core, self.sight, Direction::Outbound);
         let mut first = self.core.scratch.lend();
         first.bytes.extend_from_slice(self.request.head);
         loop {
-            let len = step_request(unread, body, &mut inspector).await?;
+            let len = step_request(unread, body, &mut inspector, &mut asides).await?;
             let bytes = unread.bytes().get(..len).unwrap_or_default();
             self.core.counters.bytes_outbound.add(len as u64);
             let write = write_coalesced(upstream, &mut first.bytes, bytes);
@@ -351,10 +353,11 @@ impl Exchange<'_> {
         let until_close = matches!(received.body, BodyKind::UntilClose);
         let mut body = Body::new(received.body);
         let (mut trailing, mut ranges) = (None, Ranges::new());
+        let mut asides = Asides::new(self.core, self.sight, Direction::Inbound);
         let mut ended = false;
         let mut data = received.dechunk.then(|| self.core.scratch.lend());
         loop {
-            let judged = judge_response(unread, &mut body, data.as_mut(), &mut ranges);
+            let judged = judge_response(unread, &mut body, data.as_mut(), &mut ranges, &mut asides);
             // Before the write: a connection that ends while it is scanned has passed nothing unseen. What is small
             // is put aside here, and scanned once it has left.
             self.inspect_response(unread, &ranges, &received, body.is_done(), &mut trailing).await;

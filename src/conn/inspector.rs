@@ -141,7 +141,7 @@ fn counted<'b>(core: &Core, backing: &'b [u8], range: Range<usize>) -> Option<Pa
 
 /// Scans what only the end decides. From a destructor: a scanner that a defect has broken is left alone, and a
 /// defect of this one goes no further, since a task may be dropped where nobody would catch it.
-fn finish(sight: &Sight, end: impl FnOnce()) {
+pub(super) fn finish(sight: &Sight, end: impl FnOnce()) {
     if !std::thread::panicking() && catch_unwind(AssertUnwindSafe(end)).is_err() {
         let dest = &sight.dest;
         log::error!("{dest}: an end is unscanned by a defect in this program; please report it");

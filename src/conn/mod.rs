@@ -8,6 +8,7 @@
 pub mod access;
 mod admitted;
 pub mod answer;
+mod asides;
 pub mod backlog;
 mod body;
 pub mod connect;

@@ -70,6 +70,8 @@ steps! {
     Zstd = "zstd",
     /// The chunks of an upload to S3.
     AwsChunked = "aws_chunked",
+    /// What stands in the lines before the chunks of a body (RFC 9112 §7.1.1), and its pieces together.
+    ChunkExtensions = "chunk_extensions",
     /// The members of an archive.
     Tar = "tar",
     Zip = "zip",

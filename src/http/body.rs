@@ -13,17 +13,20 @@ use super::framing::BodyKind;
 pub enum Piece {
     /// Payload.
     Data(Range<usize>),
+    /// Bytes of the extensions in a chunk line, from the first `;` to before the line's end.
+    Extension(ExtensionPart, Range<usize>),
     /// Bytes of trailer lines, their line ends included; the empty line behind them is not.
     Trailer(Range<usize>),
 }
 
-impl Piece {
-    /// Where it lies, whatever it is.
-    pub fn range(&self) -> Range<usize> {
-        match self {
-            Piece::Data(range) | Piece::Trailer(range) => range.clone(),
-        }
-    }
+/// What a byte of a chunk extension is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtensionPart {
+    Name,
+    /// What a token or a quoted string says.
+    Value,
+    /// What stands around these: `;`, `=`, quotes, backslashes, blanks.
+    Mark,
 }
 
 /// Why a body is not, or not wholly, what its head promised.
@@ -94,8 +97,8 @@ impl Body {
     }
 
     /// Takes the next bytes of the stream and returns how many of them belong to this message:
-    /// those may be forwarded verbatim. Calls `pieces` for each run of data or trailer bytes among
-    /// them, in order. After an error every further step fails alike, and none of this step's bytes
+    /// those may be forwarded verbatim. Calls `pieces` for each run of data, extension or trailer
+    /// bytes among them, in order. After an error every further step fails alike, and none of this step's bytes
     /// should be forwarded.
     pub fn step(
         &mut self,

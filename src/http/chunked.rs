@@ -9,7 +9,7 @@
 //!                                              └──────────── TrailerLineFeed ◀────────────┘
 //! ```
 
-use super::body::{BodyError, Piece, take};
+use super::body::{BodyError, ExtensionPart, Piece, take};
 use super::fields::{is_token_byte, is_value_byte};
 use crate::limits::{
     CHUNK_EXTENSIONS_SURPLUS_MAX_BYTES, CHUNK_LINE_MAX_BYTES, CHUNK_SIZE_MAX_DIGITS,
@@ -40,9 +40,26 @@ enum Extension {
     Name,
     ValueStart,
     Token,
+    OpeningQuote,
     Quoted,
     QuotedEscape,
     QuotedEnd,
+}
+
+impl Phase {
+    /// What the byte was that has led here, if it was one of an extension.
+    fn extension_part(self) -> Option<ExtensionPart> {
+        let Phase::Extension(extension) = self else { return None };
+        Some(match extension {
+            Extension::Name => ExtensionPart::Name,
+            Extension::Token | Extension::Quoted => ExtensionPart::Value,
+            Extension::NameStart
+            | Extension::ValueStart
+            | Extension::OpeningQuote
+            | Extension::QuotedEscape
+            | Extension::QuotedEnd => ExtensionPart::Mark,
+        })
+    }
 }
 
 /// A chunked body of which some bytes have come.
@@ -81,8 +98,12 @@ impl Chunked {
         while let Some(byte) = input.get(at).copied().filter(|_| !self.is_done()) {
             match self.phase {
                 Phase::Data => at += self.take_data(at, input.len(), pieces),
-                Phase::Size | Phase::Extension(_) | Phase::SizeLineFeed => {
+                Phase::Extension(_) => at = self.take_extension(input, at, pieces)?,
+                Phase::Size | Phase::SizeLineFeed => {
                     self.phase = self.after_line_byte(byte)?;
+                    if let Some(part) = self.phase.extension_part() {
+                        pieces(Piece::Extension(part, at..at + 1));
+                    }
                     at += 1;
                 }
                 Phase::DataReturn => {
@@ -121,6 +142,30 @@ impl Chunked {
         taken
     }
 
+    /// Takes what there is of an extension, run by run of one part of it, and the CR behind it. Where it ends.
+    fn take_extension(
+        &mut self,
+        input: &[u8],
+        start: usize,
+        pieces: &mut dyn FnMut(Piece),
+    ) -> Result<usize, BodyError> {
+        let (mut at, mut run) = (start, None::<(ExtensionPart, usize)>);
+        while let (Phase::Extension(_), Some(byte)) = (self.phase, input.get(at)) {
+            self.phase = self.after_line_byte(*byte)?;
+            let part = self.phase.extension_part();
+            if let Some((of_run, start)) = run.filter(|(of_run, _)| part != Some(*of_run)) {
+                pieces(Piece::Extension(of_run, start..at));
+                run = None;
+            }
+            run = run.or(part.map(|part| (part, at)));
+            at += 1;
+        }
+        if let Some((part, start)) = run {
+            pieces(Piece::Extension(part, start..at));
+        }
+        Ok(at)
+    }
+
     /// A byte of a chunk line. `section_bytes` is the number of bytes before it in the line.
     fn after_line_byte(&mut self, byte: u8) -> Result<Phase, BodyError> {
         let before = self.section_bytes;
@@ -155,18 +200,19 @@ impl Chunked {
         extension: Option<Extension>,
         byte: u8,
     ) -> Result<Phase, BodyError> {
-        use Extension::{Name, NameStart, Quoted, QuotedEnd, QuotedEscape, Token, ValueStart};
+        use Extension::{Name, NameStart, OpeningQuote, Quoted, QuotedEnd, QuotedEscape};
+        use Extension::{Token, ValueStart};
         let next = match (extension, byte) {
             (Some(Name | Token | QuotedEnd), b'\r') => return Ok(Phase::SizeLineFeed),
             (None | Some(Name | Token | QuotedEnd), b';') => NameStart,
             (Some(NameStart), b' ' | b'\t') => NameStart,
             (Some(NameStart | Name), _) if is_token_byte(byte) => Name,
             (Some(Name), b'=') => ValueStart,
-            (Some(ValueStart), b'"') => Quoted,
+            (Some(ValueStart), b'"') => OpeningQuote,
             (Some(ValueStart | Token), _) if is_token_byte(byte) => Token,
-            (Some(Quoted), b'"') => QuotedEnd,
-            (Some(Quoted), b'\\') => QuotedEscape,
-            (Some(Quoted | QuotedEscape), _) if is_value_byte(byte) => Quoted,
+            (Some(OpeningQuote | Quoted), b'"') => QuotedEnd,
+            (Some(OpeningQuote | Quoted), b'\\') => QuotedEscape,
+            (Some(OpeningQuote | Quoted | QuotedEscape), _) if is_value_byte(byte) => Quoted,
             _ => return Err(BodyError::ChunkExtension),
         };
         let credit = self.extension_credit.checked_sub(1);

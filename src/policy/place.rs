@@ -12,6 +12,8 @@ pub enum Place<'a> {
     /// A header field: its name, as it was sent.
     Header(&'a str),
     Body,
+    /// A line of the chunked coding, before a chunk of a body.
+    ChunkLine,
     WebSocket,
     Tunnel,
 }

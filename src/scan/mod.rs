@@ -25,6 +25,7 @@ mod confirm;
 mod content;
 mod database;
 mod engines;
+mod extensions;
 mod found;
 mod hiding;
 mod history;
@@ -65,6 +66,7 @@ mod tests;
 
 pub use content::Shape;
 pub use database::{Database, DatabaseError, engine_version};
+pub use extensions::Extensions;
 pub use found::{Gap, KnownMatch, Match, MatchSink};
 pub use known_values::{
     Form, KNOWN_VALUE_RULE, Known, KnownValues, KnownValuesError, NamedValue, Watch,

@@ -172,6 +172,21 @@ impl Text {
         self.end_within(scope);
     }
 
+    /// A reading of this text of which some bytes are left out, from its start.
+    pub(super) fn read_in_part(&self, scope: &mut Scope<'_>) -> Text {
+        let reading = self.read_again(self.stream.offset());
+        Text { reading_of: Some(Box::new(reading)), ..Text::new(self.place, scope) }
+    }
+
+    /// The next bytes of such a reading, behind those of `whole` that they stand among.
+    pub(super) fn feed_part_of(&mut self, whole: &Text, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        if let Some(reading) = &mut self.reading_of {
+            let read = reading.start + self.stream.offset() + bytes.len() as u64;
+            reading.dropped = whole.stream.offset().saturating_sub(read);
+        }
+        self.feed(bytes, scope);
+    }
+
     /// Reads a query that begins at `at` in this text as the form that it mostly is (`+` stands for a blank).
     pub(super) fn read_query(&self, query: &[u8], at: usize, scope: &mut Scope<'_>) {
         let mut out = scope.core.take_buffer();

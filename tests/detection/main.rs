@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod asides;
 mod bodies;
 mod clean;
 mod corpora;

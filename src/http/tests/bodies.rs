@@ -10,6 +10,7 @@ const CHUNKED: &[u8] =
 fn expected() -> Decoded {
     Decoded {
         data: b"one\r\n0\r\n\r\n..\n".to_vec(),
+        extensions: [&b";a=\"b;\\\"\"; x;last"[..], b"axlast", b"b;\""].map(<[u8]>::to_vec),
         trailers: b"X-T: v\r\nY:\r\n".to_vec(),
         len: CHUNKED.len() - b"next".len(),
     }

@@ -12,7 +12,7 @@ mod rewriting;
 mod tunnels;
 mod valid;
 
-use super::body::{Body, Piece};
+use super::body::{Body, ExtensionPart, Piece};
 use super::framing::{RequestPlan, ResponsePlan, plan_request, plan_response};
 use super::head::{
     HeadError, HeadLimits, Method, RequestHead, ResponseHead, parse_request, parse_response,
@@ -98,6 +98,8 @@ fn body_verdict(mut body: Body, bytes: &[u8]) -> Verdict {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Decoded {
     data: Vec<u8>,
+    /// All of them, then their names and their values.
+    extensions: [Vec<u8>; 3],
     trailers: Vec<u8>,
     len: usize,
 }
@@ -108,13 +110,18 @@ fn decode(mut body: Body, parts: &[&[u8]]) -> Result<(Decoded, Body), super::bod
     for part in parts {
         let mut end_of_last_piece = 0;
         let taken = body.step(part, &mut |piece| {
-            let (range, into) = match piece {
-                Piece::Data(range) => (range, &mut decoded.data),
-                Piece::Trailer(range) => (range, &mut decoded.trailers),
+            let Decoded { data, extensions: [all, names, values], trailers, .. } = &mut decoded;
+            let (range, into, also_into) = match piece {
+                Piece::Data(range) => (range, data, None),
+                Piece::Trailer(range) => (range, trailers, None),
+                Piece::Extension(ExtensionPart::Name, range) => (range, all, Some(names)),
+                Piece::Extension(ExtensionPart::Value, range) => (range, all, Some(values)),
+                Piece::Extension(ExtensionPart::Mark, range) => (range, all, None),
             };
             assert!(end_of_last_piece <= range.start && range.start < range.end);
             end_of_last_piece = range.end;
-            into.extend_from_slice(&part[range]);
+            into.extend_from_slice(&part[range.clone()]);
+            also_into.into_iter().for_each(|into| into.extend_from_slice(&part[range.clone()]));
         })?;
         assert!(end_of_last_piece <= taken && taken <= part.len());
         decoded.len += taken;
