@@ -29,7 +29,7 @@ pub(super) async fn step_request(
     let Some(chunk) = unread.chunk() else { return Ok(0) };
     let mut ranges = Ranges::new();
     let judged = body.step(chunk.bytes(), &mut |piece: Piece| match piece {
-        Piece::Data(range) | Piece::Trailer(range) => ranges.push(range),
+        Piece::Data(range) => ranges.push(range),
         aside => asides.add(&aside, chunk.bytes()),
     });
     inspect(inspector, chunk, &ranges).await;
@@ -61,7 +61,6 @@ pub(super) fn judge_response(
             }
             ranges.push(range);
         }
-        Piece::Trailer(range) => ranges.push(range),
         aside => asides.add(&aside, chunk.bytes()),
     };
     let judged = body.step(chunk.bytes(), &mut note);

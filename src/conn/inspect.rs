@@ -14,7 +14,9 @@ use crate::finding::{
 };
 use crate::policy::{self, Circumstances, Disposition, Place, Seen, Verdict};
 use crate::report::dedup::Subject;
-use crate::scan::{Gap, KNOWN_VALUE_RULE, KnownMatch, Match, MatchSink, Padded, Shape};
+use crate::scan::{
+    Gap, KNOWN_VALUE_RULE, KnownMatch, Match, MatchSink, Padded, PaddedBuffer, Shape,
+};
 
 /// What a connection knows of its bytes.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ impl Whence {
 #[derive(Clone, Copy)]
 pub(super) enum Part<'a> {
     Head(&'a [u8]),
+    /// Fields without a start line.
+    Fields(&'a [u8]),
     /// All that is in one place.
     Rest(Place<'a>),
 }
@@ -76,17 +80,25 @@ impl<'a> Reporting<'a> {
         Reporting { core, sight, direction, part, admitted: None }
     }
 
+    /// Where a match stands that begins `at` bytes into the part.
+    fn place(&self, at: u64) -> Place<'a> {
+        match self.part {
+            Part::Head(head) => Place::in_head(head, at),
+            Part::Fields(fields) => Place::in_fields(fields, at),
+            Part::Rest(place) => place,
+        }
+    }
+
     /// Whether anybody is to be told of a match that begins `at` bytes into the part.
     fn admits(&mut self, seen: &Seen<'_>, at: u64) -> bool {
         let Reporting { core, sight, direction, .. } = *self;
-        let (place, path) = match self.part {
+        let place = self.place(at);
+        let path = match self.part {
             Part::Head(head) if direction == Direction::Outbound => {
-                let place = Place::in_head(head, at);
                 let is_asked_for = place == Place::Path || core.policy.looks_at_paths();
-                (place, is_asked_for.then(|| policy::path_in(head)))
+                is_asked_for.then(|| policy::path_in(head))
             }
-            Part::Head(head) => (Place::in_head(head, at), sight.path.as_deref()),
-            Part::Rest(place) => (place, sight.path.as_deref()),
+            _ => sight.path.as_deref(),
         };
         let circumstances = Circumstances {
             direction,
@@ -253,6 +265,14 @@ pub(super) fn scan_head(whence: &Whence, backing: &[u8], range: Range<usize>) {
         Direction::Outbound => core.scanner.scan_request(head, &mut reporting),
         Direction::Inbound => core.scanner.scan_block(head, &mut reporting),
     }
+}
+
+/// Scans the fields behind a body as those of a head are.
+pub(super) fn scan_trailers(core: &Core, sight: &Sight, direction: Direction, trailers: &[u8]) {
+    core.counters.bytes_scanned.add(trailers.len() as u64);
+    let _timed = core.counters.scan_time.begin();
+    let mut reporting = Reporting::new(core, sight, direction, Part::Fields(trailers));
+    core.scanner.scan_block(PaddedBuffer::new().fill(trailers), &mut reporting);
 }
 
 /// What the fields of a head say of its body.

@@ -21,17 +21,17 @@ pub enum Place<'a> {
 impl<'a> Place<'a> {
     /// The place of a match that begins `at` bytes into a head.
     pub fn in_head(head: &'a [u8], at: u64) -> Place<'a> {
-        let at = usize::try_from(at).unwrap_or(usize::MAX).min(head.len());
-        let before = head.get(..at).unwrap_or_default();
-        let start = memrchr(b'\n', before).map_or(0, |end| end + 1);
-        let line = head.get(start..).unwrap_or_default();
-        let line = line.get(..memchr(b'\n', line).unwrap_or(line.len())).unwrap_or_default();
-        let is_first = before.get(..start).unwrap_or_default().iter().all(u8::is_ascii_whitespace);
-        if is_first {
-            return in_start_line(line, at - start);
+        let (start, line) = line_at(head, at);
+        if head.get(..start).unwrap_or_default().iter().all(u8::is_ascii_whitespace) {
+            let at = usize::try_from(at).unwrap_or(usize::MAX).min(head.len());
+            return in_start_line(line, at.saturating_sub(start));
         }
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-        Place::Header(text(name))
+        field_of(line)
+    }
+
+    /// The same of fields without a start line, as behind a chunked body.
+    pub fn in_fields(fields: &'a [u8], at: u64) -> Place<'a> {
+        field_of(line_at(fields, at).1)
     }
 
     /// The header's name, if it is one.
@@ -41,6 +41,19 @@ impl<'a> Place<'a> {
             _ => None,
         }
     }
+}
+
+/// The line in which the byte at `at` stands, and where it begins.
+fn line_at(lines: &[u8], at: u64) -> (usize, &[u8]) {
+    let at = usize::try_from(at).unwrap_or(usize::MAX).min(lines.len());
+    let before = lines.get(..at).unwrap_or_default();
+    let start = memrchr(b'\n', before).map_or(0, |end| end + 1);
+    let line = lines.get(start..).unwrap_or_default();
+    (start, line.get(..memchr(b'\n', line).unwrap_or(line.len())).unwrap_or_default())
+}
+
+fn field_of(line: &[u8]) -> Place<'_> {
+    Place::Header(text(line.split(|byte| *byte == b':').next().unwrap_or_default()))
 }
 
 /// The path of a request's target, without its query: of origin-form and absolute-form (RFC 9112 §3.2).
@@ -117,6 +130,15 @@ mod tests {
     }
 
     #[test]
+    fn fields_without_a_start_line_have_their_places() {
+        let fields = b"X-Sum: seven\r\nX-Api-Key: eight\r\n";
+        assert_eq!(Place::in_fields(fields, 0), Place::Header("X-Sum"));
+        assert_eq!(Place::in_fields(fields, 9), Place::Header("X-Sum"));
+        assert_eq!(Place::in_fields(fields, 27), Place::Header("X-Api-Key"));
+        assert_eq!(Place::in_fields(fields, u64::MAX), Place::Header(""));
+    }
+
+    #[test]
     fn the_path_is_without_host_and_query() {
         for (target, path) in [
             ("/a/b?c=/d", "/a/b"),
@@ -138,6 +160,7 @@ mod tests {
             path_in(&head);
             Place::in_head(&head, at);
             Place::in_head(&head, at % 200);
+            Place::in_fields(&head, at % 200);
         }
     }
 }

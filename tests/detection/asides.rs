@@ -1,8 +1,9 @@
-//! What a chunked body says beside its data: the extensions of its chunks.
+//! What a chunked body says beside its data: the extensions of its chunks, and the fields behind the last one.
 
+use crate::support::encodings::gzip;
 use crate::support::samples::sample;
 use crate::support::tls::{self, Shown};
-use crate::support::{Origin, Proxy, Reply, Request, json};
+use crate::support::{Finding, Origin, Proxy, Reply, Request, json, wait_until};
 
 /// A chunk whose line has these extensions.
 fn chunk(extensions: &str, data: &[u8]) -> Vec<u8> {
@@ -99,4 +100,81 @@ fn a_key_that_belongs_in_the_head_does_not_belong_in_an_extension() {
     assert!(client.receive_response().raw_body == chunks);
     let found = proxy.wait_for_finding(|found| found.direction == "outbound");
     assert_eq!(found.severity, "critical");
+}
+
+#[test]
+fn a_field_behind_a_coded_body_is_read_as_a_field() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|request| {
+        let head =
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
+        Reply::raw([head.as_slice(), &request.raw_body].concat())
+    });
+    let key = sample("ai_api_key").text();
+    let chunks = [
+        chunk("", &gzip(b"nothing of interest")),
+        b"0\r\n".to_vec(),
+        format!("X-Sum: 7\r\nX-Note: {key}\r\nX-Last: cat /etc/shadow\r\n\r\n").into_bytes(),
+    ]
+    .concat();
+    let answer = proxy.exchange(upload(&origin.dest(), "Content-Encoding: gzip\r\n", &chunks));
+    assert!(answer.raw_body == chunks && origin.requests()[0].raw_body == chunks);
+    let patterns = ["ai_api_key", "unix_sensitive"];
+    let expected = patterns.map(|pattern| ["inbound", "outbound"].map(|way| [pattern, way, ""]));
+    assert_eq!(told(&proxy), expected.concat());
+    // The fields are no rest of the coded body that could not be read.
+    let counters = &proxy.status()["counters"];
+    assert_eq!(counters["bodies_undecodable"], 0, "{counters}");
+}
+
+#[test]
+fn a_field_behind_a_body_does_not_go_on_from_the_body_nor_from_another_field() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::http(echo);
+    let [front, back] = sample("ai_api_key").harmless_parts();
+    let chunks = [
+        chunk("", format!("X-Note: {front}").as_bytes()),
+        format!("0\r\n{}: {front}\r\n{}: x\r\n\r\n", &back[1..], back).into_bytes(),
+    ]
+    .concat();
+    assert!(proxy.exchange(upload(&origin.dest(), "", &chunks)).raw_body == chunks);
+    assert_eq!(told(&proxy), [[""; 3]; 0]);
+}
+
+#[test]
+fn a_field_behind_a_body_has_its_place() {
+    let origin = Origin::https(tls::server(Shown::Valid), echo);
+    let expected = json!([{"host": "localhost", "header": "x-api-key", "rules": ["ai_api_key"]}]);
+    let accepted = json!([{"reason": "r", "rule": "unix_*", "header": "x-note"}]);
+    let setup = json!({ "expected_credentials": expected, "suppressions": accepted });
+    let proxy = Proxy::start(setup);
+    let key = sample("ai_api_key").text();
+    for (field, severity) in [("X-Api-Key", "info"), ("X-Other", "critical")] {
+        let mut client = proxy.https(&origin.local_dest());
+        client.send(format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n\
+             1\r\na\r\n0\r\nX-Note: /etc/shadow\r\n{field}: {key}\r\n\r\n"
+        ));
+        assert_eq!(client.receive_response().body, b"a");
+        let is_it = |found: &Finding| found.direction == "outbound" && found.severity == severity;
+        assert_eq!(proxy.wait_for_finding(is_it).pattern, "ai_api_key");
+    }
+    // The answers, too, name the sensitive file where that is accepted.
+    assert!(proxy.settled_findings().iter().all(|found| found.pattern == "ai_api_key"));
+}
+
+#[test]
+fn fields_behind_a_body_that_is_cut_off_in_them_are_told_of() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::raw(|mut connection| {
+        connection.receive_to_end();
+    });
+    let dest = origin.dest();
+    let mut client = proxy.connect();
+    let text = sample("unix_sensitive").text();
+    client.send(upload(&dest, "", format!("1\r\na\r\n0\r\nX-Note: {text} X\r\nX-L").as_bytes()));
+    wait_until("it arrives", || origin.received().ends_with(b"X-L"));
+    client.close();
+    let found = proxy.wait_for_finding(|found| found.dest == dest);
+    assert_eq!(found.pattern, "unix_sensitive");
 }
