@@ -2,7 +2,7 @@
 //! place) turns each match into a finding, as far as the policy wants one.
 
 use std::net::IpAddr;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -12,7 +12,7 @@ use crate::config::DedupBy;
 use crate::finding::{
     Confidence, Direction, Finding, Fingerprint, Protocol, Severity, ThreatType, View,
 };
-use crate::policy::{self, Circumstances, Disposition, Place, Seen, Verdict};
+use crate::policy::{self, Circumstances, Disposition, Place, Seen, Verdict, may_meet};
 use crate::report::dedup::Subject;
 use crate::scan::{
     Gap, KNOWN_VALUE_RULE, KnownMatch, Match, MatchSink, Padded, PaddedBuffer, Shape,
@@ -223,6 +223,15 @@ impl MatchSink for Reporting<'_> {
             fingerprint: found.fingerprint,
         };
         self.submit(told, snippet);
+    }
+
+    /// In a head, where it depends on the field whether a credential is expected or accepted.
+    fn is_one_place(&self, one: &RangeInclusive<u64>, other: &RangeInclusive<u64>) -> bool {
+        let is_same = || self.place(*one.start()) == self.place(*other.start());
+        match self.part {
+            Part::Head(lines) | Part::Fields(lines) => may_meet(lines, one, other) || is_same(),
+            Part::Rest(_) => true,
+        }
     }
 
     fn gap(&mut self, gap: Gap) {

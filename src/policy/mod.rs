@@ -15,7 +15,7 @@ use crate::config::{ExpectedCredential, PolicyConfig, Slot, Suppression, glob_ma
 use crate::finding::{Confidence, Direction, Fingerprint, Protocol, Severity};
 
 pub use fingerprint::FingerprintKey;
-pub use place::{Place, path_in, path_of};
+pub use place::{Place, may_meet, path_in, path_of};
 use standing::{Standing, Standings};
 
 /// What the scanner says of a match.

@@ -1,5 +1,7 @@
 //! Where in a message a match stands. Takes the head's bytes as they were scanned and judges none of them.
 
+use std::ops::RangeInclusive;
+
 use memchr::{memchr, memrchr};
 
 /// The place of a match.
@@ -41,6 +43,15 @@ impl<'a> Place<'a> {
             _ => None,
         }
     }
+}
+
+/// Whether these may be one place, neither being further than to the end of its line.
+pub fn may_meet(lines: &[u8], one: &RangeInclusive<u64>, other: &RangeInclusive<u64>) -> bool {
+    let last = |range: &RangeInclusive<u64>| {
+        let (start, line) = line_at(lines, *range.start());
+        (*range.end()).min((start + line.len()) as u64)
+    };
+    *one.start() <= last(other) && *other.start() <= last(one)
 }
 
 /// The line in which the byte at `at` stands, and where it begins.
@@ -136,6 +147,17 @@ mod tests {
         assert_eq!(Place::in_fields(fields, 9), Place::Header("X-Sum"));
         assert_eq!(Place::in_fields(fields, 27), Place::Header("X-Api-Key"));
         assert_eq!(Place::in_fields(fields, u64::MAX), Place::Header(""));
+    }
+
+    #[test]
+    fn places_meet_within_a_line_only() {
+        let lines = b"a: one\r\nb: two\r\n";
+        let meet = |one: RangeInclusive<u64>, other: RangeInclusive<u64>| {
+            assert_eq!(may_meet(lines, &one, &other), may_meet(lines, &other, &one));
+            may_meet(lines, &one, &other)
+        };
+        assert!(meet(3..=3, 3..=3) && meet(0..=3, 3..=5) && meet(0..=u64::MAX, 5..=5));
+        assert!(!meet(3..=3, 4..=4) && !meet(0..=u64::MAX, 9..=9) && !meet(0..=3, 11..=u64::MAX));
     }
 
     #[test]

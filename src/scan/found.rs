@@ -1,5 +1,6 @@
 //! What the scanner tells its caller: matches, and what could not be looked at.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::known_values::Form;
@@ -64,6 +65,13 @@ pub trait MatchSink {
     /// The snippet of the known value just wanted, in which its name stands for it.
     fn found_known(&mut self, found: &KnownMatch<'_>, snippet: String) {
         let _ = (found, snippet);
+    }
+
+    /// Whether two places of a unit are one to whoever is told, so that the same match in both is one. Each is
+    /// given as the places that it may be.
+    fn is_one_place(&self, one: &RangeInclusive<u64>, other: &RangeInclusive<u64>) -> bool {
+        let _ = (one, other);
+        true
     }
 
     /// Something could not be looked at. To be counted and said, never swallowed.

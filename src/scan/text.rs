@@ -220,6 +220,7 @@ impl Text {
             text: self.number,
             view: self.place.view,
             origin: self.place.origin,
+            is_deeper: self.place.depth > 1,
             reading_of: self.reading_of.as_deref().copied(),
         };
         let mut teller = Teller { told: scope.told, telling, sink: scope.sink };

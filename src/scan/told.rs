@@ -1,5 +1,5 @@
 //! What was told of one unit (a head, a body, a direction): texts made of one another show the same match,
-//! which is one match.
+//! which is one match. The same in another field of a head is another one: it may belong there, or not.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::RangeInclusive;
@@ -28,8 +28,17 @@ struct Entry {
     at: u64,
     /// The same in its own text.
     own_at: u64,
+    /// Where in the unit it may stand.
+    first: u64,
+    last: u64,
     /// Of what matched, where its place is known: not in a text that was made of another.
     len: Option<u64>,
+}
+
+impl Entry {
+    fn places(&self) -> RangeInclusive<u64> {
+        self.first..=self.last
+    }
 }
 
 /// Stands for the texts of a message: no text that goes on over messages has this number.
@@ -72,16 +81,17 @@ impl Told {
     }
 
     /// Whether another text told of this match already. If not, it is told now.
-    fn is_known(&mut self, found: &Match<'_>, telling: &Telling) -> bool {
+    fn is_known(&mut self, found: &Match<'_>, telling: &Telling, sink: &dyn MatchSink) -> bool {
         let rule = hash(&*found.rule.id);
         let bytes = hash(found.bytes);
         let head = hash(found.bytes.get(..SCAN_TOLD_HEAD_BYTES).unwrap_or(found.bytes));
         let at = telling.origin.unwrap_or(found.at);
         let len = found.bytes.len() as u64;
+        let places = telling.places_of(found.at);
         let is_same = |entry: &Entry| {
             entry.rule == rule
                 && entry.text != telling.text
-                && (entry.bytes == bytes
+                && ((entry.bytes == bytes && sink.is_one_place(&entry.places(), &places))
                     || telling.goes_on(entry, at, len)
                     || (telling.repeats(entry, found.at)
                         && (!found.rule.is_secret || entry.head == head)))
@@ -90,22 +100,31 @@ impl Told {
             return true;
         }
         let len = telling.origin.is_none().then_some(len);
-        self.add(Entry { rule, bytes, head, text: telling.text, at, own_at: found.at, len });
+        let (text, own_at, (first, last)) = (telling.text, found.at, places.into_inner());
+        self.add(Entry { rule, bytes, head, text, at, own_at, first, last, len });
         false
     }
 
     /// The same of a known value: another text that shows it, or shows it in another form, tells nothing new.
-    fn is_known_value(&mut self, found: &KnownMatch<'_>, telling: &Telling) -> bool {
+    fn is_known_value(
+        &mut self,
+        found: &KnownMatch<'_>,
+        telling: &Telling,
+        sink: &dyn MatchSink,
+    ) -> bool {
         let (rule, bytes) = (hash(KNOWN_VALUE_RULE), hash((found.value, found.form.is_half())));
+        let places = telling.places_of(found.at);
         let is_same = |entry: &Entry| {
-            (entry.rule, entry.bytes) == (rule, bytes) && entry.text != telling.text
+            (entry.rule, entry.bytes) == (rule, bytes)
+                && entry.text != telling.text
+                && sink.is_one_place(&entry.places(), &places)
         };
         if self.entries.iter().any(is_same) {
             return true;
         }
         let at = telling.origin.unwrap_or(found.at);
-        let (text, own_at) = (telling.text, found.at);
-        self.add(Entry { rule, bytes, head: bytes, text, at, own_at, len: None });
+        let (text, own_at, (first, last)) = (telling.text, found.at, places.into_inner());
+        self.add(Entry { rule, bytes, head: bytes, text, at, own_at, first, last, len: None });
         false
     }
 
@@ -132,6 +151,8 @@ pub(super) struct Telling {
     pub(super) view: View,
     /// Where in the unit the text was seen; none: its offsets are the unit's.
     pub(super) origin: Option<u64>,
+    /// Whether that text was made of one that was made of the unit: it stands anywhere behind its origin.
+    pub(super) is_deeper: bool,
     /// What it is another reading of.
     pub(super) reading_of: Option<Reading>,
 }
@@ -168,10 +189,16 @@ impl Telling {
 
     /// Where in the unit a match at `at` is said to be.
     fn place_of(&self, at: u64) -> u64 {
+        *self.places_of(at).start()
+    }
+
+    /// Where in the unit it may be.
+    fn places_of(&self, at: u64) -> RangeInclusive<u64> {
         match (self.origin, self.reading_of) {
-            (None, _) => at,
-            (Some(_), Some(reading)) if reading.is_of_unit => *reading.places(at).start(),
-            (Some(origin), _) => origin,
+            (None, _) => at..=at,
+            (Some(_), Some(reading)) if reading.is_of_unit => reading.places(at),
+            (Some(origin), _) if self.is_deeper => origin..=u64::MAX,
+            (Some(origin), _) => origin..=origin,
         }
     }
 
@@ -204,7 +231,7 @@ impl Teller<'_> {
 
 impl MatchSink for Teller<'_> {
     fn wants(&mut self, found: &Match<'_>) -> bool {
-        !self.told.is_known(found, &self.telling) && self.sink.wants(&self.seen(found))
+        !self.told.is_known(found, &self.telling, &*self.sink) && self.sink.wants(&self.seen(found))
     }
 
     fn found(&mut self, found: &Match<'_>, snippet: String) {
@@ -216,7 +243,7 @@ impl MatchSink for Teller<'_> {
     }
 
     fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
-        !self.told.is_known_value(found, &self.telling)
+        !self.told.is_known_value(found, &self.telling, &*self.sink)
             && self.sink.wants_known(&self.seen_known(found))
     }
 

@@ -130,6 +130,51 @@ fn a_key_where_it_belongs_does_not_hold_back_the_alarm() {
     assert_eq!(severities(&findings), expected);
 }
 
+/// Spellings of a key in which one reading shows it as it is.
+fn spellings(key: &str) -> [String; 3] {
+    let base64 = data_encoding::BASE64.encode(format!("user:{key}").as_bytes());
+    [key.to_owned(), key.replace('-', "%2D"), base64]
+}
+
+#[test]
+fn a_key_where_it_belongs_does_not_hide_the_same_key_elsewhere_in_the_head() {
+    let key = key("");
+    let own = format!("X-Api-Key: {key}\r\n");
+    for spelling in spellings(&key) {
+        let cookie = format!("Cookie: id={spelling}\r\n");
+        let query = format!("/v1/messages?id={spelling}");
+        for (path, headers) in [
+            ("/v1/messages", format!("{own}{cookie}")),
+            ("/v1/messages", format!("{cookie}{own}")),
+            (&*query, own.clone()),
+        ] {
+            let world = World::new(json!({}));
+            world.post_to("api.anthropic.com", path, &headers, "{}");
+            let findings = world.proxy.settled_findings();
+            let mut severities: Vec<_> = findings.iter().map(|found| &*found.severity).collect();
+            severities.sort_unstable();
+            assert_eq!(severities, ["critical", "info"], "{path} {headers}: {findings:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_several_readings_of_a_field_show_is_told_once() {
+    let key = key("");
+    let padding = "%41".repeat(20);
+    for spelling in spellings(&key) {
+        let path = format!("/v1/messages?a={padding}&id={spelling}&b={padding}");
+        let cookie = format!("Cookie: a={padding}; id={spelling}; b={padding}\r\n");
+        for (path, headers) in [(&*path, ""), ("/v1/messages", &*cookie)] {
+            let world = World::new(json!({}));
+            world.post_to("api.anthropic.com", path, headers, "{}");
+            let findings = world.proxy.settled_findings();
+            assert_eq!(findings.len(), 1, "{path} {headers}: {findings:?}");
+            assert_eq!(findings[0].severity, "critical");
+        }
+    }
+}
+
 #[test]
 fn a_host_and_a_path_are_read_together_where_the_target_is_a_path() {
     let world = World::new(json!({}));
