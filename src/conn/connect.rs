@@ -26,7 +26,7 @@ use crate::http::detect::{Opening, detect};
 use crate::http::reply::CONNECT_ESTABLISHED;
 use crate::http::target::Authority;
 use crate::tls::handshake::Hello;
-use crate::tls::stream::{HandshakeError, Stream, is_rejected_leaf};
+use crate::tls::stream::{HandshakeError, Rejection, Stream};
 
 /// The content type of a TLS record that carries a ClientHello (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -188,16 +188,23 @@ impl Connect<'_> {
         self.core.config.http.host_mismatch == HostMismatch::Refuse
     }
 
-    /// What a client's failed handshake means; a leaf it does not trust is reported once a host.
+    /// What a client's failed handshake means; what somebody can do something about is reported once a host.
     fn rejected(&self, origin: &Origin, error: &HandshakeError) -> Error {
-        if is_rejected_leaf(error) && self.core.is_first_rejection(&origin.host) {
-            log::warn!(
-                "{} does not trust our certificate for {} ({error}): install the CA in its trust \
+        let Origin { host, .. } = origin;
+        let first =
+            Rejection::of(error).filter(|rejection| self.core.is_first_rejection(*rejection, host));
+        match first {
+            Some(Rejection::Leaf) => log::warn!(
+                "{} does not trust our certificate for {host} ({error}): install the CA in its trust \
                  store (README, \"Trust the CA\"), or name the host in passthrough_hosts if the \
                  client pins it",
                 self.source,
-                origin.host
-            );
+            ),
+            // The error says what to do.
+            Some(Rejection::Protocol) => {
+                log::warn!("{} cannot be connected to {host}: {error}", self.source);
+            }
+            None => {}
         }
         Error::silent(Side::Client, Stage::ClientTls, format!("{}: {error}", origin.dest))
     }

@@ -20,11 +20,11 @@ use crate::forward::dial::Dialer;
 use crate::forward::origin::Origin;
 use crate::forward::pool::{Care, Pool};
 use crate::http::reply::Cause;
-use crate::limits::REJECTED_LEAVES_REMEMBERED;
+use crate::limits::REJECTIONS_REMEMBERED;
 use crate::policy::Policy;
 use crate::report::core::CoreReporter;
 use crate::scan::Scanner;
-use crate::tls::stream::Stream;
+use crate::tls::stream::{Rejection, Stream};
 use crate::tls::{ClientTls, LeafCache, ServerTls};
 
 /// One core, as it is under one configuration. Those of different configurations share everything else.
@@ -57,8 +57,8 @@ pub struct CoreState {
     pub leaves: Option<RefCell<LeafCache>>,
     pub verified: ClientTls,
     pub insecure: ClientTls,
-    /// Origins whose clients refused our leaf, so that each is reported once.
-    pub rejected_leaves: RefCell<HashSet<String>>,
+    /// Origins whose clients could not be read, and why, so that each is reported once.
+    pub rejections: RefCell<HashSet<(Rejection, String)>>,
     pub gate: Gate,
 }
 
@@ -108,7 +108,7 @@ impl Core {
             leaves: parts.leaves.map(RefCell::new),
             verified: parts.verified,
             insecure: parts.insecure,
-            rejected_leaves: RefCell::new(HashSet::new()),
+            rejections: RefCell::new(HashSet::new()),
             gate: parts.gate,
         });
         Rc::new(Core { config: parts.config, scanner, policy, shared })
@@ -193,10 +193,10 @@ impl Core {
         }
     }
 
-    /// Whether a host's clients refused our leaf for the first time.
-    pub fn is_first_rejection(&self, host: &str) -> bool {
-        let mut rejected = self.rejected_leaves.borrow_mut();
-        rejected.len() < REJECTED_LEAVES_REMEMBERED && rejected.insert(host.to_owned())
+    /// Whether a host's clients could not be read for this reason for the first time.
+    pub fn is_first_rejection(&self, rejection: Rejection, host: &str) -> bool {
+        let mut seen = self.rejections.borrow_mut();
+        seen.len() < REJECTIONS_REMEMBERED && seen.insert((rejection, host.to_owned()))
     }
 
     /// Counts a failure that is the origin's.

@@ -449,8 +449,8 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HandshakeError::Tls(rustls::Error::NoApplicationProtocol) => f.write_str(
-                "it offers protocols, and HTTP/1.1 is not among them (HTTP/2 is not spoken here): have the client \
-                 use HTTP/1.1, or name the host in passthrough_hosts",
+                "it offers protocols, and HTTP/1.1 is not among them (HTTP/2, as of gRPC, is not spoken here): have the \
+                 client use HTTP/1.1, or name the host in passthrough_hosts, which tunnels it unread",
             ),
             HandshakeError::Tls(error) => write!(f, "{error}"),
             HandshakeError::Io(error) => write!(f, "{error}"),
@@ -458,13 +458,25 @@ impl fmt::Display for HandshakeError {
     }
 }
 
-/// Whether a client's handshake failed because it does not accept our leaf.
-pub fn is_rejected_leaf(error: &HandshakeError) -> bool {
-    use rustls::AlertDescription as Alert;
-    matches!(
-        error,
-        HandshakeError::Tls(rustls::Error::AlertReceived(
-            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown
-        ))
-    )
+/// Why a client cannot be read, where somebody can do something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rejection {
+    /// It does not accept our leaf.
+    Leaf,
+    /// It does not speak HTTP/1.1, as gRPC's clients.
+    Protocol,
+}
+
+impl Rejection {
+    /// What a failed handshake with a client shows.
+    pub fn of(error: &HandshakeError) -> Option<Rejection> {
+        use rustls::AlertDescription as Alert;
+        match error {
+            HandshakeError::Tls(rustls::Error::AlertReceived(
+                Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown,
+            )) => Some(Rejection::Leaf),
+            HandshakeError::Tls(rustls::Error::NoApplicationProtocol) => Some(Rejection::Protocol),
+            _ => None,
+        }
+    }
 }

@@ -34,6 +34,39 @@ fn connect_reaches_names_and_addresses_of_both_families() {
 }
 
 #[test]
+fn a_client_without_http_1_1_is_warned_of_once_a_host() {
+    // As each such client does, gRPC's among them.
+    let only_http_2 = |proxy: &Proxy| {
+        let mut config = tls::client(&proxy.ca_path()).as_ref().clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Arc::new(config)
+    };
+    let origin = inside();
+    let dest = origin.local_dest();
+    let proxy = Proxy::start(json!({ "log_level": "INFO" }));
+    for _ in 0..2 {
+        let refused = proxy.tunnel(&dest).tls_client("localhost", only_http_2(&proxy));
+        let alert = refused.err().unwrap().to_string();
+        assert!(alert.contains("NoApplicationProtocol"), "{alert}");
+    }
+    let parts = ["WARN", "localhost", "HTTP/1.1 is not among them", "passthrough_hosts"];
+    proxy.wait_for_log(&parts);
+    // Another host's is another warning.
+    let refused = proxy.tunnel(&origin.dest()).tls_client("127.0.0.1", only_http_2(&proxy));
+    assert!(refused.is_err());
+    proxy.wait_for_log(&["WARN", "127.0.0.1: it offers", "HTTP/1.1 is not among them"]);
+    let warnings = proxy.log();
+    let warnings = warnings.lines().filter(|line| line.contains("HTTP/1.1 is not among them"));
+    assert_eq!(warnings.count(), 2);
+
+    // Who knows both is read as before.
+    let mut both = tls::client(&proxy.ca_path()).as_ref().clone();
+    both.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let client = proxy.tunnel(&dest).tls_client("localhost", Arc::new(both));
+    assert_eq!(fetch(&mut client.unwrap()), "inside");
+}
+
+#[test]
 fn several_requests_pass_one_intercepted_connection() {
     let proxy = Proxy::start(json!({}));
     let origin = inside();
