@@ -80,6 +80,37 @@ pub trait MatchSink {
     }
 }
 
+/// Where matches go of what was counted as undecoded as a whole: that some of it is so is no news.
+pub(super) struct Undecoded<'a>(pub(super) &'a mut dyn MatchSink);
+
+impl MatchSink for Undecoded<'_> {
+    fn wants(&mut self, found: &Match<'_>) -> bool {
+        self.0.wants(found)
+    }
+
+    fn found(&mut self, found: &Match<'_>, snippet: String) {
+        self.0.found(found, snippet);
+    }
+
+    fn watches(&self) -> bool {
+        self.0.watches()
+    }
+
+    fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
+        self.0.wants_known(found)
+    }
+
+    fn found_known(&mut self, found: &KnownMatch<'_>, snippet: String) {
+        self.0.found_known(found, snippet);
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        if !matches!(gap, Gap::Undecoded(_) | Gap::Unreadable(Unreadable::Packed(_))) {
+            self.0.gap(gap);
+        }
+    }
+}
+
 /// What the scanner could not look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use super::content::{Content, Event, Inflated, Lanes, PlainTexts, Shape};
-use super::found::{Gap, MatchSink};
+use super::found::{Gap, MatchSink, Undecoded};
 use super::kept::Kept;
 use super::padded::Padded;
 use super::scanner::Core;
-use super::text::{Place, UnitState};
+use super::text::{Place, Scope, UnitState};
 use super::view::json::packet;
 use crate::finding::Step;
 
@@ -54,22 +54,29 @@ impl Body {
         if self.shape.unknown.is_some() {
             sink.gap(Gap::Undecoded(bytes.len()));
         }
-        let mut scope = self.state.scope(&self.core, sink);
-        match &mut self.layer {
-            Layer::Plain(content) => content.feed(bytes, &mut scope),
-            Layer::Inflated(inflated) => inflated.feed(bytes, &mut scope),
-        }
+        self.step(sink, |layer, scope| match layer {
+            Layer::Plain(content) => content.feed(bytes, scope),
+            Layer::Inflated(inflated) => inflated.feed(bytes, scope),
+        });
     }
 
     /// Ends it: tells what matches only at an end. Afterwards it is as new.
     pub fn finish(&mut self, sink: &mut dyn MatchSink) {
-        let mut scope = self.state.scope(&self.core, sink);
-        match &mut self.layer {
-            Layer::Plain(content) => content.finish(&mut scope),
-            Layer::Inflated(inflated) => inflated.finish(&mut scope),
-        }
+        self.step(sink, |layer, scope| match layer {
+            Layer::Plain(content) => content.finish(scope),
+            Layer::Inflated(inflated) => inflated.finish(scope),
+        });
         self.state.clear();
         self.layer = Layer::new(&self.shape);
+    }
+
+    fn step(&mut self, sink: &mut dyn MatchSink, go: impl FnOnce(&mut Layer, &mut Scope<'_>)) {
+        let mut counted = Undecoded(sink);
+        let sink: &mut dyn MatchSink = match self.shape.unknown {
+            Some(_) => &mut counted,
+            None => counted.0,
+        };
+        go(&mut self.layer, &mut self.state.scope(&self.core, sink));
     }
 }
 

@@ -5,6 +5,7 @@
 mod support;
 
 mod asides;
+mod beginnings;
 mod bodies;
 mod clean;
 mod corpora;

@@ -23,12 +23,14 @@ impl Members {
     /// Nothing read yet.
     pub(super) fn new(place: Place, container: Container, scope: &mut Scope<'_>) -> Members {
         let whole = Text::unfolded(place, scope);
-        let place = place.deeper().then(match container {
-            Container::Tar => Step::Tar,
-            Container::Zip => Step::Zip,
-            Container::Pack => Step::Git,
-            Container::Compressed(coding) => coding_step(coding),
-        });
+        let step = match container {
+            Container::Tar => Some(Step::Tar),
+            Container::Zip => Some(Step::Zip),
+            Container::Pack => Some(Step::Git),
+            Container::Compressed(coding) => Some(coding_step(coding)),
+            Container::Packed(_) => None,
+        };
+        let place = step.into_iter().fold(place.deeper(), Place::then);
         Members {
             place,
             reader: Reader::new(container),

@@ -16,6 +16,9 @@ mod plain;
 mod protobuf;
 mod wide_text;
 
+#[cfg(test)]
+mod tests;
+
 pub use media::Shape;
 
 use events::Events;

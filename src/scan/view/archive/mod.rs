@@ -5,6 +5,7 @@
 
 mod delta;
 mod pack;
+mod packing;
 mod tar;
 mod zip;
 mod zip_record;
@@ -18,6 +19,7 @@ mod tests;
 use std::fmt;
 use std::ops::Range;
 
+pub use packing::Packing;
 use zlib::Proof;
 
 use super::codings::{Allowance, Coding, Codings, Inflater, Undecodable};
@@ -32,6 +34,8 @@ pub enum Container {
     Pack,
     /// One file, compressed; it may be a tar.
     Compressed(Coding),
+    /// In which nothing is looked at.
+    Packed(Packing),
 }
 
 /// By a body's first `ARCHIVE_SNIFF_BYTES`, or all of a shorter one.
@@ -48,6 +52,8 @@ pub fn sniff(head: &[u8]) -> Option<Container> {
         Some(Container::Pack)
     } else if matches!(zlib::prove(head), Proof::Is | Proof::Seems) {
         Some(Container::Compressed(Coding::Deflate))
+    } else if let Some(packing) = Packing::of(head) {
+        Some(Container::Packed(packing))
     } else {
         tar::is_head(head).then_some(Container::Tar)
     }
@@ -56,7 +62,9 @@ pub fn sniff(head: &[u8]) -> Option<Container> {
 /// Whether a body that only begins with these bytes may be told by more of them.
 pub fn may_begin(head: &[u8]) -> bool {
     let is_unproven = || matches!(zlib::prove(head), Proof::Seems | Proof::SeemsNot);
-    pack::may_be_head(head) || (head.len() < ARCHIVE_SNIFF_BYTES && is_unproven())
+    pack::may_be_head(head)
+        || Packing::may_begin(head)
+        || (head.len() < ARCHIVE_SNIFF_BYTES && is_unproven())
 }
 
 /// Why something in an archive cannot be read.
@@ -67,6 +75,8 @@ pub enum Unreadable {
     Encrypted,
     /// A method of zip's that is not looked through.
     Method(u16),
+    /// All of it.
+    Packed(Packing),
     /// What the end of a zip says is its length is an entry.
     HiddenEntry,
     /// From here on it is no archive.
@@ -83,8 +93,13 @@ impl fmt::Display for Unreadable {
             Unreadable::Coded(reason) => write!(f, "in an archive, {reason}"),
             Unreadable::Encrypted => f.write_str("an archive's entry is encrypted"),
             Unreadable::Method(method) => {
-                write!(f, "an archive's entry is packed by method {method}, which is unknown")
+                let name = Packing::of_zip(*method).unwrap_or("unknown");
+                write!(
+                    f,
+                    "an archive's entry is packed by method {method} ({name}): not looked into"
+                )
             }
+            Unreadable::Packed(packing) => write!(f, "something in {packing} is not looked into"),
             Unreadable::HiddenEntry => f.write_str(
                 "an archive's directory reaches over an entry, which is read all the same",
             ),
@@ -135,6 +150,8 @@ enum Format {
     Zip(Box<zip::Zip>),
     Pack(Box<pack::Pack>),
     Compressed(Compressed),
+    /// The reason until it is told.
+    Packed(Option<Unreadable>),
 }
 
 impl Reader {
@@ -145,6 +162,7 @@ impl Reader {
             Container::Zip => Format::Zip(Box::new(zip::Zip::new())),
             Container::Pack => Format::Pack(Box::new(pack::Pack::new())),
             Container::Compressed(coding) => Format::Compressed(Compressed::new(coding)),
+            Container::Packed(packing) => Format::Packed(Some(Unreadable::Packed(packing))),
         };
         Reader { format }
     }
@@ -154,7 +172,7 @@ impl Reader {
         match &self.format {
             Format::Tar(tar) => tar.name(),
             Format::Zip(zip) => zip.name(),
-            Format::Pack(_) | Format::Compressed(_) => b"",
+            Format::Pack(_) | Format::Compressed(_) | Format::Packed(_) => b"",
         }
     }
 
@@ -169,6 +187,10 @@ impl Reader {
                 Format::Zip(zip) => zip.advance(rest, work, allowance),
                 Format::Pack(pack) => pack.advance(rest, work, allowance),
                 Format::Compressed(compressed) => compressed.advance(rest, work, allowance),
+                Format::Packed(_) if rest.is_empty() => (0, Some(Event::Idle)),
+                Format::Packed(reason) => {
+                    (rest.len(), Some(Event::Unreadable(rest.len(), reason.take())))
+                }
             };
             let start = taken;
             taken += step_taken;
@@ -190,6 +212,7 @@ impl Reader {
             Format::Zip(zip) => zip.finish(),
             Format::Pack(pack) => pack.finish(),
             Format::Compressed(compressed) => compressed.finish(work, allowance),
+            Format::Packed(_) => Event::End,
         }
     }
 }

@@ -1,0 +1,64 @@
+//! Content of all kinds, as callers see it: in pieces, under whatever name, behind whatever stands before it.
+
+use std::io::Write;
+
+use crate::limits::SCAN_WINDOW_MIN_BYTES;
+use crate::scan::found::Gap;
+use crate::scan::tests::{Seen, scanner};
+use crate::scan::view::archive::{Packing, Unreadable};
+use crate::scan::{PaddedBuffer, Shape};
+
+/// What is seen of a body that arrives in pieces of so many bytes.
+fn seen_as(shape: &Shape, body: &[u8], size: usize) -> Seen {
+    let mut stream = scanner(SCAN_WINDOW_MIN_BYTES).body(shape);
+    let mut seen = Seen::default();
+    for piece in body.chunks(size) {
+        stream.feed(PaddedBuffer::new().fill(piece), &mut seen);
+    }
+    stream.finish(&mut seen);
+    seen
+}
+
+fn seen(content_type: &str, body: &[u8], size: usize) -> Seen {
+    seen_as(&Shape::new(std::iter::empty(), Some(content_type.as_bytes())), body, size)
+}
+
+/// One stored entry of a zip.
+fn zip(contents: &[u8]) -> Vec<u8> {
+    let len = (contents.len() as u32).to_le_bytes();
+    let head = b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    [&head[..], &len, &len, b"\x01\0\0\0x", contents].concat()
+}
+
+fn gzip(contents: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(contents).unwrap();
+    encoder.finish().unwrap()
+}
+
+const XZ: &[u8] = b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46 cat /etc/passwd now";
+
+/// The bytes that were told as undecoded, and the reasons.
+fn gaps(seen: &Seen) -> (usize, Vec<Gap>) {
+    let count = |gap: &Gap| if let Gap::Undecoded(len) = gap { *len } else { 0 };
+    let reasons = seen.gaps().iter().filter(|gap| count(gap) == 0).copied().collect();
+    (seen.gaps().iter().map(count).sum(), reasons)
+}
+
+#[test]
+fn what_is_packed_in_a_way_that_is_not_undone_is_told_and_read_as_it_stands() {
+    let told = vec![Gap::Unreadable(Unreadable::Packed(Packing::Xz))];
+    for size in [1, 3, 7, 1000] {
+        for content_type in ["text/plain", "application/x-xz", "image/png", "text/event-stream"] {
+            let seen = seen(content_type, XZ, size);
+            assert_eq!(gaps(&seen), (XZ.len(), told.clone()), "{content_type} {size}");
+            assert_eq!(seen.names(), ["unix_sensitive"], "{content_type} {size}");
+        }
+        for body in [zip(XZ), gzip(XZ), zip(&gzip(XZ))] {
+            assert_eq!(gaps(&seen("x/y", &body, size)), (XZ.len(), told.clone()), "{size}");
+        }
+        // The bytes in a coding that nobody knows were counted as that.
+        let coded = Shape::new(std::iter::once(&b"xz"[..]), None);
+        assert_eq!(gaps(&seen_as(&coded, XZ, size)), (XZ.len(), vec![]));
+    }
+}
