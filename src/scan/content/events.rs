@@ -1,7 +1,6 @@
 //! Streams of events: each as it stands on the wire, and the texts that they are together.
 
 use super::lanes::Lanes;
-use super::media::Media;
 use crate::finding::Step;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
@@ -22,14 +21,23 @@ enum Splitter {
     Aws(AwsEventSplitter),
 }
 
+/// How the events of a stream are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Sse,
+    Lines,
+    NamedLines,
+    Aws,
+}
+
 impl Events {
     /// No event yet.
-    pub(super) fn new(place: Place, media: &Media, scope: &mut Scope<'_>) -> Events {
-        let (splitter, step) = match media {
-            Media::Lines => (Splitter::Lines(LineSplitter::new()), Step::Ndjson),
-            Media::NamedLines => (Splitter::NamedLines(LineSplitter::new()), Step::Ndjson),
-            Media::AwsEvents => (Splitter::Aws(AwsEventSplitter::new()), Step::AwsEvents),
-            _ => (Splitter::Sse(EventSplitter::new()), Step::Sse),
+    pub(super) fn new(place: Place, form: Form, scope: &mut Scope<'_>) -> Events {
+        let (splitter, step) = match form {
+            Form::Sse => (Splitter::Sse(EventSplitter::new()), Step::Sse),
+            Form::Lines => (Splitter::Lines(LineSplitter::new()), Step::Ndjson),
+            Form::NamedLines => (Splitter::NamedLines(LineSplitter::new()), Step::Ndjson),
+            Form::Aws => (Splitter::Aws(AwsEventSplitter::new()), Step::AwsEvents),
         };
         Events { splitter, whole: Text::new(place, scope), lanes: Lanes::new(place.then(step)) }
     }

@@ -1,35 +1,63 @@
 //! JSON, read as what its strings say. That text takes the place of the bytes: all but the escapes is as it
-//! was, so nothing is scanned twice. The elements of an array that is streamed are joined besides.
+//! was, so nothing is scanned twice. The elements of an array that is streamed are joined besides, and so are texts
+//! that follow one another a line each, whether or not they were announced so.
 
+use super::kind::opening;
 use super::lanes::Lanes;
 use crate::finding::Step;
-use crate::limits::SCAN_WORK_BYTES;
+use crate::limits::{SCAN_FIRST_LINE_MAX_BYTES, SCAN_WORK_BYTES};
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
-use crate::scan::view::json::{ArraySplitter, Text as Unescaped, Unescaper};
+use crate::scan::view::json::{ArraySplitter, EventSplitter, Text as Unescaped, Unescaper};
 
 /// One JSON text.
 pub(super) struct JsonText {
+    place: Place,
     unescaper: Unescaper,
     text: Text,
     elements: Elements,
 }
 
-/// Whether it is an array, whose elements may be the events of a stream.
+/// What of it may be the events of a stream.
 enum Elements {
     Unknown,
     None,
-    Joined(Box<(ArraySplitter, Lanes)>),
+    /// The first line, if it is whole, and others follow; kept as far as it came.
+    FirstLine(Vec<u8>),
+    Joined(Box<Joined>),
+}
+
+/// The events, and what they are together.
+struct Joined {
+    splitter: Splitter,
+    lanes: Lanes,
+}
+
+enum Splitter {
+    /// The elements of an array, or one value behind the other.
+    Elements(ArraySplitter),
+    Sse(EventSplitter),
 }
 
 impl JsonText {
     /// Nothing read yet.
     pub(super) fn new(place: Place, scope: &mut Scope<'_>) -> JsonText {
         JsonText {
+            place,
             unescaper: Unescaper::new(),
             text: Text::new(place.then(Step::Json), scope),
-            elements: Elements::Unknown,
+            elements: if place.is_joined { Elements::None } else { Elements::Unknown },
         }
+    }
+
+    /// The same of what is server-sent events to those who believe its name.
+    pub(super) fn or_events(place: Place, scope: &mut Scope<'_>) -> JsonText {
+        let mut json = JsonText::new(place, scope);
+        if !place.is_joined {
+            let splitter = Splitter::Sse(EventSplitter::new());
+            json.elements = Joined::elements(splitter, place.then(Step::Sse));
+        }
+        json
     }
 
     pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
@@ -51,26 +79,111 @@ impl JsonText {
         scope.core.return_buffer(out);
         self.text.finish(scope);
         if let Elements::Joined(joined) = &mut self.elements {
-            joined.1.finish(scope);
+            joined.finish(scope);
         }
     }
 
     fn join(&mut self, bytes: &[u8], scope: &mut Scope<'_>) {
         if matches!(self.elements, Elements::Unknown) {
-            let Some(first) = bytes.trim_ascii_start().first() else { return };
-            self.elements = if *first == b'[' && !self.text.place().is_joined {
-                let lanes = Lanes::new(self.text.place().beside(Step::JsonArray));
-                Elements::Joined(Box::new((ArraySplitter::new(), lanes)))
-            } else {
-                Elements::None
+            let Some(first) = opening(bytes).first() else { return };
+            self.elements = match *first {
+                b'[' => {
+                    let splitter = Splitter::Elements(ArraySplitter::new());
+                    Joined::elements(splitter, self.text.place().beside(Step::JsonArray))
+                }
+                b'{' => Elements::FirstLine(Vec::new()),
+                _ => Elements::None,
             };
         }
-        if let Elements::Joined(joined) = &mut self.elements {
-            let (splitter, lanes) = &mut **joined;
-            splitter.feed(bytes, &mut |element| {
-                lanes.take(element, scope);
-            });
-            lanes.tell(scope);
+        match &mut self.elements {
+            Elements::Joined(joined) => joined.take(bytes, scope),
+            Elements::FirstLine(line) => {
+                let line = std::mem::take(line);
+                self.elements = self.behind(line, bytes, scope);
+            }
+            Elements::Unknown | Elements::None => {}
         }
     }
+
+    /// What is known once these bytes came behind the others.
+    fn behind(&self, mut came: Vec<u8>, bytes: &[u8], scope: &mut Scope<'_>) -> Elements {
+        let kept = came.len();
+        let piece = bytes.get(..SCAN_FIRST_LINE_MAX_BYTES.saturating_sub(kept)).unwrap_or(bytes);
+        // Most of it comes at once, and is decided where it stands.
+        let begins = if kept == 0 {
+            begins_lines(piece)
+        } else {
+            came.extend_from_slice(piece);
+            begins_lines(&came)
+        };
+        match begins {
+            None if kept + piece.len() < SCAN_FIRST_LINE_MAX_BYTES => {
+                if kept == 0 {
+                    came.extend_from_slice(piece);
+                }
+                Elements::FirstLine(came)
+            }
+            Some(true) => {
+                let splitter = Splitter::Elements(ArraySplitter::new());
+                let mut joined = Joined::new(splitter, self.place.then(Step::Ndjson));
+                joined.take(came.get(..kept).unwrap_or_default(), scope);
+                joined.take(bytes, scope);
+                Elements::Joined(Box::new(joined))
+            }
+            None | Some(false) => Elements::None,
+        }
+    }
+}
+
+impl Joined {
+    fn new(splitter: Splitter, place: Place) -> Joined {
+        Joined { splitter, lanes: Lanes::new(place) }
+    }
+
+    fn elements(splitter: Splitter, place: Place) -> Elements {
+        Elements::Joined(Box::new(Joined::new(splitter, place)))
+    }
+
+    fn take(&mut self, bytes: &[u8], scope: &mut Scope<'_>) {
+        let lanes = &mut self.lanes;
+        let mut take = |event: &[u8]| {
+            lanes.take(event, scope);
+        };
+        match &mut self.splitter {
+            Splitter::Elements(splitter) => splitter.feed(bytes, &mut take),
+            Splitter::Sse(splitter) => splitter.feed(bytes, &mut take),
+        }
+        self.lanes.tell(scope);
+    }
+
+    fn finish(&mut self, scope: &mut Scope<'_>) {
+        if let Splitter::Sse(splitter) = &mut self.splitter {
+            let lanes = &mut self.lanes;
+            splitter.finish(&mut |event| {
+                lanes.take(event, scope);
+            });
+        }
+        self.lanes.finish(scope);
+    }
+}
+
+/// Whether a first line is one JSON text to its end, and another one follows; none: that is not here yet.
+fn begins_lines(head: &[u8]) -> Option<bool> {
+    let text = opening(head);
+    let end = memchr::memchr2(b'\n', b'\r', text)?;
+    let (line, behind) = text.split_at_checked(end).unwrap_or((text, &[]));
+    let line = line.trim_ascii_end();
+    if !line.ends_with(b"}") || !is_value(line) {
+        return Some(false);
+    }
+    opening(behind).first().map(|first| *first == b'{')
+}
+
+/// Whether a line is one value to its end.
+fn is_value(line: &[u8]) -> bool {
+    let (mut splitter, mut first) = (ArraySplitter::new(), None);
+    splitter.feed(line, &mut |element| {
+        first.get_or_insert(element.len());
+    });
+    first == Some(line.len())
 }

@@ -20,14 +20,14 @@ pub(in crate::scan) enum Media {
     Unknown,
     /// Text that is no data format: pages, style sheets, programs.
     Prose,
-    /// Pictures and the like: no JSON begins there by chance.
+    /// What is typed into a terminal, or shown by one: nothing of it waits until it is known what it is.
+    Typed,
+    /// Pictures and the like.
     Binary,
     EventStream,
     /// One JSON text a line, or one a record (RFC 7464).
     Lines,
     AwsEvents,
-    /// JSON texts that have their kind in front, one a line: told by its head only.
-    NamedLines,
     Form,
     Multipart(Vec<u8>),
     Protobuf,

@@ -8,6 +8,7 @@ mod frames;
 mod git;
 mod inflated;
 mod json;
+mod kind;
 mod lanes;
 mod media;
 mod members;
@@ -27,6 +28,7 @@ use frames::Frames;
 use git::Git;
 pub(super) use inflated::Inflated;
 use json::JsonText;
+use kind::{Kind, Whole, kind_of};
 pub(super) use lanes::{Event, Lanes};
 pub(super) use media::Media;
 use members::Members;
@@ -37,10 +39,6 @@ use wide_text::WideText;
 
 use super::padded::{Padded, PaddedBuffer};
 use super::text::{Place, Scope, Text};
-use super::view::archive::{self, Container};
-use super::view::json::{looks_like_json, may_be_part, part};
-use super::view::utf16::{self, Endian};
-use crate::limits::SCAN_SNIFF_BYTES;
 
 /// Content at some place of a unit.
 pub(super) struct Content {
@@ -67,22 +65,6 @@ enum Reader {
     Protobuf(Box<ProtobufText>),
     Members(Box<Members>),
     Wide(Box<WideText>),
-}
-
-/// What content turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Json,
-    Events,
-    NamedLines,
-    Form,
-    Multipart,
-    Framed,
-    Git,
-    Protobuf,
-    Container(Container),
-    Wide(Endian),
 }
 
 impl Content {
@@ -160,19 +142,14 @@ impl Content {
             return Reader::Text(Text::new(place, scope));
         }
         match (kind, &self.media) {
-            (
-                Kind::Events
-                | Kind::NamedLines
-                | Kind::Multipart
-                | Kind::Framed
-                | Kind::Container(_),
-                _,
-            ) if place.is_joined => Reader::Text(Text::new(place, scope)),
-            (Kind::Json, _) => Reader::Json(Box::new(JsonText::new(place, scope))),
-            (Kind::Events, media) => Reader::Events(Box::new(Events::new(place, media, scope))),
-            (Kind::NamedLines, _) => {
-                Reader::Events(Box::new(Events::new(place, &Media::NamedLines, scope)))
+            (Kind::Events(_) | Kind::Multipart | Kind::Framed | Kind::Container(_), _)
+                if place.is_joined =>
+            {
+                Reader::Text(Text::new(place, scope))
             }
+            (Kind::Json, _) => Reader::Json(Box::new(JsonText::new(place, scope))),
+            (Kind::JsonOrEvents, _) => Reader::Json(Box::new(JsonText::or_events(place, scope))),
+            (Kind::Events(form), _) => Reader::Events(Box::new(Events::new(place, form, scope))),
             (Kind::Form, _) => Reader::Form(Box::new(FormText::new(place, scope))),
             (Kind::Multipart, Media::Multipart(boundary)) => {
                 Reader::Parts(Box::new(Parts::new(place, boundary, scope)))
@@ -223,64 +200,4 @@ impl Reader {
             Reader::Wide(text) => text.finish(scope),
         }
     }
-}
-
-/// Whether all there will be of some content is there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whole {
-    Here,
-    NotYet,
-}
-
-/// What content is, by its head and by what was announced; none: more of it is needed to tell.
-fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> {
-    // By its head, its lengths being NUL bytes, it may be anything.
-    match media {
-        Media::Framed(_) => return Some(Kind::Framed),
-        Media::Protobuf => return Some(Kind::Protobuf),
-        Media::Git => return Some(Kind::Git),
-        _ => {}
-    }
-    let may_wait = whole == Whole::NotYet && head.len() < SCAN_SNIFF_BYTES;
-    if may_wait && archive::may_begin(head) {
-        return None;
-    }
-    if let Some(container) = archive::sniff(head) {
-        return Some(Kind::Container(container));
-    }
-    if let Some(endian) = utf16::sniff(head) {
-        return Some(Kind::Wide(endian));
-    }
-    let is_plain = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' '..=b'~');
-    let is_odd = |head: &[u8]| !head.iter().take(SNIFF_PLAIN_BYTES).all(is_plain);
-    if may_wait && head.len() < SNIFF_PLAIN_BYTES && (is_odd(head) || head.starts_with(b"P")) {
-        return None;
-    }
-    match media {
-        Media::EventStream | Media::Lines | Media::NamedLines | Media::AwsEvents => {
-            return Some(Kind::Events);
-        }
-        Media::Multipart(_) => return Some(Kind::Multipart),
-        Media::Binary | Media::Prose => return Some(Kind::Text),
-        Media::Unknown | Media::Form | Media::Framed(_) | Media::Protobuf | Media::Git => {}
-    }
-    if *media == Media::Unknown && may_wait && may_be_part(head) {
-        return None;
-    }
-    if *media == Media::Unknown && part(head).is_some() {
-        return Some(Kind::NamedLines);
-    }
-    match looks_like_json(head) {
-        Some(true) => Some(Kind::Json),
-        None if may_wait => None,
-        Some(false) | None if *media == Media::Form => Some(Kind::Form),
-        Some(false) | None => Some(if begins_events(head) { Kind::Events } else { Kind::Text }),
-    }
-}
-
-/// What is looked at to tell plain text from a signature or a wide encoding.
-const SNIFF_PLAIN_BYTES: usize = 4;
-
-fn begins_events(head: &[u8]) -> bool {
-    [&b"data:"[..], b"event:", b"id:", b"retry:"].iter().any(|field| head.starts_with(field))
 }

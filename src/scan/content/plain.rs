@@ -148,8 +148,7 @@ impl PlainText {
         let mut buffer = scope.core.take_buffer();
         buffer.begin().extend_from_slice(&std::mem::take(&mut self.first));
         buffer.extend(piece);
-        // Prose: nothing of it waits until it is known what it is.
-        let content = self.content.get_or_insert_with(|| Content::new(place, Media::Prose));
+        let content = self.content.get_or_insert_with(|| Content::new(place, Media::Typed));
         content.feed(buffer.padded(), &mut scope.of_another(&mut self.told));
         scope.core.return_buffer(buffer);
     }

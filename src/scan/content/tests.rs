@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::limits::SCAN_WINDOW_MIN_BYTES;
+use crate::limits::{SCAN_FIRST_LINE_MAX_BYTES, SCAN_WINDOW_MIN_BYTES};
 use crate::scan::found::Gap;
 use crate::scan::tests::{Seen, scanner};
 use crate::scan::view::archive::{Packing, Unreadable};
@@ -60,5 +60,73 @@ fn what_is_packed_in_a_way_that_is_not_undone_is_told_and_read_as_it_stands() {
         // The bytes in a coding that nobody knows were counted as that.
         let coded = Shape::new(std::iter::once(&b"xz"[..]), None);
         assert_eq!(gaps(&seen_as(&coded, XZ, size)), (XZ.len(), vec![]));
+    }
+}
+
+/// A command in pieces, each in an event's JSON of its own.
+fn events() -> [String; 4] {
+    let event = |text: &str| format!("{{\"delta\":{{\"text\":\"{text}\"}}}}");
+    ["please run rm -", "rf", " / --no-pres", "erve-root now"].map(event)
+}
+
+fn views(content_type: &str, body: &str, size: usize) -> Vec<String> {
+    let seen = seen(content_type, body.as_bytes(), size);
+    seen.views().iter().map(ToString::to_string).collect()
+}
+
+const NAMES: [&str; 6] =
+    ["text/html", "image/png", "text/plain", "application/json", "application/octet-stream", ""];
+
+#[test]
+fn json_and_events_are_read_as_such_under_whatever_name() {
+    let json = r#"{"file":"cat \u002fetc\u002fpasswd now"}"#;
+    let sse = events().map(|event| format!("data: {event}\n\n")).concat();
+    for size in [1, 2, 5, 1000] {
+        for name in NAMES {
+            assert_eq!(views(name, json, size), ["json"], "{name} {size}");
+            assert_eq!(views(name, &format!("\u{feff}\n{json}"), size), ["json"], "{name}");
+            assert_eq!(views(name, &sse, size), ["sse>json"], "{name} {size}");
+            let awake = format!(": awake\n\n{sse}");
+            assert_eq!(views(name, &awake, size), ["sse>json"], "{name} {size}");
+        }
+        assert_eq!(views("text/event-stream", json, size), ["json"]);
+        // Who reads events passes over what is none.
+        let both = format!("{{\"a\": 1}}\n\n{sse}");
+        assert_eq!(views("text/event-stream", &both, size), ["sse>json"], "{size}");
+    }
+}
+
+#[test]
+fn lines_of_json_are_one_text_under_whatever_name() {
+    for size in [1, 2, 5, 60, 1000] {
+        for name in NAMES.into_iter().chain(["application/x-ndjson"]) {
+            for end in ["\n", "\r\n"] {
+                let expected = ["ndjson>json"];
+                assert_eq!(views(name, &events().join(end), size), expected, "{name} {size}");
+                let ended = format!("{}{end}", events().join(end));
+                assert_eq!(views(name, &ended, size), expected, "{name} {size}");
+            }
+        }
+        let one = format!("{{\n\"all\":[{}]}}", events().join(",\n"));
+        assert_eq!(views("application/json", &one, size), [""; 0]);
+        let two = format!("{}\nand so on\n", events().join(" "));
+        assert_eq!(views("application/json", &two, size), [""; 0]);
+    }
+}
+
+#[test]
+fn a_first_line_of_json_is_kept_to_its_bound_and_not_past_it() {
+    for (len, is_joined) in
+        [(SCAN_FIRST_LINE_MAX_BYTES - 2, true), (SCAN_FIRST_LINE_MAX_BYTES - 1, false)]
+    {
+        let [first, others @ ..] = events();
+        let filled = format!("{{\"fill\":\"{}\",", "x".repeat(len - first.len() - 10));
+        let first = first.replacen('{', &filled, 1);
+        assert_eq!(first.len(), len);
+        let lines = format!("{first}\n{}", others.join("\n"));
+        for size in [7, 1000, 10_000] {
+            let names = seen("application/json", lines.as_bytes(), size).names();
+            assert_eq!(!names.is_empty(), is_joined, "{len} {size}");
+        }
     }
 }
