@@ -393,6 +393,10 @@ pub const SCAN_FIRST_LINE_MAX_BYTES: usize = 4096;
 /// How much of a body is looked at to tell what it is (a tar header is 512 bytes).
 pub const SCAN_SNIFF_BYTES: usize = 512;
 
+/// Guards and comments that may stand one behind the other before JSON, and the longest name behind them.
+pub const JSON_PREFIX_PARTS_MAX: usize = 4;
+pub const JSON_PREFIX_NAME_MAX_BYTES: usize = 64;
+
 /// Texts that the events of a stream are joined to, at the same time.
 pub const SCAN_LANES_MAX: usize = 64;
 /// Of how many more the last bytes are kept, and how many.

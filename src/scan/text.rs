@@ -147,6 +147,11 @@ impl Text {
         Text::new(Place { depth: SCAN_DEPTH_MAX, ..place }, scope)
     }
 
+    /// The same from where one step makes something else of it.
+    pub(super) fn then(self, step: Step) -> Text {
+        Text { place: self.place.then(step), ..self }
+    }
+
     /// Where it stands.
     pub(super) fn place(&self) -> Place {
         self.place

@@ -69,3 +69,16 @@ fn json_and_events_are_found_under_a_name_that_is_not_theirs() {
         assert_told(&proxy, name, awake, ("pipe_to_shell", "sse>json"));
     }
 }
+
+#[test]
+fn json_behind_what_stands_before_it_is_found() {
+    let proxy = Proxy::start(json!({}));
+    for before in [")]}'\n", "while(1);", "/**/ typeof cb === 'function' && cb(", "var state = "] {
+        let body = format!("{before}{{\"file\":\"cat \\u002fetc\\u002fshadow\"}}").into_bytes();
+        assert_told(&proxy, "text/javascript", body, ("unix_sensitive", "json"));
+        let events = told_pieces(|event| format!("{event},"));
+        let body = format!("{before}[{events}]").into_bytes();
+        let told = ("pipe_to_shell", "json>json_array>json");
+        assert_told(&proxy, "application/json", body, told);
+    }
+}

@@ -42,10 +42,15 @@ enum Splitter {
 impl JsonText {
     /// Nothing read yet.
     pub(super) fn new(place: Place, scope: &mut Scope<'_>) -> JsonText {
+        JsonText::behind(Text::new(place, scope), place)
+    }
+
+    /// The same behind what a text said so far.
+    pub(super) fn behind(text: Text, place: Place) -> JsonText {
         JsonText {
             place,
             unescaper: Unescaper::new(),
-            text: Text::new(place.then(Step::Json), scope),
+            text: text.then(Step::Json),
             elements: if place.is_joined { Elements::None } else { Elements::Unknown },
         }
     }
@@ -99,14 +104,14 @@ impl JsonText {
             Elements::Joined(joined) => joined.take(bytes, scope),
             Elements::FirstLine(line) => {
                 let line = std::mem::take(line);
-                self.elements = self.behind(line, bytes, scope);
+                self.elements = self.behind_line(line, bytes, scope);
             }
             Elements::Unknown | Elements::None => {}
         }
     }
 
     /// What is known once these bytes came behind the others.
-    fn behind(&self, mut came: Vec<u8>, bytes: &[u8], scope: &mut Scope<'_>) -> Elements {
+    fn behind_line(&self, mut came: Vec<u8>, bytes: &[u8], scope: &mut Scope<'_>) -> Elements {
         let kept = came.len();
         let piece = bytes.get(..SCAN_FIRST_LINE_MAX_BYTES.saturating_sub(kept)).unwrap_or(bytes);
         // Most of it comes at once, and is decided where it stands.

@@ -3,6 +3,7 @@
 
 use super::events::Form;
 use super::media::Media;
+use super::prefix::{Prefix, prefix_of};
 use crate::limits::SCAN_SNIFF_BYTES;
 use crate::scan::view::archive::{self, Container};
 use crate::scan::view::json::{looks_like_json, may_be_part, part};
@@ -15,6 +16,8 @@ pub(super) enum Kind {
     Json,
     /// It begins like JSON, and was announced as events: who reads those passes over what is no field.
     JsonOrEvents,
+    /// Behind what may stand before it, or is text so far that may be that.
+    PrefixedJson,
     Events(Form),
     Form,
     Multipart,
@@ -94,7 +97,11 @@ fn text_kind(head: &[u8], media: &Media, may_wait: bool) -> Option<Kind> {
         _ => match begins_events(opening(head)) {
             Some(true) => Some(Kind::Events(Form::Sse)),
             None if may_wait => None,
-            Some(false) | None => Some(Kind::Text),
+            Some(false) | None => match prefix_of(head.get(..SCAN_SNIFF_BYTES).unwrap_or(head)) {
+                Prefix::Of(_) => Some(Kind::PrefixedJson),
+                Prefix::Opened(_) | Prefix::Open if may_wait => Some(Kind::PrefixedJson),
+                Prefix::Opened(_) | Prefix::Open | Prefix::None => Some(Kind::Text),
+            },
         },
     }
 }
@@ -159,8 +166,14 @@ mod tests {
         for text in [&b"d"[..], b"{", b"0:", b"dat", b"word", b": "] {
             assert_eq!(kind_of(text, &Media::Typed, Whole::NotYet), Some(Kind::Text), "{text:?}");
         }
-        for text in [&b"W"[..], b"word", b"ids", b"<"] {
-            assert_eq!(kind_of(text, &Media::Unknown, Whole::NotYet), Some(Kind::Text), "{text:?}");
+        for (text, kind) in [
+            (&b"W"[..], Kind::PrefixedJson),
+            (b"word", Kind::PrefixedJson),
+            (b"two words", Kind::Text),
+            (b"<", Kind::Text),
+        ] {
+            assert_eq!(kind_of(text, &Media::Unknown, Whole::NotYet), Some(kind), "{text:?}");
+            assert_eq!(kind_of(text, &Media::Unknown, Whole::Here), Some(Kind::Text), "{text:?}");
         }
     }
 }

@@ -14,6 +14,8 @@ mod media;
 mod members;
 mod parts;
 mod plain;
+mod prefix;
+mod prefixed;
 mod protobuf;
 mod wide_text;
 
@@ -34,6 +36,7 @@ pub(super) use media::Media;
 use members::Members;
 use parts::Parts;
 pub(super) use plain::PlainTexts;
+use prefixed::Prefixed;
 use protobuf::ProtobufText;
 use wide_text::WideText;
 
@@ -57,6 +60,7 @@ enum State {
 enum Reader {
     Text(Text),
     Json(Box<JsonText>),
+    Prefixed(Box<Prefixed>),
     Events(Box<Events>),
     Form(Box<FormText>),
     Parts(Box<Parts>),
@@ -124,7 +128,11 @@ impl Content {
 
     /// Whether it begins like JSON.
     pub(super) fn is_json(&self) -> bool {
-        matches!(self.state, State::Known(Reader::Json(_)))
+        match &self.state {
+            State::Known(Reader::Json(_)) => true,
+            State::Known(Reader::Prefixed(text)) => text.is_json(),
+            _ => false,
+        }
     }
 
     /// Gives what was held to the reader that fits.
@@ -149,6 +157,7 @@ impl Content {
             }
             (Kind::Json, _) => Reader::Json(Box::new(JsonText::new(place, scope))),
             (Kind::JsonOrEvents, _) => Reader::Json(Box::new(JsonText::or_events(place, scope))),
+            (Kind::PrefixedJson, _) => Reader::Prefixed(Box::new(Prefixed::new(place, scope))),
             (Kind::Events(form), _) => Reader::Events(Box::new(Events::new(place, form, scope))),
             (Kind::Form, _) => Reader::Form(Box::new(FormText::new(place, scope))),
             (Kind::Multipart, Media::Multipart(boundary)) => {
@@ -175,6 +184,7 @@ impl Reader {
         match self {
             Reader::Text(text) => text.feed(bytes, scope),
             Reader::Json(json) => json.feed(bytes, scope),
+            Reader::Prefixed(text) => text.feed(bytes, scope),
             Reader::Events(events) => events.feed(bytes, scope),
             Reader::Form(form) => form.feed(bytes, scope),
             Reader::Parts(parts) => parts.feed(bytes, scope),
@@ -190,6 +200,7 @@ impl Reader {
         match self {
             Reader::Text(text) => text.finish(scope),
             Reader::Json(json) => json.finish(scope),
+            Reader::Prefixed(text) => text.finish(scope),
             Reader::Events(events) => events.finish(scope),
             Reader::Form(form) => form.finish(scope),
             Reader::Parts(parts) => parts.finish(scope),

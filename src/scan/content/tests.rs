@@ -130,3 +130,43 @@ fn a_first_line_of_json_is_kept_to_its_bound_and_not_past_it() {
         }
     }
 }
+
+#[test]
+fn what_stands_before_json_is_passed_over() {
+    let json = r#"{"file":"cat \u002fetc\u002fpasswd now"}"#;
+    let array = format!("[{}]", events().join(","));
+    for size in [1, 2, 3, 5, 1000] {
+        for before in
+            [")]}'\n", "/* x */", "x=", "for(;;);", "cb(", "\u{feff}/**/ typeof f === 'x' && f("]
+        {
+            for name in NAMES {
+                let told = views(name, &format!("{before}{json});"), size);
+                assert_eq!(told, ["json"], "{before} {name} {size}");
+            }
+            let told = views("text/javascript", &format!("{before}{array}"), size);
+            assert_eq!(told, ["json>json_array>json"], "{before} {size}");
+        }
+        // What stands before it is read, too, and what goes on from there.
+        let told = views("text/plain", "/* cat /etc/passwd */{\"a\":1}", size);
+        assert_eq!(told, [""], "{size}");
+        let cut = views("text/plain", "x=[\"rm -rf / --no-preserve-root \"]", size);
+        assert_eq!(cut, ["json"], "{size}");
+        for text in ["cb([ cat /etc/passwd", "cb({ cat /etc/passwd", "cb(["] {
+            let count = usize::from(text.len() > 4);
+            assert_eq!(views("text/plain", text, size).len(), count, "{text} {size}");
+        }
+    }
+}
+
+#[test]
+fn text_that_may_stand_before_json_is_read_as_it_comes() {
+    for text in ["/* cat /etc/passwd now and", "// cat /etc/passwd now and"] {
+        let shape = Shape::new(std::iter::empty(), None);
+        let mut stream = scanner(SCAN_WINDOW_MIN_BYTES).body(&shape);
+        let mut seen = Seen::default();
+        for piece in text.as_bytes().chunks(3) {
+            stream.feed(PaddedBuffer::new().fill(piece), &mut seen);
+        }
+        assert_eq!(seen.names(), ["unix_sensitive"], "{text}");
+    }
+}
