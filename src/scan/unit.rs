@@ -20,6 +20,7 @@ pub struct Body {
 }
 
 /// What is read first.
+#[expect(clippy::large_enum_variant, reason = "most bodies are in no coding: no allocation each")]
 enum Layer {
     Plain(Content),
     /// Boxed, as most bodies are in no coding.

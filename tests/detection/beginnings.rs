@@ -1,6 +1,7 @@
 //! What a body is, told by how it begins: under whatever name, behind whatever stands before it. And what is packed
 //! so that it is not looked into.
 
+use crate::support::encodings::gzip;
 use crate::support::{Origin, Proxy, Reply, json, wait_until};
 
 const XZ: &[u8] = b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46 nothing to be read here";
@@ -80,5 +81,17 @@ fn json_behind_what_stands_before_it_is_found() {
         let body = format!("{before}[{events}]").into_bytes();
         let told = ("pipe_to_shell", "json>json_array>json");
         assert_told(&proxy, "application/json", body, told);
+    }
+}
+
+#[test]
+fn archives_behind_other_bytes_are_looked_into() {
+    let proxy = Proxy::start(json!({}));
+    let packed = gzip(b"cat /etc/shadow, please");
+    for before in ["\n", "some lines\nbefore it\n", "{\"a\":1}"] {
+        let body = [before.as_bytes(), &packed].concat();
+        assert_told(&proxy, "application/octet-stream", body, ("unix_sensitive", "gzip"));
+        let body = [before.as_bytes(), &zip(&packed)].concat();
+        assert_told(&proxy, "text/plain", body, ("unix_sensitive", "zip>gzip"));
     }
 }

@@ -20,6 +20,7 @@ pub(super) struct Frames {
 }
 
 /// How the message under way is read.
+#[expect(clippy::large_enum_variant, reason = "most messages are in no coding: no allocation each")]
 enum Message {
     Plain(Content),
     Inflated(Box<Inflated>),

@@ -14,7 +14,8 @@ use crate::scan::view::codings::Coding;
 pub(super) struct Members {
     place: Place,
     reader: Reader,
-    whole: Text,
+    /// None if others read it.
+    whole: Option<Text>,
     names: Text,
     member: Content,
 }
@@ -23,6 +24,11 @@ impl Members {
     /// Nothing read yet.
     pub(super) fn new(place: Place, container: Container, scope: &mut Scope<'_>) -> Members {
         let whole = Text::unfolded(place, scope);
+        Members { whole: Some(whole), ..Members::beside(place, container, scope) }
+    }
+
+    /// The same of an archive that is read as it stands by others.
+    pub(super) fn beside(place: Place, container: Container, scope: &mut Scope<'_>) -> Members {
         let step = match container {
             Container::Tar => Some(Step::Tar),
             Container::Zip => Some(Step::Zip),
@@ -34,14 +40,16 @@ impl Members {
         Members {
             place,
             reader: Reader::new(container),
-            whole,
+            whole: None,
             names: Text::new(place, scope),
             member: Content::unknown(place),
         }
     }
 
     pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
-        self.whole.feed(bytes, scope);
+        if let Some(whole) = &mut self.whole {
+            whole.feed(bytes, scope);
+        }
         let mut work = scope.core.take_work();
         let mut at = 0;
         loop {
@@ -74,7 +82,9 @@ impl Members {
         scope.core.return_work(work);
         self.member.finish(scope);
         self.names.finish(scope);
-        self.whole.finish(scope);
+        if let Some(whole) = &mut self.whole {
+            whole.finish(scope);
+        }
     }
 
     fn take(&mut self, event: Event, work: &[u8], scope: &mut Scope<'_>) {

@@ -1,6 +1,7 @@
 //! Bytes of which it has to be found out what they are: looks at the first of them, then hands all to the one
 //! reader that fits. Readers hand what they find inside to a content of its own.
 
+mod behind;
 mod coded;
 mod events;
 mod form;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use media::Shape;
 
+use behind::Behind;
 use events::Events;
 use form::FormText;
 use frames::Frames;
@@ -48,6 +50,7 @@ pub(super) struct Content {
     place: Place,
     media: Media,
     state: State,
+    behind: Behind,
 }
 
 enum State {
@@ -74,7 +77,11 @@ enum Reader {
 impl Content {
     /// Content of a kind that was announced.
     pub(super) fn new(place: Place, media: Media) -> Content {
-        Content { place, media, state: State::Unknown(PaddedBuffer::new()) }
+        let behind = match place.is_joined || place.is_deepest() || media == Media::Typed {
+            true => Behind::None,
+            false => Behind::new(),
+        };
+        Content { place, media, state: State::Unknown(PaddedBuffer::new()), behind }
     }
 
     /// Content of which nothing is known.
@@ -88,20 +95,20 @@ impl Content {
             return;
         }
         let held = match &mut self.state {
-            State::Known(reader) => return reader.feed(bytes, scope),
+            State::Known(reader) => {
+                reader.feed(bytes, scope);
+                return self.behind.feed(bytes, self.place, scope);
+            }
             State::Unknown(held) => held,
         };
         if held.written().is_empty()
             && let Some(kind) = kind_of(bytes.bytes(), &self.media, Whole::NotYet)
         {
-            let mut reader = self.reader(kind, scope);
-            reader.feed(bytes, scope);
-            self.state = State::Known(reader);
-            return;
+            return self.begin(kind, bytes, scope);
         }
         held.extend(bytes.bytes());
         if let Some(kind) = kind_of(held.written(), &self.media, Whole::NotYet) {
-            self.begin(kind, scope);
+            self.begin_held(kind, scope);
         }
     }
 
@@ -112,11 +119,12 @@ impl Content {
                 return;
             }
             let kind = kind_of(held.written(), &self.media, Whole::Here).unwrap_or(Kind::Text);
-            self.begin(kind, scope);
+            self.begin_held(kind, scope);
         }
         if let State::Known(reader) = &mut self.state {
             reader.finish(scope);
         }
+        self.behind.finish(scope);
     }
 
     /// More may follow, but not soon: as [`Text::pause`].
@@ -135,13 +143,23 @@ impl Content {
         }
     }
 
-    /// Gives what was held to the reader that fits.
-    fn begin(&mut self, kind: Kind, scope: &mut Scope<'_>) {
+    /// Gives the first bytes to the reader that fits.
+    fn begin(&mut self, kind: Kind, bytes: Padded<'_>, scope: &mut Scope<'_>) {
         let mut reader = self.reader(kind, scope);
-        if let State::Unknown(held) = &mut self.state {
-            reader.feed(held.padded(), scope);
+        reader.feed(bytes, scope);
+        if !reader.may_hide_archive() {
+            self.behind = Behind::None;
         }
+        self.behind.feed(bytes, self.place, scope);
         self.state = State::Known(reader);
+    }
+
+    /// The same of what was held.
+    fn begin_held(&mut self, kind: Kind, scope: &mut Scope<'_>) {
+        if let State::Unknown(held) = &mut self.state {
+            let mut held = std::mem::take(held);
+            self.begin(kind, held.padded(), scope);
+        }
     }
 
     fn reader(&self, kind: Kind, scope: &mut Scope<'_>) -> Reader {
@@ -180,6 +198,18 @@ impl Content {
 }
 
 impl Reader {
+    /// Whether an archive may stand behind the first bytes of what it reads, that it does not look into.
+    fn may_hide_archive(&self) -> bool {
+        matches!(
+            self,
+            Reader::Text(_)
+                | Reader::Json(_)
+                | Reader::Prefixed(_)
+                | Reader::Events(_)
+                | Reader::Form(_)
+        )
+    }
+
     fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
         match self {
             Reader::Text(text) => text.feed(bytes, scope),

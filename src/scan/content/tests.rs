@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::limits::{SCAN_FIRST_LINE_MAX_BYTES, SCAN_WINDOW_MIN_BYTES};
+use crate::limits::{SCAN_FIRST_LINE_MAX_BYTES, SCAN_SNIFF_BYTES, SCAN_WINDOW_MIN_BYTES};
 use crate::scan::found::Gap;
 use crate::scan::tests::{Seen, scanner};
 use crate::scan::view::archive::{Packing, Unreadable};
@@ -169,4 +169,43 @@ fn text_that_may_stand_before_json_is_read_as_it_comes() {
         }
         assert_eq!(seen.names(), ["unix_sensitive"], "{text}");
     }
+}
+
+#[test]
+fn an_archive_behind_other_bytes_is_looked_into() {
+    let packed = gzip(b"cat /etc/passwd now, please");
+    for size in [1, 2, 3, 7, 100, 10_000] {
+        for junk in ["\n", "junk", "#!/bin/sh\nexec unzip\n", "{}", "data: x\n\n", "a=b&c=", "PK00"]
+        {
+            for (archive, view) in [(zip(&packed), "zip>gzip"), (packed.clone(), "gzip")] {
+                let body = [junk.as_bytes(), &archive, b" and so on"].concat();
+                let seen = seen("", &body, size);
+                let views: Vec<_> = seen.views().iter().map(ToString::to_string).collect();
+                assert_eq!(views, [view], "{junk} {size}");
+            }
+        }
+        // What stands before it is read as what it is.
+        let json = r#"{"run":"rm -rf \u002f --no-preserve-root now"}"#.as_bytes();
+        let body = [json, &zip(&packed)].concat();
+        assert_eq!(
+            seen("x/y", &body, size).names(),
+            ["destructive_rm", "unix_sensitive"],
+            "{size}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_is_looked_for_behind_as_many_bytes_as_the_bound() {
+    let packed = gzip(b"cat /etc/passwd now, please");
+    for (len, is_found) in [(SCAN_SNIFF_BYTES, true), (SCAN_SNIFF_BYTES + 10, false)] {
+        let body = [&b". ".repeat(len / 2), &packed[..]].concat();
+        for size in [1, 7, 10_000] {
+            assert_eq!(!seen("", &body, size).names().is_empty(), is_found, "{len} {size}");
+        }
+    }
+    // A joined text holds none, and three bytes that begin like one are none.
+    let near = b"junk \x1f\x8b\x08\xff and so on cat /etc/passwd";
+    let seen = seen("", near, 4);
+    assert_eq!((seen.names(), gaps(&seen)), (vec!["unix_sensitive"], (0, vec![])));
 }

@@ -59,6 +59,24 @@ pub fn sniff(head: &[u8]) -> Option<Container> {
     }
 }
 
+/// The bytes by which [`find`] tells an archive: a gzip's head.
+pub const FOUND_HEAD_BYTES: usize = 10;
+
+/// Where in some bytes a zip or a gzip begins whose head is whole.
+pub fn find(bytes: &[u8]) -> Option<(usize, Container)> {
+    memchr::memchr2_iter(b'P', 0x1f, bytes).find_map(|at| {
+        let container = match bytes.get(at..)? {
+            [b'P', b'K', 3, 4, ..] => Container::Zip,
+            // No flag that is none; how well it is packed, and on what system.
+            [0x1f, 0x8b, 8, 0..=0x1f, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..] => {
+                Container::Compressed(Coding::Gzip)
+            }
+            _ => return None,
+        };
+        Some((at, container))
+    })
+}
+
 /// Whether a body that only begins with these bytes may be told by more of them.
 pub fn may_begin(head: &[u8]) -> bool {
     let is_unproven = || matches!(zlib::prove(head), Proof::Seems | Proof::SeemsNot);
