@@ -92,6 +92,16 @@ impl<'a> MessageInspector<'a> {
         MessageInspector { core, sight, direction, messages, pace: Pace::new(false) }
     }
 
+    /// The same of messages that are Kubernetes' channels in text.
+    pub fn of_base64_channels(
+        core: &'a Core,
+        sight: &'a Sight,
+        direction: Direction,
+    ) -> MessageInspector<'a> {
+        let messages = core.scanner.base64_channels();
+        MessageInspector { core, sight, direction, messages, pace: Pace::new(false) }
+    }
+
     /// The same of controls: each says what it says by itself.
     pub fn of_controls(
         core: &'a Core,

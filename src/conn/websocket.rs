@@ -18,6 +18,7 @@ pub struct WebSocket<'a> {
     core: &'a Core,
     sight: &'a Sight,
     readable: Readable,
+    is_base64_channels: bool,
     /// Whether it was said that something goes unread.
     is_reported: Cell<bool>,
 }
@@ -46,7 +47,8 @@ impl<'a> WebSocket<'a> {
                 Readable::Not
             }
         };
-        WebSocket { core, sight, readable, is_reported: Cell::new(false) }
+        let is_base64_channels = agreement.is_base64_channels;
+        WebSocket { core, sight, readable, is_base64_channels, is_reported: Cell::new(false) }
     }
 
     /// The reading of one direction.
@@ -60,7 +62,10 @@ impl<'a> WebSocket<'a> {
             Readable::Compressed(compression) => Some(Reader::new(sender, Some(compression))),
             Readable::Not => None,
         };
-        let messages = MessageInspector::new(self.core, self.sight, direction);
+        let messages = match self.is_base64_channels {
+            true => MessageInspector::of_base64_channels(self.core, self.sight, direction),
+            false => MessageInspector::new(self.core, self.sight, direction),
+        };
         let controls = MessageInspector::of_controls(self.core, self.sight, direction);
         Reading { socket: self, direction, reader, messages, controls }
     }

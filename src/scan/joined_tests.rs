@@ -223,6 +223,44 @@ fn channels_are_texts_of_their_own() {
     assert!(!told(digits).names().is_empty());
 }
 
+/// Messages as Kubernetes sends them where only text may be sent.
+fn in_base64<'a>(
+    messages: impl IntoIterator<Item = (u8, &'a [u8])>,
+) -> impl Iterator<Item = String> {
+    let digits = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
+    messages.into_iter().map(move |(channel, bytes)| format!("{channel}{}", digits(bytes)))
+}
+
+#[test]
+fn channels_in_base64_are_joined_as_binary_ones_are() {
+    let scanner = scanner(SCAN_WINDOW_MIN_BYTES);
+    let told = |messages: &mut dyn Iterator<Item = String>| {
+        let mut passing = Passing { messages: scanner.base64_channels(), ..Passing::new(&scanner) };
+        messages.for_each(|message| passing.pass(message));
+        passing.messages.finish(&mut passing.seen);
+        passing.seen
+    };
+    let typed = format!("ls {} \r", halves().concat());
+    for len in [1, 2, 3, 7, 16] {
+        // What opens channels says nothing.
+        let opened = [(0, &b""[..]), (1, b""), (2, b"")];
+        let seen = told(&mut in_base64(
+            opened.into_iter().chain(typed.as_bytes().chunks(len).map(|piece| (0, piece))),
+        ));
+        assert_eq!(seen.names(), ["aws_access_key"], "{len}");
+        assert_eq!(seen.views()[0].to_string(), "messages>base64", "{len}");
+    }
+    let [front, back] = halves();
+    let apart = [(1, front.as_bytes()), (2, b"other"), (2, back.as_bytes())];
+    assert!(told(&mut in_base64(apart)).names().is_empty());
+    // A whole one is told once, however much is said around it.
+    let whole = [(1, &b"$ env"[..]), (1, typed.as_bytes()), (1, b"$ exit")];
+    assert_eq!(told(&mut in_base64(whole)).names(), ["aws_access_key"]);
+    // What is no such message is read as it stands.
+    let plain = ["5 my key is", &front, &back, "!"].map(str::to_owned);
+    assert_eq!(told(&mut plain.into_iter()).names(), ["aws_access_key"]);
+}
+
 #[test]
 fn as_many_channels_as_the_bound_are_joined_and_no_further_one() {
     let [front, back] = halves();

@@ -6,8 +6,9 @@ use super::content::{Content, Event, Inflated, Lanes, PlainTexts, Shape};
 use super::found::{Gap, MatchSink, Undecoded};
 use super::kept::Kept;
 use super::padded::Padded;
-use super::scanner::Core;
+use super::scanner::{Core, Scanner};
 use super::text::{Place, Scope, UnitState};
+use super::view::encoded::{Kind, RunDecoder};
 use super::view::json::packet;
 use crate::finding::Step;
 
@@ -84,6 +85,17 @@ impl Body {
 /// Keeps the texts of Socket.IO's packets apart from those of other messages.
 const PACKET: u8 = 4;
 
+/// A message that is the digit of a channel and base64, as the binary message with the same to say is; none if it is
+/// no such message, or too long to be at hand as a whole.
+fn decoded_channel(message: &Kept) -> Option<Kept> {
+    let [channel @ b'0'..=b'4', digits @ ..] = message.bytes() else { return None };
+    let mut decoded = vec![channel - b'0'];
+    let taken = RunDecoder::new(Kind::Base64).feed(digits, &mut decoded);
+    let mut kept = Kept::default();
+    kept.add(&decoded);
+    (message.is_whole() && taken == digits.len()).then_some(kept)
+}
+
 /// The messages of one direction, each a content of its own; and the texts that they are together.
 pub struct Messages {
     core: Rc<Core>,
@@ -94,6 +106,15 @@ pub struct Messages {
     lanes: Lanes,
     /// None where plain messages are not joined.
     plain: Option<PlainTexts>,
+    /// Whether each message is the digit of a channel, then base64.
+    is_base64_channels: bool,
+}
+
+impl Scanner {
+    /// Messages that name a channel by a digit, behind which they are base64.
+    pub fn base64_channels(&self) -> Messages {
+        Messages::base64_channels(&self.core)
+    }
 }
 
 impl Messages {
@@ -101,6 +122,13 @@ impl Messages {
     pub(super) fn new(core: &Rc<Core>) -> Messages {
         let place = Place::default().beside(Step::Messages);
         Messages { plain: Some(PlainTexts::new(place)), ..Messages::separate(core) }
+    }
+
+    /// Of messages that are pieces of channels' texts in base64, each behind the digit of its channel.
+    fn base64_channels(core: &Rc<Core>) -> Messages {
+        let place = Place::default().beside(Step::Messages).then(Step::Base64);
+        let plain = Some(PlainTexts::new(place));
+        Messages { plain, is_base64_channels: true, ..Messages::separate(core) }
     }
 
     /// Of messages that are pieces of nothing, unless they are JSON that says so.
@@ -113,6 +141,7 @@ impl Messages {
             kept: Kept::default(),
             lanes: Lanes::of_messages(place.beside(Step::Messages)),
             plain: None,
+            is_base64_channels: false,
         }
     }
 
@@ -128,7 +157,10 @@ impl Messages {
     pub fn end_message(&mut self, sink: &mut dyn MatchSink) {
         let mut scope = self.state.scope(&self.core, sink);
         self.content.finish(&mut scope);
-        let event = if self.kept.is_whole() {
+        let decoded = self.is_base64_channels.then(|| decoded_channel(&self.kept)).flatten();
+        let event = if decoded.is_some() {
+            Event::Plain
+        } else if self.kept.is_whole() {
             let message = self.kept.bytes();
             let event = match packet(message) {
                 Some(json) => self.lanes.take_named(PACKET, json, &mut scope),
@@ -145,7 +177,7 @@ impl Messages {
         if let Some(plain) = &mut self.plain
             && event.is_plain(plain.is_begun())
         {
-            plain.take(&self.kept, &mut scope);
+            plain.take(decoded.as_ref().unwrap_or(&self.kept), &mut scope);
         }
         self.content = Content::unknown(Place::default());
         // The next message tells of what is in it, whatever this one told.

@@ -1,5 +1,7 @@
 //! Messages are read, whatever way, direction and shape they come in.
 
+use data_encoding::BASE64;
+
 use crate::frames::*;
 use crate::support::samples::sample;
 use crate::support::{Finding, wait_until};
@@ -197,6 +199,23 @@ fn what_is_typed_into_a_terminal_is_told_once() {
             assert!(findings.iter().all(|finding| finding.pattern == "pipe_to_shell"));
         }
     }
+}
+
+#[test]
+fn what_is_typed_into_a_container_in_base64_is_told_once() {
+    let protocol = "Sec-WebSocket-Protocol: base64.channel.k8s.io\r\n";
+    let mut socket = Joined::open(Way::Encrypted, &format!("{PROOF}{protocol}"));
+    for from in [From::Client, From::Server] {
+        let line = format!("ls; {}\r", sample("pipe_to_shell").text());
+        let keys = line.as_bytes().chunks(1).map(|key| format!("0{}", BASE64.encode(key)));
+        let frames = keys.map(|key| frame(from, FIN | TEXT, key.as_bytes()));
+        let frames: Vec<Vec<u8>> = frames.collect();
+        socket.pass(from, &frames.concat());
+    }
+    let findings = socket.proxy.settled_findings();
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    assert!(findings.iter().all(|finding| finding.pattern == "pipe_to_shell"));
+    assert!(findings.iter().all(|finding| finding.view == "messages>base64"));
 }
 
 #[test]

@@ -10,6 +10,9 @@ use super::super::head::{RequestHead, ResponseHead};
 /// RFC 6455 §1.3: what the server appends to the client's key before it hashes it.
 const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// The subprotocol of Kubernetes' exec, attach and port-forward for clients that send text only.
+const BASE64_CHANNELS: &[u8] = b"base64.channel.k8s.io";
+
 /// The window that is used unless a smaller one was agreed on, and the smallest (RFC 7692 §7.1.2).
 const WINDOW_BITS_MAX: u8 = 15;
 const WINDOW_BITS_MIN: u8 = 8;
@@ -21,6 +24,8 @@ pub struct Agreement {
     /// (RFC 6455 §4.1); should both go on all the same, what they say can still be read.
     pub is_proven: bool,
     pub extensions: Extensions,
+    /// Whether messages are Kubernetes' channels in text: the number of one, then base64.
+    pub is_base64_channels: bool,
 }
 
 /// Which extensions the server took.
@@ -69,6 +74,7 @@ pub fn agreement(request: &RequestHead<'_>, response: &ResponseHead<'_>) -> Opti
     is_agreed.then(|| Agreement {
         is_proven: is_proven(request, response),
         extensions: extensions(response),
+        is_base64_channels: response.get("sec-websocket-protocol") == Some(BASE64_CHANNELS),
     })
 }
 
@@ -203,7 +209,9 @@ mod tests {
             &format!("Upgrade: websocket\r\nConnection: Upgrade\r\n{KEY}"),
             &format!("Upgrade: websocket\r\nConnection: Upgrade\r\n{ACCEPT}"),
         );
-        assert_eq!(agreement, Some(Agreement { is_proven: true, extensions: Extensions::None }));
+        let expected =
+            Agreement { is_proven: true, extensions: Extensions::None, is_base64_channels: false };
+        assert_eq!(agreement, Some(expected));
     }
 
     #[test]
@@ -225,6 +233,17 @@ mod tests {
         assert!(agreed("Upgrade: chat/1\r\n", "").is_none());
         assert!(agreed("Upgrade: chat/1\r\n", "Upgrade: WEBSOCKET\r\n").is_some());
         assert!(agreed("Upgrade: chat/1, websocket\r\n", "").is_some());
+    }
+
+    #[test]
+    fn the_response_says_of_what_kind_messages_are() {
+        for (protocol, is_so) in [("base64.channel.k8s.io", true), ("v4.channel.k8s.io", false)] {
+            let field = format!("Sec-WebSocket-Protocol: {protocol}\r\n");
+            let offered = agreed(&field, "Upgrade: websocket\r\n").unwrap();
+            assert!(!offered.is_base64_channels, "{protocol}");
+            let taken = agreed(&field, &format!("Upgrade: websocket\r\n{field}")).unwrap();
+            assert_eq!(taken.is_base64_channels, is_so, "{protocol}");
+        }
     }
 
     #[test]
