@@ -433,6 +433,11 @@ pub const FOLD_CARRY_BYTES: usize = 31;
 pub const ENCODED_LOOK_AGAIN_BYTES: usize = 1024;
 pub const ENCODED_LOOK_BACK_BYTES: usize = 4096;
 
+/// How many numbers of a list must say text in a row before it is worth decoding, and how much may stand between
+/// two of them: a line break and an indentation.
+pub const ENCODED_NUMBERS_MIN: usize = 12;
+pub const ENCODED_BETWEEN_MAX_BYTES: usize = 40;
+
 /// The most content codings of one body that are undone one behind the other (nobody stacks more than two).
 pub const CODINGS_MAX: usize = 4;
 

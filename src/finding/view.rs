@@ -99,6 +99,8 @@ steps! {
     Base64 = "base64",
     Base32 = "base32",
     Hex = "hex",
+    /// Bytes as a list of decimal numbers.
+    Numbers = "numbers",
     Percent = "percent",
     /// Escapes of characters by their number (`\u002f`, `\x2f`).
     Unicode = "unicode",

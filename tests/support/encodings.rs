@@ -45,6 +45,10 @@ pub const ENCODINGS: &[Encoding] = &[
     }),
     ("base32", |text| typed("text/plain", BASE32.encode(text.as_bytes()))),
     ("hex", |text| typed("text/plain", HEXLOWER.encode(text.as_bytes()))),
+    ("numbers", |text| {
+        let data = json!({"type": "Buffer", "data": text.as_bytes()});
+        typed("application/json", data.to_string())
+    }),
     ("html", |text| {
         let entities = each_byte(text, |out, byte| write!(out, "&#{byte};"));
         typed("text/html", format!("<p>{entities}</p>"))

@@ -110,6 +110,7 @@ impl Text {
             Kind::Base64 => Step::Base64,
             Kind::Base32 => Step::Base32,
             Kind::Hex => Step::Hex,
+            Kind::Numbers => Step::Numbers,
         };
         let content = Content::unknown(self.place.within(start).then(step));
         let mut decoded = Box::new(Decoded { decoder: RunDecoder::new(kind), content });
@@ -148,6 +149,10 @@ impl Decoded {
     }
 
     pub(super) fn finish(mut self: Box<Self>, scope: &mut Scope<'_>) {
+        let mut out = scope.core.take_buffer();
+        self.decoder.finish(out.begin());
+        self.content.feed(out.padded(), scope);
+        scope.core.return_buffer(out);
         self.content.finish(scope);
     }
 }

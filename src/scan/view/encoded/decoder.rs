@@ -2,6 +2,7 @@
 
 use super::Kind;
 use super::alphabet::{BASE32, BASE64, BREAK_MAX_BYTES, HEX, NO_DIGIT, value};
+use super::numbers::Numbers;
 
 /// Decodes a run that begins with the first byte it is fed.
 #[derive(Debug, Clone)]
@@ -11,6 +12,7 @@ pub struct RunDecoder(Coding);
 enum Coding {
     Digits(Digits),
     Hex(Hex),
+    Numbers(Numbers),
 }
 
 impl RunDecoder {
@@ -19,6 +21,7 @@ impl RunDecoder {
             Kind::Base64 => Coding::Digits(Digits::new(&BASE64, 6)),
             Kind::Base32 => Coding::Digits(Digits::new(&BASE32, 5)),
             Kind::Hex => Coding::Hex(Hex::default()),
+            Kind::Numbers => Coding::Numbers(Numbers::new()),
         })
     }
 
@@ -27,6 +30,14 @@ impl RunDecoder {
         match &mut self.0 {
             Coding::Digits(digits) => digits.feed(bytes, out),
             Coding::Hex(hex) => hex.feed(bytes, out),
+            Coding::Numbers(numbers) => numbers.feed(bytes, out),
+        }
+    }
+
+    /// The end of the run: appends what waited to be told from more of it.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if let Coding::Numbers(numbers) = &mut self.0 {
+            numbers.finish(out);
         }
     }
 }

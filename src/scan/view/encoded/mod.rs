@@ -1,4 +1,4 @@
-//! Base64, base32 and hex inside running text: found, judged, decoded as they stream by.
+//! Base64, base32, hex and lists of bytes' numbers inside running text: found, judged, decoded as they stream by.
 //!
 //! `next_run` looks at every other 16 bytes of the text: a run of 47 digits holds such a block and one
 //! beside it. `run_around` is for a place of which something else says that there is encoded text.
@@ -9,6 +9,7 @@ mod decoder;
 mod gates;
 mod judge;
 mod looks;
+mod numbers;
 
 #[cfg(test)]
 mod property_tests;
@@ -27,6 +28,7 @@ use multiversion::multiversion;
 use self::alphabet::{HEX, NO_DIGIT, is_base64, line_break, value};
 use self::judge::{is_text, is_text_byte, judge};
 use self::looks::looks_encoded;
+use self::numbers::numbers_around;
 use super::lane::{LANE_BYTES, Lane, last_chunk};
 use crate::limits::ENCODED_LOOK_AGAIN_BYTES;
 
@@ -36,6 +38,8 @@ pub enum Kind {
     Base64,
     Base32,
     Hex,
+    /// Bytes as decimal numbers, with commas or blanks between them.
+    Numbers,
 }
 
 impl Kind {
@@ -44,6 +48,7 @@ impl Kind {
             Self::Base64 => "base64",
             Self::Base32 => "base32",
             Self::Hex => "hex",
+            Self::Numbers => "numbers",
         }
     }
 }
@@ -112,11 +117,27 @@ fn in_window(
     let listed = crosses & (crosses >> 5 | crosses >> 6);
     // An indentation is a row of any length.
     let rows = row & row >> 3 & row >> 6 & row >> 9 & !(others & others >> 1) | listed;
-    if rows == 0 && first.others != 0 && second.others != 0 {
+    let has_numbers = first.is_numbers | second.is_numbers;
+    if rows == 0 && first.others != 0 && second.others != 0 && !has_numbers {
         return (None, 0);
     }
-    in_candidates(text, at, from, others, rows)
+    let candidates = in_candidates(text, at, from, others, rows);
+    match candidates.0 {
+        None if has_numbers => (in_numbers(text, at, from, [&first, &second]), candidates.1),
+        _ => candidates,
+    }
 }
+
+/// The row of numbers around one of the blocks of the window at `at`.
+fn in_numbers(text: &[u8], at: usize, from: usize, looks: [&Look; 2]) -> Option<Run> {
+    let blocks = [0, STRIDE_BYTES].map(|stride| at + stride + LANE_BYTES);
+    let seen =
+        blocks.into_iter().zip(looks).filter(|(block, look)| look.is_numbers && *block >= from);
+    seen.into_iter().find_map(|(block, _)| numbers_around(text, block, from))
+}
+
+/// The first byte behind the digits.
+const BEHIND_DIGITS: u8 = b'9' + 1;
 
 /// What a block of sixteen bytes shows, a bit for each of them.
 struct Look {
@@ -127,6 +148,8 @@ struct Look {
     row: u32,
     /// Which are an `x`.
     crosses: u32,
+    /// Whether all are digits, commas and blanks (or signs below them, but for stops).
+    is_numbers: bool,
 }
 
 impl Look {
@@ -142,6 +165,8 @@ impl Look {
             others: u32::from(lane.below_or_high(b'+').or(stops).mask()),
             row: u32::from(lane.same_as(block(at + ROW_STEP_BYTES)).mask()),
             crosses: u32::from(lane.equals(b'x').mask()),
+            is_numbers: lane.within(BEHIND_DIGITS, u8::MAX - BEHIND_DIGITS + 1).or(stops).mask()
+                == 0,
         }
     }
 }
@@ -291,7 +316,11 @@ fn separated(text: &[u8], place: usize, from: usize) -> Option<Run> {
     let mut starts = byte_starts(text, near).take_while(|start| *start <= place + 1);
     let seen = starts.find(|start| opens_row(text, *start))?;
     let first = from.max(place.saturating_sub(WINDOW_BYTES));
-    (first..=seen).find(|start| opens_row(text, *start) && is_row(text, *start)).map(Run::hex)
+    let start = (first..=seen).find(|start| opens_row(text, *start) && is_row(text, *start))?;
+    // Numbers of two digits may be either; with commas alone between them nobody writes hex.
+    let is_list = text.get(start + 2) == Some(&b',');
+    let numbers = is_list.then(|| numbers_around(text, start, from)).flatten();
+    Some(numbers.filter(|run| run.start <= start).unwrap_or(Run::hex(start)))
 }
 
 /// Where within the first eight bytes from `at` on a byte in hex may begin, with or without an `0x`: most rows of

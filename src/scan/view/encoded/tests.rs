@@ -232,3 +232,63 @@ fn a_decoder_says_where_the_run_ends() {
     assert_eq!(decode(Kind::Hex, b"0x616263,"), ("abc".into(), 8));
     assert_eq!(decode(Kind::Base32, b"MFRGG=== x"), ("abc".into(), 8));
 }
+
+fn listed(text: &str, between: &str) -> String {
+    text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(between)
+}
+
+#[test]
+fn lists_of_bytes_are_found_from_their_first_wherever_they_stand() {
+    for between in [",", ", ", " ", "\n", ",\n        "] {
+        // Numbers of two digits are hex, too.
+        let caps = format!("rm {}", "AKIA AND SO ON ".repeat(3));
+        for text in [&caps, &caps[3..]] {
+            let run = next_run(listed(text, between).as_bytes(), 0).unwrap();
+            assert_eq!(run, Run { start: 0, kind: Kind::Numbers }, "{text} {between:?}");
+        }
+        for head in ["[", "bytes([", "{\"data\": [", "[31, 139, 8, 0, ", "ids: 50256, 1212, "] {
+            for before in 0..70 {
+                let front = format!("{}{head}", "x".repeat(before));
+                let text = format!("{front}{}]) end", listed(SECRET, between));
+                let run = next_run(text.as_bytes(), 0).unwrap_or_else(|| panic!("{text}"));
+                assert_eq!(run, Run { start: front.len(), kind: Kind::Numbers }, "{text}");
+                let (said, taken) = decode(run.kind, &text.as_bytes()[run.start..]);
+                assert_eq!(said, SECRET);
+                assert_eq!(next_run(text.as_bytes(), run.start + taken), None);
+            }
+        }
+    }
+}
+
+#[test]
+fn lists_of_other_numbers_are_passed_over() {
+    let numbers = |numbers: &mut dyn Iterator<Item = String>, between: &str| {
+        let listed: Vec<String> = numbers.take(400).collect();
+        listed.join(between)
+    };
+    let bytes = noise(1600);
+    for between in [",", ", ", ",\n  "] {
+        let random = bytes.iter().map(u8::to_string);
+        let counted = (0..400).map(|number: u32| (number % 8).to_string());
+        let tokens = bytes.chunks(2).map(|pair| (u32::from(pair[0]) * 190 + 256).to_string());
+        let floats = bytes.iter().map(|byte| format!("-0.0{byte}"));
+        let signs = bytes.iter().map(|byte| (i32::from(*byte) - 300).to_string());
+        let all: [Box<dyn Iterator<Item = String>>; 5] = [
+            Box::new(random),
+            Box::new(counted),
+            Box::new(tokens),
+            Box::new(floats),
+            Box::new(signs),
+        ];
+        for mut list in all {
+            assert_quiet(format!("[{}]", numbers(&mut list, between)).as_bytes());
+        }
+    }
+    let short = listed(&SECRET[..11], ",");
+    assert_quiet(format!("[{}]{}", short, " ".repeat(40)).as_bytes());
+    for text in ["1,2,,3", "72,,101", "72 , 101 ,, 108"] {
+        assert_ne!(decode(Kind::Numbers, text.as_bytes()).1, text.len(), "{text}");
+    }
+    assert_eq!(decode(Kind::Numbers, b"72,105,256,33"), ("Hi".into(), 9));
+    assert_eq!(decode(Kind::Numbers, b"72, 105]"), ("Hi".into(), 7));
+}
