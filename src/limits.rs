@@ -438,6 +438,11 @@ pub const ENCODED_LOOK_BACK_BYTES: usize = 4096;
 pub const ENCODED_NUMBERS_MIN: usize = 12;
 pub const ENCODED_BETWEEN_MAX_BYTES: usize = 40;
 
+/// How far back a number between two strings of a page moves what follows, in thousandths of the font's size, if
+/// they are words of their own (a blank has some 250, a kerning pair less than 120); and what is kept of a word.
+pub const PDF_KERNING_BLANK_MIN: u32 = 160;
+pub const PDF_WORD_MAX_BYTES: usize = 16;
+
 /// The most content codings of one body that are undone one behind the other (nobody stacks more than two).
 pub const CODINGS_MAX: usize = 4;
 

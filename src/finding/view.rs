@@ -75,6 +75,8 @@ steps! {
     /// The members of an archive.
     Tar = "tar",
     Zip = "zip",
+    /// The streams of a document, and what its pages show.
+    Pdf = "pdf",
     /// The objects of a pack of git, and the lines that it is sent between.
     Git = "git",
     /// The strings of a JSON text, unescaped.

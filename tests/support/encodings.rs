@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use data_encoding::{BASE32, BASE64, HEXLOWER};
+use data_encoding::{BASE32, BASE64, HEXLOWER, HEXUPPER};
 use serde_json::json;
 
 /// A body and the header lines that go with it, each ended by CRLF.
@@ -69,6 +69,12 @@ pub const ENCODINGS: &[Encoding] = &[
     ("br", |text| coded("br", brotli(text.as_bytes()))),
     ("zstd", |text| coded("zstd", zstd(text.as_bytes()))),
     ("gzip, br", |text| coded("gzip, br", brotli(&gzip(text.as_bytes())))),
+    ("pdf", |text| {
+        let page = format!("BT /F1 9 Tf [<{}>] TJ ET", HEXUPPER.encode(text.as_bytes()));
+        let head = b"%PDF-1.7\n1 0 obj\n<</Filter/FlateDecode>>\nstream\n";
+        let end = b"\nendstream\nendobj\n";
+        typed("application/pdf", [&head[..], &zlib(page.as_bytes()), end].concat())
+    }),
     ("protobuf", |text| typed("application/x-protobuf", protobuf(text))),
     ("grpc", |text| typed("application/grpc-web+proto", framed(0, &protobuf(text)))),
     ("grpc and gzip", |text| {

@@ -7,6 +7,7 @@ use super::prefix::{Prefix, prefix_of};
 use crate::limits::SCAN_SNIFF_BYTES;
 use crate::scan::view::archive::{self, Container};
 use crate::scan::view::json::{looks_like_json, may_be_part, part};
+use crate::scan::view::pdf::PDF_HEAD;
 use crate::scan::view::utf16::{self, Endian};
 
 /// What content turned out to be.
@@ -25,6 +26,7 @@ pub(super) enum Kind {
     Git,
     Protobuf,
     Container(Container),
+    Pdf,
     Wide(Endian),
 }
 
@@ -53,6 +55,12 @@ pub(super) fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> 
     }
     if let Some(container) = archive::sniff(head) {
         return Some(Kind::Container(container));
+    }
+    if head.starts_with(PDF_HEAD) {
+        return Some(Kind::Pdf);
+    }
+    if may_wait && *media != Media::Typed && PDF_HEAD.starts_with(head) {
+        return None;
     }
     if let Some(endian) = utf16::sniff(head) {
         return Some(Kind::Wide(endian));

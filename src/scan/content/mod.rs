@@ -14,6 +14,7 @@ mod lanes;
 mod media;
 mod members;
 mod parts;
+mod pdf;
 mod plain;
 mod prefix;
 mod prefixed;
@@ -37,6 +38,7 @@ pub(super) use lanes::{Event, Lanes};
 pub(super) use media::Media;
 use members::Members;
 use parts::Parts;
+use pdf::PdfText;
 pub(super) use plain::PlainTexts;
 use prefixed::Prefixed;
 use protobuf::ProtobufText;
@@ -71,6 +73,7 @@ enum Reader {
     Git(Box<Git>),
     Protobuf(Box<ProtobufText>),
     Members(Box<Members>),
+    Pdf(Box<PdfText>),
     Wide(Box<WideText>),
 }
 
@@ -168,15 +171,15 @@ impl Content {
             return Reader::Text(Text::new(place, scope));
         }
         match (kind, &self.media) {
-            (Kind::Events(_) | Kind::Multipart | Kind::Framed | Kind::Container(_), _)
-                if place.is_joined =>
-            {
-                Reader::Text(Text::new(place, scope))
-            }
+            (
+                Kind::Events(_) | Kind::Pdf | Kind::Multipart | Kind::Framed | Kind::Container(_),
+                _,
+            ) if place.is_joined => Reader::Text(Text::new(place, scope)),
             (Kind::Json, _) => Reader::Json(Box::new(JsonText::new(place, scope))),
             (Kind::JsonOrEvents, _) => Reader::Json(Box::new(JsonText::or_events(place, scope))),
             (Kind::PrefixedJson, _) => Reader::Prefixed(Box::new(Prefixed::new(place, scope))),
             (Kind::Events(form), _) => Reader::Events(Box::new(Events::new(place, form, scope))),
+            (Kind::Pdf, _) => Reader::Pdf(Box::new(PdfText::new(place, scope))),
             (Kind::Form, _) => Reader::Form(Box::new(FormText::new(place, scope))),
             (Kind::Multipart, Media::Multipart(boundary)) => {
                 Reader::Parts(Box::new(Parts::new(place, boundary, scope)))
@@ -222,6 +225,7 @@ impl Reader {
             Reader::Git(git) => git.feed(bytes, scope),
             Reader::Protobuf(message) => message.feed(bytes, scope),
             Reader::Members(members) => members.feed(bytes, scope),
+            Reader::Pdf(document) => document.feed(bytes, scope),
             Reader::Wide(text) => text.feed(bytes, scope),
         }
     }
@@ -238,6 +242,7 @@ impl Reader {
             Reader::Git(git) => git.finish(scope),
             Reader::Protobuf(message) => message.finish(scope),
             Reader::Members(members) => members.finish(scope),
+            Reader::Pdf(document) => document.finish(scope),
             Reader::Wide(text) => text.finish(scope),
         }
     }

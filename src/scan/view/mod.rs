@@ -9,6 +9,7 @@ pub mod form;
 pub mod json;
 mod lane;
 pub mod multipart;
+pub mod pdf;
 pub mod pkt_lines;
 pub mod protobuf;
 pub mod quoted_printable;

@@ -124,9 +124,9 @@ fn is_readable<const BITS: u32>(text: &[u8], alphabet: &[u8; 256], digits_min: u
     digits >= digits_min && is_worth_reading(head.get(..bytes).unwrap_or_default())
 }
 
-/// Whether bytes are text, UTF-16, or the head of packed text.
+/// Whether bytes are text, UTF-16, or the head of packed text or of a document.
 pub fn is_worth_reading(head: &[u8]) -> bool {
-    const PACKED: [&[u8]; 8] = [
+    const PACKED: [&[u8]; 9] = [
         b"\x1F\x8B\x08",
         b"PK\x03\x04",
         b"\x28\xB5\x2F\xFD",
@@ -135,6 +135,7 @@ pub fn is_worth_reading(head: &[u8]) -> bool {
         b"\xFD7zXZ\0",
         b"BZh91AY",
         b"BZh61AY",
+        b"%PDF-",
     ];
     if head.len() < HEAD_MIN_BYTES {
         return false;
