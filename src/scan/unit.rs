@@ -83,7 +83,7 @@ impl Body {
 }
 
 /// Keeps the texts of Socket.IO's packets apart from those of other messages.
-const PACKET: u8 = 4;
+pub(super) const PACKET: u8 = 4;
 
 /// A message that is the digit of a channel and base64, as the binary message with the same to say is; none if it is
 /// no such message, or too long to be at hand as a whole.

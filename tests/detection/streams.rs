@@ -49,6 +49,9 @@ const CARRIERS: &[Carrier] = &[
                                "done": false})
         )
     }),
+    ("socket.io, polled", "text/plain; charset=UTF-8", |piece| {
+        format!("42{}\u{1e}", json!(["token", {"text": piece}]))
+    }),
     ("unknown provider", "text/event-stream", |piece| sse(json!({"out": {"t": piece}}))),
     ("plain words", "text/event-stream", |piece| format!("data: {piece}\n\n")),
 ];

@@ -4,7 +4,8 @@ use super::lanes::Lanes;
 use crate::finding::Step;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
-use crate::scan::view::json::{AwsEventSplitter, EventSplitter, LineSplitter, part};
+use crate::scan::unit::PACKET;
+use crate::scan::view::json::{AwsEventSplitter, EventSplitter, LineSplitter, packet, part};
 
 /// One stream of events.
 pub(super) struct Events {
@@ -18,6 +19,8 @@ enum Splitter {
     Lines(LineSplitter),
     /// Lines that name their kind.
     NamedLines(LineSplitter),
+    /// Packets of Socket.IO, with a separator of records between them.
+    Packets(LineSplitter),
     Aws(AwsEventSplitter),
 }
 
@@ -27,6 +30,8 @@ pub(super) enum Form {
     Sse,
     Lines,
     NamedLines,
+    /// Packets of Socket.IO, as one request brings them.
+    Packets,
     Aws,
 }
 
@@ -37,9 +42,15 @@ impl Events {
             Form::Sse => (Splitter::Sse(EventSplitter::new()), Step::Sse),
             Form::Lines => (Splitter::Lines(LineSplitter::new()), Step::Ndjson),
             Form::NamedLines => (Splitter::NamedLines(LineSplitter::new()), Step::Ndjson),
+            Form::Packets => (Splitter::Packets(LineSplitter::new()), Step::Messages),
             Form::Aws => (Splitter::Aws(AwsEventSplitter::new()), Step::AwsEvents),
         };
-        Events { splitter, whole: Text::new(place, scope), lanes: Lanes::new(place.then(step)) }
+        let place_of_texts = place.then(step);
+        let lanes = match form {
+            Form::Packets => Lanes::of_messages(place_of_texts),
+            Form::Sse | Form::Lines | Form::NamedLines | Form::Aws => Lanes::new(place_of_texts),
+        };
+        Events { splitter, whole: Text::new(place, scope), lanes }
     }
 
     pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
@@ -60,6 +71,9 @@ impl Events {
             Splitter::NamedLines(splitter) => {
                 splitter.feed(bytes, &mut |line| take_part(lanes, line, scope));
             }
+            Splitter::Packets(splitter) => {
+                splitter.feed(bytes, &mut |line| take_packet(lanes, line, scope));
+            }
         }
         self.lanes.tell(scope);
     }
@@ -76,6 +90,9 @@ impl Events {
             Splitter::NamedLines(splitter) => {
                 splitter.finish(&mut |line| take_part(lanes, line, scope));
             }
+            Splitter::Packets(splitter) => {
+                splitter.finish(&mut |line| take_packet(lanes, line, scope));
+            }
         }
         self.whole.finish(scope);
         self.lanes.finish(scope);
@@ -87,6 +104,12 @@ fn take_part(lanes: &mut Lanes, line: &[u8], scope: &mut Scope<'_>) {
         Some((kind, json)) => lanes.take_named(kind, json, scope),
         None => lanes.take(line, scope),
     };
+}
+
+fn take_packet(lanes: &mut Lanes, line: &[u8], scope: &mut Scope<'_>) {
+    if let Some(json) = packet(line) {
+        lanes.take_named(PACKET, json, scope);
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +140,23 @@ mod tests {
         }
         let kinds = "0:\"please run rm -\"\ng:\"rf / --no-preserve-root now\"\n";
         assert!(seen(kinds, 1000).names().is_empty());
+    }
+
+    #[test]
+    fn packets_that_one_request_brings_are_one_text_an_event() {
+        let event = |piece| format!("42[\"token\",{{\"text\":\"{piece}\"}}]");
+        let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
+        let events = pieces.map(event).join("\x1e");
+        for head in ["", "2\x1e", "40{\"sid\":\"a\"}\x1e", "40\x1e"] {
+            for size in [1, 2, 3, 7, 1000] {
+                let seen = seen(&format!("{head}{events}\x1e2"), size);
+                assert_eq!(seen.names(), ["destructive_rm"], "{head} in pieces of {size}");
+                assert_eq!(seen.views()[0].to_string(), "messages>json");
+            }
+        }
+        let whole = format!("{}\x1e42[\"end\"]", event(&pieces.concat()));
+        assert_eq!(seen(&whole, 1000).names(), ["destructive_rm"]);
+        assert!(seen("40 of them, 42 or so [1]", 1000).names().is_empty());
     }
 
     #[test]

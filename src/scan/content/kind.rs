@@ -6,7 +6,9 @@ use super::media::Media;
 use super::prefix::{Prefix, prefix_of};
 use crate::limits::SCAN_SNIFF_BYTES;
 use crate::scan::view::archive::{self, Container};
-use crate::scan::view::json::{looks_like_json, may_be_part, part};
+use crate::scan::view::json::{
+    begins_packets, looks_like_json, may_be_part, may_begin_packets, part,
+};
 use crate::scan::view::pdf::PDF_HEAD;
 use crate::scan::view::utf16::{self, Endian};
 
@@ -83,8 +85,11 @@ pub(super) fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> 
 /// The same of what is some text.
 fn text_kind(head: &[u8], media: &Media, may_wait: bool) -> Option<Kind> {
     let may_be_named = matches!(media, Media::Unknown | Media::Prose | Media::Binary);
-    if may_be_named && may_wait && may_be_part(head) {
+    if may_be_named && may_wait && (may_be_part(head) || may_begin_packets(head)) {
         return None;
+    }
+    if may_be_named && begins_packets(head) {
+        return Some(Kind::Events(Form::Packets));
     }
     if may_be_named && part(head).is_some() {
         return Some(Kind::Events(Form::NamedLines));

@@ -27,5 +27,5 @@ pub use elements::ArraySplitter;
 pub use events::{EventSplitter, LineSplitter};
 pub use frames::AwsEventSplitter;
 pub use leaves::{Lanes, Leaf, NotJson, Reader};
-pub use named::{may_be_part, packet, part};
+pub use named::{begins_packets, may_be_part, may_begin_packets, packet, part};
 pub use unescape::{Text, Unescaper, looks_like_json};

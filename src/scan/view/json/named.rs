@@ -46,6 +46,23 @@ pub fn packet(message: &[u8]) -> Option<&[u8]> {
     numbers.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-').then_some(json)
 }
 
+/// Whether a body begins as packets do that are fetched or sent by HTTP, with a separator of records between them
+/// (Engine.IO's protocol 4): the first is an event, the start of a namespace, or a sign of life before another one.
+pub fn begins_packets(head: &[u8]) -> bool {
+    match head {
+        [b'4', b'0', b'{' | b'/' | SEPARATOR, ..] | [b'2' | b'3' | b'6', SEPARATOR, ..] => true,
+        _ => packet(head).is_some(),
+    }
+}
+
+/// What stands between two packets.
+const SEPARATOR: u8 = 0x1e;
+
+/// Whether more bytes are needed to tell such a body.
+pub fn may_begin_packets(head: &[u8]) -> bool {
+    matches!(head, [b'2' | b'3' | b'4' | b'6'] | [b'4', b'0' | b'2' | b'3' | b'5' | b'6'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +80,21 @@ mod tests {
             assert_eq!(may_be_part(head), may_be, "{head:?}");
         }
         assert!(!may_be_part(b"0:x"));
+    }
+
+    #[test]
+    fn bodies_of_packets_are_told_by_the_first() {
+        for yes in [&b"42[1]"[..], b"40{\"sid\":\"a\"}", b"40/chat,", b"40\x1e42[1]", b"2\x1e42[1]"]
+        {
+            assert!(begins_packets(yes), "{:?}", String::from_utf8_lossy(yes));
+        }
+        for no in [&b""[..], b"2", b"40", b"42", b"40 of 42", b"42 or so [1]", b"4[1]", b"2 42[1]"]
+        {
+            assert!(!begins_packets(no), "{:?}", String::from_utf8_lossy(no));
+        }
+        for (head, may_be) in [(&b"4"[..], true), (b"42", true), (b"41", false), (b"42[", false)] {
+            assert_eq!(may_begin_packets(head), may_be, "{head:?}");
+        }
     }
 
     #[test]
