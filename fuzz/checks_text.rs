@@ -55,7 +55,7 @@ pub fn encoded(data: &[u8]) {
         }
         (out, taken)
     };
-    for kind in [Kind::Base64, Kind::Base32, Kind::Hex] {
+    for kind in [Kind::Base64, Kind::Base32, Kind::Hex, Kind::Numbers] {
         assert_eq!(decoded(kind, &pieces), decoded(kind, &[stream]));
     }
     let mut from = 0;
