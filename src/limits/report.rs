@@ -1,0 +1,62 @@
+//! Bounds of what is told: the logger thread, its files, and what is read back of them.
+
+use super::{CORE_DEDUP_KEYS_MAX, DEDUP_KEYS_MAX, LOG_ROTATE_BYTES};
+
+/// The longest window of a core's own dedup; it is also at most a quarter of `dedup_window_secs`.
+pub const CORE_DEDUP_WINDOW_MAX_MS: u64 = 1000;
+
+/// Findings, and log records, that the logger thread takes before it looks at anything else.
+pub const LOGGER_ROUND_LEN: usize = 4096;
+/// Snippets that get their last look together, and the window of the scanner that looks.
+pub const LAST_LOOK_LEN: usize = 32;
+pub const LAST_LOOK_WINDOW_BYTES: usize = 16 * 1024;
+
+/// A batch of lines for `threats.jsonl` takes no further finding at this size.
+pub const THREATS_BATCH_BYTES: usize = 64 * 1024;
+
+/// A torn last line is repaired up to this size; a longer one is not ours.
+pub const TORN_LINE_MAX_BYTES: usize = 64 * 1024;
+
+/// How long `threats.jsonl` is left alone after a failed write: from the first to the longest wait.
+pub const THREATS_RETRY_MIN_MS: u64 = 250;
+pub const THREATS_RETRY_MAX_MS: u64 = 1000;
+
+/// The longest line of `clawsec.log`, its line end not counted; a longer message is cut.
+pub const LOG_LINE_MAX_BYTES: usize = 8 * 1024;
+
+/// What of a snippet is shown in `clawsec.log`.
+pub const LOG_SNIPPET_CHARS: usize = 120;
+
+/// Lines that wait for `clawsec.log` while it cannot be written.
+pub const LOG_PENDING_MAX_BYTES: usize = 256 * 1024;
+
+/// What is written to standard error at once: no more than a pipe that polls writable has room for
+/// (PIPE_BUF on Linux).
+pub const STDERR_WRITE_BYTES: usize = 4096;
+
+/// How long the logger thread leaves its queues alone once they are empty, so that what comes meanwhile costs one
+/// wake-up and one write. Short enough that nobody who follows the file sees it.
+pub const REPORT_REST_MS: u64 = 10;
+
+/// How often the logger thread looks at the counters and rewrites `monitor.json`.
+pub const REPORT_TICK_MS: u64 = 500;
+
+/// How long the logger thread goes on after its handle was dropped without a word.
+pub const LOGGER_GRACE_MS: u64 = 1000;
+
+/// The largest `monitor.json` that is read.
+pub const STATE_MAX_BYTES: u64 = 64 * 1024;
+
+/// `threats.jsonl` is read backwards in blocks of this size.
+pub const TAIL_BLOCK_BYTES: usize = 64 * 1024;
+
+/// The longest line that is read back from `threats.jsonl`, its line end not counted.
+pub const TAIL_LINE_MAX_BYTES: usize = 64 * 1024;
+
+const _: () = assert!(CORE_DEDUP_KEYS_MAX <= DEDUP_KEYS_MAX);
+const _: () = assert!(LOG_LINE_MAX_BYTES < LOG_PENDING_MAX_BYTES);
+const _: () = assert!((LOG_LINE_MAX_BYTES as u64) < LOG_ROTATE_BYTES);
+const _: () = assert!(THREATS_RETRY_MIN_MS <= THREATS_RETRY_MAX_MS);
+const _: () = assert!(TORN_LINE_MAX_BYTES <= TAIL_LINE_MAX_BYTES);
+const _: () = assert!(REPORT_TICK_MS >= 500, "monitor.json is rewritten at most twice a second");
+const _: () = assert!(REPORT_REST_MS < 50, "a line is in its file before anybody misses it");
