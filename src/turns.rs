@@ -4,12 +4,16 @@
 //! glommio's own preemption is not used: it is a timer of the kernel's, and where that fires before the first task
 //! of a round has run, glommio 0.9 takes the round for empty and sleeps, with its tasks ready to run and perhaps
 //! without a timer to wake it. A busy machine stops a thread for that long easily. So the timer is set far away
-//! (`PREEMPT_SECS`), and the time that a task had is measured here.
+//! (`PREEMPT_SECS`), and the time that a task had is measured here. What nobody waits for, as the end of an idle
+//! connection, can still come at that moment; then the next event ends the sleep, or the next timer, and
+//! `BACKSTOPS_MS` see to it that there is one.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use glommio::timer::sleep;
+use glommio::timer::Timer;
 
 use crate::limits::{TURN_US, TURN_WAIT_NS};
 
@@ -37,20 +41,47 @@ impl Turn {
         looked.elapsed() >= TURN
     }
 
-    /// Lets the others of the core go first, if it has been long enough.
+    /// Lets the others of the core go first, if it has been long enough. Those that gave way together share the next
+    /// turn, however many they are; each gets as far as to its next question.
     pub async fn give_way(&mut self) {
-        if self.is_over() {
-            // A timer that is due by the time that the core looks: to be only queued again would come before that.
-            sleep(Duration::from_nanos(TURN_WAIT_NS)).await;
-            self.began = Instant::now();
-            LOOKED.set(Some(self.began));
+        if !self.is_over() {
+            return;
         }
+        let gave_way = Instant::now();
+        until_the_core_looks().await;
+        self.began = match LOOKED.get() {
+            Some(looked) if looked > gave_way => looked,
+            _ => {
+                let now = Instant::now();
+                LOOKED.set(Some(now));
+                now
+            }
+        };
+    }
+}
+
+/// By a timer that is due when the core looks: to be only queued again would come before that.
+async fn until_the_core_looks() {
+    let mut wait = Duration::from_nanos(TURN_WAIT_NS);
+    let mut has_waited = false;
+    while !has_waited {
+        let mut timer = Timer::new(wait);
+        poll_fn(|context| {
+            let due = Pin::new(&mut timer).poll(context);
+            has_waited |= due.is_pending();
+            due
+        })
+        .await;
+        // It was due before anybody asked it.
+        wait *= 2;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
+
+    use glommio::timer::sleep;
 
     use super::*;
     use crate::limits::PREEMPT_SECS;
@@ -91,6 +122,28 @@ mod tests {
             for task in busy {
                 assert!(task.await.unwrap() > 0);
             }
+        });
+    }
+
+    #[test]
+    fn those_that_give_way_together_share_the_next_turn() {
+        on_a_core(|| async {
+            let past = Instant::now().checked_sub(2 * TURN).unwrap();
+            let waiting: Vec<_> = (0..3)
+                .map(|_| {
+                    glommio::spawn_local(async move {
+                        let mut turn = Turn { began: past };
+                        turn.give_way().await;
+                        turn.began
+                    })
+                    .detach()
+                })
+                .collect();
+            let mut began = Vec::new();
+            for task in waiting {
+                began.push(task.await.unwrap());
+            }
+            assert!(began.iter().all(|began| *began == LOOKED.get().unwrap()), "{began:?}");
         });
     }
 

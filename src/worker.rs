@@ -29,7 +29,7 @@ use crate::counters::Counters;
 use crate::detection::Detection;
 use crate::forward::tcp::Tcp;
 use crate::limits::{
-    ACCEPT_BACKOFF_MS, BACKSTOP_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, HASH_THREADS, IDLE_TICK_MS,
+    ACCEPT_BACKOFF_MS, BACKSTOPS_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, HASH_THREADS, IDLE_TICK_MS,
     LEAF_CACHE_ENTRIES, PREEMPT_SECS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS,
 };
 use crate::report::core::CoreReporter;
@@ -163,7 +163,9 @@ impl Worker {
             glommio::spawn_local(Rc::clone(&self).accept(listener, door)).detach();
         }
         let scanning = glommio::spawn_local(Rc::clone(&self).scan_backlog()).detach();
-        glommio::spawn_local(stay_awake()).detach();
+        for backstop_ms in BACKSTOPS_MS {
+            glommio::spawn_local(stay_awake(Duration::from_millis(backstop_ms))).detach();
+        }
         let mut swept_at = Instant::now();
         let mut cut_at = None;
         let core = self.core();
@@ -272,9 +274,9 @@ impl Worker {
 }
 
 /// Sees to it that the core never sleeps without a timer, should the tick's one be lost (see `turns`).
-async fn stay_awake() {
+async fn stay_awake(backstop: Duration) {
     loop {
-        sleep(Duration::from_millis(BACKSTOP_MS)).await;
+        sleep(backstop).await;
     }
 }
 

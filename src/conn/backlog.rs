@@ -100,7 +100,7 @@ impl Backlog {
         loop {
             self.wait().await;
             let mut turn = Turn::begin();
-            while self.scan_one() {
+            while self.scan_one(&mut turn).await {
                 // The next of many has to wait while connections do.
                 turn.give_way().await;
             }
@@ -139,10 +139,21 @@ impl Backlog {
         }
     }
 
-    /// Scans what has waited longest; false where nothing waits.
-    pub(super) fn scan_one(&self) -> bool {
+    /// Scans what has waited longest; false where nothing waits. Others get their turn where few bytes make much work.
+    pub(super) async fn scan_one(&self, turn: &mut Turn) -> bool {
         let longest = self.waiting.borrow_mut().pop_front();
-        longest.is_some_and(|waiting| self.scan(waiting))
+        let Some(Waiting { part, bytes, len, held }) = longest else { return false };
+        self.let_go(held);
+        let bytes = &bytes.bytes;
+        let _attempt = Attempt { core: Rc::clone(&part.whence().core), len };
+        match part {
+            Part::Head(whence) => scan_head(&whence, bytes, 0..len),
+            Part::Body(whence, shape) => {
+                Inspector::of_body(whence, &shape).feed_slice(bytes, 0..len, turn).await;
+            }
+            Part::Piece(trailing) => trailing.scan_waiting(bytes, len),
+        }
+        true
     }
 
     /// Scans the piece of one body that has waited longest; false where none of it waits. What waits of others is
@@ -152,23 +163,17 @@ impl Backlog {
         let own = waiting.iter().position(|one| one.is_piece_of(trailing));
         let own = own.and_then(|own| waiting.remove(own));
         drop(waiting);
-        own.is_some_and(|waiting| self.scan(waiting))
+        let Some(Waiting { bytes, len, held, .. }) = own else { return false };
+        self.let_go(held);
+        let _attempt = Attempt { core: Rc::clone(&trailing.whence().core), len };
+        trailing.scan_waiting(&bytes.bytes, len);
+        true
     }
 
-    fn scan(&self, waiting: Waiting) -> bool {
-        let Waiting { part, bytes, len, held } = waiting;
+    /// Counts what does not wait any more.
+    fn let_go(&self, held: usize) {
         let load = self.load.get();
         self.load.set(Load { parts: load.parts - 1, bytes: load.bytes - held });
-        let bytes = &bytes.bytes;
-        let _attempt = Attempt { core: Rc::clone(&part.whence().core), len };
-        match part {
-            Part::Head(whence) => scan_head(&whence, bytes, 0..len),
-            Part::Body(whence, shape) => {
-                Inspector::of_body(whence, &shape).feed_at_once(bytes, 0..len);
-            }
-            Part::Piece(trailing) => trailing.scan_waiting(bytes, len),
-        }
-        true
     }
 
     fn put(&self, waiting: Waiting) {

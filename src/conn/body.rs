@@ -15,6 +15,7 @@ use crate::http::body::{Body, Piece};
 use crate::http::reply::Cause;
 use crate::limits::FIRST_WRITE_BYTES;
 use crate::tls::stream::Stream;
+use crate::turns::Turn;
 
 /// Where the data of one read lies; several only in the chunked coding.
 pub(super) type Ranges = SmallVec<[Range<usize>; 4]>;
@@ -70,8 +71,9 @@ pub(super) fn judge_response(
 
 /// Scans the ranges of what was read.
 pub(super) async fn inspect(inspector: &mut Inspector, chunk: &Chunk, ranges: &Ranges) {
+    let mut turn = Turn::begin();
     for range in ranges {
-        inspector.feed(chunk, range.clone()).await;
+        inspector.feed(chunk, range.clone(), &mut turn).await;
     }
 }
 
@@ -90,4 +92,56 @@ pub(super) async fn write_coalesced(
     let result = to.write_both(first, rest).await;
     first.clear();
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io::Write as _;
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    use super::super::core::tests::core;
+    use super::super::inspect::{Sight, Whence};
+    use super::*;
+    use crate::finding::{Direction, Protocol};
+    use crate::scan::Shape;
+
+    /// 16 MiB of one byte.
+    fn packed() -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&vec![b'a'; 16 * 1024 * 1024]).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn others_get_their_turn_while_the_small_chunks_of_one_read_inflate() {
+        let test = || async {
+            let log_dir = tempfile::tempdir().unwrap();
+            let (core, _findings) = core(log_dir.path());
+            let (dest, source) = ("example.com:80".into(), "192.0.2.7".parse().unwrap());
+            let sight = Sight { protocol: Protocol::Http, source, dest, path: None, agent: None };
+            let shape = Shape::new(std::iter::once(&b"gzip"[..]), None);
+            let whence = Whence::new(&core, &sight, Direction::Inbound);
+            let mut inspector = Inspector::of_body(whence, &shape);
+            let mut chunk = core.buffers.lend();
+            let len = chunk.append(&packed());
+            let ranges = (0..len).step_by(64).map(|start| start..len.min(start + 64)).collect();
+            let others = Rc::new(Cell::new(0));
+            let counted = Rc::clone(&others);
+            let other = glommio::spawn_local(async move {
+                loop {
+                    counted.set(counted.get() + 1);
+                    glommio::timer::sleep(Duration::from_micros(100)).await;
+                }
+            });
+            inspect(&mut inspector, &chunk, &ranges).await;
+            let turns = others.get();
+            other.cancel().await;
+            assert!(turns > 1, "{turns}");
+        };
+        let builder = glommio::LocalExecutorBuilder::default()
+            .preempt_timer(Duration::from_secs(crate::limits::PREEMPT_SECS));
+        builder.spawn(test).unwrap().join().unwrap();
+    }
 }

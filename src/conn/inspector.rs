@@ -48,8 +48,18 @@ impl Inspector {
 
     /// The next bytes: `range` of those not taken from `chunk` yet. Others get their turn where few bytes make
     /// much work.
-    pub async fn feed(&mut self, chunk: &Chunk, range: Range<usize>) {
+    pub async fn feed(&mut self, chunk: &Chunk, range: Range<usize>, turn: &mut Turn) {
         let (backing, range) = chunk.backing(range);
+        self.feed_slice(backing, range, turn).await;
+    }
+
+    /// The same of a buffer with room to read behind them.
+    pub(super) async fn feed_slice(
+        &mut self,
+        backing: &[u8],
+        range: Range<usize>,
+        turn: &mut Turn,
+    ) {
         let Inspector { whence, place, body, pace } = self;
         let Some(bytes) = counted(&whence.core, backing, range) else { return };
         let mut sink = whence.reporting(*place);
@@ -57,7 +67,7 @@ impl Inspector {
             let _timed = whence.core.counters.scan_time.begin();
             body.feed(piece, &mut sink)
         };
-        pace.walk(&whence.core, bytes, timed).await;
+        pace.walk(&whence.core, bytes, turn, timed).await;
     }
 
     /// The next bytes, few, of a buffer with room to read behind them.
@@ -113,11 +123,11 @@ impl<'a> MessageInspector<'a> {
     }
 
     /// The next bytes of a message: `range` of a buffer with room to read behind it.
-    pub async fn feed(&mut self, backing: &[u8], range: Range<usize>) {
+    pub async fn feed(&mut self, backing: &[u8], range: Range<usize>, turn: &mut Turn) {
         let MessageInspector { core, sight, direction, messages, pace } = self;
         let Some(bytes) = counted(core, backing, range) else { return };
         let mut sink = reporting(core, sight, *direction);
-        pace.walk(core, bytes, |piece| messages.feed(piece, &mut sink)).await;
+        pace.walk(core, bytes, turn, |piece| messages.feed(piece, &mut sink)).await;
     }
 
     /// The end of a message: the next byte is the first of another.
@@ -169,13 +179,16 @@ impl Pace {
     }
 
     /// Gives `bytes` to `scan` piece by piece, and others their turn before each, if it is due.
-    async fn walk(&mut self, core: &Core, bytes: Padded<'_>, mut scan: impl FnMut(Padded<'_>)) {
+    async fn walk(
+        &mut self,
+        core: &Core,
+        bytes: Padded<'_>,
+        turn: &mut Turn,
+        mut scan: impl FnMut(Padded<'_>),
+    ) {
         let mut at = 0;
-        let mut turn = (bytes.len() > self.piece_bytes).then(Turn::begin);
         while at < bytes.len() {
-            if let Some(turn) = &mut turn {
-                turn.give_way().await;
-            }
+            turn.give_way().await;
             let end = bytes.len().min(at + self.piece_bytes);
             let Some(piece) = bytes.slice(at..end) else { return };
             let before = core.scanner.engine_bytes();

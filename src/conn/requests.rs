@@ -398,13 +398,12 @@ impl<'a> Requests<'a> {
                 Outcome::Unanswered(error) | Outcome::Failed(error) => {
                     Box::pin(self.failed(client, &admitted, &error)).await;
                     let ends = Ends { client: End::Early, ..Ends::of_exchange(&error, false) };
-                    return Answered::Over(Box::new(Over { upstream, ends, error: None }));
+                    return Answered::over(upstream, ends, None);
                 }
                 Outcome::Cut { error, looks_whole } => {
                     self.core.count_upstream_error(&error);
                     let ends = Ends::of_exchange(&error, looks_whole);
-                    let over = Over { upstream, ends, error: Some(error) };
-                    return Answered::Over(Box::new(over));
+                    return Answered::over(upstream, ends, Some(error));
                 }
                 Outcome::Upgraded(websocket) => {
                     let content = Content::of(admitted.sight, websocket);
@@ -464,6 +463,12 @@ enum Answered {
     Upgraded(Box<(Leg, Content)>),
     /// It broke off, and both connections end.
     Over(Box<Over>),
+}
+
+impl Answered {
+    fn over(upstream: Leg, ends: Ends, error: Option<Error>) -> Answered {
+        Answered::Over(Box::new(Over { upstream, ends, error }))
+    }
 }
 
 /// What is left of an exchange that broke off.

@@ -14,6 +14,7 @@ use crate::finding::Direction;
 use crate::forward::buffer::Chunk;
 use crate::limits::BACKLOG_PIECE_MAX_BYTES;
 use crate::scan::Shape;
+use crate::turns::Turn;
 
 /// One body and how far it is scanned.
 pub struct Trailing {
@@ -56,7 +57,10 @@ impl Trailing {
         if may_wait && defer_piece(self, chunk, ranges) {
             return;
         }
-        while self.waiting.get() > 0 && self.whence.core.backlog.scan_one_of(self) {}
+        let mut turn = Turn::begin();
+        while self.waiting.get() > 0 && self.whence.core.backlog.scan_one_of(self) {
+            turn.give_way().await;
+        }
         match self.inspector.take() {
             Some(mut inspector) => {
                 inspect(&mut inspector, chunk, ranges).await;
@@ -120,7 +124,7 @@ mod tests {
         }
         drop(trailing);
         assert!(findings.is_empty());
-        while core.backlog.scan_one() {}
+        while block_on(core.backlog.scan_one(&mut Turn::begin())) {}
         assert_eq!(&*findings.take().unwrap().pattern, "pipe_to_shell");
         assert!(findings.is_empty());
     }
@@ -136,13 +140,14 @@ mod tests {
         }
         // The defect: a match cannot be reported, since the reporter is at work.
         let reporter = core.reporter.borrow_mut();
-        let scanned = catch_unwind(AssertUnwindSafe(|| core.backlog.scan_one()));
+        let scanned =
+            catch_unwind(AssertUnwindSafe(|| block_on(core.backlog.scan_one(&mut Turn::begin()))));
         drop(reporter);
         assert!(scanned.is_err());
-        while core.backlog.scan_one() {}
+        while block_on(core.backlog.scan_one(&mut Turn::begin())) {}
         put(&trailing, "the fourth");
         drop(trailing);
-        while core.backlog.scan_one() {}
+        while block_on(core.backlog.scan_one(&mut Turn::begin())) {}
         let lens = [found, "the second", "the third", "the fourth"].map(str::len);
         assert_eq!(core.counters.bytes_unscanned.get(), lens.iter().sum::<usize>() as u64);
         assert!(findings.is_empty());

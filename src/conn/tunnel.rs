@@ -19,6 +19,7 @@ use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
 use crate::http::websocket::Agreement;
 use crate::tls::stream::Stream;
+use crate::turns::Turn;
 
 /// What a tunnel needs of its connection.
 pub struct Tunnel<'a> {
@@ -137,7 +138,9 @@ impl Tunnel<'_> {
                 let len = chunk.bytes().len();
                 match &mut watch {
                     Watch::Unread => self.core.counters.bytes_unscanned.add(len as u64),
-                    Watch::Raw(inspector) => inspector.feed(chunk, 0..len).await,
+                    Watch::Raw(inspector) => {
+                        inspector.feed(chunk, 0..len, &mut Turn::begin()).await;
+                    }
                     Watch::WebSocket(reading) => reading.feed(chunk).await,
                 }
                 total.set(total.get() + len as u64);

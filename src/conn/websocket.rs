@@ -12,6 +12,7 @@ use crate::http::websocket::{
     Agreement, Compression, Event, Extensions, Reader, Sender, Undecodable, Unit,
 };
 use crate::limits::{SCAN_PADDING_BYTES, WEBSOCKET_WORK_BYTES};
+use crate::turns::Turn;
 
 /// One WebSocket, both directions.
 pub struct WebSocket<'a> {
@@ -97,6 +98,7 @@ impl<'a> Reading<'a> {
         };
         work.bytes.resize(room_len + SCAN_PADDING_BYTES, 0);
         let mut at = 0;
+        let mut turn = Turn::begin();
         while let Some(reader) = &mut self.reader {
             let rest = bytes.get(at..).unwrap_or_default();
             let room = work.bytes.get_mut(..room_len).unwrap_or_default();
@@ -113,13 +115,16 @@ impl<'a> Reading<'a> {
                 Event::Idle => return,
                 Event::InPlace(unit, range) => {
                     let (backing, range) = chunk.backing(at + range.start..at + range.end);
-                    self.inspector(unit).feed(backing, range).await;
+                    self.inspector(unit).feed(backing, range, &mut turn).await;
                 }
                 Event::Worked(unit, len) => {
-                    self.inspector(unit).feed(&work.bytes, 0..len).await;
+                    self.inspector(unit).feed(&work.bytes, 0..len, &mut turn).await;
                 }
                 Event::Unreadable(len, reason) => self.unreadable(len, reason),
-                Event::End(unit) => self.inspector(unit).end_message(),
+                Event::End(unit) => {
+                    turn.give_way().await;
+                    self.inspector(unit).end_message();
+                }
             }
             at += step.taken;
         }

@@ -1,7 +1,7 @@
 //! Bounds of what one task of a core may do before the others get their turn.
 
 /// How long the tasks of a core run before it looks at what has arrived for others. Whoever reads on and on asks
-/// before each read, and scans piece by piece.
+/// before each read, and before each piece that it scans.
 pub const TURN_US: u64 = 1000;
 
 /// How long one waits who gives way: no time, but a clock must see it pass.
@@ -10,8 +10,9 @@ pub const TURN_WAIT_NS: u64 = 1000;
 /// When glommio's own preemption would come: never, see `turns`.
 pub const PREEMPT_SECS: u64 = 3600;
 
-/// A timer that is always set, far behind the tick that it stands in for should that be lost.
-pub const BACKSTOP_MS: u64 = 1000;
+/// Timers that are always set, far behind the tick that they stand in for should that be lost; the second one for a
+/// process that was stopped for longer than the first one takes.
+pub const BACKSTOPS_MS: [u64; 2] = [1000, 60_000];
 
 /// What the engine is given of one piece of a body before the next ones are made smaller: few bytes may stand for
 /// many.
