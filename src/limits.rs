@@ -381,6 +381,8 @@ pub const ENCODED_LOOK_BACK_BYTES: usize = 4096;
 /// two of them: a line break and an indentation.
 pub const ENCODED_NUMBERS_MIN: usize = 12;
 pub const ENCODED_BETWEEN_MAX_BYTES: usize = 40;
+/// How much of a list is looked at to tell bytes in hex from numbers.
+pub const ENCODED_LIST_LOOK_BYTES: usize = 512;
 
 /// How far back a number between two strings of a page moves what follows, in thousandths of the font's size, if
 /// they are words of their own (a blank has some 250, a kerning pair less than 120); and what is kept of a word.

@@ -256,6 +256,11 @@ fn channels_in_base64_are_joined_as_binary_ones_are() {
     // A whole one is told once, however much is said around it.
     let whole = [(1, &b"$ env"[..]), (1, typed.as_bytes()), (1, b"$ exit")];
     assert_eq!(told(&mut in_base64(whole)).names(), ["aws_access_key"]);
+    // One that is too long to be at hand takes no channel's room.
+    let long = vec![b'a'; SCAN_MESSAGE_KEPT_BYTES];
+    let channels = (0..SCAN_CHANNELS_MAX as u8).map(|channel| (channel, &long[..]));
+    let halves = [(0, front.as_bytes()), (0, back.as_bytes())];
+    assert_eq!(told(&mut in_base64(channels.chain(halves))).names(), ["aws_access_key"]);
     // What is no such message is read as it stands.
     let plain = ["5 my key is", &front, &back, "!"].map(str::to_owned);
     assert_eq!(told(&mut plain.into_iter()).names(), ["aws_access_key"]);

@@ -158,6 +158,10 @@ impl Messages {
         let mut scope = self.state.scope(&self.core, sink);
         self.content.finish(&mut scope);
         let decoded = self.is_base64_channels.then(|| decoded_channel(&self.kept)).flatten();
+        // Digits of which some are missing are no text of any channel.
+        let is_cut = self.is_base64_channels
+            && !self.kept.is_whole()
+            && matches!(self.kept.bytes().first(), Some(b'0'..=b'4'));
         let event = if decoded.is_some() {
             Event::Plain
         } else if self.kept.is_whole() {
@@ -175,6 +179,7 @@ impl Messages {
         };
         // Behind what the message tells by itself, which is not told again.
         if let Some(plain) = &mut self.plain
+            && !is_cut
             && event.is_plain(plain.is_begun())
         {
             plain.take(decoded.as_ref().unwrap_or(&self.kept), &mut scope);

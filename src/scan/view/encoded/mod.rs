@@ -30,7 +30,7 @@ use self::judge::{is_text, is_text_byte, judge};
 use self::looks::looks_encoded;
 use self::numbers::numbers_around;
 use super::lane::{LANE_BYTES, Lane, last_chunk};
-use crate::limits::ENCODED_LOOK_AGAIN_BYTES;
+use crate::limits::{ENCODED_LIST_LOOK_BYTES, ENCODED_LOOK_AGAIN_BYTES};
 
 /// How a run is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +148,7 @@ struct Look {
     row: u32,
     /// Which are an `x`.
     crosses: u32,
-    /// Whether all are digits, commas and blanks (or signs below them, but for stops).
+    /// Whether all are digits, commas and blanks (or signs below them, but for stops), and some are digits.
     is_numbers: bool,
 }
 
@@ -166,7 +166,8 @@ impl Look {
             row: u32::from(lane.same_as(block(at + ROW_STEP_BYTES)).mask()),
             crosses: u32::from(lane.equals(b'x').mask()),
             is_numbers: lane.within(BEHIND_DIGITS, u8::MAX - BEHIND_DIGITS + 1).or(stops).mask()
-                == 0,
+                == 0
+                && lane.within(b'0', 10).mask() != 0,
         }
     }
 }
@@ -317,10 +318,21 @@ fn separated(text: &[u8], place: usize, from: usize) -> Option<Run> {
     let seen = starts.find(|start| opens_row(text, *start))?;
     let first = from.max(place.saturating_sub(WINDOW_BYTES));
     let start = (first..=seen).find(|start| opens_row(text, *start) && is_row(text, *start))?;
-    // Numbers of two digits may be either; with commas alone between them nobody writes hex.
-    let is_list = text.get(start + 2) == Some(&b',');
+    // Numbers of two digits may be either; with commas alone between them few write hex, of which a byte soon has a
+    // letter.
+    let is_list = text.get(start + 2) == Some(&b',') && !has_letters(text, start);
     let numbers = is_list.then(|| numbers_around(text, start, from)).flatten();
     Some(numbers.filter(|run| run.start <= start).unwrap_or(Run::hex(start)))
+}
+
+/// Whether a byte of the list that begins here is in hex for certain.
+fn has_letters(text: &[u8], start: usize) -> bool {
+    let rest = text.get(start..).unwrap_or_default();
+    let near = rest.get(..ENCODED_LIST_LOOK_BYTES).unwrap_or(rest);
+    let is_listed = |byte: &&u8| is_digit(byte) || matches!(byte, b',' | b' ' | b'\t'..=b'\r');
+    let list = near.get(..near.iter().take_while(is_listed).count()).unwrap_or_default();
+    list.array_windows()
+        .any(|[a, b]| is_digit(a) && is_digit(b) && (a.is_ascii_digit() != b.is_ascii_digit()))
 }
 
 /// Where within the first eight bytes from `at` on a byte in hex may begin, with or without an `0x`: most rows of

@@ -292,3 +292,31 @@ fn lists_of_other_numbers_are_passed_over() {
     assert_eq!(decode(Kind::Numbers, b"72,105,256,33"), ("Hi".into(), 9));
     assert_eq!(decode(Kind::Numbers, b"72, 105]"), ("Hi".into(), 7));
 }
+
+#[test]
+fn a_block_without_a_digit_is_none_of_a_list_of_numbers() {
+    let is_numbers = |text: &str| {
+        let text = text.repeat(WINDOW_READ_BYTES);
+        Look::at(text.as_bytes().first_chunk().unwrap(), LANE_BYTES).is_numbers
+    };
+    for text in [" ", "\0", "-", "#", ", ", "\n    "] {
+        assert!(!is_numbers(text), "{text:?}");
+    }
+    assert!(is_numbers("104, "));
+}
+
+#[test]
+fn bytes_in_hex_with_commas_are_no_numbers_though_the_first_have_no_letter() {
+    let row = |bytes: &[u8], digits: &dyn Fn(&u8) -> String| {
+        bytes.iter().map(digits).collect::<Vec<_>>().join(",")
+    };
+    let text = [&b"A".repeat(12)[..], b"rm -rf / --no-preserve-root"].concat();
+    for text in
+        [row(&text, &|byte| format!("{byte:02x}")), row(&text, &|byte| format!("{byte:02X}"))]
+    {
+        assert_eq!(next_run(text.as_bytes(), 0), Some(Run::hex(0)), "{text}");
+    }
+    let caps = row(&b"A RAW CALL ".repeat(4), &|byte| byte.to_string());
+    let numbers = Some(Run { start: 0, kind: Kind::Numbers });
+    assert_eq!(next_run(format!("{caps}, and a fad").as_bytes(), 0), numbers);
+}
