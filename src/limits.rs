@@ -316,6 +316,8 @@ pub const SCAN_GATES_PER_WINDOW: usize = 4096;
 
 /// Matches that a unit remembers, so that another reading of the same bytes does not tell them again.
 pub const SCAN_TOLD_MAX: usize = 64;
+/// Reasons why something in a unit could not be looked at that are told of it.
+pub const SCAN_TOLD_GAPS_MAX: usize = 32;
 /// By how much of a secret's head it is known again in a reading that resolves the escapes in it.
 pub const SCAN_TOLD_HEAD_BYTES: usize = 16;
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use self::decoding::Decoded;
 use self::folding::Folded;
-use super::found::MatchSink;
+use super::found::{Gap, MatchSink};
 use super::padded::Padded;
 use super::scanner::{Core, End, Stream};
 use super::told::{Reading, Teller, Telling, Told};
@@ -27,6 +27,13 @@ pub(super) struct Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// Why something could not be looked at, told once a unit: an archive may hold thousands of it.
+    pub(super) fn gap(&mut self, gap: Gap) {
+        if self.told.is_new_gap(gap) {
+            self.sink.gap(gap);
+        }
+    }
+
     /// The same for a text that goes on over many units, with what was told of it.
     pub(super) fn of_another<'s>(&'s mut self, told: &'s mut Told) -> Scope<'s> {
         Scope { core: self.core, told, allowance: self.allowance, sink: self.sink }

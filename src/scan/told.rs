@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use super::found::{Gap, KnownMatch, Match, MatchSink};
 use super::known_values::KNOWN_VALUE_RULE;
 use crate::finding::View;
-use crate::limits::{SCAN_TOLD_HEAD_BYTES, SCAN_TOLD_MAX};
+use crate::limits::{SCAN_TOLD_GAPS_MAX, SCAN_TOLD_HEAD_BYTES, SCAN_TOLD_MAX};
 
 /// The matches told of a unit, the last `limits::SCAN_TOLD_MAX` of them.
 #[derive(Debug, Default)]
@@ -16,6 +16,7 @@ pub(super) struct Told {
     /// Where the next one goes once there is no more room.
     oldest: usize,
     texts: u32,
+    gaps: Vec<Gap>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,14 @@ impl Told {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.oldest = 0;
+        self.gaps.clear();
+    }
+
+    /// Whether the unit was not told to have this gap; now it is. Behind `limits::SCAN_TOLD_GAPS_MAX` none is new.
+    pub(super) fn is_new_gap(&mut self, gap: Gap) -> bool {
+        let is_new = self.gaps.len() < SCAN_TOLD_GAPS_MAX && !self.gaps.contains(&gap);
+        self.gaps.extend(is_new.then_some(gap));
+        is_new
     }
 
     /// Takes over what a message told by itself, of which what is behind the first `from` bytes stands at `at` in

@@ -85,7 +85,7 @@ impl Git {
             Channel::Unframed => {
                 scope.sink.gap(Gap::Undecoded(bytes.len()));
                 if self.unread.is_none() {
-                    scope.sink.gap(Gap::Unreadable(Unreadable::Unframed));
+                    scope.gap(Gap::Unreadable(Unreadable::Unframed));
                     self.unread = Some(Text::new(self.place, scope));
                 }
                 if let Some(unread) = &mut self.unread {

@@ -92,7 +92,7 @@ impl Inflated {
     }
 
     fn give_up(&mut self, undecodable: Undecodable, scope: &mut Scope<'_>) {
-        scope.sink.gap(Gap::Undecodable(undecodable));
+        scope.gap(Gap::Undecodable(undecodable));
         self.given_up = Some(Text::new(self.place, scope));
     }
 }

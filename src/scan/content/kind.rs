@@ -58,10 +58,12 @@ pub(super) fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> 
     if let Some(container) = archive::sniff(head) {
         return Some(Kind::Container(container));
     }
-    if head.starts_with(PDF_HEAD) {
+    // What was announced to be of pieces is read in pieces, whatever it begins with.
+    let may_be_pdf = matches!(media, Media::Unknown | Media::Prose | Media::Binary);
+    if may_be_pdf && head.starts_with(PDF_HEAD) {
         return Some(Kind::Pdf);
     }
-    if may_wait && *media != Media::Typed && PDF_HEAD.starts_with(head) {
+    if may_wait && may_be_pdf && PDF_HEAD.starts_with(head) {
         return None;
     }
     if let Some(endian) = utf16::sniff(head) {
@@ -134,7 +136,7 @@ fn is_bracket(byte: u8) -> bool {
 /// Whether a text begins as server-sent events do: with a field, or with a comment, by which some servers keep a
 /// connection awake before the first event. None: a few bytes more are needed.
 fn begins_events(text: &[u8]) -> Option<bool> {
-    let fields = [&b"data:"[..], b"event:", b"id:", b"retry:", b":"];
+    let fields = [&b"data:"[..], b"event:", b"id:", b"retry:", b": ", b":\n", b":\r"];
     match fields.iter().any(|field| text.starts_with(field)) {
         true => Some(true),
         false if fields.iter().any(|field| field.starts_with(text)) => None,
@@ -170,8 +172,26 @@ mod tests {
         assert_eq!(kind("text/html", b"<html>"), Kind::Text);
         assert_eq!(kind("text/javascript", b"\"use strict\";"), Kind::Text);
         assert_eq!(kind("text/css", b"{margin: 0}"), Kind::Text);
+        for text in [&b":root{--a:1}"[..], b":tmi.example 001", b":)", b"::", b":x\n"] {
+            assert_eq!(kind("text/plain", text), Kind::Text, "{text:?}");
+        }
+        for text in [&b": "[..], b":\n\ndata: x", b":\r\n"] {
+            assert_eq!(kind("text/plain", text), sse, "{text:?}");
+        }
         assert_eq!(kind("image/png", b"\x89PNG\r\n\x1a\n"), Kind::Text);
         assert_eq!(kind("application/x-www-form-urlencoded", b"x={\"a\":1}"), Kind::Form);
+    }
+
+    #[test]
+    fn what_was_announced_to_be_of_pieces_is_no_document() {
+        let head = b"%PDF-1.7\n";
+        for name in ["application/pdf", "text/html", "image/png", ""] {
+            assert_eq!(kind(name, head), Kind::Pdf, "{name}");
+        }
+        assert_eq!(kind("text/event-stream", head), Kind::Events(Form::Sse));
+        assert_eq!(kind("application/x-ndjson", head), Kind::Events(Form::Lines));
+        assert_eq!(kind("application/x-www-form-urlencoded", head), Kind::Form);
+        assert_eq!(kind("multipart/form-data; boundary=x", head), Kind::Multipart);
     }
 
     #[test]

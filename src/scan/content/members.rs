@@ -7,8 +7,8 @@ use crate::limits::SCAN_WORK_BYTES;
 use crate::scan::found::Gap;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
-use crate::scan::view::archive::{Container, Event, Reader};
-use crate::scan::view::codings::Coding;
+use crate::scan::view::archive::{Container, Event, Reader, Unreadable};
+use crate::scan::view::codings::{Coding, Undecodable};
 
 /// One archive.
 pub(super) struct Members {
@@ -16,6 +16,9 @@ pub(super) struct Members {
     reader: Reader,
     /// None if others read it.
     whole: Option<Text>,
+    /// Whether what follows one compressed file is no news, as others read it; and whether it is there.
+    is_file_beside: bool,
+    is_over: bool,
     names: Text,
     member: Content,
 }
@@ -23,8 +26,16 @@ pub(super) struct Members {
 impl Members {
     /// Nothing read yet.
     pub(super) fn new(place: Place, container: Container, scope: &mut Scope<'_>) -> Members {
-        let whole = Text::unfolded(place, scope);
-        Members { whole: Some(whole), ..Members::beside(place, container, scope) }
+        // Who cannot look into it looks for what it shows as it stands.
+        let whole = match container {
+            Container::Packed(_) => Text::new(place, scope),
+            _ => Text::unfolded(place, scope),
+        };
+        Members {
+            whole: Some(whole),
+            is_file_beside: false,
+            ..Members::beside(place, container, scope)
+        }
     }
 
     /// The same of an archive that is read as it stands by others.
@@ -41,6 +52,8 @@ impl Members {
             place,
             reader: Reader::new(container),
             whole: None,
+            is_file_beside: matches!(container, Container::Compressed(_)),
+            is_over: false,
             names: Text::new(place, scope),
             member: Content::unknown(place),
         }
@@ -103,9 +116,14 @@ impl Members {
                 }
             }
             Event::Unreadable(len, reason) => {
+                self.is_over |= self.is_file_beside
+                    && reason == Some(Unreadable::Coded(Undecodable::TrailingData));
+                if self.is_over {
+                    return;
+                }
                 scope.sink.gap(Gap::Undecoded(len));
                 if let Some(reason) = reason {
-                    scope.sink.gap(Gap::Unreadable(reason));
+                    scope.gap(Gap::Unreadable(reason));
                 }
             }
             Event::EntryEnd => {

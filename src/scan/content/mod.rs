@@ -46,6 +46,7 @@ use wide_text::WideText;
 
 use super::padded::{Padded, PaddedBuffer};
 use super::text::{Place, Scope, Text};
+use super::view::archive::Container;
 
 /// Content at some place of a unit.
 pub(super) struct Content {
@@ -150,7 +151,8 @@ impl Content {
     fn begin(&mut self, kind: Kind, bytes: Padded<'_>, scope: &mut Scope<'_>) {
         let mut reader = self.reader(kind, scope);
         reader.feed(bytes, scope);
-        if !reader.may_hide_archive() {
+        let is_packed = matches!(kind, Kind::Container(Container::Packed(_)));
+        if !is_packed && !reader.may_hide_archive() {
             self.behind = Behind::None;
         }
         self.behind.feed(bytes, self.place, scope);
@@ -210,6 +212,7 @@ impl Reader {
                 | Reader::Prefixed(_)
                 | Reader::Events(_)
                 | Reader::Form(_)
+                | Reader::Pdf(_)
         )
     }
 

@@ -7,6 +7,7 @@ use crate::limits::SCAN_WORK_BYTES;
 use crate::scan::found::Gap;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
+use crate::scan::view::archive::Unreadable;
 use crate::scan::view::codings::Undecodable;
 use crate::scan::view::pdf::{Event, PageText, Reader};
 
@@ -59,10 +60,12 @@ impl PdfText {
                     }
                 }
                 Event::Unreadable(len, reason) => {
-                    if let Some(reason) = reason {
-                        scope.sink.gap(Gap::Undecodable(reason));
-                    }
                     scope.sink.gap(Gap::Undecoded(len));
+                    match reason {
+                        Some(Unreadable::Coded(reason)) => scope.gap(Gap::Undecodable(reason)),
+                        Some(reason) => scope.gap(Gap::Unreadable(reason)),
+                        None => {}
+                    }
                 }
                 Event::StreamEnd => {
                     self.page.end(&mut shown);
@@ -80,7 +83,7 @@ impl PdfText {
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
         if self.reader.is_cut() {
-            scope.sink.gap(Gap::Undecodable(Undecodable::Truncated));
+            scope.gap(Gap::Undecodable(Undecodable::Truncated));
         }
         self.end_stream(scope);
         self.shown.finish(scope);
@@ -108,9 +111,10 @@ mod tests {
     use flate2::Compression;
     use flate2::write::ZlibEncoder;
 
-    use crate::limits::SCAN_WINDOW_MIN_BYTES;
+    use crate::limits::{ARCHIVE_ENTRIES_MAX, SCAN_WINDOW_MIN_BYTES};
     use crate::scan::found::Gap;
     use crate::scan::tests::{Seen, scanner};
+    use crate::scan::view::archive::Unreadable;
     use crate::scan::view::codings::Undecodable;
     use crate::scan::{PaddedBuffer, Shape};
 
@@ -189,7 +193,70 @@ mod tests {
         let whole = document(&[&broken]);
         let malformed = Gap::Undecodable(Undecodable::Malformed);
         assert!(seen(&whole, 10_000).gaps().contains(&malformed));
+        let both = seen(&document(&[&broken, &broken]), 10_000);
+        assert_eq!(both.gaps().iter().filter(|gap| **gap == malformed).count(), 1);
         let cut = &whole[..whole.windows(6).position(|part| part == b"stream").unwrap() + 20];
         assert_eq!(seen(cut, 10_000).gaps(), [Gap::Undecodable(Undecodable::Truncated)]);
+    }
+
+    #[test]
+    fn a_keyword_in_a_comment_hides_no_stream() {
+        let document = document(&[&deflated(PAGE)]);
+        let lost = b"%stream\nx\x9c\xff\xff\xff\xff";
+        for before in [
+            &b"%stream\n"[..],
+            b"%stream\r\n8",
+            b"%stream\r",
+            b"%endstream\n%stream\n",
+            b"stream\nq Q\nendstrendstream\n%stream\n",
+            lost,
+        ] {
+            let body = [&document[..9], before, &document[8..]].concat();
+            for size in [1, 2, 3, 7, 64, 10_000] {
+                let seen = seen(&body, size);
+                assert_eq!(seen.names(), ["destructive_rm"], "{size} {}", before.escape_ascii());
+                let malformed = Gap::Undecodable(Undecodable::Malformed);
+                assert_eq!(seen.gaps().contains(&malformed), before == lost);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_begins_behind_a_carriage_return_that_a_read_ends_with() {
+        let body = [b"%PDF-1.7\nstream\r", &deflated(PAGE)[..], b"\nendstream\n"].concat();
+        for size in [1, 2, 16, 10_000] {
+            assert_eq!(seen(&body, size).names(), ["destructive_rm"], "{size}");
+        }
+    }
+
+    #[test]
+    fn as_many_streams_as_the_bound_are_inflated_and_each_reason_is_told_once() {
+        let mut streams = vec![deflated(b"q"); ARCHIVE_ENTRIES_MAX as usize - 1];
+        for (past, found) in [(0, &["destructive_rm"][..]), (1, &[]), (2, &[])] {
+            streams.resize(ARCHIVE_ENTRIES_MAX as usize - 1 + past, deflated(b"q"));
+            let last = deflated(PAGE);
+            let all: Vec<_> = streams.iter().chain([&last]).map(Vec::as_slice).collect();
+            let seen = seen(&document(&all), 1 << 20);
+            assert_eq!(seen.names(), found, "{past}");
+            let is_told = |gap: &&Gap| **gap == Gap::Unreadable(Unreadable::TooManyEntries);
+            assert_eq!(seen.gaps().iter().filter(is_told).count(), past.min(1));
+            let is_counted = |gap: &Gap| matches!(gap, Gap::Undecoded(len) if *len > 0);
+            assert_eq!(seen.gaps().iter().any(is_counted), past > 0);
+        }
+    }
+
+    #[test]
+    fn a_stream_in_ascii85_is_told_and_counted() {
+        for data in [&b"87cURD]i,\"Ebo80~>"[..], b"87cURD]i,\"Ebo80\n~>\r"] {
+            let body = document(&[data, b"q Q", data]);
+            for size in [1, 2, 3, 7, 10_000] {
+                let seen = seen(&body, size);
+                let len = |gap: &Gap| if let Gap::Undecoded(len) = gap { *len } else { 0 };
+                let told: usize = seen.gaps().iter().map(len).sum();
+                assert!((2 * data.len()..2 * data.len() + 30).contains(&told), "{told} {size}");
+                let reasons: Vec<_> = seen.gaps().iter().filter(|gap| len(gap) == 0).collect();
+                assert_eq!(reasons, [&Gap::Unreadable(Unreadable::Filtered)], "{size}");
+            }
+        }
     }
 }

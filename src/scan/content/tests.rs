@@ -63,6 +63,35 @@ fn what_is_packed_in_a_way_that_is_not_undone_is_told_and_read_as_it_stands() {
     }
 }
 
+#[test]
+fn a_reason_is_told_once_a_body_and_all_its_bytes_are_counted() {
+    let told = vec![Gap::Unreadable(Unreadable::Packed(Packing::Xz))];
+    for size in [1, 7, 1000] {
+        let many = zip(XZ).repeat(5);
+        assert_eq!(gaps(&seen("x/y", &many, size)), (5 * XZ.len(), told.clone()), "{size}");
+    }
+}
+
+#[test]
+fn what_only_begins_like_a_packed_file_is_read_like_all_else() {
+    let head = &XZ[..12];
+    let base64 = data_encoding::BASE64.encode(b"please cat /etc/passwd now, and tell me all of it");
+    let packed = gzip(b"cat /etc/passwd now, please");
+    for size in [1, 7, 1000] {
+        for (body, view) in [
+            (&br"cat \u002fetc\u002fpasswd now"[..], None),
+            (base64.as_bytes(), Some("base64")),
+            (&packed, Some("gzip")),
+        ] {
+            let seen = seen("x/y", &[head, b" ", body].concat(), size);
+            assert_eq!(seen.names(), ["unix_sensitive"], "{view:?} {size}");
+            if let Some(view) = view {
+                assert_eq!(seen.views()[0].to_string(), view, "{size}");
+            }
+        }
+    }
+}
+
 /// A command in pieces, each in an event's JSON of its own.
 fn events() -> [String; 4] {
     let event = |text: &str| format!("{{\"delta\":{{\"text\":\"{text}\"}}}}");
@@ -175,13 +204,24 @@ fn text_that_may_stand_before_json_is_read_as_it_comes() {
 fn an_archive_behind_other_bytes_is_looked_into() {
     let packed = gzip(b"cat /etc/passwd now, please");
     for size in [1, 2, 3, 7, 100, 10_000] {
-        for junk in ["\n", "junk", "#!/bin/sh\nexec unzip\n", "{}", "data: x\n\n", "a=b&c=", "PK00"]
-        {
+        for junk in [
+            "\n",
+            "junk",
+            "#!/bin/sh\nexec unzip\n",
+            "{}",
+            "data: x\n\n",
+            "a=b&c=",
+            "PK00",
+            "%PDF-1.7\n",
+        ] {
             for (archive, view) in [(zip(&packed), "zip>gzip"), (packed.clone(), "gzip")] {
                 let body = [junk.as_bytes(), &archive, b" and so on"].concat();
                 let seen = seen("", &body, size);
                 let views: Vec<_> = seen.views().iter().map(ToString::to_string).collect();
                 assert_eq!(views, [view], "{junk} {size}");
+                if view == "gzip" {
+                    assert_eq!(gaps(&seen), (0, vec![]), "{junk} {size}");
+                }
             }
         }
         // What stands before it is read as what it is.

@@ -102,6 +102,8 @@ pub enum Unreadable {
     /// The lines that git sends, from here on.
     Unframed,
     TooManyEntries,
+    /// A coding of a document's stream that is not undone.
+    Filtered,
     Truncated,
 }
 
@@ -124,6 +126,7 @@ impl fmt::Display for Unreadable {
             Unreadable::Malformed => f.write_str("an archive is malformed"),
             Unreadable::Unframed => f.write_str("git's lines are malformed"),
             Unreadable::TooManyEntries => f.write_str("an archive has too many entries"),
+            Unreadable::Filtered => f.write_str("a stream in ASCII85 is read as it stands only"),
             Unreadable::Truncated => f.write_str("an archive ends too early"),
         }
     }

@@ -1,5 +1,6 @@
 //! Documents in PDF (ISO 32000-1): the streams in them, those that are deflated inflated, and what pages show. No
-//! table of objects is read, which may lie: a stream is what stands between the keywords.
+//! table of objects is read, which may lie: a stream is what stands between the keywords. A keyword that begins one is
+//! heeded in one, too: a comment may have looked like the first.
 
 mod page;
 
@@ -8,14 +9,19 @@ use std::ops::Range;
 
 pub use page::PageText;
 
+use super::archive::Unreadable;
 use super::codings::{Allowance, Engine, RawDeflate, Undecodable, is_zlib_head};
+use crate::limits::ARCHIVE_ENTRIES_MAX;
 
 /// How a document begins.
 pub const PDF_HEAD: &[u8] = b"%PDF-";
 
-/// What begins the data of a stream, with a line end behind it, and what follows them.
-const BEGIN: &[u8] = b"stream";
-const END: &[u8] = b"endstream";
+/// What begins the data of a stream, with a line end behind it; what makes of it the keyword that follows them.
+const KEYWORD: &[u8] = b"stream";
+const END: &[u8] = b"end";
+
+/// How data in ASCII85 end (§7.4.3).
+const ASCII85_END: &[u8] = b"~>";
 
 /// What a step brought to light.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +32,8 @@ pub enum Event {
     InPlace(Range<usize>),
     /// Data that were inflated: so many bytes at the front of the work buffer.
     Worked(usize),
-    /// So many bytes of a stream that cannot be inflated; the reason once for each stream.
-    Unreadable(usize, Option<Undecodable>),
+    /// So many bytes of a stream that cannot be decoded; the reason once for each stream.
+    Unreadable(usize, Option<Unreadable>),
     /// The stream is over.
     StreamEnd,
 }
@@ -36,9 +42,19 @@ pub enum Event {
 #[derive(Default)]
 pub struct Reader {
     place: Place,
-    /// How many bytes of the keyword that is looked for were seen last.
+    /// Where the keyword was seen that may begin a stream.
+    from: Place,
+    /// How many bytes of the keyword were seen last, and whether the first of them follow [`END`].
     matched: usize,
+    is_end: bool,
+    /// The last bytes before those: room for [`ASCII85_END`], the end of a line, and [`END`].
+    edge: u64,
+    /// How many bytes of data that stand as they are were passed.
+    plain_bytes: usize,
+    /// Kept for the next stream.
     inflater: Option<RawDeflate>,
+    /// The deflated streams so far.
+    streams: u32,
 }
 
 impl fmt::Debug for Reader {
@@ -54,6 +70,8 @@ enum Place {
     Outside,
     /// Behind the keyword, before the end of its line.
     LineEnd,
+    /// Behind a carriage return, of which a line feed is a part.
+    Return,
     /// At the first byte, and the second, of a stream's data.
     First,
     Second(u8),
@@ -63,8 +81,10 @@ enum Place {
     Behind {
         is_lost: bool,
     },
-    /// Behind the keyword that ends a stream.
-    Ended,
+    /// Behind the keyword that ends a stream, of which so many bytes are in a coding that is not undone.
+    Ended {
+        filtered: usize,
+    },
 }
 
 impl Reader {
@@ -84,112 +104,155 @@ impl Reader {
         loop {
             let rest = bytes.get(taken..).unwrap_or_default();
             let first = match rest.first() {
-                Some(first) => first,
-                None if self.place == Place::Ended => &0,
+                Some(first) => *first,
+                None if matches!(self.place, Place::Ended { .. }) => 0,
                 None => return (taken, Event::Idle),
             };
-            match self.place {
-                Place::Outside => {
-                    let (len, is_found) = self.pass(BEGIN, rest);
-                    taken += len;
-                    if is_found {
-                        self.place = Place::LineEnd;
+            let (start, place) = (taken, self.place);
+            let event = match place {
+                Place::Outside | Place::Plain | Place::Behind { .. } => {
+                    taken += self.pass(rest);
+                    match place {
+                        Place::Plain => Some(Event::InPlace(start..taken)),
+                        Place::Behind { is_lost: true } => {
+                            Some(Event::Unreadable(taken - start, None))
+                        }
+                        _ => None,
                     }
                 }
-                Place::LineEnd => taken += self.line_end(*first, rest.get(1)),
+                Place::LineEnd => {
+                    taken += self.line_end(first);
+                    None
+                }
+                Place::Return => {
+                    taken += usize::from(first == b'\n');
+                    self.place = Place::First;
+                    None
+                }
                 Place::First => match rest.get(1) {
-                    Some(second) => self.begin(is_zlib_head(*first, *second)),
-                    None if *first & 0xF == 8 => {
+                    Some(second) => self.begin(is_zlib_head(first, *second)),
+                    None if first & 0xF == 8 => {
                         taken += 1;
-                        self.place = Place::Second(*first);
+                        self.place = Place::Second(first);
+                        None
                     }
                     None => self.begin(false),
                 },
                 Place::Second(head) => {
-                    self.begin(is_zlib_head(head, *first));
-                    if let Some(inflater) = &mut self.inflater {
+                    let event = self.begin(is_zlib_head(head, first));
+                    if let (Place::Deflated, Some(inflater)) = (self.place, &mut self.inflater) {
                         inflater.run(&[head], work);
                     }
+                    event
                 }
                 Place::Deflated => {
                     let (len, event) = self.inflate(rest, work, allowance);
                     taken += len;
-                    if let Some(event) = event {
-                        return (taken, event);
-                    }
+                    event
                 }
-                Place::Plain | Place::Behind { .. } => {
-                    let (len, is_found) = self.pass(END, rest);
-                    let range = taken..taken + len;
-                    taken += len;
-                    let place = self.place;
-                    if is_found {
-                        self.place = Place::Ended;
-                    }
-                    match place {
-                        Place::Plain => return (taken, Event::InPlace(range)),
-                        Place::Behind { is_lost: true } => {
-                            return (taken, Event::Unreadable(len, None));
-                        }
-                        _ => {}
-                    }
-                }
-                Place::Ended => {
+                Place::Ended { filtered: 0 } => {
                     self.place = Place::Outside;
-                    return (taken, Event::StreamEnd);
+                    Some(Event::StreamEnd)
                 }
+                Place::Ended { filtered } => {
+                    self.place = Place::Ended { filtered: 0 };
+                    Some(Event::Unreadable(filtered, Some(Unreadable::Filtered)))
+                }
+            };
+            if let Some(event) = event {
+                return (taken, event);
             }
         }
     }
 
     /// At the end of the bytes: whether a stream goes on beyond it.
     pub fn is_cut(&self) -> bool {
-        self.inflater.is_some()
+        self.place == Place::Deflated
+    }
+
+    /// The keyword was seen: a stream is over, or may begin, though it be in another one.
+    fn keyword(&mut self) {
+        self.from = self.place;
+        self.place = match (self.place, self.is_end) {
+            (_, false) => Place::LineEnd,
+            (Place::Outside, true) => Place::Outside,
+            (Place::Plain, true) => {
+                let edge = self.edge.to_be_bytes();
+                let data = edge.strip_suffix(END).unwrap_or(&edge).trim_ascii_end();
+                let is_filtered = data.ends_with(ASCII85_END);
+                Place::Ended { filtered: if is_filtered { self.plain_bytes } else { 0 } }
+            }
+            (_, true) => Place::Ended { filtered: 0 },
+        };
     }
 
     /// Behind the keyword: how many of these bytes are of the end of its line.
-    fn line_end(&mut self, first: u8, second: Option<&u8>) -> usize {
-        self.place = match (first, second) {
-            // A carriage return alone is none, but who writes one means it.
-            (b'\n', _) => Place::First,
-            (b'\r', None | Some(b'\n')) => Place::LineEnd,
-            (b'\r', _) => Place::First,
-            _ => Place::Outside,
+    fn line_end(&mut self, first: u8) -> usize {
+        self.place = match first {
+            b'\n' => Place::First,
+            // Alone it is none, but who writes one means it.
+            b'\r' => Place::Return,
+            _ => self.from,
         };
         usize::from(matches!(first, b'\r' | b'\n'))
     }
 
-    /// The data of a stream begin.
-    fn begin(&mut self, is_deflated: bool) {
-        self.matched = 0;
-        self.inflater = is_deflated.then(RawDeflate::with_zlib_header);
+    /// The data of a stream begin, which may end another one. Text in a stream that only looks so goes on.
+    fn begin(&mut self, is_deflated: bool) -> Option<Event> {
+        let is_text = self.from == Place::Plain && !is_deflated;
+        (self.matched, self.edge) = (0, 0);
+        if !is_text {
+            self.plain_bytes = 0;
+        }
+        if is_deflated {
+            self.streams = self.streams.saturating_add(1);
+            self.inflater.get_or_insert_with(RawDeflate::with_zlib_header).restart();
+        }
         self.place = if is_deflated { Place::Deflated } else { Place::Plain };
+        (self.from != Place::Outside && !is_text).then_some(Event::StreamEnd)
     }
 
-    /// Looks for a keyword, of which the bytes before may have shown some: how many bytes are taken, and whether it
-    /// is found at the end of these.
-    fn pass(&mut self, keyword: &[u8], bytes: &[u8]) -> (usize, bool) {
-        let first = keyword.first().copied().unwrap_or_default();
-        let mut at = 0;
+    /// Looks for the keyword, of which the bytes before may have shown some: how many bytes are taken, at the end of
+    /// which it is, or all.
+    fn pass(&mut self, bytes: &[u8]) -> usize {
+        let first = KEYWORD.first().copied().unwrap_or_default();
+        // From where on the edge knows nothing of the bytes.
+        let (mut at, mut kept) = (0, 0);
         while let Some(byte) = bytes.get(at) {
             if self.matched == 0 {
                 let rest = bytes.get(at..).unwrap_or_default();
-                let Some(found) = memchr::memchr(first, rest) else { return (bytes.len(), false) };
+                let Some(found) = memchr::memchr(first, rest) else { break };
+                self.keep_edge(bytes.get(kept..at + found).unwrap_or_default());
                 (at, self.matched) = (at + found + 1, 1);
+                self.is_end = self.edge.to_be_bytes().ends_with(END);
                 continue;
             }
-            at += 1;
-            if keyword.get(self.matched) == Some(byte) {
+            if KEYWORD.get(self.matched) == Some(byte) {
                 self.matched += 1;
             } else {
-                self.matched = usize::from(*byte == first);
+                // The keyword holds its first byte once.
+                self.keep_edge(KEYWORD.get(..self.matched).unwrap_or_default());
+                (self.matched, self.is_end, kept) = (usize::from(*byte == first), false, at);
             }
-            if self.matched == keyword.len() {
+            at += 1;
+            if self.matched == KEYWORD.len() {
                 self.matched = 0;
-                return (at, true);
+                self.plain_bytes = self.plain_bytes.saturating_add(at);
+                self.keyword();
+                return at;
             }
         }
-        (bytes.len(), false)
+        if self.matched == 0 {
+            self.keep_edge(bytes.get(kept..).unwrap_or_default());
+        }
+        self.plain_bytes = self.plain_bytes.saturating_add(bytes.len());
+        bytes.len()
+    }
+
+    /// The next bytes, of which the last are kept.
+    fn keep_edge(&mut self, bytes: &[u8]) {
+        let edge = bytes.get(bytes.len().saturating_sub(size_of::<u64>())..).unwrap_or_default();
+        self.edge = edge.iter().fold(self.edge, |edge, byte| edge << 8 | u64::from(*byte));
     }
 
     fn inflate(
@@ -202,27 +265,28 @@ impl Reader {
             self.place = Place::Behind { is_lost: false };
             return (0, None);
         };
+        if self.streams > ARCHIVE_ENTRIES_MAX {
+            return self.lose(0, Unreadable::TooManyEntries);
+        }
         if let Err(reason) = allowance.check() {
-            return self.lose(0, reason);
+            return self.lose(0, Unreadable::Coded(reason));
         }
         let run = inflater.run(bytes, work);
         allowance.spend(run.written);
         if inflater.is_complete() {
-            self.inflater = None;
             self.place = Place::Behind { is_lost: false };
         } else if let Some(reason) = run.failure {
             if run.written == 0 {
-                return self.lose(run.taken, reason);
+                return self.lose(run.taken, Unreadable::Coded(reason));
             }
         } else if run.taken == 0 && run.written == 0 {
-            return self.lose(0, Undecodable::Malformed);
+            return self.lose(0, Unreadable::Coded(Undecodable::Malformed));
         }
         (run.taken, (run.written > 0).then_some(Event::Worked(run.written)))
     }
 
     /// What is left of the stream cannot be inflated.
-    fn lose(&mut self, taken: usize, reason: Undecodable) -> (usize, Option<Event>) {
-        self.inflater = None;
+    fn lose(&mut self, taken: usize, reason: Unreadable) -> (usize, Option<Event>) {
         self.place = Place::Behind { is_lost: true };
         (taken, Some(Event::Unreadable(taken, Some(reason))))
     }
