@@ -59,13 +59,11 @@ fn assert_told(proxy: &Proxy, content_type: &str, body: Vec<u8>, told: (&str, &s
 fn json_and_events_are_found_under_a_name_that_is_not_theirs() {
     let proxy = Proxy::start(json!({}));
     let json = br#"{"file":"cat \u002fetc\u002fshadow"}"#;
-    let lines = told_pieces(|event| format!("{event}\n"));
     let sse = told_pieces(|event| format!("data: {event}\n\n"));
     for name in ["text/html", "text/event-stream", "image/png"] {
         assert_told(&proxy, name, json.to_vec(), ("unix_sensitive", "json"));
     }
     for name in ["text/html", "application/json", "application/octet-stream"] {
-        assert_told(&proxy, name, lines.clone().into_bytes(), ("pipe_to_shell", "ndjson>json"));
         let awake = format!(": awake\n\n{sse}").into_bytes();
         assert_told(&proxy, name, awake, ("pipe_to_shell", "sse>json"));
     }

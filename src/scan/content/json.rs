@@ -1,6 +1,6 @@
 //! JSON, read as what its strings say. That text takes the place of the bytes: all but the escapes is as it
 //! was, so nothing is scanned twice. The elements of an array that is streamed are joined besides, and so are texts
-//! that follow one another a line each, whether or not they were announced so.
+//! that follow one another a line each, whether or not they were announced so: if the first one comes alone.
 
 use super::kind::opening;
 use super::lanes::Lanes;
@@ -114,9 +114,10 @@ impl JsonText {
     fn behind_line(&self, mut came: Vec<u8>, bytes: &[u8], scope: &mut Scope<'_>) -> Elements {
         let kept = came.len();
         let piece = bytes.get(..SCAN_FIRST_LINE_MAX_BYTES.saturating_sub(kept)).unwrap_or(bytes);
-        // Most of it comes at once, and is decided where it stands.
+        // The lines of a stream come one by one. What comes with others at once is a file: to join it costs as much as
+        // to scan it, and under a name that promises no lines it is read as it stands.
         let begins = if kept == 0 {
-            begins_lines(piece)
+            begins_lines(piece).map(|_| false)
         } else {
             came.extend_from_slice(piece);
             begins_lines(&came)
