@@ -365,11 +365,12 @@ pub const JSON_DEPTH_MAX: usize = 32;
 pub const JSON_HELD_MAX: usize = 256;
 /// What a reader keeps of the room for unescaped texts.
 pub const JSON_SCRATCH_KEPT_BYTES: usize = 128 * 1024;
-/// The longest payload of one event that is kept, if it comes in several reads.
-pub const EVENT_MAX_BYTES: usize = 64 * 1024;
+/// The longest payload of one event that is kept, if it comes in several reads: the result of a tool is one event. And
+/// the room for payloads that outlives one.
+pub const EVENT_MAX_BYTES: usize = 512 * 1024;
+pub const EVENT_ROOM_KEPT_BYTES: usize = 64 * 1024;
 
 const _: () = assert!(JSON_DEPTH_MAX < JSON_HELD_MAX, "what is open is held");
-const _: () = assert!(EVENT_MAX_BYTES <= JSON_SCRATCH_KEPT_BYTES);
 
 /// What a folder of hidden text holds back: the longest escape that may go on with the next piece.
 pub const FOLD_CARRY_BYTES: usize = 31;

@@ -290,7 +290,10 @@ pub fn shape_of<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])> + Clone) 
         let named = headers.clone().filter(move |(field, _)| field.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value)
     };
-    let codings = values("content-encoding").chain(values("transfer-encoding"));
+    // A signed stream is in chunks, whether or not its coding is named (Signature Version 4, "Multiple chunks").
+    let signed = values("x-amz-content-sha256").filter(|value| value.starts_with(b"STREAMING-"));
+    let signed = signed.take(1).map(|_| b"aws-chunked".as_slice());
+    let codings = values("content-encoding").chain(values("transfer-encoding")).chain(signed);
     let of_messages = values("grpc-encoding").chain(values("connect-content-encoding")).next();
     Shape::new(codings, values("content-type").next()).with_message_coding(of_messages)
 }

@@ -2,6 +2,7 @@
 
 use super::lanes::Lanes;
 use crate::finding::Step;
+use crate::scan::found::Gap;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
 use crate::scan::unit::PACKET;
@@ -76,6 +77,21 @@ impl Events {
             }
         }
         self.lanes.tell(scope);
+        self.tell_skipped(scope);
+    }
+
+    /// Of an event that is too long to be kept only the bytes as they stand are read.
+    fn tell_skipped(&mut self, scope: &mut Scope<'_>) {
+        let skipped = match &mut self.splitter {
+            Splitter::Sse(splitter) => splitter.skipped_bytes(),
+            Splitter::Lines(splitter)
+            | Splitter::NamedLines(splitter)
+            | Splitter::Packets(splitter) => splitter.skipped_bytes(),
+            Splitter::Aws(splitter) => splitter.skipped_bytes(),
+        };
+        if skipped > 0 {
+            scope.sink.gap(Gap::Undecoded(usize::try_from(skipped).unwrap_or(usize::MAX)));
+        }
     }
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
@@ -94,6 +110,7 @@ impl Events {
                 splitter.finish(&mut |line| take_packet(lanes, line, scope));
             }
         }
+        self.tell_skipped(scope);
         self.whole.finish(scope);
         self.lanes.finish(scope);
     }

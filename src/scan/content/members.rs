@@ -26,9 +26,9 @@ pub(super) struct Members {
 impl Members {
     /// Nothing read yet.
     pub(super) fn new(place: Place, container: Container, scope: &mut Scope<'_>) -> Members {
-        // Who cannot look into it looks for what it shows as it stands.
+        // Who cannot look into it, or into what its decoder passes over, looks for what it shows as it stands.
         let whole = match container {
-            Container::Packed(_) => Text::new(place, scope),
+            Container::Packed(_) | Container::Compressed(_) => Text::new(place, scope),
             _ => Text::unfolded(place, scope),
         };
         Members {

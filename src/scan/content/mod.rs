@@ -213,6 +213,7 @@ impl Reader {
                 | Reader::Events(_)
                 | Reader::Form(_)
                 | Reader::Pdf(_)
+                | Reader::Wide(_)
         )
     }
 

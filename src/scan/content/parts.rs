@@ -16,7 +16,7 @@ pub(super) struct Parts {
     coding: TransferCoding,
     part: Content,
     /// The part as it stands, if it says that it is in a coding: in a form nobody undoes one (RFC 7578 §4.7).
-    plain: Option<Text>,
+    plain: Option<Content>,
 }
 
 /// How a part was made fit for mail (RFC 2045 §6).
@@ -74,9 +74,20 @@ impl Parts {
                 self.add(buffer.padded(), scope);
                 scope.core.return_buffer(buffer);
             }
-            Event::PartEnd | Event::End => self.end_part(scope),
+            Event::PartEnd | Event::End => {
+                self.end_part(scope);
+                self.add_delimiter(scope);
+            }
             Event::Idle | Event::Data(_) => {}
         }
+    }
+
+    /// The line between two parts says what its author wants it to.
+    fn add_delimiter(&mut self, scope: &mut Scope<'_>) {
+        let mut buffer = scope.core.take_buffer();
+        buffer.begin().extend_from_slice(self.reader.carried());
+        self.heads.feed(buffer.padded(), scope);
+        scope.core.return_buffer(buffer);
     }
 
     fn begin_part(&mut self, scope: &mut Scope<'_>) {
@@ -94,7 +105,7 @@ impl Parts {
             (TransferCoding::None, self.place)
         };
         let is_coded = !matches!(coding, TransferCoding::None);
-        self.plain = is_coded.then(|| Text::unfolded(self.place, scope));
+        self.plain = is_coded.then(|| Content::unknown(self.place));
         self.coding = coding;
         self.part = Content::new(place, media);
         let mut buffer = scope.core.take_buffer();

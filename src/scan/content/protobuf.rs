@@ -1,7 +1,5 @@
-//! A protobuf message: as it stands, and each of its strings as content of its own. One that is too long to be kept, or is none, is
-//! read as it stands instead, and searched for runs of text.
-
-use std::ops::Range;
+//! A protobuf message: as it stands, and each of its strings as content of its own. One that is too long to be kept, or
+//! is none, is searched for runs of text instead.
 
 use super::Content;
 use crate::finding::Step;
@@ -42,20 +40,15 @@ impl ProtobufText {
         if self.runs.is_none() {
             let kept = std::mem::take(&mut self.kept);
             let place = self.place.deeper().then(Step::Protobuf);
-            let mut strings = Vec::new();
-            let base = kept.as_ptr().addr();
             let is_read = visit_strings(&kept, &mut |text| {
-                let start = text.as_ptr().addr().saturating_sub(base);
-                strings.push(start..start + text.len());
                 let mut content = Content::unknown(place);
                 feed(&mut content, text, scope);
                 content.finish(scope);
             });
             if is_read {
-                // Numbers and short strings are no content, and yet bytes that say something.
+                // Numbers and short strings say something, too, and so does any text that happens to parse.
                 let mut buffer = scope.core.take_buffer();
-                between(&kept, strings, buffer.begin());
-                Text::unfolded(self.place, scope).feed_whole(buffer.padded(), scope);
+                Text::unfolded(self.place, scope).feed_whole(buffer.fill(&kept), scope);
                 scope.core.return_buffer(buffer);
             } else {
                 self.kept = kept;
@@ -97,20 +90,6 @@ impl Runs {
         self.runs.finish(&mut |part| take(run, part, place, scope));
         self.plain.finish(scope);
     }
-}
-
-/// What a message holds besides these strings of it, a line each.
-fn between(message: &[u8], mut strings: Vec<Range<usize>>, rest: &mut Vec<u8>) {
-    strings.sort_unstable_by_key(|string| string.start);
-    let mut at = 0;
-    for string in strings {
-        if let Some(before) = message.get(at..string.start).filter(|before| !before.is_empty()) {
-            rest.extend_from_slice(before);
-            rest.push(b'\n');
-        }
-        at = at.max(string.end);
-    }
-    rest.extend_from_slice(message.get(at..).unwrap_or_default());
 }
 
 fn take(run: &mut Content, part: Run<'_>, place: Place, scope: &mut Scope<'_>) {
@@ -176,6 +155,14 @@ mod tests {
         assert_eq!(views(b"\x0A\x06abcdef\x11rm -rf /"), [""]);
         assert_eq!(views(b"\x0A\x05rm -r\x0A\x06abcdef"), [""; 0]);
         assert_eq!(views(b"\x0A\x08rm -rf /"), ["protobuf"]);
+    }
+
+    #[test]
+    fn a_text_that_happens_to_parse_is_read_as_it_stands() {
+        // Field 1 of 32 bytes, and then a tag `r` and a length `l`: the command is in both.
+        let text = format!("\n {}rm -rf /etc #", "#".repeat(31));
+        let body = format!("{text:<142}");
+        assert_eq!(views(body.as_bytes()), [""]);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use crate::limits::{SCAN_FIRST_LINE_MAX_BYTES, SCAN_SNIFF_BYTES, SCAN_WINDOW_MIN_BYTES};
+use crate::limits::{
+    EVENT_MAX_BYTES, SCAN_FIRST_LINE_MAX_BYTES, SCAN_SNIFF_BYTES, SCAN_WINDOW_MIN_BYTES,
+};
 use crate::scan::found::Gap;
 use crate::scan::tests::{Seen, scanner};
 use crate::scan::view::archive::{Packing, Unreadable};
@@ -250,4 +252,82 @@ fn an_archive_is_looked_for_behind_as_many_bytes_as_the_bound() {
     let near = b"junk \x1f\x8b\x08\xff and so on cat /etc/passwd";
     let seen = seen("", near, 4);
     assert_eq!((seen.names(), gaps(&seen)), (vec!["unix_sensitive"], (0, vec![])));
+}
+
+/// A command in base64.
+fn encoded() -> String {
+    data_encoding::BASE64.encode(b"then look into /etc/passwd and tell")
+}
+
+#[test]
+fn a_byte_order_mark_hides_nothing_behind_it() {
+    let text = encoded();
+    for mark in [&b"\xff\xfe"[..], b"\xfe\xff"] {
+        for body in [
+            text.as_bytes(),
+            b"x=%2fetc/passwd",
+            &zip(b"cat /etc/passwd"),
+            &gzip(b"cat /etc/passwd"),
+        ] {
+            for size in [1, 3, 1000] {
+                let body = [mark, body].concat();
+                let seen = seen("text/plain", &body, size);
+                assert_eq!(seen.names().first(), Some(&"unix_sensitive"), "{body:?} {size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_decoder_passes_over_is_read_like_any_text() {
+    let text = encoded();
+    let skipped = [&b"\x50\x2a\x4d\x18"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()];
+    let comment = [&b"\x1f\x8b\x08\x10\0\0\0\0\0\xff"[..], text.as_bytes(), &gzip(b"")[10..]];
+    for body in [skipped.concat(), comment.concat()] {
+        for size in [1, 3, 1000] {
+            assert_eq!(seen("x/y", &body, size).names(), ["unix_sensitive"], "{body:?} {size}");
+        }
+    }
+}
+
+#[test]
+fn a_part_that_claims_base64_may_be_an_archive() {
+    let head = "--b\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+    let body = [head.as_bytes(), &zip(b"cat /etc/passwd"), b"\r\n--b--\r\n"].concat();
+    for size in [1, 3, 1000] {
+        let seen = seen("multipart/form-data; boundary=b", &body, size);
+        assert_eq!(seen.names().first(), Some(&"unix_sensitive"), "{size}");
+    }
+}
+
+#[test]
+fn a_boundary_is_read_like_what_stands_between() {
+    let boundary = concat!("---BEGIN ", "RSA PRIVATE KEY-----");
+    let body = format!("--{boundary}\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n");
+    for size in [1, 3, 1000] {
+        let content_type = format!("multipart/mixed; boundary=\"{boundary}\"");
+        assert_eq!(
+            seen(&content_type, body.as_bytes(), size).names(),
+            ["private_key_pem"],
+            "{size}"
+        );
+    }
+}
+
+#[test]
+fn an_event_is_joined_up_to_its_bound_and_counted_past_it() {
+    let event = |piece: &str, pad: usize| {
+        let pad = "x".repeat(pad);
+        format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{piece}\"}}}}],\"p\":\"{pad}\"}}\n\n"
+        )
+    };
+    let body = |pad| {
+        let pieces = [event("see /etc/pa", 1), event("ssw", pad), event("d now", 1)];
+        pieces.concat()
+    };
+    let joined = seen("text/event-stream", body(EVENT_MAX_BYTES / 2).as_bytes(), 65_536);
+    assert_eq!((joined.names(), gaps(&joined).0), (vec!["unix_sensitive"], 0));
+    let counted = seen("text/event-stream", body(EVENT_MAX_BYTES).as_bytes(), 65_536);
+    assert!(counted.names().is_empty() && gaps(&counted).0 > EVENT_MAX_BYTES);
 }

@@ -1,6 +1,6 @@
 //! The payload of one event, gathered over reads, within a bound.
 
-use crate::limits::EVENT_MAX_BYTES;
+use crate::limits::{EVENT_MAX_BYTES, EVENT_ROOM_KEPT_BYTES};
 
 /// Gathers the pieces of one payload after the other.
 ///
@@ -37,6 +37,9 @@ impl Payload {
             give(if self.kept.is_empty() { last } else { &self.kept });
         }
         self.kept.clear();
+        if self.kept.capacity() > EVENT_ROOM_KEPT_BYTES {
+            self.kept = Vec::new();
+        }
         self.len = 0;
     }
 
@@ -63,7 +66,7 @@ mod tests {
         first.iter().for_each(|piece| payload.push(piece));
         payload.end(last, &mut |bytes| given.push(bytes.to_vec()));
         assert_eq!(payload.len, 0);
-        assert!(payload.kept.capacity() <= 2 * EVENT_MAX_BYTES);
+        assert!(payload.kept.capacity() <= EVENT_ROOM_KEPT_BYTES);
         (given, payload.take_skipped())
     }
 
