@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,9 @@ use crate::cli::threats::FilterArguments;
 use crate::cli::threats_follow::Follow;
 use crate::conn::deadline::Phase;
 use crate::finding::Severity;
-use crate::limits::{ADMIN_STREAM_KEEP_ALIVE_MS, FOLLOW_POLL_MS, THREATS_DEFAULT, THREATS_MAX};
+use crate::limits::{
+    ADMIN_STREAM_KEEP_ALIVE_MS, ADMIN_THREATS_MAX, FOLLOW_POLL_MS, THREATS_DEFAULT,
+};
 use crate::report::THREATS_FILE_NAME;
 use crate::report::tail::{self, Tail};
 use crate::report::threat_filter::{ThreatFilter, parse_since};
@@ -62,7 +65,7 @@ pub fn wanted(request: &Request) -> Result<Wanted, String> {
     }
     let filter = arguments.filter(Timestamp::now()).map_err(|words| words.replace("--", ""))?;
     let default = match (&filter.since, follow) {
-        (Some(_), _) => THREATS_MAX,
+        (Some(_), _) => ADMIN_THREATS_MAX,
         (None, true) => 0,
         (None, false) => THREATS_DEFAULT,
     };
@@ -84,8 +87,8 @@ fn with_its_plus(text: String) -> String {
 }
 
 fn parse_limit(text: &str) -> Result<usize, String> {
-    let limit = text.parse().ok().filter(|limit| *limit <= THREATS_MAX);
-    limit.ok_or_else(|| format!("limit {text:?}: a number from 0 to {THREATS_MAX}"))
+    let limit = text.parse().ok().filter(|limit| *limit <= ADMIN_THREATS_MAX);
+    limit.ok_or_else(|| format!("limit {text:?}: a number from 0 to {ADMIN_THREATS_MAX}"))
 }
 
 fn tail(shown: &Shown, wanted: &Wanted) -> io::Result<Tail> {
@@ -95,6 +98,9 @@ fn tail(shown: &Shown, wanted: &Wanted) -> io::Result<Tail> {
 
 /// The last ones, newest first.
 pub fn last(shown: &Shown, wanted: &Wanted) -> Answer {
+    // One at a time: each takes a hundred times the room of a finding.
+    static ASKED: Mutex<()> = Mutex::new(());
+    let _asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
     match tail(shown, wanted) {
         Ok(tail) => Answer::json(200, format!("{:#}\n", Value::Array(tail.threats))),
         Err(error) => Answer::failed(&format!("{THREATS_FILE_NAME}: {error}")),
@@ -165,12 +171,12 @@ mod tests {
     #[test]
     fn limits_are_those_of_the_command() {
         assert_eq!(asked(&[], "*/*").unwrap().limit, THREATS_DEFAULT);
-        assert_eq!(asked(&[("since", "10m")], "").unwrap().limit, THREATS_MAX);
+        assert_eq!(asked(&[("since", "10m")], "").unwrap().limit, ADMIN_THREATS_MAX);
         assert_eq!(asked(&[("follow", "1")], "").unwrap().limit, 0);
         assert_eq!(asked(&[("limit", "3"), ("follow", "1")], "").unwrap().limit, 3);
-        let most = THREATS_MAX.to_string();
-        assert_eq!(asked(&[("limit", &most)], "").unwrap().limit, THREATS_MAX);
-        let more = (THREATS_MAX + 1).to_string();
+        let most = ADMIN_THREATS_MAX.to_string();
+        assert_eq!(asked(&[("limit", &most)], "").unwrap().limit, ADMIN_THREATS_MAX);
+        let more = (ADMIN_THREATS_MAX + 1).to_string();
         for wrong in [more.as_str(), "-1", "ten", ""] {
             assert!(asked(&[("limit", wrong)], "").is_err(), "{wrong}");
         }

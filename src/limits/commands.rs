@@ -20,6 +20,8 @@ pub const STOP_POLL_MS: u64 = 20;
 pub const STATUS_THREATS: usize = 5;
 pub const THREATS_DEFAULT: usize = 10;
 pub const THREATS_MAX: usize = 1_000_000;
+/// The most that the admin listener shows: what it answers is kept as a whole, in the monitor's own memory.
+pub const ADMIN_THREATS_MAX: usize = 10_000;
 
 const _: () = assert!(STATUS_THREATS <= THREATS_MAX && THREATS_DEFAULT <= THREATS_MAX);
 
