@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use glommio::net::TcpListener;
-use glommio::sync::Semaphore;
+use glommio::sync::{Semaphore, StaticPermit};
 use glommio::timer::sleep;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, PoolPlacement};
 use pin_project_lite::pin_project;
@@ -29,8 +29,8 @@ use crate::counters::Counters;
 use crate::detection::Detection;
 use crate::forward::tcp::Tcp;
 use crate::limits::{
-    ACCEPT_BACKOFF_MS, BACKSTOPS_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, HASH_THREADS, IDLE_TICK_MS,
-    LEAF_CACHE_ENTRIES, PREEMPT_SECS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS,
+    ACCEPT_BACKOFF_MS, BACKSTOPS_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, FULL_LOG_SECS, HASH_THREADS,
+    IDLE_TICK_MS, LEAF_CACHE_ENTRIES, PREEMPT_SECS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS,
 };
 use crate::report::core::CoreReporter;
 use crate::report::queue::FindingSender;
@@ -113,6 +113,8 @@ struct Worker {
     renewals: Receiver<Renewal>,
     listeners: Vec<(TcpListener, Door)>,
     permits: Rc<Semaphore>,
+    /// When it was said last that none is left.
+    said_full: Cell<Option<Instant>>,
     open: Cell<u64>,
     phase: Arc<AtomicU8>,
 }
@@ -150,7 +152,8 @@ impl Worker {
         });
         let core = RefCell::new(core);
         let (renewals, phase) = (post.renewals, shared.phase);
-        Ok(Worker { core, renewals, listeners, permits, open: Cell::new(0), phase })
+        let (said_full, open) = (Cell::new(None), Cell::new(0));
+        Ok(Worker { core, renewals, listeners, permits, said_full, open, phase })
     }
 
     /// Accepts until the process begins to stop, and returns when the last connection has ended, or was cut.
@@ -216,6 +219,20 @@ impl Worker {
         }
     }
 
+    /// Room for a connection. That there is none is said now and then.
+    async fn permit(&self) -> glommio::Result<StaticPermit, ()> {
+        let often = Duration::from_secs(FULL_LOG_SECS);
+        if self.permits.available() == 0
+            && self.said_full.get().is_none_or(|at| at.elapsed() > often)
+        {
+            self.said_full.set(Some(Instant::now()));
+            log::warn!(
+                "all max_connections connections of a worker are in use: new clients wait until one ends"
+            );
+        }
+        self.permits.acquire_static_permit(1).await
+    }
+
     /// One listener's loop: room for a connection, a connection, its permit. The wait for a connection holds
     /// no permit, since another listener may need the last one.
     ///
@@ -226,9 +243,9 @@ impl Worker {
         let mut has_failed = false;
         loop {
             let next = async {
-                drop(self.permits.acquire_static_permit(1).await);
+                drop(self.permit().await);
                 let accepted = listener.accept().await;
-                (self.permits.acquire_static_permit(1).await, accepted)
+                (self.permit().await, accepted)
             };
             let Ok((permit, accepted)) = deadline.while_idle(Duration::MAX, next).await else {
                 return;

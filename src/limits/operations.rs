@@ -60,3 +60,6 @@ pub const RELOAD_WARNINGS_MAX: usize = 20;
 
 /// Of each, so many characters.
 pub const RELOAD_WARNING_MAX_CHARS: usize = 400;
+
+/// How often it is said at most that a worker has no room for another connection.
+pub const FULL_LOG_SECS: u64 = 60;
