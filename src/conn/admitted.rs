@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use super::exchange::Request;
 use super::inspect::Sight;
 use crate::error::Error;
 use crate::forward::buffer::Scratch;
-use crate::forward::origin::Origin;
+use crate::forward::origin::{Origin, Way};
 use crate::http::framing::{BodyKind, RequestPlan};
 use crate::http::head::{Method, Version};
 use crate::http::target::Authority;
@@ -39,6 +40,19 @@ pub(super) enum Destination {
 }
 
 impl Admitted {
+    /// The request as it goes to its origin.
+    pub(super) fn request(&self, origin: &Origin, may_stay: bool) -> Request<'_> {
+        Request {
+            method: self.method,
+            version: self.version,
+            plan: &self.plan,
+            shape: &self.shape,
+            head: &self.forwarded.bytes,
+            may_stay,
+            is_relayed: matches!(origin.way, Way::Relayed(_)),
+        }
+    }
+
     /// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of
     /// its body has been read, since that cannot be had twice.
     pub(super) fn may_repeat(&self) -> bool {

@@ -48,6 +48,8 @@ pub struct Request<'a> {
     pub head: &'a [u8],
     /// Whether the client's connection may be kept after this request, as far as we go.
     pub may_stay: bool,
+    /// Whether it is sent to an upstream proxy, which may answer for itself.
+    pub is_relayed: bool,
 }
 
 /// How an exchange ended.
@@ -302,6 +304,9 @@ impl Exchange<'_> {
         let Some(chunk) = unread.chunk() else { return Ok(None) };
         let head = parse_response(chunk.bytes(), limits).map_err(|e| bad_response(e.reason))?;
         let Some(head) = head else { return Ok(None) };
+        if self.request.is_relayed && head.status == 407 {
+            return Err(refused_by_proxy());
+        }
         let plan = plan_response(&head, self.request.method).map_err(|e| bad_response(e.reason))?;
         defer_head(self.core, self.sight, Direction::Inbound, chunk, head.len);
         self.is_own.set(self.is_own.get() || login::is_offered(&head));
@@ -456,6 +461,13 @@ impl Received {
 pub(super) fn bad_response(reason: &str) -> Error {
     let detail = format!("the origin's answer is malformed: {reason}");
     let cause = Cause::HttpProtocolError;
+    Error::answered(Side::Upstream, Stage::ResponseHead, 502, cause, detail)
+}
+
+/// The credentials that an upstream proxy asks for are ours: a client could do nothing with its challenge.
+fn refused_by_proxy() -> Error {
+    let detail = "the upstream proxy asks for other credentials (407)";
+    let cause = Cause::ConnectionTerminated;
     Error::answered(Side::Upstream, Stage::ResponseHead, 502, cause, detail)
 }
 

@@ -14,7 +14,7 @@ use super::backlog::defer_request;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use super::ending::{End, Ending, Ends};
-use super::exchange::{Exchange, Outcome, Request};
+use super::exchange::{Exchange, Outcome};
 use super::inspect::{Sight, shape_of};
 use super::refusal::{refusal, unroutable};
 use super::tunnel::{Content, Tunnelled};
@@ -363,14 +363,7 @@ impl<'a> Requests<'a> {
             }
             Destination::Tunnel(_) => return Answered::Next(Next::Close),
         };
-        let request = Request {
-            method: admitted.method,
-            version: admitted.version,
-            plan: &admitted.plan,
-            shape: &admitted.shape,
-            head: &admitted.forwarded.bytes,
-            may_stay: !self.is_last(),
-        };
+        let request = admitted.request(&origin, !self.is_last());
         let core = Rc::clone(self.core);
         let is_own = Cell::new(admitted.logs_in);
         let exchange = Exchange {

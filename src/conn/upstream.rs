@@ -31,6 +31,17 @@ pub fn way(core: &Core, host: &str, absolute_form: bool) -> Way {
 
 /// A bare connection that leads to the origin, by its way.
 pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<Leg, Error> {
+    if origin.way != Way::Direct && core.dialer.names_itself(&origin.host, origin.port) {
+        // An upstream proxy on this machine would bring the request back.
+        let detail = format!("{}: is this proxy itself", origin.dest);
+        return Err(Error::answered(
+            Side::Upstream,
+            Stage::Dial,
+            502,
+            Cause::ProxyLoopDetected,
+            detail,
+        ));
+    }
     let (host, port) = match &origin.way {
         Way::Direct => (&origin.host, origin.port),
         Way::Tunnelled(proxy) | Way::Relayed(proxy) => (&proxy.host, proxy.port),
@@ -153,6 +164,13 @@ async fn encrypt(
 }
 
 fn dial_failure(error: &DialError, origin: &Origin) -> Error {
+    if let DialError::Connect(error) = error
+        && is_ours(error)
+    {
+        let detail = format!("{}: no socket left for it: {error}", origin.dest);
+        let cause = Cause::ProxyInternalError;
+        return Error::answered(Side::Internal, Stage::Dial, 503, cause, detail);
+    }
     let (status, cause) = match error {
         DialError::Resolve(LookupError::Busy) => (503, Cause::DnsError),
         DialError::Resolve(LookupError::Failed(_)) => (502, Cause::DnsError),
@@ -165,6 +183,16 @@ fn dial_failure(error: &DialError, origin: &Origin) -> Error {
     };
     let detail = format!("{}: {error}", origin.dest);
     Error::answered(Side::Upstream, Stage::Dial, status, cause, detail)
+}
+
+/// Whether it is this machine that has run out: of descriptors, memory or local ports.
+fn is_ours(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    use rustix::io::Errno;
+    matches!(
+        errno,
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL)
+    )
 }
 
 /// What a failed handshake with an origin earns.

@@ -71,6 +71,21 @@ impl Dialer {
         }
     }
 
+    /// Whether an address, or `localhost`, is one that this process listens on: told without asking a name server,
+    /// for an origin that others dial.
+    pub fn names_itself(&self, host: &str, port: u16) -> bool {
+        let addresses: &[IpAddr] = match host.parse() {
+            Ok(ip) => &[ip],
+            Err(_) if host == "localhost" || host.ends_with(".localhost") => {
+                &[IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
+            }
+            Err(_) => &[],
+        };
+        addresses
+            .iter()
+            .any(|ip| self.own.iter().any(|own| own.port() == port && covers(own.ip(), meant(*ip))))
+    }
+
     fn checked(&self, target: SocketAddr, known: SocketAddr) -> Result<SocketAddr, DialError> {
         let ip = meant(target.ip());
         if self.own.iter().any(|own| own.port() == target.port() && covers(own.ip(), ip)) {

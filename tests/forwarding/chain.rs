@@ -120,3 +120,25 @@ fn a_parent_that_is_this_proxy_is_a_loop() {
     let answer = proxy.get("http://origin.test/");
     assert_eq!((answer.status(), &answer.json()["error"]), (502, &json!("proxy_loop_detected")));
 }
+
+#[test]
+fn a_parents_challenge_to_a_plain_request_is_told_in_words_too() {
+    let parent = parent();
+    let url = format!("http://user:wrong@{}", parent.dest());
+    let proxy = Proxy::start(json!({ "upstream_proxy": url }));
+    let reply = proxy.get("http://origin.test/");
+    assert_eq!(reply.status(), 502, "{}", reply.text());
+    assert!(reply.text().contains("other credentials (407)"), "{}", reply.text());
+}
+
+#[test]
+fn a_parent_is_not_asked_to_bring_a_request_back() {
+    let parent = parent();
+    let proxy = chained(&parent, json!({}));
+    let port = proxy.address().port();
+    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"] {
+        let reply = proxy.get(&format!("http://{host}:{port}/"));
+        assert_eq!(reply.status(), 502, "{host}");
+        assert!(reply.text().contains("this proxy itself"), "{host}: {}", reply.text());
+    }
+}
