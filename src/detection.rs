@@ -52,12 +52,14 @@ impl Detection {
     pub fn prepare(config: &Config) -> Result<Prepared, String> {
         let mut warnings = Vec::new();
         let rules_files = rulebook::content_mark(&config.rules);
-        let database = Arc::new(prepare_rules(config, &mut warnings)?);
+        let rulebook::Prepared { database, ids, .. } = prepare_rules(config, &mut warnings)?;
+        let database = Arc::new(database);
         let key =
             secrets::load_or_create(&config.report.log_dir).map_err(|error| error.to_string())?;
         let rules = database.rules().iter().map(|rule| Arc::clone(&rule.id));
         let policy = Policy::new(&config.policy, key).knowing(rules);
         warnings.extend(config.policy.expired(SystemTime::now()));
+        warnings.extend(rulebook::unknown_names(&config.policy, &ids));
         let mut watched = secrets::read_watched(&config.watch, |name| std::env::var_os(name));
         warnings.append(&mut watched.warnings);
         for warning in &warnings {
@@ -109,15 +111,18 @@ fn known_values(
     Ok(Some(Arc::new(known)))
 }
 
-fn prepare_rules(config: &Config, warnings: &mut Vec<String>) -> Result<Database, String> {
+fn prepare_rules(
+    config: &Config,
+    warnings: &mut Vec<String>,
+) -> Result<rulebook::Prepared, String> {
     let began = Instant::now();
-    let prepared = rulebook::prepare(config).map_err(|error| error.to_string())?;
-    warnings.extend(prepared.warnings);
+    let mut prepared = rulebook::prepare(config).map_err(|error| error.to_string())?;
+    warnings.append(&mut prepared.warnings);
     log::info!(
         "{} rules {} in {} ms",
         prepared.database.rules().len(),
         if prepared.was_kept { "read back" } else { "compiled" },
         began.elapsed().as_millis()
     );
-    Ok(prepared.database)
+    Ok(prepared)
 }

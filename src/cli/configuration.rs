@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::arguments::CommonArguments;
 use super::{EXIT_USAGE, check_parts, exit_code, output};
 use crate::config::{self, Config, Explained, Sources};
+use crate::rulebook;
 use crate::secrets;
 
 /// `clawsec config`.
@@ -76,6 +77,12 @@ fn check(explained: &Explained) -> ExitCode {
 /// What a start says in its log only. A variable may be set where the monitor runs, and not here.
 fn warn_of_what_does_nothing(config: &Config) {
     config.policy.expired(SystemTime::now()).for_each(output::warning);
+    if rulebook::names_rules(&config.policy)
+        && let Ok(selected) = rulebook::select(&config.rules)
+    {
+        let unknown = rulebook::unknown_names(&config.policy, &selected.ids());
+        unknown.iter().for_each(output::warning);
+    }
     let watched = secrets::read_watched(&config.watch, |name| std::env::var_os(name));
     watched.warnings.iter().for_each(output::warning);
 }

@@ -2,6 +2,7 @@
 //! compiled, or read back from what an earlier start kept. Joins `config` and `scan`; judges no byte.
 
 mod cache;
+mod named;
 
 use std::fmt;
 use std::fs::File;
@@ -19,6 +20,7 @@ use crate::scan::rules::{
 use crate::scan::{Database, DatabaseError};
 
 pub use cache::Cache;
+pub use named::{names_rules, unknown_names};
 
 /// Why the configured rules cannot be used.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ impl std::error::Error for RulebookError {}
 #[derive(Debug)]
 pub struct Prepared {
     pub database: Database,
+    /// The ids of all rules that were asked for, also of those that are disabled.
+    pub ids: Vec<Arc<str>>,
     /// What is worth a warning: a line each.
     pub warnings: Vec<String>,
     /// Whether an earlier start had compiled it.
@@ -103,16 +107,18 @@ pub fn prepare(config: &Config) -> Result<Prepared, RulebookError> {
         Err(reason) => {
             let selected = select(&config.rules)?;
             let (database, refused) = compile(&selected.rules)?;
+            let ids = selected.ids();
             let mut warnings = selected.warnings;
             warnings.push(format!("compiled rules are not kept: {reason}"));
             warnings.extend(in_words(&refused));
-            Ok(Prepared { database, warnings, was_kept: false })
+            Ok(Prepared { database, ids, warnings, was_kept: false })
         }
     }
 }
 
 fn with_cache(cache: &Cache, config: &RulesConfig) -> Result<Prepared, RulebookError> {
     let selected = select_with_cache(cache, config)?;
+    let ids = selected.ids();
     let (rules, mut warnings) = (&selected.rules, selected.warnings);
     match cache.load(rules) {
         Ok(Some(kept)) => {
@@ -120,7 +126,7 @@ fn with_cache(cache: &Cache, config: &RulesConfig) -> Result<Prepared, RulebookE
             match Database::from_compiled(&accepted, &kept.engine) {
                 Ok(database) => {
                     warnings.extend(in_words(&kept.refused));
-                    return Ok(Prepared { database, warnings, was_kept: true });
+                    return Ok(Prepared { database, ids, warnings, was_kept: true });
                 }
                 Err(error) => warnings.push(format!("kept rules are compiled anew: {error}")),
             }
@@ -137,7 +143,7 @@ fn with_cache(cache: &Cache, config: &RulesConfig) -> Result<Prepared, RulebookE
         warnings.push(format!("compiled rules are not kept: {reason}"));
     }
     warnings.extend(in_words(&refused));
-    Ok(Prepared { database, warnings, was_kept: false })
+    Ok(Prepared { database, ids, warnings, was_kept: false })
 }
 
 /// Puts the rules together; what an earlier start parsed is not parsed again.

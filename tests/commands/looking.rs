@@ -121,10 +121,18 @@ fn a_configuration_is_checked_as_a_start_would() {
     let idle = check(&Setup::new(json!({
         "watch_files": ["/nonexistent/watched"],
         "watch_env": ["CLAWSEC_TESTS_DO_NOT_SET_THIS"],
-        "suppressions": [{"reason": "long ago", "rule": "jwt", "expires": "2020-01-01"}]
+        "suppressions": [
+            {"reason": "long ago", "rule": "jwt", "expires": "2020-01-01"},
+            {"reason": "misspelt", "rule": "ai_api_kye"}
+        ]
     })));
     let idle = idle.expect_success("warnings");
-    for part in ["/nonexistent/watched cannot be read", "DO_NOT_SET_THIS is not set", "long ago"] {
+    for part in [
+        "/nonexistent/watched cannot be read",
+        "DO_NOT_SET_THIS is not set",
+        "long ago",
+        "no rule has the id \"ai_api_kye\"; did you mean ai_api_key?",
+    ] {
         assert!(idle.stderr.contains(part), "{part}: {}", idle.stderr);
     }
     let outcome = check(&Setup::new(json!({"proxy_prot": 1}))).expect_success("a warning");

@@ -46,8 +46,18 @@ impl Wanted<'_> {
 #[derive(Clone, Debug)]
 pub struct Selected {
     pub rules: RuleSet,
+    /// The ids that `disable` left out.
+    pub disabled: Vec<Arc<str>>,
     /// What is worth a word: a line each.
     pub warnings: Vec<String>,
+}
+
+impl Selected {
+    /// The ids of all rules that were asked for, also of those that are disabled.
+    pub fn ids(&self) -> Vec<Arc<str>> {
+        let rules = self.rules.iter().map(|rule| &rule.id);
+        rules.chain(&self.disabled).map(Arc::clone).collect()
+    }
 }
 
 /// Why the rules cannot be used as they are asked for.
@@ -71,24 +81,19 @@ pub enum SelectionError {
 
 impl fmt::Display for SelectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let did_you_mean = |meant: &Option<String>| {
-            meant.as_ref().map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
-        };
         match self {
             SelectionError::UnknownPack { name, meant } => {
                 let known: Vec<&str> = pack_names().collect();
-                let meant = did_you_mean(meant);
+                let meant = did_you_mean(meant.as_deref());
                 write!(
                     f,
                     "rule_packs: there is no pack \"{name}\"{meant} (there are {})",
                     known.join(", ")
                 )
             }
-            SelectionError::UnknownRule { id, meant } => write!(
-                f,
-                "disable: no rule has the id \"{id}\"{}; `clawsec rules` lists them",
-                did_you_mean(meant)
-            ),
+            SelectionError::UnknownRule { id, meant } => {
+                write!(f, "disable: {}", no_such_rule(id, meant.as_deref()))
+            }
             SelectionError::File { file, error } => write!(f, "rules_files: {file}: {error}"),
             SelectionError::Rules { file, problems } => {
                 write!(f, "rules_files: {file}: {} rule(s) cannot be used:", problems.len())?;
@@ -107,6 +112,16 @@ impl fmt::Display for SelectionError {
 }
 
 impl std::error::Error for SelectionError {}
+
+fn did_you_mean(meant: Option<&str>) -> String {
+    meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
+}
+
+/// What is said of an id that no rule has, and of the one that may have been meant.
+pub fn no_such_rule(id: &str, meant: Option<&str>) -> String {
+    let meant = did_you_mean(meant);
+    format!("no rule has the id \"{id}\"{meant}; `clawsec rules` lists them")
+}
 
 /// Puts together what is asked for. All that is wrong is told at once. What an earlier start parsed is not parsed again.
 pub fn select(
@@ -168,6 +183,7 @@ pub fn default_rules() -> Result<RuleSet, Vec<SelectionError>> {
 #[derive(Default)]
 struct Selection {
     rules: Vec<Arc<Rule>>,
+    disabled: Vec<Arc<str>>,
     warnings: Vec<String>,
     errors: Vec<SelectionError>,
 }
@@ -225,23 +241,17 @@ impl Selection {
     fn disable(&mut self, patterns: &[String]) {
         for pattern in patterns {
             let is_any = self.rules.iter().any(|rule| is_like(pattern, &rule.id));
-            if !is_any && !self.is_of_another_pack(pattern) {
+            if !is_any && !is_shipped(pattern) {
                 let ids = self.rules.iter().map(|rule| &*rule.id);
                 let meant = nearest(pattern, ids).map(str::to_owned);
                 self.errors.push(SelectionError::UnknownRule { id: pattern.clone(), meant });
             }
         }
-        self.rules.retain(|rule| !patterns.iter().any(|pattern| is_like(pattern, &rule.id)));
-    }
-
-    /// Whether a pack that is off has such a rule: to disable it is no mistake.
-    fn is_of_another_pack(&self, pattern: &str) -> bool {
-        let files = PACKS.iter().flat_map(|pack| pack.files);
-        let files = files.map(|file| ("", *file));
-        let mut packs = parse(files, &ParsedExpressions::default())
+        let (left_out, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.rules)
             .into_iter()
-            .filter_map(|(_, parsed)| parsed.ok());
-        packs.any(|pack| pack.rules.iter().any(|rule| is_like(pattern, &rule.id)))
+            .partition(|rule| patterns.iter().any(|pattern| is_like(pattern, &rule.id)));
+        self.disabled = left_out.iter().map(|rule| Arc::clone(&rule.id)).collect();
+        self.rules = kept;
     }
 
     fn finish(mut self) -> Result<Selected, Vec<SelectionError>> {
@@ -252,10 +262,24 @@ impl Selection {
             self.errors.push(SelectionError::Nothing);
         }
         match self.errors.is_empty() {
-            true => Ok(Selected { rules: self.rules.into(), warnings: self.warnings }),
+            true => Ok(Selected {
+                rules: self.rules.into(),
+                disabled: self.disabled,
+                warnings: self.warnings,
+            }),
             false => Err(self.errors),
         }
     }
+}
+
+/// Whether some pack has such a rule, on or off: to name it is no mistake. Parses them all.
+pub fn is_shipped(pattern: &str) -> bool {
+    let files = PACKS.iter().flat_map(|pack| pack.files);
+    let files = files.map(|file| ("", *file));
+    let mut packs = parse(files, &ParsedExpressions::default())
+        .into_iter()
+        .filter_map(|(_, parsed)| parsed.ok());
+    packs.any(|pack| pack.rules.iter().any(|rule| is_like(pattern, &rule.id)))
 }
 
 /// Whether an id is what a pattern says; `*` stands for any characters.
