@@ -134,6 +134,14 @@ pub fn unreadable(path: &Path, cause: &io::Error) -> String {
     format!("cannot look into {}: {cause}{hint}", path.display())
 }
 
+/// Says that there is no such folder, which a command that only looks takes for an empty one.
+pub fn warn_if_missing(path: &Path) {
+    let looked = std::fs::metadata(path);
+    if looked.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        super::output::warning(format!("there is no folder {}", path.display()));
+    }
+}
+
 /// Whether a folder of this owner and mode may be used by this user; the mode, if so.
 fn check(path: &Path, owner: u32, user: u32, mode: u32) -> Result<u32, LogDirError> {
     if owner != user {

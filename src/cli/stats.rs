@@ -43,6 +43,7 @@ pub fn run(arguments: &StatsArguments) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    log_dir::warn_if_missing(&config.report.log_dir);
     let counted = Stats::of(&config.report.log_dir.join(THREATS_FILE_NAME), &filter);
     let printed = counted
         .and_then(|stats| output::print(&if arguments.json { stats.json() } else { stats.text() }));

@@ -94,7 +94,7 @@ impl FilterArguments {
                 format!("--since {text:?}: write 90s, 10m, 2h, 7d or 2026-02-19T13:41:59Z")
             })?),
         };
-        Ok(ThreatFilter {
+        let filter = ThreatFilter {
             pattern: self.pattern.clone(),
             direction: self.direction.clone(),
             threat_type: self.threat_type.clone(),
@@ -103,7 +103,8 @@ impl FilterArguments {
             agent: self.agent.clone(),
             since,
             least_severity: self.severity.or((!self.all).then_some(Severity::Low)),
-        })
+        };
+        filter.check().map(|()| filter)
     }
 }
 
@@ -124,6 +125,7 @@ pub fn run(arguments: &ThreatsArguments) -> ExitCode {
             return ExitCode::from(super::EXIT_USAGE);
         }
     };
+    log_dir::warn_if_missing(&config.report.log_dir);
     let path = config.report.log_dir.join(THREATS_FILE_NAME);
     let shown = Shown { path, filter, limit: arguments.limit(), format: arguments.format() };
     let outcome = match arguments.follow {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::tail::Verdict;
 use crate::config::glob_matches;
-use crate::finding::Severity;
+use crate::finding::{Direction, Severity, ThreatType};
 use crate::limits::{SINCE_MAX_SECS, THREATS_DISORDER_SECS};
 
 /// What is wanted. An empty list wants everything; of a list, one match is enough; of the lists,
@@ -29,6 +29,14 @@ pub struct ThreatFilter {
 }
 
 impl ThreatFilter {
+    /// Says what is wrong with globs that no finding can ever match.
+    pub fn check(&self) -> Result<(), String> {
+        let directions = [Direction::Inbound, Direction::Outbound].map(Direction::as_str);
+        let types = [ThreatType::Exfil, ThreatType::Injection].map(ThreatType::as_str);
+        check_globs("--direction", &self.direction, directions)?;
+        check_globs("--type", &self.threat_type, types)
+    }
+
     /// Whether a finding is wanted.
     pub fn wants(&self, threat: &Value) -> bool {
         let field = |name: &str| threat.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -54,6 +62,15 @@ impl ThreatFilter {
             time_of(threat).is_some_and(|time| since.duration_since(time) > disorder)
         };
         if self.since.is_some_and(is_long_past) { Verdict::Stop } else { Verdict::PassOver }
+    }
+}
+
+fn check_globs(name: &str, globs: &[String], values: [&str; 2]) -> Result<(), String> {
+    let is_possible =
+        |glob: &&String| values.iter().any(|value| is_named(std::slice::from_ref(*glob), &[value]));
+    match globs.iter().find(|glob| !is_possible(glob)) {
+        Some(glob) => Err(format!("{name} {glob:?} matches nothing: {}", values.join(" or "))),
+        None => Ok(()),
     }
 }
 
@@ -159,6 +176,22 @@ mod tests {
         assert!(filter.wants(&threat()) && !filter.wants(&json!({})));
         let filter = ThreatFilter { source: list(&["127.*"]), ..ThreatFilter::default() };
         assert!(filter.wants(&threat()));
+    }
+
+    #[test]
+    fn a_direction_or_a_type_that_there_is_not_is_refused_with_those_that_there_are() {
+        let check = |direction: &[&str], threat_type: &[&str]| {
+            let (direction, threat_type) = (list(direction), list(threat_type));
+            ThreatFilter { direction, threat_type, ..ThreatFilter::default() }.check()
+        };
+        for (directions, types) in [(&[][..], &[][..]), (&["OUT*", "*"], &["exfil", "*JECT*"])] {
+            assert_eq!(check(directions, types), Ok(()));
+        }
+        let wrong = check(&["inbound", "outbund"], &[]).unwrap_err();
+        assert_eq!(wrong, "--direction \"outbund\" matches nothing: inbound or outbound");
+        let wrong = check(&[], &["FOO"]).unwrap_err();
+        assert_eq!(wrong, "--type \"FOO\" matches nothing: EXFIL or INJECTION");
+        assert!(check(&[""], &[]).is_err());
     }
 
     #[test]

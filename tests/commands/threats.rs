@@ -7,6 +7,8 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::line;
+use crate::support::proxy::clean_command;
+use crate::support::run::run;
 use crate::support::{Setup, json};
 
 const OLD: &str = "2026-02-19T13:41:59.587248+00:00";
@@ -49,6 +51,29 @@ fn filters_choose_and_the_limit_counts_what_they_choose() {
     ] {
         assert_eq!(patterns(&setup, arguments).len(), count, "{arguments:?}");
     }
+}
+
+#[test]
+fn a_filter_that_matches_no_finding_ever_is_refused() {
+    let setup = Setup::new(json!({}));
+    for (option, wrong, there_are) in
+        [("--direction", "outbund", "inbound or outbound"), ("--type", "FOO", "EXFIL or INJECTION")]
+    {
+        for command in ["threats", "stats"] {
+            let outcome = setup.run(command, &[option, wrong]);
+            assert_eq!((outcome.code, &*outcome.stdout), (Some(2), ""), "{command} {option}");
+            assert!(outcome.stderr.contains(there_are), "{}", outcome.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_of() {
+    let mut command = clean_command();
+    let outcome = run(command.args(["threats", "--log-dir", "/no/such/dir"]));
+    let outcome = outcome.expect_success("threats");
+    assert_eq!(outcome.stdout, "[]\n");
+    assert!(outcome.stderr.contains("no folder /no/such/dir"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -96,9 +96,16 @@ fn threats_are_filtered_as_by_the_command() {
     assert_eq!(dests("?all=1").len(), 2);
     assert_eq!(dests("?since=2026-02-19T13:41:59+00:00").len(), 2, "as threats.jsonl has it");
     assert_eq!(dests("?since=2026-02-19T13:41:59%2B00:00").len(), 2);
-    for wrong in
-        ["?severity=bad", "?severity=low&all", "?patern=x", "?since=soon", "?limit=-1", "?dest=%zz"]
-    {
+    for wrong in [
+        "?severity=bad",
+        "?severity=low&all",
+        "?patern=x",
+        "?since=soon",
+        "?limit=-1",
+        "?dest=%zz",
+        "?type=FOO",
+        "?direction=outbund",
+    ] {
         assert_eq!(proxy.admin(&format!("/threats{wrong}")).status(), 400, "{wrong}");
     }
 }
