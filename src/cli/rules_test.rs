@@ -8,15 +8,17 @@ use super::output;
 use super::output::visible;
 use crate::limits::SCAN_WINDOW_MIN_BYTES;
 use crate::rulebook;
-use crate::scan::rules::{Pack, RuleSet};
+use crate::scan::rules::{Pack, Rule, RuleSet, ids_twice};
 use crate::scan::{Database, DatabaseError, Match, MatchSink, PaddedBuffer, Scanner};
 
 /// Runs the command: 0 if every file is as it says, else 1.
 pub fn run(files: &[PathBuf]) -> ExitCode {
     let mut is_any_wrong = false;
+    let mut together = Vec::new();
     for path in files {
         match test(path) {
-            Ok(report) => {
+            Ok(mut report) => {
+                together.append(&mut report.loaded);
                 is_any_wrong |= !report.wrong.is_empty();
                 report.notes.iter().for_each(|note| output::warning(shown(path, note)));
                 report.wrong.iter().for_each(|wrong| output::error(shown(path, wrong)));
@@ -32,6 +34,10 @@ pub fn run(files: &[PathBuf]) -> ExitCode {
             }
         }
     }
+    for twice in ids_twice(together) {
+        is_any_wrong = true;
+        output::error(visible(&twice));
+    }
     if is_any_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -42,6 +48,9 @@ fn shown(path: &Path, line: &str) -> String {
 /// What is to be said of a file.
 #[derive(Default)]
 struct Report {
+    /// All that the file has.
+    loaded: Vec<Arc<Rule>>,
+    /// How many of them can be used.
     rules: usize,
     examples: usize,
     notes: Vec<String>,
@@ -63,11 +72,12 @@ fn test(path: &Path) -> Result<Report, String> {
     let pack =
         Pack::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())?;
     let mut report = Report {
+        loaded: pack.rules.into_iter().map(Arc::new).collect(),
         notes: pack.notes,
         wrong: pack.problems.iter().map(ToString::to_string).collect(),
         ..Report::default()
     };
-    let mut rules: RuleSet = pack.rules.into_iter().map(Arc::new).collect();
+    let mut rules: RuleSet = report.loaded.iter().map(Arc::clone).collect();
     let mut compiled = Database::compile(&rules);
     if let Err(DatabaseError::Rules(problems)) = &compiled {
         report.wrong.extend(problems.iter().map(ToString::to_string));

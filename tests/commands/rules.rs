@@ -88,3 +88,22 @@ fn files_of_rules_are_tested_with_their_examples() {
     assert!(outcome.stderr.contains("own_token: 0 matches instead of 1"), "{}", outcome.stderr);
     assert_eq!(test("/nonexistent/rules.toml").code, Some(1));
 }
+
+#[test]
+fn rules_test_refuses_two_rules_of_one_id_as_a_start_does() {
+    let setup = Setup::new(json!({}));
+    let twice = written(setup.directory(), "twice.toml", &OWN.repeat(2));
+    let outcome = run(clean_command().args(["rules", "test", &twice]));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+    let words = format!("{twice} has rule own_token twice: rename one");
+    assert!(outcome.stderr.contains(&words), "{}", outcome.stderr);
+    let checked = Setup::new(json!({"rules_files": [twice]}));
+    let mut check = clean_command();
+    let checked = run(check.args(["config", "check", "--config"]).arg(checked.config_file()));
+    assert!(checked.stderr.contains(&words), "{}", checked.stderr);
+    let [first, second] = ["a.toml", "b.toml"].map(|name| written(setup.directory(), name, OWN));
+    let outcome = run(clean_command().args(["rules", "test", &first, &second]));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+    let words = format!("{first} and {second} both have a rule own_token");
+    assert!(outcome.stderr.contains(&words), "{}", outcome.stderr);
+}

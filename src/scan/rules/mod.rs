@@ -40,8 +40,8 @@ pub use pack::{Pack, PackError, Problem, ProblemKind};
 pub use packs::{DEFAULT_PACKS, SEED_PACK, pack_names};
 pub use remembered::{EXPRESSION_PARSER, ParsedExpressions};
 pub use selection::{
-    RuleSet, Selected, SelectionError, Wanted, default_rules, is_like, is_shipped, no_such_rule,
-    select, shipped,
+    RuleSet, Selected, SelectionError, Wanted, default_rules, ids_twice, is_like, is_shipped,
+    no_such_rule, select, shipped,
 };
 pub use validate::{Evidence, Validator, Verdict};
 

@@ -71,7 +71,7 @@ pub enum SelectionError {
     File { file: String, error: PackError },
     /// Rules of a file that are wrong, all of them.
     Rules { file: String, problems: Vec<Problem> },
-    /// Two files have a rule of the same id.
+    /// Two files, or one twice, have a rule of the same id.
     Twice { id: String, files: [String; 2] },
     /// More rules than `limits::RULES_MAX`.
     TooMany,
@@ -100,8 +100,8 @@ impl fmt::Display for SelectionError {
                 problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))?;
                 write!(f, "\nMend or remove them; `clawsec rules test {file}` checks the file")
             }
-            SelectionError::Twice { id, files: [first, second] } => {
-                write!(f, "rules_files: {first} and {second} both have a rule {id}: rename one")
+            SelectionError::Twice { id, files } => {
+                write!(f, "rules_files: {}", have_twice(files, id))
             }
             SelectionError::TooMany => write!(f, "there are more than {RULES_MAX} rules"),
             SelectionError::Nothing => {
@@ -115,6 +115,13 @@ impl std::error::Error for SelectionError {}
 
 fn did_you_mean(meant: Option<&str>) -> String {
     meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
+}
+
+fn have_twice([first, second]: &[String; 2], id: &str) -> String {
+    match first == second {
+        true => format!("{first} has rule {id} twice: rename one"),
+        false => format!("{first} and {second} both have a rule {id}: rename one"),
+    }
 }
 
 /// What is said of an id that no rule has, and of the one that may have been meant.
@@ -146,6 +153,17 @@ pub fn select(
     selection.settle_ids(shipped);
     selection.disable(wanted.disable);
     selection.finish()
+}
+
+/// A line for each id that rules of users' files, given together, have twice.
+pub fn ids_twice(rules: Vec<Arc<Rule>>) -> Vec<String> {
+    let mut selection = Selection { rules, ..Selection::default() };
+    selection.settle_ids(0);
+    let twice = selection.errors.iter().filter_map(|error| match error {
+        SelectionError::Twice { id, files } => Some(have_twice(files, id)),
+        _ => None,
+    });
+    twice.collect()
 }
 
 /// Parses files, each with its pack's name, all at once: most of a start is this.
