@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::arguments::CommonArguments;
-use super::{EXIT_USAGE, check_parts, exit_code, output};
+use super::{EXIT_USAGE, check_parts, exit_code, log_dir, output};
 use crate::config::{self, Config, Explained, Sources};
 use crate::rulebook;
 use crate::secrets;
@@ -69,6 +69,14 @@ fn check(explained: &Explained) -> ExitCode {
     if let Err(error) = check_parts(&explained.config) {
         output::error(error);
         return ExitCode::from(EXIT_USAGE);
+    }
+    match log_dir::look(&explained.config.report.log_dir) {
+        Ok(()) => {}
+        Err(error) if error.is_this_users() => output::warning(error),
+        Err(error) => {
+            output::error(error);
+            return ExitCode::from(EXIT_USAGE);
+        }
     }
     warn_of_what_does_nothing(&explained.config);
     exit_code(output::print("The configuration is valid.\n").map(|()| ExitCode::SUCCESS))

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 
 /// Of a mode, what group and others may do.
@@ -66,6 +66,17 @@ impl fmt::Display for LogDirError {
 
 impl std::error::Error for LogDirError {}
 
+impl LogDirError {
+    /// Whether the folder may well be another user's to use, who is not looking now.
+    pub fn is_this_users(&self) -> bool {
+        match self {
+            LogDirError::NotOurs { .. } => true,
+            LogDirError::Io { cause, .. } => cause.kind() == io::ErrorKind::PermissionDenied,
+            _ => false,
+        }
+    }
+}
+
 /// Makes the folder (and its parents) private to this user, or checks the one that is there.
 ///
 /// All checks are of the opened folder, not of its name, so nothing can be swapped between check
@@ -116,6 +127,26 @@ pub fn check_trusted(path: &Path) -> Result<(), LogDirError> {
     let user = rustix::process::geteuid().as_raw();
     let owner = if user == 0 && Some(stat.st_uid) == behind_sudo() { user } else { stat.st_uid };
     check(&path, owner, user, stat.st_mode & PERMISSIONS).map(drop)
+}
+
+/// Whether [`prepare`] would take the folder or could make it, as far as looking tells. Changes nothing.
+pub fn look(path: &Path) -> Result<(), LogDirError> {
+    let path: PathBuf = path.components().collect();
+    check_trusted(&path)?;
+    if std::fs::symlink_metadata(&path).is_ok() {
+        return Ok(());
+    }
+    for parent in path.ancestors().skip(1) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match rustix::fs::access(parent, Access::WRITE_OK | Access::EXEC_OK) {
+            Ok(()) => return Ok(()),
+            Err(Errno::NOENT) => {}
+            Err(errno) => {
+                return Err(LogDirError::Io { path, action: "create", cause: errno.into() });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The user that root works for, by sudo's word.
@@ -266,6 +297,25 @@ mod tests {
         let file = check_trusted(&parent.path().join("file"));
         assert!(matches!(file, Err(LogDirError::NotADirectory { .. })));
         check_trusted(&parent.path().join("not-there")).unwrap();
+    }
+
+    #[test]
+    fn a_look_tells_what_a_start_would_refuse_and_makes_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let missing = parent.path().join("a/b");
+        look(&missing).unwrap();
+        assert!(!parent.path().join("a").exists());
+        look(&folder_of_mode(parent.path(), 0o755)).unwrap();
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(look(&file), Err(LogDirError::NotADirectory { .. })));
+        let below = look(&file.join("a/b")).unwrap_err();
+        assert!(!below.is_this_users() && below.to_string().contains("ot a directory"), "{below}");
+        // In /proc nobody makes a folder, root included.
+        let impossible = look(Path::new("/proc/none/logs")).map_err(|error| error.to_string());
+        if rustix::process::geteuid().as_raw() != 0 {
+            assert!(impossible.unwrap_err().starts_with("cannot create log_dir"));
+        }
     }
 
     #[test]

@@ -113,6 +113,8 @@ fn a_configuration_is_checked_as_a_start_would() {
         (json!({"proxy_port": 99_999}), "proxy_port"),
         (json!({"upstream_ca_file": "/nonexistent/roots.pem"}), "upstream_ca_file"),
         (json!({"upstream_ca_file": "/etc/hostname"}), "holds no certificate in PEM form"),
+        (json!({"log_dir": setup.config_file()}), "is not a folder"),
+        (json!({"log_dir": setup.config_file().join("below")}), "log_dir"),
     ] {
         let outcome = check(&Setup::new(wrong));
         assert_eq!(outcome.code, Some(2));
