@@ -98,8 +98,7 @@ pub struct MessageInspector<'a> {
 impl<'a> MessageInspector<'a> {
     /// No message yet.
     pub fn new(core: &'a Core, sight: &'a Sight, direction: Direction) -> MessageInspector<'a> {
-        let messages = core.scanner.messages();
-        MessageInspector { core, sight, direction, messages, pace: Pace::new(false) }
+        MessageInspector::with(core, sight, direction, core.scanner.messages())
     }
 
     /// The same of messages that are Kubernetes' channels in text.
@@ -108,8 +107,7 @@ impl<'a> MessageInspector<'a> {
         sight: &'a Sight,
         direction: Direction,
     ) -> MessageInspector<'a> {
-        let messages = core.scanner.base64_channels();
-        MessageInspector { core, sight, direction, messages, pace: Pace::new(false) }
+        MessageInspector::with(core, sight, direction, core.scanner.base64_channels())
     }
 
     /// The same of controls: each says what it says by itself.
@@ -118,7 +116,15 @@ impl<'a> MessageInspector<'a> {
         sight: &'a Sight,
         direction: Direction,
     ) -> MessageInspector<'a> {
-        let messages = core.scanner.separate_messages();
+        MessageInspector::with(core, sight, direction, core.scanner.separate_messages())
+    }
+
+    fn with(
+        core: &'a Core,
+        sight: &'a Sight,
+        direction: Direction,
+        messages: Messages,
+    ) -> MessageInspector<'a> {
         MessageInspector { core, sight, direction, messages, pace: Pace::new(false) }
     }
 
@@ -127,7 +133,11 @@ impl<'a> MessageInspector<'a> {
         let MessageInspector { core, sight, direction, messages, pace } = self;
         let Some(bytes) = counted(core, backing, range) else { return };
         let mut sink = reporting(core, sight, *direction);
-        pace.walk(core, bytes, turn, |piece| messages.feed(piece, &mut sink)).await;
+        let timed = |piece: Padded<'_>| {
+            let _timed = core.counters.scan_time.begin();
+            messages.feed(piece, &mut sink);
+        };
+        pace.walk(core, bytes, turn, timed).await;
     }
 
     /// The end of a message: the next byte is the first of another.

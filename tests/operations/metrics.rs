@@ -53,6 +53,32 @@ fn traffic_is_counted_by_what_it_was() {
     assert!((0.0..60.0).contains(&took), "{took}");
 }
 
+/// One scan in 64 is timed: of 256 messages four, and of the two heads at most one.
+#[test]
+fn scans_of_websocket_messages_are_timed() {
+    const MESSAGE: &[u8] = b"\x81\x02hi";
+    let origin = Origin::raw(|mut connection| {
+        connection.receive_head();
+        connection.send(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+        );
+        connection.send(MESSAGE.repeat(256));
+        connection.receive_to_end();
+    });
+    let dest = origin.dest();
+    let proxy = Proxy::start(json!({"admin_addr": "127.0.0.1:0"}));
+    let mut client = proxy.connect();
+    client.send(format!(
+        "GET http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ));
+    assert_eq!(client.receive_head().start, "HTTP/1.1 101 Switching Protocols");
+    client.receive_exact(256 * MESSAGE.len());
+    let timed = || value(&page(&proxy), "clawsec_scan_duration_seconds_count{core=\"0\"}");
+    wait_until("the messages' scans in the histogram", || timed() >= 4.0);
+}
+
 #[test]
 fn handshakes_and_the_leaf_cache_are_counted() {
     let origin = Origin::https(tls::server(tls::Shown::Valid), |_| Reply::ok(""));
