@@ -1,11 +1,12 @@
 //! Whose turn it is: a transfer that could fill its core lets small requests through.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::encodings::gzip;
-use crate::support::{Connection, Origin, Proxy, Reply, json};
+use crate::support::{Connection, Origin, Proxy, Reply, json, wait_until};
 
 const PART_BYTES: usize = 1024 * 1024;
 const SMALL_REQUESTS: usize = 20;
@@ -34,36 +35,64 @@ fn spring(head: &'static str, part: Vec<u8>) -> Origin {
     })
 }
 
-/// Times small requests while `transfer` goes on, which ends with the connection that it is given.
+/// A transfer that goes on until it is over.
+#[derive(Default)]
+struct Transfer {
+    is_over: AtomicBool,
+    /// What has arrived.
+    moved_bytes: AtomicUsize,
+}
+
+impl Transfer {
+    fn goes_on(&self) -> bool {
+        !self.is_over.load(Ordering::Relaxed)
+    }
+
+    fn moved_bytes(&self) -> usize {
+        self.moved_bytes.load(Ordering::Relaxed)
+    }
+
+    fn has_moved(&self, len: usize) {
+        self.moved_bytes.fetch_add(len, Ordering::Relaxed);
+    }
+
+    /// Takes what comes, until it is over.
+    fn pull(&self, mut client: Connection) {
+        while self.goes_on() {
+            self.has_moved(client.receive().unwrap().len());
+        }
+    }
+}
+
+/// However its test ends, a transfer does.
+struct Ends<'a>(&'a Transfer);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Times small requests while `transfer` is run by `run`, from when much has arrived until more does.
 #[track_caller]
-fn assert_others_get_their_turn(
-    proxy: &Proxy,
-    client: Connection,
-    transfer: impl FnOnce(Connection, &AtomicBool) + Send,
-) {
+fn assert_others_get_their_turn(proxy: &Proxy, transfer: &Transfer, run: impl FnOnce() + Send) {
     let origin = Origin::http(|_| Reply::ok("ok"));
-    let is_over = AtomicBool::new(false);
     let mut waits: Vec<Duration> = thread::scope(|scope| {
-        scope.spawn(|| transfer(client, &is_over));
-        thread::sleep(Duration::from_millis(300));
+        let _ends = Ends(transfer);
+        scope.spawn(run);
+        wait_until("the transfer runs", || transfer.moved_bytes() >= PART_BYTES);
         let timed = |_| {
             let begun = Instant::now();
             assert_eq!(proxy.get(&origin.url("/")).text(), "ok");
             begun.elapsed()
         };
         let waits = (0..SMALL_REQUESTS).map(timed).collect();
-        is_over.store(true, Ordering::Relaxed);
+        let by_then = transfer.moved_bytes();
+        wait_until("the transfer still runs", || transfer.moved_bytes() > by_then);
         waits
     });
     waits.sort();
     assert!(waits[SMALL_REQUESTS / 2] < HALF_WITHIN, "{waits:?}");
-}
-
-/// Takes what comes, until it is over.
-fn pull(mut client: Connection, is_over: &AtomicBool) {
-    while !is_over.load(Ordering::Relaxed) {
-        client.receive().unwrap();
-    }
 }
 
 fn assert_turns_beside_a_download(head: &'static str, part: Vec<u8>) {
@@ -72,7 +101,8 @@ fn assert_turns_beside_a_download(head: &'static str, part: Vec<u8>) {
     let dest = origin.dest();
     let mut client = proxy.connect();
     client.send(format!("GET http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
-    assert_others_get_their_turn(&proxy, client, pull);
+    let transfer = Transfer::default();
+    assert_others_get_their_turn(&proxy, &transfer, || transfer.pull(client));
 }
 
 #[test]
@@ -90,15 +120,21 @@ fn small_requests_are_answered_beside_a_body_in_a_coding() {
 #[test]
 fn small_requests_are_answered_beside_an_upload() {
     let proxy = Proxy::start(json!({}));
-    let origin = Origin::raw(|mut connection| while connection.receive().is_ok() {});
+    let transfer = Arc::new(Transfer::default());
+    let arriving = Arc::clone(&transfer);
+    let origin = Origin::raw(move |mut connection| {
+        while let Ok(bytes) = connection.receive() {
+            arriving.has_moved(bytes.len());
+        }
+    });
     let dest = origin.dest();
     let mut client = proxy.connect();
     client.send(format!(
         "POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nContent-Length: 100000000000\r\n\r\n"
     ));
     let part = part();
-    assert_others_get_their_turn(&proxy, client, |mut client, is_over| {
-        while !is_over.load(Ordering::Relaxed) {
+    assert_others_get_their_turn(&proxy, &transfer, || {
+        while transfer.goes_on() {
             client.send(&part);
         }
     });
@@ -111,6 +147,7 @@ fn small_requests_are_answered_beside_a_tunnel() {
         let origin = spring("\0", part());
         let mut client = proxy.tunnel(&origin.dest());
         client.send("\0 begin\n");
-        assert_others_get_their_turn(&proxy, client, pull);
+        let transfer = Transfer::default();
+        assert_others_get_their_turn(&proxy, &transfer, || transfer.pull(client));
     }
 }

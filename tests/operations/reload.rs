@@ -220,6 +220,14 @@ fn closing_its_terminal_still_ends_a_monitor() {
     wait_until("it has ended", || setup.run("status", &[]).code == Some(3));
 }
 
+/// The number of the terminal of the monitor, by Linux's word; zero where it has none.
+fn terminal_of(setup: &Setup) -> Option<u32> {
+    let pid = fs::read_to_string(setup.log_dir().join("monitor.pid")).ok()?;
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).ok()?;
+    // Behind the name: state, parent, group, session, terminal.
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(4)?.parse().ok()
+}
+
 /// `nohup clawsec start &`: the signal of the terminal that goes is ignored, and the handler must know.
 #[test]
 fn a_monitor_started_with_nohup_outlives_its_terminal() {
@@ -228,10 +236,13 @@ fn a_monitor_started_with_nohup_outlives_its_terminal() {
         return;
     };
     wait_until("it serves", || setup.run("healthcheck", &[]).code == Some(0));
+    assert!(terminal_of(&setup).is_some_and(|number| number != 0));
     terminal.kill().unwrap();
     terminal.wait().unwrap();
-    // The terminal is gone once its signal has come, which a monitor of an ordinary start ends by.
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    // With its terminal it is sent the signal, which a monitor of an ordinary start ends by; it has heard it once it
+    // has answered another.
+    wait_until("its terminal is gone", || terminal_of(&setup) == Some(0));
+    setup.run("reload", &[]).expect_success("reload without a terminal");
     assert_eq!(setup.run("status", &[]).code, Some(0));
     setup.run("stop", &[]).expect_success("stop");
 }
