@@ -177,8 +177,7 @@ mod tests {
                 assert_eq!(kind(name, head), sse, "{name} {head:?}");
             }
             assert_eq!(kind(name, b"0:\"to\"\n"), Kind::Events(Form::NamedLines), "{name}");
-            let text = if name == "text/html" { Kind::Markup } else { Kind::Text };
-            assert_eq!(kind(name, b"dat"), text, "{name}");
+            assert_eq!(kind(name, b"dat"), Kind::Text);
         }
         assert_eq!(kind("text/event-stream", b"hello"), sse);
         assert_eq!(kind("text/event-stream", b"true"), sse);
