@@ -92,11 +92,6 @@ fn encoded_texts() {
 }
 
 #[test]
-fn markup() {
-    run("markup", checks_text::markup);
-}
-
-#[test]
 fn wide_texts() {
     run("utf16", checks_text::utf16);
 }

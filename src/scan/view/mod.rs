@@ -8,7 +8,6 @@ pub mod fold;
 pub mod form;
 pub mod json;
 mod lane;
-pub mod markup;
 pub mod multipart;
 pub mod pdf;
 pub mod pkt_lines;
