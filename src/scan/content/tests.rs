@@ -260,17 +260,11 @@ fn encoded() -> String {
 }
 
 #[test]
-fn a_byte_order_mark_hides_nothing_behind_it() {
-    let text = encoded();
+fn a_byte_order_mark_hides_no_archive_behind_it() {
     for mark in [&b"\xff\xfe"[..], b"\xfe\xff"] {
-        for body in [
-            text.as_bytes(),
-            b"x=%2fetc/passwd",
-            &zip(b"cat /etc/passwd"),
-            &gzip(b"cat /etc/passwd"),
-        ] {
+        for body in [zip(b"cat /etc/passwd"), gzip(b"cat /etc/passwd")] {
             for size in [1, 3, 1000] {
-                let body = [mark, body].concat();
+                let body = [mark, &body].concat();
                 let seen = seen("text/plain", &body, size);
                 assert_eq!(seen.names().first(), Some(&"unix_sensitive"), "{body:?} {size}");
             }

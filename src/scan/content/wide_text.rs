@@ -1,4 +1,4 @@
-//! UTF-16 and UTF-32: as any other text, since two bytes are all that tells them, and read as UTF-8.
+//! UTF-16 and UTF-32: as they stand, since a few bytes are all that tells them, and read as UTF-8.
 
 use super::{Content, Media};
 use crate::finding::Step;
@@ -21,7 +21,7 @@ impl WideText {
             Endian::Little32 | Endian::Big32 => Step::Utf32,
         };
         let content = Content::new(place.deeper().then(step), Media::Unknown);
-        let plain = Text::new(place, scope);
+        let plain = Text::unfolded(place, scope);
         WideText { plain, transcoder: Transcoder::new(endian), content }
     }
 
