@@ -4,6 +4,8 @@
 use std::io;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
 use crate::error::{Error, Side, Stage};
@@ -31,16 +33,11 @@ pub fn way(core: &Core, host: &str, absolute_form: bool) -> Way {
 
 /// A bare connection that leads to the origin, by its way.
 pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<Leg, Error> {
-    if origin.way != Way::Direct && core.dialer.names_itself(&origin.host, origin.port) {
+    if origin.way != Way::Direct
+        && let Some(own) = core.dialer.own_address(&origin.host, origin.port)
+    {
         // An upstream proxy on this machine would bring the request back.
-        let detail = format!("{}: is this proxy itself", origin.dest);
-        return Err(Error::answered(
-            Side::Upstream,
-            Stage::Dial,
-            502,
-            Cause::ProxyLoopDetected,
-            detail,
-        ));
+        return Err(dial_failure(&DialError::Loop(own), origin));
     }
     let (host, port) = match &origin.way {
         Way::Direct => (&origin.host, origin.port),
@@ -185,14 +182,11 @@ fn dial_failure(error: &DialError, origin: &Origin) -> Error {
     Error::answered(Side::Upstream, Stage::Dial, status, cause, detail)
 }
 
-/// Whether it is this machine that has run out: of descriptors, memory or local ports.
+/// Whether it is this machine that has run out, of descriptors or memory. A lack of local ports looks like an address
+/// that there is no way to, and is none of these.
 fn is_ours(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
-    use rustix::io::Errno;
-    matches!(
-        errno,
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL)
-    )
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }
 
 /// What a failed handshake with an origin earns.
@@ -235,4 +229,25 @@ fn in_words(error: &TlsError, host: &str) -> (Cause, String) {
 
 fn stopping(stage: Stage) -> Error {
     Error::answered(Side::Internal, stage, 503, Cause::ProxyInternalError, "the proxy is stopping")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_descriptors_is_not_the_origins_fault() {
+        let origin = Origin::clear("example.com", 80);
+        let failure = |errno: Errno| {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            dial_failure(&DialError::Connect(error), &origin).to_string()
+        };
+        for ours in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            assert!(failure(ours).contains("no socket left"), "{}", failure(ours));
+        }
+        // What a machine without IPv6 says of `[::1]`.
+        for theirs in [Errno::ADDRNOTAVAIL, Errno::CONNREFUSED, Errno::HOSTUNREACH] {
+            assert!(!failure(theirs).contains("no socket left"), "{}", failure(theirs));
+        }
+    }
 }

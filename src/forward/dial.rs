@@ -71,9 +71,9 @@ impl Dialer {
         }
     }
 
-    /// Whether an address, or `localhost`, is one that this process listens on: told without asking a name server,
-    /// for an origin that others dial.
-    pub fn names_itself(&self, host: &str, port: u16) -> bool {
+    /// The listener of this process that an address, or `localhost`, means: told without asking a name server, for an
+    /// origin that others dial.
+    pub fn own_address(&self, host: &str, port: u16) -> Option<SocketAddr> {
         let addresses: &[IpAddr] = match host.parse() {
             Ok(ip) => &[ip],
             Err(_) if host == "localhost" || host.ends_with(".localhost") => {
@@ -81,14 +81,17 @@ impl Dialer {
             }
             Err(_) => &[],
         };
-        addresses
-            .iter()
-            .any(|ip| self.own.iter().any(|own| own.port() == port && covers(own.ip(), meant(*ip))))
+        let mut targets = addresses.iter().map(|ip| SocketAddr::new(*ip, port));
+        targets.find(|target| self.is_own(*target))
+    }
+
+    fn is_own(&self, target: SocketAddr) -> bool {
+        let ip = meant(target.ip());
+        self.own.iter().any(|own| own.port() == target.port() && covers(own.ip(), ip))
     }
 
     fn checked(&self, target: SocketAddr, known: SocketAddr) -> Result<SocketAddr, DialError> {
-        let ip = meant(target.ip());
-        if self.own.iter().any(|own| own.port() == target.port() && covers(own.ip(), ip)) {
+        if self.is_own(target) {
             return Err(DialError::Loop(target));
         }
         Ok(match (target, known) {
