@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_those_of_the_command() {
+    fn limits_are_read_and_bounded() {
         assert_eq!(asked(&[], "*/*").unwrap().limit, THREATS_DEFAULT);
         assert_eq!(asked(&[("since", "10m")], "").unwrap().limit, ADMIN_THREATS_MAX);
         assert_eq!(asked(&[("follow", "1")], "").unwrap().limit, 0);

@@ -72,7 +72,7 @@ fn check(explained: &Explained) -> ExitCode {
     }
     match log_dir::look(&explained.config.report.log_dir) {
         Ok(()) => {}
-        Err(error) if error.is_this_users() => output::warning(error),
+        Err(error) if error.may_be_anothers() => output::warning(error),
         Err(error) => {
             output::error(error);
             return ExitCode::from(EXIT_USAGE);

@@ -68,7 +68,7 @@ impl std::error::Error for LogDirError {}
 
 impl LogDirError {
     /// Whether the folder may well be another user's to use, who is not looking now.
-    pub fn is_this_users(&self) -> bool {
+    pub fn may_be_anothers(&self) -> bool {
         match self {
             LogDirError::NotOurs { .. } => true,
             LogDirError::Io { cause, .. } => cause.kind() == io::ErrorKind::PermissionDenied,
@@ -310,7 +310,10 @@ mod tests {
         fs::write(&file, "").unwrap();
         assert!(matches!(look(&file), Err(LogDirError::NotADirectory { .. })));
         let below = look(&file.join("a/b")).unwrap_err();
-        assert!(!below.is_this_users() && below.to_string().contains("ot a directory"), "{below}");
+        assert!(
+            !below.may_be_anothers() && below.to_string().contains("ot a directory"),
+            "{below}"
+        );
         // In /proc nobody makes a folder, root included.
         let impossible = look(Path::new("/proc/none/logs")).map_err(|error| error.to_string());
         if rustix::process::geteuid().as_raw() != 0 {
