@@ -14,6 +14,7 @@ use clawsec::scan::view::fold::{Folder, next_trigger};
 use clawsec::scan::view::json::{
     ArraySplitter, AwsEventSplitter, EventSplitter, LineSplitter, Reader, Unescaper,
 };
+use clawsec::scan::view::markup::Markup;
 use clawsec::scan::view::words::next_word;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use data_encoding::BASE64;
@@ -208,10 +209,22 @@ fn rewriters(criterion: &mut Criterion) {
         folder.feed(text, &mut out);
         folder.finish(&mut out);
     });
+    measure(criterion, "markup", &documents(), |text| {
+        out.clear();
+        Markup::new().feed(text, &mut out);
+    });
     measure(criterion, "run_decoder", &windows()[3..4], |digits| {
         out.clear();
         RunDecoder::new(Kind::Base64).feed(digits, &mut out);
     });
+}
+
+/// A page and a document, with as many tags as such have.
+fn documents() -> [(&'static str, Vec<u8>); 2] {
+    let page =
+        prose(WINDOW_BYTES).replace(". ", "</b>.</p>\n<p class=\"note\">").replace(", ", ", <b>");
+    let run = "</w:t></w:r><w:r><w:rPr><w:b w:val=\"1\"/></w:rPr><w:t xml:space=\"preserve\">";
+    [("html", page.into_bytes()), ("docx", prose(WINDOW_BYTES).replace(", ", run).into_bytes())]
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -5,6 +5,7 @@
 use clawsec::scan::view::encoded::{Kind, RunDecoder, next_run, run_around};
 use clawsec::scan::view::fold::{Folder, Kinds, next_trigger};
 use clawsec::scan::view::form::FormDecoder;
+use clawsec::scan::view::markup::Markup;
 use clawsec::scan::view::protobuf::{Text, TextRuns};
 use clawsec::scan::view::utf16::{Endian, Transcoder, sniff};
 
@@ -75,6 +76,20 @@ pub fn encoded(data: &[u8]) {
         all
     };
     assert_eq!(texts(&pieces), texts(&[stream]));
+}
+
+/// Markup shows the same however it arrives, and never more than came.
+pub fn markup(data: &[u8]) {
+    let (stream, pieces) = cut(data);
+    let shown = |pieces: &[&[u8]]| {
+        let (mut markup, mut out) = (Markup::new(), Vec::new());
+        pieces.iter().for_each(|piece| markup.feed(piece, &mut out));
+        markup.finish(&mut out);
+        out
+    };
+    let whole = shown(&[stream]);
+    assert!(whole.len() <= stream.len());
+    assert_eq!(shown(&pieces), whole);
 }
 
 /// UTF-16 and UTF-32 become the same UTF-8 however they arrive.

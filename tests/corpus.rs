@@ -92,6 +92,11 @@ fn encoded_texts() {
 }
 
 #[test]
+fn markup() {
+    run("markup", checks_text::markup);
+}
+
+#[test]
 fn wide_texts() {
     run("utf16", checks_text::utf16);
 }

@@ -107,6 +107,8 @@ steps! {
     /// Escapes of characters by their number (`\u002f`, `\x2f`).
     Unicode = "unicode",
     Html = "html",
+    /// What HTML and XML show, without their tags.
+    Markup = "markup",
     /// Characters without a width, taken out.
     Invisible = "invisible",
     Nul = "nul",

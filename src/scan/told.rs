@@ -34,6 +34,8 @@ struct Entry {
     last: u64,
     /// Of what matched, where its place is known: not in a text that was made of another.
     len: Option<u64>,
+    /// Whether it stands in another reading of a text.
+    is_reading: bool,
 }
 
 impl Entry {
@@ -102,6 +104,10 @@ impl Told {
                 && entry.text != telling.text
                 && ((entry.bytes == bytes && sink.is_one_place(&entry.places(), &places))
                     || telling.goes_on(entry, at, len)
+                    || (entry.is_reading
+                        && telling.reading_of.is_some()
+                        && entry.head == head
+                        && do_meet(&entry.places(), &places))
                     || (telling.repeats(entry, found.at)
                         && (!found.rule.is_secret || entry.head == head)))
         };
@@ -110,7 +116,8 @@ impl Told {
         }
         let len = telling.origin.is_none().then_some(len);
         let (text, own_at, (first, last)) = (telling.text, found.at, places.into_inner());
-        self.add(Entry { rule, bytes, head, text, at, own_at, first, last, len });
+        let is_reading = telling.reading_of.is_some();
+        self.add(Entry { rule, bytes, head, text, at, own_at, first, last, len, is_reading });
         false
     }
 
@@ -133,7 +140,9 @@ impl Told {
         }
         let at = telling.origin.unwrap_or(found.at);
         let (text, own_at, (first, last)) = (telling.text, found.at, places.into_inner());
-        self.add(Entry { rule, bytes, head: bytes, text, at, own_at, first, last, len: None });
+        let is_reading = telling.reading_of.is_some();
+        let (head, len) = (bytes, None);
+        self.add(Entry { rule, bytes, head, text, at, own_at, first, last, len, is_reading });
         false
     }
 
@@ -145,6 +154,10 @@ impl Told {
             self.oldest = (self.oldest + 1) % SCAN_TOLD_MAX;
         }
     }
+}
+
+fn do_meet(one: &RangeInclusive<u64>, other: &RangeInclusive<u64>) -> bool {
+    one.start() <= other.end() && other.start() <= one.end()
 }
 
 fn hash(value: impl Hash) -> u64 {
@@ -204,8 +217,8 @@ impl Telling {
     /// Where in the unit it may be.
     fn places_of(&self, at: u64) -> RangeInclusive<u64> {
         match (self.origin, self.reading_of) {
+            (_, Some(reading)) if reading.is_of_unit => reading.places(at),
             (None, _) => at..=at,
-            (Some(_), Some(reading)) if reading.is_of_unit => reading.places(at),
             (Some(origin), _) if self.is_deeper => origin..=u64::MAX,
             (Some(origin), _) => origin..=origin,
         }

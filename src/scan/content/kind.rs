@@ -16,6 +16,8 @@ use crate::scan::view::utf16::{self, Endian};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
+    /// HTML or XML, as it was announced.
+    Markup,
     Json,
     /// It begins like JSON, and was announced as events: who reads those passes over what is no field.
     JsonOrEvents,
@@ -59,7 +61,7 @@ pub(super) fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> 
         return Some(Kind::Container(container));
     }
     // What was announced to be of pieces is read in pieces, whatever it begins with.
-    let may_be_pdf = matches!(media, Media::Unknown | Media::Prose | Media::Binary);
+    let may_be_pdf = is_loose(media);
     if may_be_pdf && head.starts_with(PDF_HEAD) {
         return Some(Kind::Pdf);
     }
@@ -86,7 +88,7 @@ pub(super) fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> 
 
 /// The same of what is some text.
 fn text_kind(head: &[u8], media: &Media, may_wait: bool) -> Option<Kind> {
-    let may_be_named = matches!(media, Media::Unknown | Media::Prose | Media::Binary);
+    let may_be_named = is_loose(media);
     if may_be_named && may_wait && (may_be_part(head) || may_begin_packets(head)) {
         return None;
     }
@@ -98,7 +100,9 @@ fn text_kind(head: &[u8], media: &Media, may_wait: bool) -> Option<Kind> {
     }
     let is_json = match (media, opening(head).first()) {
         // A program begins with a string, and a line of events with a word, that would be JSON, too.
-        (Media::Prose | Media::Binary | Media::EventStream, Some(first)) if !is_bracket(*first) => {
+        (Media::Prose | Media::Markup | Media::Binary | Media::EventStream, Some(first))
+            if !is_bracket(*first) =>
+        {
             Some(false)
         }
         _ => looks_like_json(head),
@@ -114,7 +118,10 @@ fn text_kind(head: &[u8], media: &Media, may_wait: bool) -> Option<Kind> {
             None if may_wait => None,
             Some(false) | None => match prefix_of(head.get(..SCAN_SNIFF_BYTES).unwrap_or(head)) {
                 Prefix::Of(_) => Some(Kind::PrefixedJson),
+                // Who reads it on as a text would not know what it was announced as.
+                Prefix::Opened(_) | Prefix::Open if may_wait && *media == Media::Markup => None,
                 Prefix::Opened(_) | Prefix::Open if may_wait => Some(Kind::PrefixedJson),
+                _ if *media == Media::Markup => Some(Kind::Markup),
                 Prefix::Opened(_) | Prefix::Open | Prefix::None => Some(Kind::Text),
             },
         },
@@ -127,6 +134,11 @@ pub(super) fn opening(head: &[u8]) -> &[u8] {
         |byte: &u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | 0x1e | 0xef | 0xbb | 0xbf);
     let len = head.iter().take_while(|byte| passes(byte)).count();
     head.get(len..).unwrap_or_default()
+}
+
+/// Whether what was announced says little of what it is.
+fn is_loose(media: &Media) -> bool {
+    matches!(media, Media::Unknown | Media::Prose | Media::Markup | Media::Binary)
 }
 
 fn is_bracket(byte: u8) -> bool {
@@ -165,11 +177,12 @@ mod tests {
                 assert_eq!(kind(name, head), sse, "{name} {head:?}");
             }
             assert_eq!(kind(name, b"0:\"to\"\n"), Kind::Events(Form::NamedLines), "{name}");
-            assert_eq!(kind(name, b"dat"), Kind::Text);
+            let text = if name == "text/html" { Kind::Markup } else { Kind::Text };
+            assert_eq!(kind(name, b"dat"), text, "{name}");
         }
         assert_eq!(kind("text/event-stream", b"hello"), sse);
         assert_eq!(kind("text/event-stream", b"true"), sse);
-        assert_eq!(kind("text/html", b"<html>"), Kind::Text);
+        assert_eq!(kind("text/html", b"<html>"), Kind::Markup);
         assert_eq!(kind("text/javascript", b"\"use strict\";"), Kind::Text);
         assert_eq!(kind("text/css", b"{margin: 0}"), Kind::Text);
         for text in [&b":root{--a:1}"[..], b":tmi.example 001", b":)", b"::", b":x\n"] {

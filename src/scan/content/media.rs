@@ -18,8 +18,10 @@ pub(in crate::scan) enum Media {
     /// Nothing is known, or only that it is some text or some bytes.
     #[default]
     Unknown,
-    /// Text that is no data format: pages, style sheets, programs.
+    /// Text that is no data format: style sheets, programs.
     Prose,
+    /// Pages and documents: HTML, XML.
+    Markup,
     /// What is typed into a terminal, or shown by one: nothing of it waits until it is known what it is.
     Typed,
     /// Pictures and the like.
@@ -77,6 +79,17 @@ impl Shape {
 }
 
 impl Media {
+    /// By the name of a file.
+    pub(in crate::scan) fn of_file(name: &[u8]) -> Media {
+        let ending = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+        let markup = [&b"xml"[..], b"html", b"xhtml", b"htm"];
+        match ending.len() < name.len() && markup.iter().any(|end| ending.eq_ignore_ascii_case(end))
+        {
+            true => Media::Markup,
+            false => Media::Unknown,
+        }
+    }
+
     /// By the value of a `Content-Type` field.
     pub(in crate::scan) fn of(content_type: &[u8]) -> Media {
         let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
@@ -94,7 +107,7 @@ impl Media {
             "application/json-seq",
             "application/stream+json",
         ];
-        let prose = ["text/html", "text/css", "text/javascript", "application/javascript"];
+        let prose = ["text/css", "text/javascript", "application/javascript"];
         if is("text/event-stream") {
             Media::EventStream
         } else if lines.iter().any(|name| is(name)) {
@@ -111,16 +124,25 @@ impl Media {
             Media::Protobuf
         } else if GIT.iter().any(|name| is(name)) {
             Media::Git
+        } else if is_markup(essence) {
+            Media::Markup
         } else if prose.iter().any(|name| is(name)) {
             Media::Prose
-        } else if ["image/", "audio/", "video/", "font/"].iter().any(|name| begins(name))
-            && !is("image/svg+xml")
-        {
+        } else if ["image/", "audio/", "video/", "font/"].iter().any(|name| begins(name)) {
             Media::Binary
         } else {
             Media::Unknown
         }
     }
+}
+
+/// Whether it is the name of some HTML or XML (RFC 7303).
+fn is_markup(essence: &[u8]) -> bool {
+    let ends = |end: &str| {
+        let tail = essence.len().checked_sub(end.len()).and_then(|at| essence.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes()))
+    };
+    essence.eq_ignore_ascii_case(b"text/html") || ends("/xml") || ends("+xml")
 }
 
 /// The names of protobuf, none of which is registered.

@@ -109,6 +109,7 @@ impl Members {
                 name.push(b'\n');
                 self.names.feed(buffer.padded(), scope);
                 scope.core.return_buffer(buffer);
+                self.member = Content::new(self.place, Media::of_file(self.reader.name()));
             }
             Event::Worked(len) => {
                 if let Some(contents) = Padded::new(work, 0..len) {

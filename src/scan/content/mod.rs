@@ -11,6 +11,7 @@ mod inflated;
 mod json;
 mod kind;
 mod lanes;
+mod markup;
 mod media;
 mod members;
 mod parts;
@@ -35,6 +36,7 @@ pub(super) use inflated::Inflated;
 use json::JsonText;
 use kind::{Kind, Whole, kind_of};
 pub(super) use lanes::{Event, Lanes};
+use markup::MarkupText;
 pub(super) use media::Media;
 use members::Members;
 use parts::Parts;
@@ -65,6 +67,7 @@ enum State {
 /// Who reads it.
 enum Reader {
     Text(Text),
+    Markup(Box<MarkupText>),
     Json(Box<JsonText>),
     Prefixed(Box<Prefixed>),
     Events(Box<Events>),
@@ -177,6 +180,7 @@ impl Content {
                 Kind::Events(_) | Kind::Pdf | Kind::Multipart | Kind::Framed | Kind::Container(_),
                 _,
             ) if place.is_joined => Reader::Text(Text::new(place, scope)),
+            (Kind::Markup, _) => Reader::Markup(Box::new(MarkupText::new(place, scope))),
             (Kind::Json, _) => Reader::Json(Box::new(JsonText::new(place, scope))),
             (Kind::JsonOrEvents, _) => Reader::Json(Box::new(JsonText::or_events(place, scope))),
             (Kind::PrefixedJson, _) => Reader::Prefixed(Box::new(Prefixed::new(place, scope))),
@@ -208,6 +212,7 @@ impl Reader {
         matches!(
             self,
             Reader::Text(_)
+                | Reader::Markup(_)
                 | Reader::Json(_)
                 | Reader::Prefixed(_)
                 | Reader::Events(_)
@@ -220,6 +225,7 @@ impl Reader {
     fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
         match self {
             Reader::Text(text) => text.feed(bytes, scope),
+            Reader::Markup(text) => text.feed(bytes, scope),
             Reader::Json(json) => json.feed(bytes, scope),
             Reader::Prefixed(text) => text.feed(bytes, scope),
             Reader::Events(events) => events.feed(bytes, scope),
@@ -237,6 +243,7 @@ impl Reader {
     fn finish(&mut self, scope: &mut Scope<'_>) {
         match self {
             Reader::Text(text) => text.finish(scope),
+            Reader::Markup(text) => text.finish(scope),
             Reader::Json(json) => json.finish(scope),
             Reader::Prefixed(text) => text.finish(scope),
             Reader::Events(events) => events.finish(scope),

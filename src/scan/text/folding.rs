@@ -19,6 +19,8 @@ pub(super) struct Folded {
     left: usize,
     /// How many bytes of the outer text were read.
     read: u64,
+    /// How many bytes the outer text had not got of what it is a reading of.
+    dropped_before: u64,
     /// Whether it ends with its line.
     is_of_line: bool,
 }
@@ -83,6 +85,7 @@ impl Text {
             text,
             left: SCAN_FOLD_AROUND_BYTES,
             read: 0,
+            dropped_before: self.dropped(),
             is_of_line: self.is_of_lines,
         });
         folded.feed(old, scope);
@@ -93,7 +96,12 @@ impl Text {
     /// What another reading of this text from `start` on is.
     pub(super) fn read_again(&self, start: u64) -> Reading {
         let is_of_unit = self.place.origin.is_none();
-        Reading { of: self.number, start, dropped: 0, is_of_unit }
+        Reading { of: self.number, start, dropped: self.dropped(), is_of_unit }
+    }
+
+    /// How many bytes of what it is a reading of it has not got.
+    fn dropped(&self) -> u64 {
+        self.reading_of.as_ref().map_or(0, |reading| reading.dropped)
     }
 }
 
@@ -144,7 +152,7 @@ impl Folded {
     fn pass_on(&mut self, out: &mut PaddedBuffer, scope: &mut Scope<'_>) {
         let said = self.text.stream.offset() + out.written().len() as u64;
         if let Some(reading) = &mut self.text.reading_of {
-            reading.dropped = self.read.saturating_sub(said);
+            reading.dropped = self.dropped_before + self.read.saturating_sub(said);
         }
         let view = steps_of(self.folder.kinds()).fold(self.view, View::then);
         self.text.place = Place { view, ..self.text.place };

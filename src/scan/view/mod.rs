@@ -8,6 +8,7 @@ pub mod fold;
 pub mod form;
 pub mod json;
 mod lane;
+pub mod markup;
 pub mod multipart;
 pub mod pdf;
 pub mod pkt_lines;
