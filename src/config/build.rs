@@ -304,11 +304,11 @@ fn watch(settings: &Reader<'_>) -> WatchConfig {
 fn log_level(settings: &Reader<'_>) -> Result<LevelFilter, ConfigError> {
     let Some((text, setting)) = settings.text("log_level") else { return Ok(LevelFilter::Info) };
     match text.to_ascii_uppercase().as_str() {
-        "DEBUG" => Ok(LevelFilter::Debug),
+        // Python's names for less than DEBUG and more than ERROR have no counterpart here.
+        "DEBUG" | "NOTSET" => Ok(LevelFilter::Debug),
         "INFO" => Ok(LevelFilter::Info),
         "WARNING" | "WARN" => Ok(LevelFilter::Warn),
-        // Python's CRITICAL has no counterpart; nothing here is worse than an error.
-        "ERROR" | "CRITICAL" => Ok(LevelFilter::Error),
+        "ERROR" | "CRITICAL" | "FATAL" => Ok(LevelFilter::Error),
         _ => {
             let allowed = "DEBUG, INFO, WARNING, ERROR or CRITICAL";
             Err(invalid("log_level", text, setting, allowed))

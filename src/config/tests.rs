@@ -373,6 +373,8 @@ fn log_levels_are_the_originals_in_any_case() {
         ("WARN", LevelFilter::Warn),
         ("ERROR", LevelFilter::Error),
         ("critical", LevelFilter::Error),
+        ("FATAL", LevelFilter::Error),
+        ("NOTSET", LevelFilter::Debug),
     ] {
         let config = config(&format!("{{\"log_level\": \"{text}\"}}"));
         assert_eq!(config.report.log_level, level, "{text}");

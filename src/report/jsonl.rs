@@ -1,5 +1,5 @@
-//! A finding as a line of `threats.jsonl`: the original's eight fields first, in its order. Touches
-//! no file.
+//! A finding as a line of `threats.jsonl`: the original's eight fields first, in its order and with its blanks,
+//! since scripts `grep '"pattern": "ai_api_key"'`. Touches no file.
 
 use std::io::Write;
 
@@ -28,7 +28,7 @@ fn append_fields(
     finding: &Finding,
     suppressed: u64,
 ) -> serde_json::Result<()> {
-    object.lines.extend_from_slice(b"{\"direction\":\"");
+    object.lines.extend_from_slice(b"{\"direction\": \"");
     object.lines.extend_from_slice(finding.direction.as_str().as_bytes());
     object.lines.push(b'"');
     object.add_name("protocol", finding.protocol.as_str());
@@ -63,9 +63,9 @@ struct Object<'a> {
 
 impl Object<'_> {
     fn begin(&mut self, field: &str) {
-        self.lines.extend_from_slice(b",\"");
+        self.lines.extend_from_slice(b", \"");
         self.lines.extend_from_slice(field.as_bytes());
-        self.lines.extend_from_slice(b"\":");
+        self.lines.extend_from_slice(b"\": ");
     }
 
     /// A value of ours, which has nothing to escape.
@@ -114,11 +114,11 @@ mod tests {
     #[test]
     fn the_example_of_the_original() {
         let expected = concat!(
-            r#"{"direction":"outbound","protocol":"https","threat_type":"EXFIL","#,
-            r#""pattern":"ai_api_key","snippet":"Authorization: Bearer sk-ant-api01-...","#,
-            r#""source":"127.0.0.1","dest":"api.anthropic.com:443","#,
-            r#""timestamp":"2026-02-19T13:41:59.587248+00:00","#,
-            r#""severity":"high","confidence":"high"}"#,
+            r#"{"direction": "outbound", "protocol": "https", "threat_type": "EXFIL", "#,
+            r#""pattern": "ai_api_key", "snippet": "Authorization: Bearer sk-ant-api01-...", "#,
+            r#""source": "127.0.0.1", "dest": "api.anthropic.com:443", "#,
+            r#""timestamp": "2026-02-19T13:41:59.587248+00:00", "#,
+            r#""severity": "high", "confidence": "high"}"#,
             "\n"
         );
         assert_eq!(line(&example(), 0), expected);
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn suppressed_follows_only_when_there_was_some() {
         let told = line(&example(), 12);
-        assert!(told.ends_with("\"high\",\"suppressed\":12}\n"), "{told}");
+        assert!(told.ends_with("\"high\", \"suppressed\": 12}\n"), "{told}");
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         let mut known = example();
         known.agent = Some("coder".into());
         let told = line(&known, 3);
-        assert!(told.contains("+00:00\",\"agent\":\"coder\",\"severity\":"), "{told}");
+        assert!(told.contains("+00:00\", \"agent\": \"coder\", \"severity\": "), "{told}");
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(value["threat_type"], "INJECTION");
         assert_eq!(value["source"], "2001:db8::1");
         other.protocol = Protocol::Http;
-        assert!(line(&other, 0).contains(r#""protocol":"http","#));
+        assert!(line(&other, 0).contains(r#""protocol": "http", "#));
     }
 
     proptest! {

@@ -81,7 +81,7 @@ fn scan_shows_the_fingerprints_of_the_monitor() {
     let scanned: Value = serde_json::from_str(&outcome.stdout).unwrap();
     proxy.get(&origin.url(&format!("/?a={}", key())));
     let wanted = scanned["fingerprint"].as_str().unwrap().to_owned();
-    let is_it = || proxy.threats_text().contains(&format!("\"fingerprint\":\"{wanted}\""));
+    let is_it = || proxy.threats_text().contains(&format!("\"fingerprint\": \"{wanted}\""));
     wait_until("the same fingerprint", is_it);
 }
 
@@ -215,5 +215,21 @@ fn every_command_takes_a_config_file() {
         let outcome = run(&mut command);
         assert_eq!(outcome.code, Some(2), "{words:?}: {}", outcome.text());
         assert!(outcome.stderr.contains("proxy_port"), "{words:?}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn the_command_line_of_the_original_is_answered() {
+    let setup = Setup::new(json!({}));
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/clawsec-monitor.py");
+    let original = |arguments: &[&str]| {
+        let mut command = Command::new("python3");
+        command.arg(script).args(arguments).arg("--config").arg(setup.config_file());
+        run(command.env("CLAWSEC_BIN", env!("CARGO_BIN_EXE_clawsec")))
+    };
+    for arguments in [&["status"][..], &["threats", "--limit", "50"], &["stop"]] {
+        let (old, new) = (original(arguments), setup.run(arguments[0], &arguments[1..]));
+        assert_eq!((old.code, &old.stdout), (new.code, &new.stdout), "{arguments:?}");
+        assert!(!old.stdout.is_empty(), "{}", old.text());
     }
 }

@@ -25,11 +25,11 @@ fn a_line_has_the_eight_fields_in_the_order_and_types_of_the_original_and_ours_b
     let finding = proxy.wait_for_finding(|_| true);
     let line = proxy.threats_text();
     let shape = regex::Regex::new(concat!(
-        r#"^\{"direction": ?"outbound", ?"protocol": ?"http", ?"threat_type": ?"EXFIL", ?"#,
-        r#""pattern": ?"ai_api_key", ?"snippet": ?"[^"]+", ?"source": ?"127\.0\.0\.1", ?"#,
-        r#""dest": ?"127\.0\.0\.1:\d+", ?"#,
-        r#""timestamp": ?"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", ?"#,
-        r#""severity": ?"[a-z]+", ?"confidence": ?"[a-z]+", ?"fingerprint": ?"[0-9a-f]{16}"\}\n$"#,
+        r#"^\{"direction": "outbound", "protocol": "http", "threat_type": "EXFIL", "#,
+        r#""pattern": "ai_api_key", "snippet": "[^"]+", "source": "127\.0\.0\.1", "#,
+        r#""dest": "127\.0\.0\.1:\d+", "#,
+        r#""timestamp": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", "#,
+        r#""severity": "[a-z]+", "confidence": "[a-z]+", "fingerprint": "[0-9a-f]{16}"\}\n$"#,
     ));
     assert!(shape.unwrap().is_match(&line), "{line}");
     assert_eq!(finding.dest, origin.dest());

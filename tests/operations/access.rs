@@ -62,7 +62,7 @@ fn the_user_is_the_agent_of_findings_also_inside_a_tunnel() {
     let found = proxy.wait_for_finding(|finding| finding.protocol == "https");
     assert_eq!(found.agent.as_deref(), Some("coder"));
     let line = proxy.threats_text();
-    assert!(line.contains("+00:00\",\"agent\":\"coder\",\""), "{line}");
+    assert!(line.contains("+00:00\", \"agent\": \"coder\", \""), "{line}");
     let of =
         |agent: &str| proxy.setup.run("threats", &["--agent", agent, "--format", "jsonl"]).stdout;
     assert_eq!((of("cod*").lines().count(), of("tester").lines().count()), (1, 0));

@@ -82,7 +82,7 @@ fn a_finding_is_one_line_in_each_file() {
     place.journal.take_finding(seen.clone());
     place.journal.flush(now);
     let text = place.read(THREATS_FILE_NAME);
-    assert!(text.ends_with("\"suppressed\":6}\n"), "{text}");
+    assert!(text.ends_with("\"suppressed\": 6}\n"), "{text}");
     assert_eq!(place.messages().len(), 2);
 }
 

@@ -244,7 +244,7 @@ fn a_removed_file_is_back_with_the_next_finding() {
     std::fs::remove_file(&path).unwrap();
     offer(&running.findings, &finding("b", "a:1"));
     wait_until("the second is in a new file", || lines(&path).len() == 1);
-    assert!(lines(&path)[0].contains("\"pattern\":\"b\""));
+    assert!(lines(&path)[0].contains("\"pattern\": \"b\""));
     assert!(running.stop().1.all_written());
 }
 
