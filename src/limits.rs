@@ -406,6 +406,10 @@ pub const AWS_CHUNK_TRAILERS_MAX_BYTES: usize = 4096;
 /// How far all views of one body inflate together: so many bytes whatever it is, and beyond them so many for
 /// each byte that came. JSON comes to 10 for one; deflate's most is 1032, that of brotli and zstd far beyond.
 pub const INFLATED_FREE_BYTES: u64 = 32 * 1024 * 1024;
+/// The same of what one turn of a core may inflate to, where it lies too deep to stop in between: a zip in a part, a
+/// page in a PDF. Codings of a body, and archives that are the body, stop at each piece.
+pub const INFLATED_AT_ONCE_BYTES: u64 = 1024 * 1024;
+pub const INFLATED_AT_ONCE_RATIO_MAX: u64 = 128;
 pub const INFLATED_RATIO_MAX: u64 = 64;
 
 /// What lies between two stacked codings, and what may pass there in one step.

@@ -107,26 +107,44 @@ mod tests {
     use crate::finding::{Direction, Protocol};
     use crate::scan::Shape;
 
-    /// 16 MiB of one byte.
-    fn packed() -> Vec<u8> {
+    /// So many MiB of one text.
+    fn packed(text: &str, mib: usize) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(&vec![b'a'; 16 * 1024 * 1024]).unwrap();
+        encoder.write_all(text.repeat(mib * 1024 * 1024 / text.len()).as_bytes()).unwrap();
         encoder.finish().unwrap()
     }
 
     #[test]
     fn others_get_their_turn_while_the_small_chunks_of_one_read_inflate() {
-        let test = || async {
+        let turns = turns_beside(&[b"gzip"], packed("a", 16), 64);
+        assert!(turns > 1, "{turns}");
+    }
+
+    #[test]
+    fn others_get_their_turn_while_one_chunk_inflates_to_much() {
+        let packed = packed("rm -rf / ; cat /etc/passwd ", 2);
+        const CODINGS: [&[&[u8]]; 2] = [&[b"gzip"], &[]];
+        for codings in CODINGS {
+            // Each piece of 16 KiB takes longer than a turn.
+            let turns = turns_beside(codings, packed.clone(), packed.len());
+            assert!(turns > 32, "{turns} {codings:?}");
+        }
+    }
+
+    /// How often a task had its turn while such a body was read in such chunks.
+    fn turns_beside(codings: &'static [&'static [u8]], body: Vec<u8>, chunk_bytes: usize) -> usize {
+        let test = move || async move {
             let log_dir = tempfile::tempdir().unwrap();
             let (core, _findings) = core(log_dir.path());
             let (dest, source) = ("example.com:80".into(), "192.0.2.7".parse().unwrap());
             let sight = Sight { protocol: Protocol::Http, source, dest, path: None, agent: None };
-            let shape = Shape::new(std::iter::once(&b"gzip"[..]), None);
+            let shape = Shape::new(codings.iter().copied(), None);
             let whence = Whence::new(&core, &sight, Direction::Inbound);
             let mut inspector = Inspector::of_body(whence, &shape);
             let mut chunk = core.buffers.lend();
-            let len = chunk.append(&packed());
-            let ranges = (0..len).step_by(64).map(|start| start..len.min(start + 64)).collect();
+            let len = chunk.append(&body);
+            let starts = (0..len).step_by(chunk_bytes);
+            let ranges = starts.map(|start| start..len.min(start + chunk_bytes)).collect();
             let others = Rc::new(Cell::new(0));
             let counted = Rc::clone(&others);
             let other = glommio::spawn_local(async move {
@@ -138,10 +156,10 @@ mod tests {
             inspect(&mut inspector, &chunk, &ranges).await;
             let turns = others.get();
             other.cancel().await;
-            assert!(turns > 1, "{turns}");
+            turns
         };
         let builder = glommio::LocalExecutorBuilder::default()
             .preempt_timer(Duration::from_secs(crate::limits::PREEMPT_SECS));
-        builder.spawn(test).unwrap().join().unwrap();
+        builder.spawn(test).unwrap().join().unwrap()
     }
 }

@@ -63,19 +63,32 @@ impl Inspector {
         let Inspector { whence, place, body, pace } = self;
         let Some(bytes) = counted(&whence.core, backing, range) else { return };
         let mut sink = whence.reporting(*place);
-        let timed = |piece: Padded<'_>| {
+        let timed = |piece: Option<Padded<'_>>| {
             let _timed = whence.core.counters.scan_time.begin();
-            body.feed(piece, &mut sink)
+            match piece {
+                Some(piece) => body.feed_some(piece, &mut sink),
+                None => body.go_on(&mut sink),
+            }
         };
         pace.walk(&whence.core, bytes, turn, timed).await;
     }
 
-    /// The next bytes, few, of a buffer with room to read behind them.
-    pub(super) fn feed_at_once(&mut self, backing: &[u8], range: Range<usize>) {
+    /// Ends with what [`Inspector::feed_at_once`] left.
+    pub(super) async fn catch_up(&mut self, turn: &mut Turn) {
+        while self.body.is_behind() {
+            turn.give_way().await;
+            let _timed = self.whence.core.counters.scan_time.begin();
+            self.body.go_on(&mut self.whence.reporting(self.place));
+        }
+    }
+
+    /// The next bytes, few, of a buffer with room to read behind them. True: they stand for many, and the next bytes are
+    /// better fed where others get their turn.
+    pub(super) fn feed_at_once(&mut self, backing: &[u8], range: Range<usize>) -> bool {
         let Inspector { whence, place, body, .. } = self;
-        let Some(bytes) = counted(&whence.core, backing, range) else { return };
+        let Some(bytes) = counted(&whence.core, backing, range) else { return false };
         let _timed = whence.core.counters.scan_time.begin();
-        body.feed(bytes, &mut whence.reporting(*place));
+        body.feed_some(bytes, &mut whence.reporting(*place))
     }
 }
 
@@ -133,9 +146,12 @@ impl<'a> MessageInspector<'a> {
         let MessageInspector { core, sight, direction, messages, pace } = self;
         let Some(bytes) = counted(core, backing, range) else { return };
         let mut sink = reporting(core, sight, *direction);
-        let timed = |piece: Padded<'_>| {
+        let timed = |piece: Option<Padded<'_>>| {
             let _timed = core.counters.scan_time.begin();
-            messages.feed(piece, &mut sink);
+            match piece {
+                Some(piece) => messages.feed_some(piece, &mut sink),
+                None => messages.go_on(&mut sink),
+            }
         };
         pace.walk(core, bytes, turn, timed).await;
     }
@@ -188,13 +204,14 @@ impl Pace {
         Pace { piece_bytes: if may_expand { INSPECT_CODED_BYTES } else { READ_BUFFER_BYTES } }
     }
 
-    /// Gives `bytes` to `scan` piece by piece, and others their turn before each, if it is due.
+    /// Gives `bytes` to `scan` piece by piece, and others their turn before each, if it is due; also before it goes on
+    /// with a piece that it did not end with, which `scan` is told by none.
     async fn walk(
         &mut self,
         core: &Core,
         bytes: Padded<'_>,
         turn: &mut Turn,
-        mut scan: impl FnMut(Padded<'_>),
+        mut scan: impl FnMut(Option<Padded<'_>>) -> bool,
     ) {
         let mut at = 0;
         while at < bytes.len() {
@@ -202,7 +219,11 @@ impl Pace {
             let end = bytes.len().min(at + self.piece_bytes);
             let Some(piece) = bytes.slice(at..end) else { return };
             let before = core.scanner.engine_bytes();
-            scan(piece);
+            let mut is_behind = scan(Some(piece));
+            while is_behind {
+                turn.give_way().await;
+                is_behind = scan(None);
+            }
             let work = core.scanner.engine_bytes().saturating_sub(before);
             if work > INSPECT_PIECE_WORK_BYTES {
                 self.piece_bytes = (self.piece_bytes / 4).max(INSPECT_PIECE_MIN_BYTES);

@@ -22,7 +22,7 @@ pub struct Trailing {
     /// None while it is at work, and for good once a defect has ended it.
     inspector: Cell<Option<Box<Inspector>>>,
     /// Few bytes may make much work.
-    is_encoded: bool,
+    may_expand: Cell<bool>,
     /// How many of its pieces the backlog has.
     waiting: Cell<usize>,
 }
@@ -40,7 +40,7 @@ impl Trailing {
         Rc::new(Trailing {
             whence,
             inspector: Cell::new(Some(Box::new(inspector))),
-            is_encoded: shape.is_encoded(),
+            may_expand: Cell::new(shape.is_encoded()),
             waiting: Cell::new(0),
         })
     }
@@ -53,7 +53,7 @@ impl Trailing {
     /// Scans the next bytes, or has them scanned: `ranges` of those not taken from `chunk` yet.
     pub async fn follow(self: &Rc<Self>, chunk: &Chunk, ranges: &Ranges, is_last: bool) {
         let len: usize = ranges.iter().map(ExactSizeIterator::len).sum();
-        let may_wait = len <= BACKLOG_PIECE_MAX_BYTES && !self.is_encoded && !is_last;
+        let may_wait = len <= BACKLOG_PIECE_MAX_BYTES && !self.may_expand.get() && !is_last;
         if may_wait && defer_piece(self, chunk, ranges) {
             return;
         }
@@ -63,6 +63,7 @@ impl Trailing {
         }
         match self.inspector.take() {
             Some(mut inspector) => {
+                inspector.catch_up(&mut turn).await;
                 inspect(&mut inspector, chunk, ranges).await;
                 self.inspector.set(Some(inspector));
             }
@@ -80,7 +81,9 @@ impl Trailing {
         self.waiting.set(self.waiting.get().saturating_sub(1));
         match self.inspector.take() {
             Some(mut inspector) => {
-                inspector.feed_at_once(backing, 0..len);
+                if inspector.feed_at_once(backing, 0..len) {
+                    self.may_expand.set(true);
+                }
                 self.inspector.set(Some(inspector));
             }
             None => self.count_unscanned(len),

@@ -26,6 +26,7 @@ mod content;
 mod database;
 mod engines;
 mod extensions;
+mod fed;
 mod found;
 mod hiding;
 mod history;

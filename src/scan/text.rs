@@ -62,6 +62,11 @@ impl UnitState {
         self.allowance.arrived(bytes);
     }
 
+    /// Others had their turn, as [`Allowance::begin_turn`].
+    pub(super) fn begin_turn(&mut self, bytes: usize) {
+        self.allowance.begin_turn(bytes);
+    }
+
     /// The unit is over; another begins.
     pub(super) fn clear(&mut self) {
         self.told.clear();

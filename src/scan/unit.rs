@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::content::{Content, Event, Inflated, Lanes, PlainTexts, Shape};
+use super::fed::{Fed, Left};
 use super::found::{Gap, MatchSink, Undecoded};
 use super::kept::Kept;
 use super::padded::Padded;
@@ -18,6 +19,7 @@ pub struct Body {
     state: UnitState,
     shape: Shape,
     layer: Layer,
+    left: Left,
 }
 
 /// What is read first.
@@ -37,6 +39,21 @@ impl Layer {
         let inflated = Inflated::new(place, &shape.codings, shape.media.clone());
         Layer::Inflated(Box::new(inflated))
     }
+
+    /// As [`Content::arrive`].
+    fn arrive(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        if let Layer::Plain(content) = self {
+            content.arrive(bytes, scope);
+        }
+    }
+
+    /// As [`Content::step`].
+    fn step(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) -> Fed {
+        match self {
+            Layer::Plain(content) => content.step(bytes, scope),
+            Layer::Inflated(inflated) => inflated.step(bytes, scope),
+        }
+    }
 }
 
 impl Body {
@@ -47,38 +64,74 @@ impl Body {
             state: UnitState::default(),
             layer: Layer::new(shape),
             shape: shape.clone(),
+            left: Left::default(),
         }
     }
 
     /// Scans the next bytes.
     pub fn feed(&mut self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
+        let mut is_behind = self.feed_some(bytes, sink);
+        while is_behind {
+            is_behind = self.go_on(sink);
+        }
+    }
+
+    /// The same for as long as others can wait. True: they may go first, then it is to [go on](Body::go_on).
+    pub fn feed_some(&mut self, bytes: Padded<'_>, sink: &mut dyn MatchSink) -> bool {
         self.state.arrived(bytes.len());
+        self.state.begin_turn(bytes.len());
         if self.shape.unknown.is_some() {
             sink.gap(Gap::Undecoded(bytes.len()));
         }
-        self.step(sink, |layer, scope| match layer {
-            Layer::Plain(content) => content.feed(bytes, scope),
-            Layer::Inflated(inflated) => inflated.feed(bytes, scope),
+        let waits = self.left.is_behind();
+        let fed = self.with(sink, |layer, _, scope| {
+            layer.arrive(bytes, scope);
+            if waits { Fed { taken: 0, is_behind: true } } else { layer.step(bytes, scope) }
         });
+        self.left.keep(bytes, fed);
+        if waits { self.go_on(sink) } else { fed.is_behind }
     }
 
-    /// Ends it: tells what matches only at an end. Afterwards it is as new.
+    /// Whether it is to go on with bytes that it was fed.
+    pub fn is_behind(&self) -> bool {
+        self.left.is_behind()
+    }
+
+    /// Goes on where [`Body::feed_some`] left off, as that does.
+    pub fn go_on(&mut self, sink: &mut dyn MatchSink) -> bool {
+        self.state.begin_turn(0);
+        self.with(sink, |layer, left, scope| left.go_on(|rest| layer.step(rest, scope)));
+        self.left.is_behind()
+    }
+
+    /// Ends it: tells what matches only at an end. Afterwards it is as new. Of what it is behind with it reads no more
+    /// than it may at once.
     pub fn finish(&mut self, sink: &mut dyn MatchSink) {
-        self.step(sink, |layer, scope| match layer {
-            Layer::Plain(content) => content.finish(scope),
-            Layer::Inflated(inflated) => inflated.finish(scope),
+        self.state.begin_turn(0);
+        self.with(sink, |layer, left, scope| {
+            while left.is_behind() {
+                left.go_on(|rest| layer.step(rest, scope));
+            }
+            match layer {
+                Layer::Plain(content) => content.finish(scope),
+                Layer::Inflated(inflated) => inflated.finish(scope),
+            }
         });
         self.state.clear();
         self.layer = Layer::new(&self.shape);
     }
 
-    fn step(&mut self, sink: &mut dyn MatchSink, go: impl FnOnce(&mut Layer, &mut Scope<'_>)) {
+    fn with<T>(
+        &mut self,
+        sink: &mut dyn MatchSink,
+        go: impl FnOnce(&mut Layer, &mut Left, &mut Scope<'_>) -> T,
+    ) -> T {
         let mut counted = Undecoded(sink);
         let sink: &mut dyn MatchSink = match self.shape.unknown {
             Some(_) => &mut counted,
             None => counted.0,
         };
-        go(&mut self.layer, &mut self.state.scope(&self.core, sink));
+        go(&mut self.layer, &mut self.left, &mut self.state.scope(&self.core, sink))
     }
 }
 
@@ -101,6 +154,8 @@ pub struct Messages {
     core: Rc<Core>,
     state: UnitState,
     content: Content,
+    /// What of the message under way was not looked into yet.
+    left: Left,
     /// The message under way.
     kept: Kept,
     lanes: Lanes,
@@ -138,6 +193,7 @@ impl Messages {
             core: Rc::clone(core),
             state: UnitState::default(),
             content: Content::unknown(place),
+            left: Left::default(),
             kept: Kept::default(),
             lanes: Lanes::of_messages(place.beside(Step::Messages)),
             plain: None,
@@ -147,15 +203,43 @@ impl Messages {
 
     /// Scans the next bytes of a message.
     pub fn feed(&mut self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
-        self.state.arrived(bytes.len());
-        let mut scope = self.state.scope(&self.core, sink);
-        self.content.feed(bytes, &mut scope);
+        let mut is_behind = self.feed_some(bytes, sink);
+        while is_behind {
+            is_behind = self.go_on(sink);
+        }
+    }
+
+    /// The same for as long as others can wait, as [`Body::feed_some`].
+    pub fn feed_some(&mut self, bytes: Padded<'_>, sink: &mut dyn MatchSink) -> bool {
         self.kept.add(bytes.bytes());
+        self.state.arrived(bytes.len());
+        self.state.begin_turn(bytes.len());
+        let mut scope = self.state.scope(&self.core, sink);
+        self.content.arrive(bytes, &mut scope);
+        if self.left.is_behind() {
+            self.left.add(bytes);
+            return self.go_on(sink);
+        }
+        let fed = self.content.step(bytes, &mut scope);
+        self.left.keep(bytes, fed);
+        fed.is_behind
+    }
+
+    /// Goes on where [`Messages::feed_some`] left off, as that does.
+    pub fn go_on(&mut self, sink: &mut dyn MatchSink) -> bool {
+        self.state.begin_turn(0);
+        let mut scope = self.state.scope(&self.core, sink);
+        self.left.go_on(|rest| self.content.step(rest, &mut scope));
+        self.left.is_behind()
     }
 
     /// The end of a message: the next byte is the first of another.
     pub fn end_message(&mut self, sink: &mut dyn MatchSink) {
+        self.state.begin_turn(0);
         let mut scope = self.state.scope(&self.core, sink);
+        while self.left.is_behind() {
+            self.left.go_on(|rest| self.content.step(rest, &mut scope));
+        }
         self.content.finish(&mut scope);
         let decoded = self.is_base64_channels.then(|| decoded_channel(&self.kept)).flatten();
         // Digits of which some are missing are no text of any channel.

@@ -4,6 +4,7 @@ use super::coded::Coded;
 use super::members::coding_step;
 use super::{Content, Media};
 use crate::limits::{SCAN_PADDING_BYTES, SCAN_WORK_BYTES};
+use crate::scan::fed::Fed;
 use crate::scan::found::Gap;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
@@ -28,7 +29,13 @@ impl Inflated {
         Inflated { place, inflater: Inflater::new(codings), content, coded, given_up: None }
     }
 
+    /// The next bytes, all of them.
     pub(in crate::scan) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        Fed::all_of(bytes, |rest| self.step(rest, scope));
+    }
+
+    /// The next bytes, up to where there is something to read in what they hold.
+    pub(in crate::scan) fn step(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) -> Fed {
         let mut at = 0;
         let mut work = scope.core.take_work();
         while self.given_up.is_none() {
@@ -44,13 +51,18 @@ impl Inflated {
                     if !progress.has_more && (at >= bytes.len() || progress.taken == 0) {
                         break;
                     }
+                    if progress.written > 0 {
+                        scope.core.return_work(work);
+                        return Fed { taken: at, is_behind: true };
+                    }
                 }
                 Err(undecodable) => self.give_up(undecodable, scope),
             }
         }
         scope.core.return_work(work);
+        let fed = Fed::whole(bytes);
         let Some(rest) = bytes.slice(at..bytes.len()).filter(|rest| !rest.is_empty()) else {
-            return;
+            return fed;
         };
         if self.given_up.is_none() {
             // What the inflater leaves is behind the end of what it holds.
@@ -61,6 +73,7 @@ impl Inflated {
             text.feed(rest, scope);
             self.coded.left(rest, scope);
         }
+        fed
     }
 
     pub(in crate::scan) fn finish(&mut self, scope: &mut Scope<'_>) {
@@ -164,5 +177,45 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_stands_for_much_is_read_in_turns_and_wholly() {
+        let key = ["AKIA2345", "QYLPMNHF7654"].concat();
+        let text = format!("{}key {key} here", "nothing at all, ".repeat(20_000));
+        let body = gzip(GzBuilder::new(), &text);
+        for codings in [&[&b"gzip"[..]][..], &[]] {
+            let shape = Shape::new(codings.iter().copied(), None);
+            for piece in [7, body.len() / 2 + 1, body.len()] {
+                let mut stream = scanner(crate::limits::SCAN_WINDOW_MIN_BYTES).body(&shape);
+                let (mut seen, mut turns) = (Seen::default(), 0);
+                let mut pieces = body.chunks(piece).peekable();
+                while let Some(next) = pieces.next() {
+                    // The last piece comes before what the others stand for is read.
+                    let is_last = pieces.peek().is_none();
+                    let mut is_behind = stream.feed_some(PaddedBuffer::new().fill(next), &mut seen);
+                    while is_behind && is_last {
+                        turns += 1;
+                        is_behind = stream.go_on(&mut seen);
+                    }
+                }
+                assert!(turns > 10 || piece < body.len(), "{turns}");
+                stream.finish(&mut seen);
+                assert_eq!(seen.names(), ["aws_access_key"], "{codings:?} {piece}");
+                assert!(seen.gaps().is_empty(), "{:?}", seen.gaps());
+            }
+        }
+    }
+
+    #[test]
+    fn an_end_reads_no_more_than_a_turn_of_what_is_left() {
+        let shape = Shape::new(std::iter::once(&b"gzip"[..]), None);
+        let mut stream = scanner(crate::limits::SCAN_WINDOW_MIN_BYTES).body(&shape);
+        let body = gzip(GzBuilder::new(), &"a".repeat(4 * 1024 * 1024));
+        let mut seen = Seen::default();
+        assert!(stream.feed_some(PaddedBuffer::new().fill(&body), &mut seen));
+        stream.finish(&mut seen);
+        let gaps = format!("{:?}", seen.gaps());
+        assert!(gaps.contains("TooLarge"), "{gaps}");
     }
 }

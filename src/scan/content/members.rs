@@ -4,6 +4,7 @@
 use super::{Content, Media};
 use crate::finding::Step;
 use crate::limits::SCAN_WORK_BYTES;
+use crate::scan::fed::Fed;
 use crate::scan::found::Gap;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
@@ -59,11 +60,23 @@ impl Members {
         }
     }
 
+    /// The next bytes, all of them.
     pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        self.read_whole(bytes, scope);
+        Fed::all_of(bytes, |rest| self.step(rest, scope));
+    }
+
+    /// The next bytes as they stand, each before it is looked into.
+    pub(super) fn read_whole(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
         if let Some(whole) = &mut self.whole {
             whole.feed(bytes, scope);
         }
+    }
+
+    /// Looks into the next bytes, up to where there is something to read in what they hold.
+    pub(super) fn step(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) -> Fed {
         let mut work = scope.core.take_work();
+        let mut fed = Fed::whole(bytes);
         let mut at = 0;
         loop {
             let rest = bytes.bytes().get(at..).unwrap_or_default();
@@ -76,11 +89,19 @@ impl Members {
                         self.member.feed(contents, scope);
                     }
                 }
-                event => self.take(event, &work, scope),
+                event => {
+                    let is_behind = matches!(event, Event::Worked(_));
+                    self.take(event, &work, scope);
+                    if is_behind {
+                        fed = Fed { taken: at + step.taken, is_behind };
+                        break;
+                    }
+                }
             }
             at += step.taken;
         }
         scope.core.return_work(work);
+        fed
     }
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {

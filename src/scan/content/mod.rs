@@ -46,6 +46,7 @@ use prefixed::Prefixed;
 use protobuf::ProtobufText;
 use wide_text::WideText;
 
+use super::fed::Fed;
 use super::padded::{Padded, PaddedBuffer};
 use super::text::{Place, Scope, Text};
 use super::view::archive::Container;
@@ -119,6 +120,32 @@ impl Content {
         }
     }
 
+    /// What can be said of the next bytes before [`Content::step`] takes them: once of each.
+    pub(super) fn arrive(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        if let State::Known(Reader::Members(members)) = &mut self.state {
+            members.read_whole(bytes, scope);
+            self.behind.feed(bytes, self.place, scope);
+        }
+    }
+
+    /// The next bytes; of an archive only up to where there is something to read in what they hold.
+    pub(super) fn step(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) -> Fed {
+        if let State::Unknown(held) = &self.state
+            && held.written().is_empty()
+            && let Some(kind) = kind_of(bytes.bytes(), &self.media, Whole::NotYet)
+        {
+            self.begin_reader(kind, scope);
+            self.arrive(bytes, scope);
+        }
+        match &mut self.state {
+            State::Known(Reader::Members(members)) => members.step(bytes, scope),
+            _ => {
+                self.feed(bytes, scope);
+                Fed::whole(bytes)
+            }
+        }
+    }
+
     /// The end. Afterwards it is spent.
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
         if let State::Unknown(held) = &self.state {
@@ -152,13 +179,16 @@ impl Content {
 
     /// Gives the first bytes to the reader that fits.
     fn begin(&mut self, kind: Kind, bytes: Padded<'_>, scope: &mut Scope<'_>) {
-        let mut reader = self.reader(kind, scope);
-        reader.feed(bytes, scope);
+        self.begin_reader(kind, scope);
+        self.feed(bytes, scope);
+    }
+
+    fn begin_reader(&mut self, kind: Kind, scope: &mut Scope<'_>) {
+        let reader = self.reader(kind, scope);
         let is_packed = matches!(kind, Kind::Container(Container::Packed(_)));
         if !is_packed && !reader.may_hide_archive() {
             self.behind = Behind::None;
         }
-        self.behind.feed(bytes, self.place, scope);
         self.state = State::Known(reader);
     }
 
