@@ -429,6 +429,13 @@ pub const BROTLI_PIECE_BYTES: usize = 1024;
 /// What one coding holds at most: brotli's window of 16 MiB, half of it once more while it grows, its tables.
 pub const CODING_MEMORY_MAX_BYTES: usize = 32 * 1024 * 1024;
 
+/// What the windows of brotli and zstd of one core hold together, counted in such steps.
+pub const CODING_WINDOWS_MAX_BYTES: u64 = 256 * 1024 * 1024;
+pub const CODING_WINDOW_STEP_BYTES: u64 = 64 * 1024;
+
+/// The largest window of brotli (RFC 7932 §9.1).
+pub const BROTLI_WINDOW_MAX_BYTES: u64 = 16 * 1024 * 1024;
+
 /// Entries of an archive that are looked into, and how much of an entry's name is kept.
 pub const ARCHIVE_ENTRIES_MAX: u32 = 16_384;
 pub const ARCHIVE_NAME_MAX_BYTES: usize = 4096;

@@ -4,14 +4,16 @@ use std::fmt;
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
+use super::window::Window;
 use super::{Engine, Run, Undecodable};
-use crate::limits::BROTLI_PIECE_BYTES;
+use crate::limits::{BROTLI_PIECE_BYTES, BROTLI_WINDOW_MAX_BYTES};
 
 type State = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
 
 /// The coding `br`.
 pub(super) struct Brotli {
     state: Box<State>,
+    window: Window,
     is_ended: bool,
     /// Whether the last run filled its output.
     is_full: bool,
@@ -30,7 +32,8 @@ impl Brotli {
             StandardAlloc::default(),
             StandardAlloc::default(),
         );
-        Brotli { state: Box::new(state), is_ended: false, is_full: false }
+        let window = Window::new(BROTLI_WINDOW_MAX_BYTES);
+        Brotli { state: Box::new(state), window, is_ended: false, is_full: false }
     }
 
     /// One piece: behind an error, the decoder keeps what it made of the same piece.
@@ -80,6 +83,9 @@ impl Engine for Brotli {
             let is_stuck = made.taken == 0 && made.written == 0 && !piece.is_empty();
             run.failure =
                 made.failure.or((is_stuck && !self.is_ended).then_some(Undecodable::Malformed));
+            if !self.window.has_room(made.written) {
+                run.failure = run.failure.or(Some(Undecodable::NoRoom));
+            }
             if run.failure.is_some() || self.is_full {
                 return run;
             }

@@ -17,6 +17,7 @@ mod brotli;
 mod deflate;
 mod gzip;
 mod inflater;
+mod window;
 mod zstd;
 
 #[cfg(test)]
@@ -155,6 +156,8 @@ pub enum Undecodable {
     TooLarge,
     /// It asks for more memory than its coding may have.
     WindowTooLarge,
+    /// The decoders of this core hold as much as they may.
+    NoRoom,
     /// The coding ended, the body did not.
     TrailingData,
 }
@@ -166,6 +169,7 @@ impl fmt::Display for Undecodable {
             Undecodable::Truncated => "coded data ends too early",
             Undecodable::TooLarge => "coded data inflates beyond its cap",
             Undecodable::WindowTooLarge => "coded data asks for too large a window",
+            Undecodable::NoRoom => "coded data would hold more memory than is left for it",
             Undecodable::TrailingData => "other data follows the coded data",
         })
     }

@@ -6,6 +6,7 @@ use std::fmt;
 use zstd_safe::zstd_sys::ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge;
 use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, is_error_kind};
 
+use super::window::Window;
 use super::{Engine, Run, Undecodable};
 use crate::limits::ZSTD_WINDOW_LOG_MAX;
 
@@ -19,6 +20,7 @@ const BLOCK_HEAD_BYTES: usize = 3;
 pub(in crate::scan::view) struct Zstd {
     /// None if there was no memory for one.
     context: Option<DCtx<'static>>,
+    window: Window,
     /// What the library would like to have next.
     wanted: usize,
     /// Whether a frame began and did not end, and whether one ever ended.
@@ -44,6 +46,7 @@ impl Zstd {
         });
         Zstd {
             context,
+            window: Window::new(1 << ZSTD_WINDOW_LOG_MAX),
             wanted: FRAME_START_BYTES,
             is_in_frame: false,
             is_any_done: false,
@@ -110,6 +113,9 @@ impl Engine for Zstd {
             run.written += made.written;
             let is_stuck = made.taken == 0 && made.written == 0 && !rest.is_empty();
             run.failure = made.failure.or(is_stuck.then_some(Undecodable::Malformed));
+            if !self.window.has_room(made.written) {
+                run.failure = run.failure.or(Some(Undecodable::NoRoom));
+            }
             // A frame a run, so that whoever runs it can count them.
             if run.failure.is_some() || self.is_complete() {
                 return run;
