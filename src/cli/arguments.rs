@@ -9,6 +9,7 @@ use super::ca::CaArguments;
 use super::configuration::ConfigArguments;
 use super::doctor::DoctorArguments;
 use super::environment::EnvArguments;
+use super::environment_shells::sh_word;
 use super::generated::{CompletionsArguments, ManArguments};
 use super::rules::RulesArguments;
 use super::run::RunArguments;
@@ -145,6 +146,35 @@ pub struct StatusArguments {
 }
 
 impl CommonArguments {
+    /// Another command as the user would have to type it, with the same settings.
+    pub fn command(&self, words: &str) -> String {
+        let mut line = format!("clawsec {words}");
+        let config = self.config.as_deref().map(|file| file.to_string_lossy());
+        for (flag, value) in
+            [("--config", config.as_deref()), ("--log-dir", self.log_dir.as_deref())]
+        {
+            if let Some(value) = value {
+                line.push_str(&format!(" {flag} {}", sh_word(value)));
+            }
+        }
+        line
+    }
+
+    /// `run` before the program that it runs.
+    pub fn run_command(&self) -> String {
+        format!("{} -- COMMAND", self.command("run"))
+    }
+
+    /// How a monitor is started anew.
+    pub fn restart_commands(&self) -> String {
+        format!("{}, then {}", self.command("stop"), self.command("start"))
+    }
+
+    /// Whether either was given.
+    pub fn is_given(&self) -> bool {
+        self.config.is_some() || self.log_dir.is_some()
+    }
+
     /// What these flags set.
     pub fn overrides(&self) -> Overrides {
         let mut overrides = Overrides::default();
@@ -185,6 +215,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_that_is_named_has_the_settings_of_this_one() {
+        assert_eq!(CommonArguments::default().command("stop"), "clawsec stop");
+        let common = CommonArguments {
+            config: Some("/x/my config.json".into()),
+            log_dir: Some("/x/logs".to_owned()),
+        };
+        let settings = "--config '/x/my config.json' --log-dir /x/logs";
+        assert_eq!(common.command("ca rotate"), format!("clawsec ca rotate {settings}"));
+        assert_eq!(common.run_command(), format!("clawsec run {settings} -- COMMAND"));
     }
 
     #[test]

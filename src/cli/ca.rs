@@ -106,7 +106,7 @@ pub fn run(arguments: &CaArguments) -> ExitCode {
             .and_then(|own| output::print(&format!("{}\n", fingerprint_sha256(&own)))),
         CaCommand::Install(arguments) => install(&log_dir, arguments),
         CaCommand::Uninstall(arguments) => uninstall(&log_dir, arguments),
-        CaCommand::Rotate(arguments) => rotate(&log_dir, arguments.overlap_days),
+        CaCommand::Rotate(arguments) => rotate(&log_dir, arguments),
         CaCommand::Import(arguments) => import(&log_dir, arguments),
     };
     exit_code(outcome.map(|()| ExitCode::SUCCESS))
@@ -133,9 +133,10 @@ fn install(log_dir: &Path, arguments: &StoreArguments) -> Result<(), String> {
     store.install(root)?;
     output::print(&format!(
         "{} trusts this CA now:\n  SHA-256 {}\nFirefox, and Chrome on Linux, have stores of their own: \
-         clawsec ca install --instructions\n",
+         {}\n",
         store.name(),
-        fingerprint_sha256(root)
+        fingerprint_sha256(root),
+        arguments.common.command("ca install --instructions")
     ))
 }
 
@@ -161,14 +162,14 @@ fn instructions(log_dir: &Path) -> String {
     INSTRUCTIONS.replace("CA_CRT", &log_dir.join("ca.crt").display().to_string())
 }
 
-fn rotate(log_dir: &Path, overlap_days: u64) -> Result<(), String> {
+fn rotate(log_dir: &Path, arguments: &RotateArguments) -> Result<(), String> {
     // The new key belongs to whoever calls this: the monitor of another user could not read it.
     if log_dir.exists() {
         log_dir::prepare(log_dir).map_err(|error| error.to_string())?;
     }
-    let changed = authority_change::rotate(log_dir, overlap_days, SystemTime::now())
+    let changed = authority_change::rotate(log_dir, arguments.overlap_days, SystemTime::now())
         .map_err(|error| error.to_string())?;
-    tell(log_dir, &changed, "made")
+    tell(log_dir, &changed, "made", &arguments.common)
 }
 
 fn import(log_dir: &Path, arguments: &ImportArguments) -> Result<(), String> {
@@ -183,10 +184,15 @@ fn import(log_dir: &Path, arguments: &ImportArguments) -> Result<(), String> {
     let (cert, key) = (&arguments.cert, &arguments.key);
     let changed = authority_change::import(log_dir, cert, key, SystemTime::now())
         .map_err(|error| error.without_remedy())?;
-    tell(log_dir, &changed, "imported")
+    tell(log_dir, &changed, "imported", &arguments.common)
 }
 
-fn tell(log_dir: &Path, changed: &Changed, what: &str) -> Result<(), String> {
+fn tell(
+    log_dir: &Path,
+    changed: &Changed,
+    what: &str,
+    common: &CommonArguments,
+) -> Result<(), String> {
     // Agents that are started from now on are to trust both.
     write_trust_files(log_dir, SystemTime::now()).map_err(|error| error.to_string())?;
     let mut text = format!("CA {what}:   SHA-256 {}\n", changed.now);
@@ -200,12 +206,13 @@ fn tell(log_dir: &Path, changed: &Changed, what: &str) -> Result<(), String> {
             until.date()
         ));
     }
-    text.push_str("Where the old one was installed: clawsec ca install\n");
+    let install = common.command("ca install");
+    text.push_str(&format!("Where the old one was installed: {install}\n"));
     if matches!(monitor::look(log_dir), Ok(Monitor::Running(_) | Monitor::Starting)) {
-        text.push_str(
-            "The running monitor goes on with the old CA until it is started anew: clawsec stop, \
-             clawsec start.\n",
-        );
+        text.push_str(&format!(
+            "The running monitor goes on with the old CA until it is started anew: {}\n",
+            common.restart_commands()
+        ));
     }
     output::print(&text)
 }

@@ -84,7 +84,7 @@ pub fn run(arguments: &DoctorArguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let points = match examine(&config, arguments.pid) {
+    let points = match examine(&config, arguments) {
         Ok(points) => points,
         Err(message) => {
             output::error(message);
@@ -96,7 +96,8 @@ pub fn run(arguments: &DoctorArguments) -> ExitCode {
     exit_code(output::print(&text).map(|()| code))
 }
 
-fn examine(config: &Config, pid: Option<u32>) -> Result<Vec<Point>, String> {
+fn examine(config: &Config, arguments: &DoctorArguments) -> Result<Vec<Point>, String> {
+    let common = &arguments.common;
     let log_dir = &config.report.log_dir;
     let mut points = Vec::new();
     let state = match monitor::look(log_dir)? {
@@ -106,7 +107,7 @@ fn examine(config: &Config, pid: Option<u32>) -> Result<Vec<Point>, String> {
             Some(state)
         }
         other => {
-            points.push(not_running(&other, log_dir));
+            points.push(not_running(&other, log_dir, common));
             None
         }
     };
@@ -114,35 +115,45 @@ fn examine(config: &Config, pid: Option<u32>) -> Result<Vec<Point>, String> {
     points.push(listening(state.as_deref(), proxy));
     points.push(writing(state.as_deref()));
     let mitm = state.as_deref().map_or(config.tls.mitm, |state| state.mitm);
-    let (authority, own) = authority(log_dir, mitm);
+    let (authority, own) = authority(log_dir, mitm, common);
     points.extend(authority);
     let is_trusted = own.first().is_some_and(|_| own.iter().any(system_trusts));
     if !own.is_empty() {
-        points.push(store(is_trusted));
+        points.push(store(is_trusted, common));
     }
     let address = proxy.or_else(|| config.listen.proxy.map(monitor::client_address));
     let expected = doctor_environment::Expected { proxy: address, own: &own, is_trusted };
-    points.extend(doctor_environment::examine(pid, &expected)?);
+    points.extend(doctor_environment::examine(arguments.pid, &expected, common)?);
     match proxy.filter(|address| can_connect(*address).is_ok()) {
-        Some(proxy) => points.extend(doctor_request::examine(proxy, config, &own, mitm)),
+        Some(proxy) => {
+            let asked = doctor_request::Asked { proxy, config, own: &own, mitm, common };
+            points.extend(doctor_request::examine(&asked));
+        }
         None => points.push(Point::unknown("request", "not made: there is no proxy to make it to")),
     }
     Ok(points)
 }
 
-fn not_running(monitor: &Monitor, log_dir: &Path) -> Point {
+fn not_running(monitor: &Monitor, log_dir: &Path, common: &CommonArguments) -> Point {
+    let start = common.command("start");
     let name = "monitor";
     match monitor {
         Monitor::Starting => Point::ill(name, "just starting", "wait a moment, and try again"),
         Monitor::Original { pid } => Point::ill(
             name,
             format!("the original in Python runs (PID {pid})"),
-            format!("end it, and start this one: kill {pid} && clawsec start"),
+            format!("end it, and start this one: kill {pid} && {start}"),
         ),
         Monitor::Stopped | Monitor::Running(_) => Point::ill(
             name,
             format!("not running on {}", log_dir.display()),
-            "clawsec start, or clawsec run -- COMMAND (with the same --config, if you use one)",
+            match common.is_given() {
+                true => format!("{start}, or {}", common.run_command()),
+                false => format!(
+                    "{start}, or {} (with the same --config, if you use one)",
+                    common.run_command()
+                ),
+            },
         ),
     }
 }
@@ -191,7 +202,11 @@ fn writing(state: Option<&State>) -> Point {
     }
 }
 
-fn authority(log_dir: &Path, mitm: bool) -> (Vec<Point>, Vec<CertificateDer<'static>>) {
+fn authority(
+    log_dir: &Path,
+    mitm: bool,
+    common: &CommonArguments,
+) -> (Vec<Point>, Vec<CertificateDer<'static>>) {
     let name = "CA";
     if !mitm {
         let said = "HTTPS is tunnelled unread (enable_mitm is false)";
@@ -211,7 +226,7 @@ fn authority(log_dir: &Path, mitm: bool) -> (Vec<Point>, Vec<CertificateDer<'sta
                 Point::doubtful(
                     name,
                     warning.to_string(),
-                    "clawsec ca rotate, then trust the new one",
+                    format!("{}, then trust the new one", common.command("ca rotate")),
                 )
             });
             (std::iter::once(Point::well(name, said)).chain(doubts).collect(), own)
@@ -220,20 +235,23 @@ fn authority(log_dir: &Path, mitm: bool) -> (Vec<Point>, Vec<CertificateDer<'sta
             vec![Point::ill(
                 name,
                 error.to_string(),
-                "clawsec start makes one where there is none",
+                format!("{} makes one where there is none", common.command("start")),
             )],
             Vec::new(),
         ),
     }
 }
 
-fn store(is_trusted: bool) -> Point {
+fn store(is_trusted: bool, common: &CommonArguments) -> Point {
     match is_trusted {
         true => Point::well("store", "this system's store holds the CA"),
         false => Point::doubtful(
             "store",
             "this system's store does not hold the CA (each program needs its variable)",
-            "clawsec run and clawsec env set them; or, for the whole system: sudo clawsec ca install",
+            format!(
+                "clawsec run and clawsec env set them; or, for the whole system: sudo {}",
+                common.command("ca install")
+            ),
         ),
     }
 }

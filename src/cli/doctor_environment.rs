@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::tls::CertificateDer;
 
+use super::arguments::CommonArguments;
 use super::doctor::Point;
 use super::environment::{
     ADDING_VARIABLES, NO_PROXY_VARIABLES, PROXY_VARIABLES, REMOVED_VARIABLES, REPLACING_VARIABLES,
@@ -26,10 +27,12 @@ pub struct Expected<'a> {
     pub is_trusted: bool,
 }
 
-const REMEDY: &str = "clawsec run -- COMMAND, or in its shell: eval \"$(clawsec env)\"";
-
 /// Examines this process's environment, or another one's.
-pub fn examine(pid: Option<u32>, expected: &Expected<'_>) -> Result<Vec<Point>, String> {
+pub fn examine(
+    pid: Option<u32>,
+    expected: &Expected<'_>,
+    common: &CommonArguments,
+) -> Result<Vec<Point>, String> {
     let (variables, whose) = match pid {
         None => (of_this_process(), "this shell".to_owned()),
         Some(pid) => {
@@ -39,7 +42,9 @@ pub fn examine(pid: Option<u32>, expected: &Expected<'_>) -> Result<Vec<Point>, 
             (variables, format!("PID {pid}"))
         }
     };
-    let environment = Examined { variables, whose, is_agent: pid.is_some() };
+    let remedy =
+        format!("{}, or in its shell: eval \"$({})\"", common.run_command(), common.command("env"));
+    let environment = Examined { variables, whose, is_agent: pid.is_some(), remedy };
     Ok(environment.points(expected))
 }
 
@@ -48,6 +53,8 @@ struct Examined {
     whose: String,
     /// Whether it is a program's that should be inspected, not only a shell's that could be.
     is_agent: bool,
+    /// What sets the variables that lack.
+    remedy: String,
 }
 
 fn of_this_process() -> BTreeMap<String, String> {
@@ -93,8 +100,8 @@ impl Examined {
     /// Ill for an agent, a note for a shell.
     fn lacking(&self, name: &'static str, said: String) -> Point {
         match self.is_agent {
-            true => Point::ill(name, said, REMEDY),
-            false => Point::doubtful(name, said, REMEDY),
+            true => Point::ill(name, said, &self.remedy),
+            false => Point::doubtful(name, said, &self.remedy),
         }
     }
 
@@ -118,7 +125,7 @@ impl Examined {
                 without_secret(value),
                 self.whose
             );
-            return Point::ill(name, said, REMEDY);
+            return Point::ill(name, said, &self.remedy);
         }
         let missing: Vec<&str> = PROXY_VARIABLES
             .iter()
@@ -130,7 +137,7 @@ impl Examined {
             false => Point::doubtful(
                 name,
                 format!("{} lacks {} (curl reads only http_proxy)", self.whose, missing.join(", ")),
-                REMEDY,
+                &self.remedy,
             ),
         }
     }
@@ -169,7 +176,7 @@ impl Examined {
             let is_inspected = PROXY_VARIABLES.iter().any(|variable| self.get(variable).is_some());
             // A shell that does not use the proxy may have any roots.
             return match is_inspected {
-                true => Point::ill(name, said, REMEDY),
+                true => Point::ill(name, said, &self.remedy),
                 false => self.lacking(name, said),
             };
         }
@@ -229,7 +236,7 @@ mod tests {
     fn examined(variables: &[(&str, &str)], is_agent: bool) -> Examined {
         let variables =
             variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Examined { variables, whose: "PID 7".to_owned(), is_agent }
+        Examined { variables, whose: "PID 7".to_owned(), is_agent, remedy: String::new() }
     }
 
     fn proxy() -> Option<SocketAddr> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::tls::CertificateDer;
 use serde_json::Value;
 
+use super::arguments::CommonArguments;
 use super::credentials::Credentials;
 use super::doctor::Point;
 use super::environment::inherited;
@@ -33,13 +34,19 @@ const PATTERN: &str = "aws_access_key";
 const KEY_FIELD: &str = "X-Invented-Key";
 const PATH: &str = "/clawsec-doctor";
 
+/// What is asked, and what is known of it.
+pub struct Asked<'a> {
+    pub proxy: SocketAddr,
+    pub config: &'a Config,
+    /// The CA; none without interception.
+    pub own: &'a [CertificateDer<'static>],
+    pub mitm: bool,
+    pub common: &'a CommonArguments,
+}
+
 /// Makes the request, and looks for its finding.
-pub fn examine(
-    proxy: SocketAddr,
-    config: &Config,
-    own: &[CertificateDer<'static>],
-    mitm: bool,
-) -> Vec<Point> {
+pub fn examine(asked: &Asked<'_>) -> Vec<Point> {
+    let config = asked.config;
     let origin = match start_origin() {
         Ok(origin) => origin,
         Err(error) => {
@@ -47,7 +54,7 @@ pub fn examine(
             return vec![Point::ill("request", said, "is the loopback interface up?")];
         }
     };
-    let mut points = vec![request(proxy, origin)];
+    let mut points = vec![request(asked, origin)];
     points.push(match silenced(config, &origin.to_string()) {
         Some(why) => Point::doubtful(
             "detection",
@@ -56,8 +63,8 @@ pub fn examine(
         ),
         None => finding(&config.report.log_dir.join(THREATS_FILE_NAME), origin),
     });
-    if mitm && !own.is_empty() {
-        points.push(handshake(proxy, origin, own));
+    if asked.mitm && !asked.own.is_empty() {
+        points.push(handshake(asked, origin));
     }
     points
 }
@@ -151,7 +158,7 @@ fn is_ok(status: &str) -> bool {
     status.split(' ').nth(1) == Some("200")
 }
 
-fn request(proxy: SocketAddr, origin: SocketAddr) -> Point {
+fn request(asked: &Asked<'_>, origin: SocketAddr) -> Point {
     let name = "request";
     // Put together here, so that no scanner of this program's own file finds a key in it.
     let key = ["AKIA", "IOSFODNN7", "EXAMPLE"].concat();
@@ -160,7 +167,7 @@ fn request(proxy: SocketAddr, origin: SocketAddr) -> Point {
         "GET http://{origin}{PATH} HTTP/1.1\r\nHost: {origin}\r\n{credentials}\
          {KEY_FIELD}: {key}\r\nConnection: close\r\n\r\n"
     );
-    match ask(proxy, &request) {
+    match ask(asked.proxy, &request) {
         Ok((_, status)) if is_ok(&status) => {
             Point::well(name, format!("went through the proxy to {origin} and back"))
         }
@@ -177,7 +184,7 @@ fn request(proxy: SocketAddr, origin: SocketAddr) -> Point {
         Err(error) => Point::ill(
             name,
             format!("the proxy did not answer: {error}"),
-            "see clawsec.log; then clawsec stop, clawsec start",
+            format!("see clawsec.log; then {}", asked.common.restart_commands()),
         ),
     }
 }
@@ -229,15 +236,16 @@ fn finding(path: &Path, origin: SocketAddr) -> Point {
 }
 
 /// What the proxy shows must be signed by the CA on disk.
-fn handshake(proxy: SocketAddr, origin: SocketAddr, own: &[CertificateDer<'static>]) -> Point {
+fn handshake(asked: &Asked<'_>, origin: SocketAddr) -> Point {
     let name = "HTTPS";
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let credentials = credentials();
     let connect = format!("CONNECT {origin} HTTP/1.1\r\nHost: {origin}\r\n{credentials}\r\n");
-    let remedy = "if the CA was changed since the start: clawsec stop, clawsec start";
-    match ask(proxy, &connect) {
+    let remedy =
+        format!("if the CA was changed since the start: {}", asked.common.restart_commands());
+    match ask(asked.proxy, &connect) {
         Ok((mut tunnel, status)) if is_ok(&status) => {
-            match probe::shake_hands(&mut tunnel, address, own) {
+            match probe::shake_hands(&mut tunnel, address, asked.own) {
                 Ok(()) => Point::well(name, "decrypted with the CA on disk"),
                 Err(problem) => Point::ill(name, format!("not decrypted: {problem}"), remedy),
             }

@@ -46,6 +46,15 @@ fn sh(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
+/// As [`sh`], but left as it is where nothing in it means anything to a shell.
+pub fn sh_word(value: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
+    match !value.is_empty() && value.bytes().all(is_plain) {
+        true => value.to_owned(),
+        false => sh(value),
+    }
+}
+
 /// In fish's single quotes a backslash escapes itself and the quote.
 fn fish(value: &str) -> String {
     format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"))

@@ -49,10 +49,10 @@ impl fmt::Display for AcquireError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AcquireError::AlreadyRunning { pid: Some(pid) } => {
-                write!(formatter, "already running (PID {pid}); to end it: clawsec stop")
+                write!(formatter, "already running (PID {pid})")
             }
             AcquireError::AlreadyRunning { pid: None } => {
-                write!(formatter, "already running, or just starting; see: clawsec status")
+                write!(formatter, "already running, or just starting")
             }
             AcquireError::OriginalRunning { pid } => write!(
                 formatter,

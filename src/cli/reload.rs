@@ -35,7 +35,7 @@ fn reload(log_dir: &Path) -> Result<Reloaded, String> {
     let before = match monitor::look(log_dir)? {
         Monitor::Running(state) => *state,
         Monitor::Starting => return Err("it is just starting; try again".to_owned()),
-        Monitor::Stopped => return Err("not running".to_owned()),
+        Monitor::Stopped => return Err(format!("not running in {}", log_dir.display())),
         Monitor::Original { pid } => {
             return Err(format!("the original in Python runs (PID {pid}): it cannot reload"));
         }
@@ -109,6 +109,7 @@ mod tests {
     #[test]
     fn nobody_is_there_to_reload() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(reload(folder.path()).unwrap_err(), "not running");
+        let said = format!("not running in {}", folder.path().display());
+        assert_eq!(reload(folder.path()).unwrap_err(), said);
     }
 }

@@ -79,8 +79,9 @@ impl RunMonitor {
             if interrupted() || Instant::now() >= deadline {
                 give_up(child);
                 return Err(format!(
-                    "the monitor is not ready after {} s: clawsec status",
-                    RUN_START_WAIT_MS / 1000
+                    "the monitor is not ready after {} s: {}",
+                    RUN_START_WAIT_MS / 1000,
+                    arguments.command("status")
                 ));
             }
             std::thread::sleep(Duration::from_millis(RUN_POLL_MS));

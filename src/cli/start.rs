@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::arguments::StartArguments;
-use super::pid_file::PidFile;
+use super::arguments::{CommonArguments, StartArguments};
+use super::pid_file::{AcquireError, PidFile};
 use super::{EXIT_USAGE, check_parts, load, log_dir, output, requirements};
 use crate::config::{Config, Reread, Warning};
 
@@ -26,7 +26,7 @@ pub fn run(
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    let outcome = prepare(config, &warnings)
+    let outcome = prepare(config, &warnings, &arguments.common)
         // Nobody will log them now, and they may be the reason.
         .inspect_err(|_| warnings.iter().for_each(output::warning))
         .and_then(|(config, _held)| serve(config, rereading(arguments.clone())));
@@ -53,15 +53,31 @@ fn rereading(arguments: StartArguments) -> Reread {
 
 /// Folder, lock and limits. The lock comes before the limits: it tells most about why a start is
 /// not wanted.
-fn prepare(mut config: Config, warnings: &[Warning]) -> Result<(Config, PidFile), String> {
+fn prepare(
+    mut config: Config,
+    warnings: &[Warning],
+    common: &CommonArguments,
+) -> Result<(Config, PidFile), String> {
     let log_dir = &config.report.log_dir;
     log_dir::prepare(log_dir).map_err(|error| error.to_string())?;
-    let pid_file = PidFile::acquire(log_dir).map_err(|error| error.to_string())?;
+    let pid_file = PidFile::acquire(log_dir).map_err(|error| with_remedy(&error, common))?;
     let degraded = requirements::check(worker_count(&config))
         .map_err(|problems| requirements::in_words(&problems))?;
     config.warnings.extend(warnings.iter().map(Warning::to_string));
     config.warnings.extend(degraded.iter().map(ToString::to_string));
     Ok((config, pid_file))
+}
+
+fn with_remedy(error: &AcquireError, common: &CommonArguments) -> String {
+    match error {
+        AcquireError::AlreadyRunning { pid: Some(_) } => {
+            format!("{error}; to end it: {}", common.command("stop"))
+        }
+        AcquireError::AlreadyRunning { pid: None } => {
+            format!("{error}; see: {}", common.command("status"))
+        }
+        AcquireError::OriginalRunning { .. } | AcquireError::Io { .. } => error.to_string(),
+    }
 }
 
 /// As many as asked for, or as the process has cores (affinity and cgroup respected).
@@ -73,7 +89,6 @@ fn worker_count(config: &Config) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::arguments::CommonArguments;
     use std::path::Path;
 
     fn arguments(log_dir: &Path, config: &str) -> StartArguments {
@@ -128,6 +143,15 @@ mod tests {
             assert_eq!(code(exit), code(ExitCode::from(EXIT_USAGE)), "{wrong}");
         }
         assert!(!log_dir.exists());
+    }
+
+    #[test]
+    fn the_word_on_ending_the_one_that_runs_has_the_same_settings() {
+        let common = CommonArguments { config: Some("own.json".into()), log_dir: None };
+        let runs = with_remedy(&AcquireError::AlreadyRunning { pid: Some(7) }, &common);
+        assert_eq!(runs, "already running (PID 7); to end it: clawsec stop --config own.json");
+        let starts = with_remedy(&AcquireError::AlreadyRunning { pid: None }, &common);
+        assert!(starts.ends_with("see: clawsec status --config own.json"), "{starts}");
     }
 
     #[test]

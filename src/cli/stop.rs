@@ -22,12 +22,28 @@ pub fn run(arguments: &CommonArguments) -> ExitCode {
     };
     let patience = Patience::of(config.runtime.shutdown_timeout);
     match stop(&config.report.log_dir, patience, &mut |text| output::result(text)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ended::Yes) => ExitCode::SUCCESS,
+        Ok(Ended::NotRunning) => {
+            if !arguments.is_given() {
+                output::note(ELSEWHERE);
+            }
+            ExitCode::SUCCESS
+        }
         Err(message) => {
             output::error(message);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Said where the default folder was looked into, and nothing ran.
+const ELSEWHERE: &str = "a monitor with a log_dir of its own is ended with the --config or --log-dir it was started with";
+
+/// What became of the monitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Yes,
+    NotRunning,
 }
 
 /// How long is waited after each signal.
@@ -52,28 +68,40 @@ impl Patience {
 pub(super) type Say<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
 
 /// Ends the monitor of the folder, if one runs.
-pub(super) fn stop(log_dir: &Path, patience: Patience, say: Say<'_>) -> Result<(), String> {
+pub(super) fn stop(log_dir: &Path, patience: Patience, say: Say<'_>) -> Result<Ended, String> {
     let inspected =
         pid_file::inspect(log_dir).map_err(|error| log_dir::unreadable(log_dir, &error))?;
     match inspected {
-        Instance::Stopped => say("Not running.\n").map_err(in_words),
+        Instance::Stopped => {
+            say(&format!("Not running in {}.\n", shown(log_dir))).map_err(in_words)?;
+            Ok(Ended::NotRunning)
+        }
         Instance::Stale => {
             let removed = PidFile::remove_stale(log_dir).map_err(in_words)?;
             let left = if removed { " (stale PID file removed)" } else { "" };
-            say(&format!("Not running.{left}\n")).map_err(in_words)
+            say(&format!("Not running in {}.{left}\n", shown(log_dir))).map_err(in_words)?;
+            Ok(Ended::NotRunning)
         }
         Instance::Running { pid: None, .. } => Err("it is just starting; try again".into()),
         Instance::Running { pid: Some(pid), file } => {
             let target = Target::open(pid, Some(file))?;
             end(&target, patience, &|| is_held(log_dir, file), say)?;
-            remove_what_is_left(log_dir)
+            remove_what_is_left(log_dir)?;
+            Ok(Ended::Yes)
         }
         Instance::Original { pid } => {
             let target = Target::open(pid, None)?;
             end(&target, patience, &|| process::is_original(pid), say)?;
-            remove_what_is_left(log_dir)
+            remove_what_is_left(log_dir)?;
+            Ok(Ended::Yes)
         }
     }
+}
+
+/// The whole path: a relative one means another folder from elsewhere.
+fn shown(log_dir: &Path) -> String {
+    let whole = std::path::absolute(log_dir).unwrap_or_else(|_| log_dir.to_owned());
+    output::visible(&whole.display().to_string())
 }
 
 /// A process by handle: what is signalled is what was checked, even if its PID is given to another
@@ -202,7 +230,7 @@ mod tests {
         child
     }
 
-    fn stopped(log_dir: &Path, patience: Patience) -> (Result<(), String>, String) {
+    fn stopped(log_dir: &Path, patience: Patience) -> (Result<Ended, String>, String) {
         let mut said = String::new();
         let result = stop(log_dir, patience, &mut |text| {
             said.push_str(text);
@@ -215,8 +243,10 @@ mod tests {
     fn nothing_running_is_no_failure() {
         let folder = tempfile::tempdir().unwrap();
         let nowhere = folder.path().join("never/made");
-        assert_eq!(stopped(folder.path(), QUICK), (Ok(()), "Not running.\n".into()));
-        assert_eq!(stopped(&nowhere, QUICK), (Ok(()), "Not running.\n".into()));
+        for path in [folder.path(), &nowhere] {
+            let said = format!("Not running in {}.\n", path.display());
+            assert_eq!(stopped(path, QUICK), (Ok(Ended::NotRunning), said));
+        }
         assert!(!nowhere.exists());
     }
 
@@ -226,8 +256,9 @@ mod tests {
         let mut bystander = Command::new("sleep").arg("60").spawn().unwrap();
         fs::write(folder.path().join("monitor.pid"), format!("{}\n", bystander.id())).unwrap();
         let (result, said) = stopped(folder.path(), QUICK);
-        assert_eq!(result, Ok(()));
-        assert_eq!(said, "Not running. (stale PID file removed)\n");
+        assert_eq!(result, Ok(Ended::NotRunning));
+        let folder_shown = folder.path().display();
+        assert_eq!(said, format!("Not running in {folder_shown}. (stale PID file removed)\n"));
         assert!(!folder.path().join("monitor.pid").exists());
         assert_eq!(bystander.try_wait().unwrap(), None, "the bystander lives");
         bystander.kill().unwrap();
@@ -239,7 +270,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut child = monitor(folder.path(), "rm monitor.pid; exit 0");
         let (result, said) = stopped(folder.path(), LONG);
-        assert_eq!(result, Ok(()));
+        assert_eq!(result, Ok(Ended::Yes));
         let pid = child.id();
         assert_eq!(said, format!("Sent SIGTERM to PID {pid} — waiting for shutdown... stopped.\n"));
         assert_eq!(child.wait().unwrap().code(), Some(0));
@@ -251,7 +282,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut child = monitor(folder.path(), "true");
         let (result, said) = stopped(folder.path(), QUICK);
-        assert_eq!(result, Ok(()), "{said}");
+        assert_eq!(result, Ok(Ended::Yes), "{said}");
         assert!(said.ends_with("\nNot stopped after 0.3 s — sent SIGKILL... killed.\n"), "{said}");
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(9));
         assert!(!folder.path().join("monitor.pid").exists());

@@ -49,6 +49,24 @@ fn stop_and_status_of_nothing_say_so() {
 }
 
 #[test]
+fn stop_says_where_it_looked_and_a_second_start_how_to_end_the_first() {
+    let setup = Setup::new(json!({}));
+    let nothing = setup.run("stop", &[]).expect_success("stop");
+    let said = format!("Not running in {}.\n", setup.log_dir().display());
+    assert_eq!((&*nothing.stdout, &*nothing.stderr), (&*said, ""));
+    let mut elsewhere = clean_command();
+    elsewhere.arg("stop").env("CLAWSEC_LOG_DIR", setup.log_dir());
+    let elsewhere = run(&mut elsewhere).expect_success("stop");
+    assert_eq!(elsewhere.stdout, said);
+    assert!(elsewhere.stderr.contains("--config or --log-dir"), "{}", elsewhere.stderr);
+    let proxy = setup.start();
+    let second = proxy.setup.run("start", &[]);
+    assert_eq!(second.code, Some(1));
+    let hint = second.stderr.split("to end it: ").nth(1).expect("a hint").trim();
+    assert_eq!(hint, format!("clawsec stop --config {}", proxy.setup.config_file().display()));
+}
+
+#[test]
 fn status_shows_the_running_monitor_and_its_last_five_threats() {
     let proxy = Proxy::start(json!({}));
     let origin = Origin::http(|_| Reply::ok("ok"));
