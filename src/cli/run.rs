@@ -103,7 +103,7 @@ impl Run {
     }
 
     fn serve(self, arguments: &RunArguments) -> ExitCode {
-        let Run { relay, monitor, environment, summary } = self;
+        let Run { relay, monitor, environment, mut summary } = self;
         environment.notes.iter().for_each(output::warning);
         let began = Instant::now();
         let ended = relay.run(&arguments.command, &environment);
@@ -111,7 +111,7 @@ impl Run {
         if let Ended::NotRun { problem, .. } = &ended {
             output::error(problem);
         }
-        if !monitor.is_ours() && !arguments.quiet {
+        if !arguments.quiet && !matches!(ended, Ended::NotRun { .. }) {
             summary.settle();
         }
         match monitor.release() {
@@ -119,14 +119,14 @@ impl Run {
             Err(message) => output::warning(message),
         }
         if !arguments.quiet && !matches!(ended, Ended::NotRun { .. }) {
-            tell(&summary, took);
+            tell(&summary, took, &arguments.common);
         }
         ExitCode::from(ended.code())
     }
 }
 
-fn tell(summary: &Summary, took: Duration) {
-    match summary.text(took) {
+fn tell(summary: &Summary, took: Duration, common: &CommonArguments) {
+    match summary.text(took, common) {
         Ok(text) => text.lines().for_each(output::note),
         Err(error) => output::warning(format!("what was found cannot be read: {error}")),
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::arguments::CommonArguments;
 use super::output::visible;
 use super::pid_file::Identity;
 use crate::limits::{REPORT_TICK_MS, RUN_POLL_MS, RUN_SUMMARY_BYTES, RUN_SUMMARY_ROWS};
@@ -21,8 +22,61 @@ use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
 pub struct Summary {
     log_dir: PathBuf,
     end: Option<(Identity, u64)>,
-    /// Repeats held back before the run.
-    suppressed_before: u64,
+    /// What the monitor had counted before the run.
+    before: State,
+    /// And after it; not known of one that ended meanwhile.
+    after: Option<State>,
+}
+
+/// What the proxy was asked for during a run, by all its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Traffic {
+    connections: u64,
+    /// Without those that only asked for a tunnel.
+    requests: u64,
+    /// Those that went through unread, or are no HTTP.
+    tunnels: u64,
+}
+
+impl Traffic {
+    fn between(before: &State, after: &State) -> Traffic {
+        let grown = |name: &str| {
+            let count = |state: &State| state.counters.get(name).and_then(Value::as_u64);
+            count(after).unwrap_or(0).saturating_sub(count(before).unwrap_or(0))
+        };
+        let tunnels = grown("tunnels");
+        // The CONNECT before each tunnel, read or not, was counted as a request.
+        let requests = grown("requests").saturating_sub(tunnels + grown("client_handshakes"));
+        Traffic { connections: grown("connections"), requests, tunnels }
+    }
+
+    /// What there was nothing found in.
+    fn in_words(self) -> String {
+        let counted = |count: u64, name: &str| {
+            (count > 0).then(|| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
+        };
+        let counts = [counted(self.requests, "request"), counted(self.tunnels, "tunnel")];
+        let counts: Vec<String> = counts.into_iter().flatten().collect();
+        match counts.is_empty() {
+            true => "no findings: nothing went through the proxy".to_owned(),
+            false => format!("no findings in {} through the proxy", counts.join(" and ")),
+        }
+    }
+
+    /// Why there may be none at all.
+    fn advice(self, common: &CommonArguments) -> Option<String> {
+        match (self.requests + self.tunnels, self.connections) {
+            (1.., _) => None,
+            (0, 1..) => Some(
+                "there were connections, and no request was let in: see clawsec.log".to_owned(),
+            ),
+            (0, 0) => Some(format!(
+                "the program asked for nothing, or does not use HTTP_PROXY and HTTPS_PROXY: see {}, \
+                 and in README.md the table of runtimes",
+                common.command("doctor")
+            )),
+        }
+    }
 }
 
 /// Findings of one kind.
@@ -46,12 +100,12 @@ impl Summary {
             Err(rustix::io::Errno::NOENT) => None,
             Err(errno) => return Err(errno.into()),
         };
-        let suppressed_before = state::read(log_dir).map_or(state.suppressed, |now| now.suppressed);
-        Ok(Summary { log_dir: log_dir.to_owned(), end, suppressed_before })
+        let before = state::read(log_dir).unwrap_or_else(|_| state.clone());
+        Ok(Summary { log_dir: log_dir.to_owned(), end, before, after: None })
     }
 
-    /// Waits until a monitor that goes on has written what the program's last bytes were.
-    pub fn settle(&self) {
+    /// Waits until the monitor has written what the program's last bytes were, and what it has counted.
+    pub fn settle(&mut self) {
         let inode =
             || rustix::fs::stat(self.log_dir.join(STATE_FILE_NAME)).ok().map(|stat| stat.st_ino);
         let before = inode();
@@ -59,21 +113,26 @@ impl Summary {
         while inode() == before && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(RUN_POLL_MS));
         }
+        let now = state::read(&self.log_dir).ok();
+        self.after = now.filter(|state| state.pid == self.before.pid);
     }
 
     /// The words for the user.
-    pub fn text(&self, took: Duration) -> io::Result<String> {
+    pub fn text(&self, took: Duration, common: &CommonArguments) -> io::Result<String> {
         let Counts { counts, infos, is_whole } = self.counts()?;
         let total: u64 = counts.values().sum();
+        let traffic = self.after.as_ref().map(|after| Traffic::between(&self.before, after));
         let mut text = match total {
-            0 => "no findings".to_owned(),
+            0 => traffic.map_or_else(|| "no findings".to_owned(), Traffic::in_words),
             1 => "1 finding".to_owned(),
             _ => format!("{total} findings"),
         };
         // Writing into a String cannot fail.
         let _ = write!(text, " in {:.1} s", took.as_secs_f64());
-        let held_back = state::read(&self.log_dir)
-            .map_or(0, |state| state.suppressed.saturating_sub(self.suppressed_before));
+        let held_back = self
+            .after
+            .as_ref()
+            .map_or(0, |after| after.suppressed.saturating_sub(self.before.suppressed));
         if held_back > 0 {
             let _ = write!(text, ", and {held_back} repeats of earlier ones");
         }
@@ -81,6 +140,10 @@ impl Summary {
             text.push_str(" (more than are counted here)");
         }
         text.push('\n');
+        if let Some(advice) = traffic.filter(|_| total + infos == 0).and_then(|t| t.advice(common))
+        {
+            text.push_str(&format!("{advice}\n"));
+        }
         let mut rows: Vec<(&Kind, &u64)> = counts.iter().collect();
         rows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         for ((threat_type, direction, pattern, dest), count) in rows.iter().take(RUN_SUMMARY_ROWS) {
@@ -91,7 +154,8 @@ impl Summary {
             let _ = writeln!(text, "  and {} more kinds", rows.len() - RUN_SUMMARY_ROWS);
         }
         if infos > 0 {
-            let _ = writeln!(text, "{infos:>6} × credentials where they belong (threats --all)");
+            let all = common.command("threats --all");
+            let _ = writeln!(text, "{infos:>6} × credentials where they belong ({all})");
         }
         if total > 0 {
             let _ = writeln!(text, "details: {}", self.log_dir.join(THREATS_FILE_NAME).display());
@@ -148,7 +212,7 @@ mod tests {
     }
 
     fn text(summary: &Summary) -> String {
-        summary.text(Duration::from_millis(1500)).unwrap()
+        summary.text(Duration::from_millis(1500), &CommonArguments::default()).unwrap()
     }
 
     #[test]
@@ -168,9 +232,40 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let summary = Summary::begin(dir.path(), &State::default()).unwrap();
         std::fs::write(dir.path().join(THREATS_FILE_NAME), "{\"severity\":\"info\"}\n").unwrap();
-        let expected =
-            "no findings in 1.5 s\n     1 × credentials where they belong (threats --all)\n";
+        let expected = "no findings in 1.5 s\n     1 × credentials where they belong (clawsec threats --all)\n";
         assert_eq!(text(&summary), expected);
+    }
+
+    /// A state that has counted so.
+    fn state(counts: &[(&str, u64)]) -> State {
+        let counters = counts.iter().map(|(name, count)| ((*name).to_owned(), (*count).into()));
+        State { counters: counters.collect(), ..State::default() }
+    }
+
+    #[test]
+    fn a_program_that_did_not_use_the_proxy_is_not_said_to_be_clean() {
+        let dir = tempfile::tempdir().unwrap();
+        let before = state(&[("connections", 9), ("requests", 9), ("tunnels", 1)]);
+        let mut summary = Summary::begin(dir.path(), &before).unwrap();
+        let mut after = |counts: &[(&str, u64)]| {
+            summary.after = Some(state(counts));
+            text(&summary)
+        };
+        let none = after(&[("connections", 9), ("requests", 9), ("tunnels", 1)]);
+        assert!(
+            none.starts_with("no findings: nothing went through the proxy in 1.5 s\n"),
+            "{none}"
+        );
+        assert!(none.contains("HTTP_PROXY") && none.contains("clawsec doctor"), "{none}");
+        let refused = after(&[("connections", 10), ("requests", 9), ("tunnels", 1)]);
+        assert!(refused.contains("no request was let in"), "{refused}");
+        // Two over one intercepted connection, and a tunnel: with their CONNECTs, four.
+        let counts =
+            [("connections", 11), ("requests", 13), ("tunnels", 2), ("client_handshakes", 1)];
+        assert_eq!(
+            after(&counts),
+            "no findings in 2 requests and 1 tunnel through the proxy in 1.5 s\n"
+        );
     }
 
     #[test]

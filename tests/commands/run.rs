@@ -143,6 +143,25 @@ fn the_programs_environment_is_complete() {
 }
 
 #[test]
+fn a_program_that_does_not_use_the_proxy_is_not_said_to_be_clean() {
+    let setup = Setup::new(json!({}));
+    let origin = Origin::http(|_| Reply::ok("hello"));
+    let url = origin.url("/");
+    let curl = ["curl", "-sS", "--max-time", "30", &url];
+    let past = run_program(&setup, &[&curl[..], &["--noproxy", "*"]].concat());
+    assert_eq!(past.stdout, "hello", "{}", past.text());
+    let words = "no findings: nothing went through the proxy";
+    assert!(past.stderr.contains(words) && past.stderr.contains("HTTP_PROXY"), "{}", past.stderr);
+    assert!(past.stderr.contains("clawsec doctor --config"), "{}", past.stderr);
+    let through = run_program(&setup, &curl);
+    assert!(through.stderr.contains("no findings in 1 request through"), "{}", through.stderr);
+    let origin = Origin::https(tls::server(Shown::Valid), |_| Reply::ok("hello"));
+    let url = format!("https://{}/", origin.local_dest());
+    let through = run_program(&setup, &["curl", "-sS", "--max-time", "30", &url]);
+    assert!(through.stderr.contains("no findings in 1 request through"), "{}", through.stderr);
+}
+
+#[test]
 fn the_bundle_holds_the_machines_roots_and_ours() {
     let setup = Setup::new(json!({}));
     let roots = setup.directory().join("machine.pem");
