@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::arguments::CommonArguments;
 use super::output::visible;
 use super::threats::FilterArguments;
+use super::threats_format::{left_out_in_words, none_in_words};
 use super::{EXIT_USAGE, exit_code, load_common, log_dir, output};
 use crate::limits::{STATS_BAR_CHARS, STATS_DESTINATIONS_MAX, STATS_HOURS_MAX, STATS_ROWS_MAX};
 use crate::report::THREATS_FILE_NAME;
@@ -45,8 +46,13 @@ pub fn run(arguments: &StatsArguments) -> ExitCode {
     };
     log_dir::warn_if_missing(&config.report.log_dir);
     let counted = Stats::of(&config.report.log_dir.join(THREATS_FILE_NAME), &filter);
-    let printed = counted
-        .and_then(|stats| output::print(&if arguments.json { stats.json() } else { stats.text() }));
+    let printed = counted.and_then(|stats| match arguments.json {
+        true => {
+            left_out_in_words(stats.left_out).iter().for_each(output::note);
+            output::print(&stats.json())
+        }
+        false => output::print(&stats.text()),
+    });
     exit_code(printed.map(|()| ExitCode::SUCCESS))
 }
 
@@ -57,6 +63,8 @@ struct Stats {
     /// Repeats that became no line of their own.
     suppressed: u64,
     unreadable: usize,
+    /// Credentials where they belong that were not asked for.
+    left_out: u64,
     patterns: BTreeMap<String, u64>,
     destinations: BTreeMap<String, u64>,
     /// To destinations beyond those that are counted one by one.
@@ -69,16 +77,18 @@ impl Stats {
     /// Counts the whole file, without keeping any of it.
     fn of(path: &Path, filter: &ThreatFilter) -> Result<Stats, String> {
         let mut stats = Stats::default();
-        let tail =
-            tail::last_matching(path, usize::MAX, &mut |threat| match filter.judge(threat) {
-                Verdict::Keep => {
-                    stats.count(threat);
-                    Verdict::PassOver
-                }
-                other => other,
-            });
+        let mut left_out = 0;
+        let mut judge = |threat: &Value| match filter.judge_and_count(threat, &mut left_out) {
+            Verdict::Keep => {
+                stats.count(threat);
+                Verdict::PassOver
+            }
+            other => other,
+        };
+        let tail = tail::last_matching(path, usize::MAX, &mut judge);
         let tail = tail.map_err(|error| log_dir::unreadable(path, &error))?;
         stats.unreadable = tail.skipped;
+        stats.left_out = left_out;
         Ok(stats)
     }
 
@@ -121,11 +131,14 @@ impl Stats {
 
     fn text(&self) -> String {
         if self.total == 0 {
-            return "No threats recorded.\n".to_owned();
+            return format!("{}\n", none_in_words(self.left_out));
         }
         let mut text = format!("{} threats", self.total);
         // Writing into a String cannot fail.
         let _ = writeln!(text, ", and {} repeats held back", self.suppressed);
+        if let Some(words) = left_out_in_words(self.left_out) {
+            let _ = writeln!(text, "({words})");
+        }
         section(&mut text, "By pattern", &most_first(&self.patterns), 0);
         section(&mut text, "By destination", &most_first(&self.destinations), self.elsewhere);
         let hours: Vec<(String, &u64)> = self
@@ -239,6 +252,26 @@ mod tests {
         let stats = counted((0..=STATS_HOURS_MAX).rev().map(|hour| threat("a", "x:1", hour)));
         assert_eq!(stats.hours.len(), STATS_HOURS_MAX);
         assert!(!stats.hours.contains_key("2026-02-01T00"));
+    }
+
+    #[test]
+    fn credentials_where_they_belong_are_left_out_and_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        let info = "{\"severity\":\"info\",\"pattern\":\"ai_api_key\"}\n";
+        std::fs::write(&path, info).unwrap();
+        let filter = |all: bool| {
+            let arguments = FilterArguments { all, ..FilterArguments::default() };
+            arguments.filter(Timestamp::UNIX_EPOCH).unwrap()
+        };
+        let text = || Stats::of(&path, &filter(false)).unwrap().text();
+        assert_eq!(text(), "No threats; 1 credential where it belongs (--all shows it).\n");
+        let high = "{\"severity\":\"high\",\"pattern\":\"a\"}\n";
+        std::fs::write(&path, [info, high, info].concat()).unwrap();
+        assert!(text().contains("\n(2 credentials where they belong are left out"), "{}", text());
+        assert!(text().starts_with("1 threats"), "{}", text());
+        let all = Stats::of(&path, &filter(true)).unwrap();
+        assert_eq!((all.total, all.left_out), (3, 0));
     }
 
     #[test]

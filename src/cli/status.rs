@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::arguments::StatusArguments;
 use super::output::visible;
 use super::pid_file::{self, Instance};
+use super::threats_format::{left_out_in_words, none_in_words};
 use super::{load_common, log_dir, output};
 use crate::limits::STATUS_THREATS;
 use crate::report::state::{self, State};
@@ -55,6 +56,8 @@ pub struct Status<'a> {
     without_state: Option<String>,
     uptime_secs: Option<u64>,
     tail: Tail,
+    /// Credentials where they belong that were passed over among them.
+    left_out: u64,
 }
 
 impl<'a> Status<'a> {
@@ -75,14 +78,18 @@ impl<'a> Status<'a> {
             _ => (None, None),
         };
         let uptime_secs = state.as_ref().and_then(|state| uptime_secs(&state.started_at, now));
+        let mut left_out = 0;
         let mut judge = |threat: &Value| match all || !is_info(threat) {
             true => Verdict::Keep,
-            false => Verdict::PassOver,
+            false => {
+                left_out += 1;
+                Verdict::PassOver
+            }
         };
         let path = log_dir.join(THREATS_FILE_NAME);
         let tail = tail::last_matching(&path, STATUS_THREATS, &mut judge)
             .map_err(|error| format!("cannot read {THREATS_FILE_NAME}: {error}"))?;
-        Ok(Status { log_dir, instance, state, without_state, uptime_secs, tail })
+        Ok(Status { log_dir, instance, state, without_state, uptime_secs, tail, left_out })
     }
 
     fn is_running(&self) -> bool {
@@ -176,7 +183,7 @@ impl<'a> Status<'a> {
     fn describe_threats(&self, text: &mut String) {
         let count = self.tail.threats.len();
         let _ = match count {
-            0 => writeln!(text, "\nNo threats recorded."),
+            0 => writeln!(text, "\n{}", none_in_words(self.left_out)),
             _ => writeln!(text, "\nLast {count} threat{}:", if count == 1 { "" } else { "s" }),
         };
         for threat in &self.tail.threats {
@@ -193,6 +200,9 @@ impl<'a> Status<'a> {
                 field("dest"),
                 field("snippet"),
             );
+        }
+        if let Some(words) = left_out_in_words(self.left_out).filter(|_| count > 0) {
+            let _ = writeln!(text, "  ({words})");
         }
         if self.tail.skipped > 0 {
             let _ = writeln!(text, "  ({} unreadable lines skipped)", self.tail.skipped);
@@ -344,6 +354,22 @@ mod tests {
         let text = Status::of(folder.path(), now(), false).unwrap().text();
         assert!(text.contains("Last 1 threat:") && text.contains("1 unreadable lines"), "{text}");
         assert!(text.contains("? ?/? ? x ?"), "{text}");
+    }
+
+    #[test]
+    fn credentials_where_they_belong_are_left_out_and_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(THREATS_FILE_NAME);
+        let text = |all| Status::of(folder.path(), now(), all).unwrap().text();
+        let info = "{\"severity\":\"info\",\"pattern\":\"ai_api_key\"}\n";
+        fs::write(&path, info).unwrap();
+        let none = "No threats; 1 credential where it belongs (--all shows it).\n";
+        assert!(text(false).ends_with(none), "{}", text(false));
+        assert!(text(true).contains("Last 1 threat:"), "{}", text(true));
+        fs::write(&path, format!("{info}{{\"pattern\":\"x\"}}\n{info}")).unwrap();
+        let some = "2 credentials where they belong are left out (--all shows them)";
+        assert!(text(false).contains("Last 1 threat:") && text(false).contains(some));
+        assert!(!text(true).contains("left out"), "{}", text(true));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::arguments::CommonArguments;
 use super::threats_follow::Follow;
-use super::threats_format::{Csv, Table};
+use super::threats_format::{Csv, Table, left_out_in_words};
 use super::{exit_code, load_common, log_dir, output};
 use crate::finding::Severity;
 use crate::limits::{THREATS_DEFAULT, THREATS_MAX};
@@ -161,10 +161,17 @@ struct Shown {
 
 impl Shown {
     fn last(&self) -> Result<(), String> {
-        let tail = self.tail()?;
+        let (tail, left_out) = self.tail()?;
+        let left_out = left_out_in_words(left_out);
         match self.format {
             Format::Json => output::print(&format!("{:#}\n", Value::Array(tail.threats)))?,
             _ => output::print(&format!("{}{}", self.heading(), self.lines(&tail.threats)))?,
+        }
+        match (self.format, left_out) {
+            (_, None) => {}
+            (Format::Table, Some(words)) => output::print(&format!("({words})\n"))?,
+            // What is for programs stays as it is.
+            (_, Some(words)) => output::note(words),
         }
         if tail.skipped > 0 {
             let count = tail.skipped;
@@ -177,7 +184,7 @@ impl Shown {
     fn follow(&self) -> Result<(), String> {
         let unreadable = |error| log_dir::unreadable(&self.path, &error);
         let mut follow = Follow::from_end(&self.path).map_err(unreadable)?;
-        let mut tail = self.tail()?;
+        let (mut tail, _) = self.tail()?;
         tail.threats.reverse();
         let mut text = format!("{}{}", self.heading(), self.lines(&tail.threats));
         loop {
@@ -191,9 +198,13 @@ impl Shown {
         }
     }
 
-    fn tail(&self) -> Result<Tail, String> {
-        tail::last_matching(&self.path, self.limit, &mut |threat| self.filter.judge(threat))
-            .map_err(|error| log_dir::unreadable(&self.path, &error))
+    /// The last ones, and how many credentials where they belong were left out among them.
+    fn tail(&self) -> Result<(Tail, u64), String> {
+        let mut left_out = 0;
+        let mut judge = |threat: &Value| self.filter.judge_and_count(threat, &mut left_out);
+        let tail = tail::last_matching(&self.path, self.limit, &mut judge)
+            .map_err(|error| log_dir::unreadable(&self.path, &error))?;
+        Ok((tail, left_out))
     }
 
     fn heading(&self) -> String {

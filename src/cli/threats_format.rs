@@ -99,6 +99,24 @@ impl Table {
     }
 }
 
+/// What is said of credentials where they belong that are not shown; none of none.
+pub fn left_out_in_words(count: u64) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some("1 credential where it belongs is left out (--all shows it)".to_owned()),
+        _ => Some(format!("{count} credentials where they belong are left out (--all shows them)")),
+    }
+}
+
+/// The words for no finding, which may be no alarm only.
+pub fn none_in_words(left_out: u64) -> String {
+    match left_out {
+        0 => "No threats recorded.".to_owned(),
+        1 => "No threats; 1 credential where it belongs (--all shows it).".to_owned(),
+        _ => format!("No threats; {left_out} credentials where they belong (--all shows them)."),
+    }
+}
+
 /// A field as text; an absent one is empty.
 fn field(threat: &Value, name: &str) -> String {
     match threat.get(name) {

@@ -39,17 +39,7 @@ impl ThreatFilter {
 
     /// Whether a finding is wanted.
     pub fn wants(&self, threat: &Value) -> bool {
-        let field = |name: &str| threat.get(name).and_then(Value::as_str).unwrap_or_default();
-        let dest = field("dest");
-        let host = dest.rsplit_once(':').map_or(dest, |(host, _)| host);
-        is_named(&self.pattern, &[field("pattern")])
-            && is_named(&self.direction, &[field("direction")])
-            && is_named(&self.threat_type, &[field("threat_type")])
-            && is_named(&self.dest, &[dest, host, host.trim_matches(['[', ']'])])
-            && is_named(&self.source, &[field("source")])
-            && is_named(&self.agent, &[field("agent")])
-            && self.least_severity.is_none_or(|least| severity_of(threat) >= least)
-            && self.since.is_none_or(|since| time_of(threat).is_some_and(|time| time >= since))
+        self.is_bad_enough(threat) && self.concerns(threat)
     }
 
     /// The same for a file that is read from its end: says when older lines need not be read.
@@ -62,6 +52,33 @@ impl ThreatFilter {
             time_of(threat).is_some_and(|time| since.duration_since(time) > disorder)
         };
         if self.since.is_some_and(is_long_past) { Verdict::Stop } else { Verdict::PassOver }
+    }
+
+    /// As [`ThreatFilter::judge`], and counts the credentials where they belong that nothing keeps out but that
+    /// they are no alarm.
+    pub fn judge_and_count(&self, threat: &Value, left_out: &mut u64) -> Verdict {
+        let is_left_out =
+            self.least_severity == Some(Severity::Low) && is_info(threat) && self.concerns(threat);
+        *left_out += u64::from(is_left_out);
+        self.judge(threat)
+    }
+
+    fn is_bad_enough(&self, threat: &Value) -> bool {
+        self.least_severity.is_none_or(|least| severity_of(threat) >= least)
+    }
+
+    /// Whether it is one of those that are wanted, however bad.
+    fn concerns(&self, threat: &Value) -> bool {
+        let field = |name: &str| threat.get(name).and_then(Value::as_str).unwrap_or_default();
+        let dest = field("dest");
+        let host = dest.rsplit_once(':').map_or(dest, |(host, _)| host);
+        is_named(&self.pattern, &[field("pattern")])
+            && is_named(&self.direction, &[field("direction")])
+            && is_named(&self.threat_type, &[field("threat_type")])
+            && is_named(&self.dest, &[dest, host, host.trim_matches(['[', ']'])])
+            && is_named(&self.source, &[field("source")])
+            && is_named(&self.agent, &[field("agent")])
+            && self.since.is_none_or(|since| time_of(threat).is_some_and(|time| time >= since))
     }
 }
 

@@ -111,6 +111,25 @@ fn formats_are_what_they_are_called() {
 }
 
 #[test]
+fn credentials_where_they_belong_are_left_out_and_said_beside_what_programs_read() {
+    let setup = Setup::new(json!({}));
+    let info = line("known", "a.example:1", OLD).replace('{', "{\"severity\": \"info\", ");
+    write(&setup, &[info.clone(), line("alarm", "b.example:2", OLD), info]);
+    let words = "2 credentials where they belong are left out (--all shows them)";
+    let print = |arguments: &[&str]| setup.run("threats", arguments).expect_success("threats");
+    let json = print(&[]);
+    assert!(json.stderr.contains(words) && !json.stdout.contains(words), "{}", json.text());
+    assert_eq!(patterns(&setup, &[]), ["alarm"]);
+    let table = print(&["--format", "table"]);
+    assert!(table.stdout.ends_with(&format!("({words})\n")), "{}", table.stdout);
+    for asked in [&["--all"][..], &["--severity", "high"], &["--pattern", "alarm"]] {
+        assert!(!print(asked).text().contains("left out"), "{asked:?}");
+    }
+    let stats = setup.run("stats", &["--json"]).expect_success("stats");
+    assert!(stats.stderr.contains(words), "{}", stats.stderr);
+}
+
+#[test]
 fn followed_threats_come_as_they_are_written_through_rotation() {
     let setup = Setup::new(json!({}));
     write(&setup, &[line("old", "a.example:1", OLD)]);
