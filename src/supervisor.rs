@@ -324,6 +324,7 @@ fn announce(
         listeners,
         workers,
         log_dir: config.report.log_dir.display().to_string(),
+        config_file: config.file.as_ref().map(|file| file.display().to_string()),
         ..State::default()
     }
 }

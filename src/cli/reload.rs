@@ -21,7 +21,7 @@ pub fn run(arguments: &CommonArguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let outcome = reload(&config.report.log_dir).and_then(|verdict| {
+    let outcome = reload(&config.report.log_dir, arguments).and_then(|verdict| {
         verdict.warnings.iter().map(|words| visible(words)).for_each(output::warning);
         match &verdict.error {
             Some(error) => Err(visible(error)),
@@ -31,7 +31,7 @@ pub fn run(arguments: &CommonArguments) -> ExitCode {
     exit_code(outcome)
 }
 
-fn reload(log_dir: &Path) -> Result<Reloaded, String> {
+fn reload(log_dir: &Path, arguments: &CommonArguments) -> Result<Reloaded, String> {
     let before = match monitor::look(log_dir)? {
         Monitor::Running(state) => *state,
         Monitor::Starting => return Err("it is just starting; try again".to_owned()),
@@ -40,6 +40,9 @@ fn reload(log_dir: &Path) -> Result<Reloaded, String> {
             return Err(format!("the original in Python runs (PID {pid}): it cannot reload"));
         }
     };
+    if let Some(file) = &arguments.config {
+        check_is_read(file, before.config_file.as_deref(), arguments)?;
+    }
     let instance =
         pid_file::inspect(log_dir).map_err(|error| log_dir::unreadable(log_dir, &error))?;
     let Instance::Running { pid: Some(pid), file } = instance else {
@@ -47,6 +50,36 @@ fn reload(log_dir: &Path) -> Result<Reloaded, String> {
     };
     Target::open(pid, Some(file))?.signal(Signal::HUP)?;
     await_verdict(log_dir, &before)
+}
+
+/// The monitor reads the file that it was started with, whichever is named here.
+fn check_is_read(
+    named: &Path,
+    read: Option<&str>,
+    arguments: &CommonArguments,
+) -> Result<(), String> {
+    let restart = arguments.restart_commands();
+    let Some(read) = read.map(Path::new) else {
+        return Err(format!(
+            "the running monitor was started without a configuration file, and does not read {}; \
+             a restart changes that: {restart}",
+            named.display()
+        ));
+    };
+    // A file that is not there now has no other name.
+    let whole = |path: &Path| {
+        let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        path.canonicalize().unwrap_or_else(|_| absolute())
+    };
+    if whole(named) == whole(read) {
+        return Ok(());
+    }
+    Err(format!(
+        "the running monitor reads {}, and not {}: change the first, or restart with the other: \
+         {restart}",
+        read.display(),
+        named.display()
+    ))
 }
 
 fn await_verdict(log_dir: &Path, before: &State) -> Result<Reloaded, String> {
@@ -107,9 +140,31 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_the_monitor_does_not_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two, link] = ["one.json", "two.json", "link.json"].map(|n| folder.path().join(n));
+        std::fs::write(&one, "{}").unwrap();
+        std::fs::write(&two, "{}").unwrap();
+        std::os::unix::fs::symlink(&one, &link).unwrap();
+        let check = |named: &Path, read: Option<&Path>| {
+            check_is_read(named, read.and_then(Path::to_str), &CommonArguments::default())
+        };
+        assert_eq!(check(&one, Some(&one)), Ok(()));
+        assert_eq!(check(&link, Some(&one)), Ok(()), "the same by another name");
+        assert_eq!(
+            check(&folder.path().join("../x/gone"), Some(&folder.path().join("../x/gone"))),
+            Ok(())
+        );
+        let refused = check(&two, Some(&one)).unwrap_err();
+        let reads = format!("reads {}, and not {}", one.display(), two.display());
+        assert!(refused.contains(&reads) && refused.contains("clawsec start"), "{refused}");
+        assert!(check(&two, None).unwrap_err().contains("without a configuration file"));
+    }
+
+    #[test]
     fn nobody_is_there_to_reload() {
         let folder = tempfile::tempdir().unwrap();
         let said = format!("not running in {}", folder.path().display());
-        assert_eq!(reload(folder.path()).unwrap_err(), said);
+        assert_eq!(reload(folder.path(), &CommonArguments::default()).unwrap_err(), said);
     }
 }

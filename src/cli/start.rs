@@ -1,5 +1,6 @@
 //! `clawsec start`: settings, folder, lock and limits; then the proxy runs until it is told to end.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -63,6 +64,8 @@ fn prepare(
     let pid_file = PidFile::acquire(log_dir).map_err(|error| with_remedy(&error, common))?;
     let degraded = requirements::check(worker_count(&config))
         .map_err(|problems| requirements::in_words(&problems))?;
+    let absolute = |file: &Path| std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    config.file = common.config.as_deref().map(absolute);
     config.warnings.extend(warnings.iter().map(Warning::to_string));
     config.warnings.extend(degraded.iter().map(ToString::to_string));
     Ok((config, pid_file))
@@ -89,7 +92,6 @@ fn worker_count(config: &Config) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn arguments(log_dir: &Path, config: &str) -> StartArguments {
         let file = log_dir.with_extension("json");

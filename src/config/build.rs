@@ -51,6 +51,7 @@ pub fn build(settings: &Settings, warnings: &mut Vec<Warning>) -> Result<Config,
         },
         policy: policy(&settings),
         watch: watch(&settings),
+        file: None,
         warnings: Vec::new(),
     })
 }

@@ -79,6 +79,7 @@ pub fn renew(running: &Config, new: Config) -> Result<Renewed, ConfigError> {
             dedup_by: running.report.dedup_by,
             ..new.report
         },
+        file: running.file.clone(),
         warnings: Vec::new(),
     };
     Ok(Renewed { config, changed, needs_restart, warnings })

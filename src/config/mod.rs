@@ -122,6 +122,8 @@ pub struct Config {
     pub report: ReportConfig,
     pub policy: PolicyConfig,
     pub watch: WatchConfig,
+    /// The file that it was read from. `cli` fills it in for a start.
+    pub file: Option<PathBuf>,
     /// What the log is to be told at start, one line each. `cli` fills it in, the supervisor logs
     /// it.
     pub warnings: Vec<String>,

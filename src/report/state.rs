@@ -30,6 +30,9 @@ pub struct State {
     pub listeners: Listeners,
     pub workers: usize,
     pub log_dir: String,
+    /// The configuration file that it reads, by its whole path; none where it was started without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_file: Option<String>,
     /// The sums over all cores, by name. This and what follows is filled in by the logger thread.
     #[serde(default)]
     pub counters: Map<String, Value>,

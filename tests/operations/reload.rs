@@ -184,6 +184,21 @@ fn what_named_files_hold_is_a_change_and_one_that_is_gone_a_warning() {
 }
 
 #[test]
+fn another_file_than_the_monitors_is_refused_and_the_one_that_it_reads_is_named() {
+    let proxy = Proxy::start(json!({}));
+    let file = proxy.setup.directory().join("config.json");
+    proxy.setup.run("reload", &[]).expect_success("its own file");
+    let other = proxy.setup.directory().join("other.json");
+    fs::copy(&file, &other).unwrap();
+    let mut command = crate::support::proxy::clean_command();
+    let outcome = crate::support::run::run(command.args(["reload", "--config"]).arg(&other));
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(1), ""), "{}", outcome.stderr);
+    for path in [&file, &other] {
+        assert!(outcome.stderr.contains(path.to_str().unwrap()), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn nobody_is_there_to_reload() {
     let setup = Setup::new(json!({}));
     let outcome = setup.run("reload", &[]);
