@@ -73,7 +73,7 @@ impl Point {
         Point { name, health: Health::Ill, said: said.into(), remedy: Some(remedy.into()) }
     }
 
-    fn unknown(name: &'static str, said: impl Into<String>) -> Point {
+    pub fn unknown(name: &'static str, said: impl Into<String>) -> Point {
         Point { name, health: Health::Unknown, said: said.into(), remedy: None }
     }
 }

@@ -47,6 +47,7 @@ pub struct Asked<'a> {
 /// Makes the request, and looks for its finding.
 pub fn examine(asked: &Asked<'_>) -> Vec<Point> {
     let config = asked.config;
+    let asks_for_https = asked.mitm && !asked.own.is_empty();
     let origin = match start_origin() {
         Ok(origin) => origin,
         Err(error) => {
@@ -54,7 +55,14 @@ pub fn examine(asked: &Asked<'_>) -> Vec<Point> {
             return vec![Point::ill("request", said, "is the loopback interface up?")];
         }
     };
-    let mut points = vec![request(asked, origin)];
+    let made = request(asked, origin);
+    let mut points = vec![made.point];
+    if made.is_shut_out {
+        let said = "not known: the proxy let no request in";
+        let checks = ["detection", "HTTPS"].into_iter().take(1 + usize::from(asks_for_https));
+        points.extend(checks.map(|name| Point::unknown(name, said)));
+        return points;
+    }
     points.push(match silenced(config, &origin.to_string()) {
         Some(why) => Point::doubtful(
             "detection",
@@ -63,7 +71,7 @@ pub fn examine(asked: &Asked<'_>) -> Vec<Point> {
         ),
         None => finding(&config.report.log_dir.join(THREATS_FILE_NAME), origin),
     });
-    if asked.mitm && !asked.own.is_empty() {
+    if asks_for_https {
         points.push(handshake(asked, origin));
     }
     points
@@ -158,7 +166,14 @@ fn is_ok(status: &str) -> bool {
     status.split(' ').nth(1) == Some("200")
 }
 
-fn request(asked: &Asked<'_>, origin: SocketAddr) -> Point {
+/// What became of the request.
+struct Made {
+    point: Point,
+    /// Whether nothing that comes after can be known before credentials are right.
+    is_shut_out: bool,
+}
+
+fn request(asked: &Asked<'_>, origin: SocketAddr) -> Made {
     let name = "request";
     // Put together here, so that no scanner of this program's own file finds a key in it.
     let key = ["AKIA", "IOSFODNN7", "EXAMPLE"].concat();
@@ -167,11 +182,13 @@ fn request(asked: &Asked<'_>, origin: SocketAddr) -> Point {
         "GET http://{origin}{PATH} HTTP/1.1\r\nHost: {origin}\r\n{credentials}\
          {KEY_FIELD}: {key}\r\nConnection: close\r\n\r\n"
     );
-    match ask(asked.proxy, &request) {
+    let answer = ask(asked.proxy, &request);
+    let is_shut_out = answer.as_ref().is_ok_and(|(_, status)| status.contains(" 407 "));
+    let point = match answer {
         Ok((_, status)) if is_ok(&status) => {
             Point::well(name, format!("went through the proxy to {origin} and back"))
         }
-        Ok((_, status)) if status.contains(" 407 ") => Point::ill(
+        Ok(_) if is_shut_out => Point::ill(
             name,
             "the proxy asks for credentials (proxy_auth)",
             format!("set {CREDENTIALS_VARIABLE} to user:secret"),
@@ -186,7 +203,8 @@ fn request(asked: &Asked<'_>, origin: SocketAddr) -> Point {
             format!("the proxy did not answer: {error}"),
             format!("see clawsec.log; then {}", asked.common.restart_commands()),
         ),
-    }
+    };
+    Made { point, is_shut_out }
 }
 
 fn finding(path: &Path, origin: SocketAddr) -> Point {

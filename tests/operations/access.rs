@@ -183,6 +183,9 @@ fn run_and_doctor_take_credentials_from_the_environment() {
     let doctor = with("doctor", &[], None);
     assert_eq!(doctor.code, Some(1));
     assert!(doctor.stdout.contains("asks for credentials"), "{}", doctor.stdout);
+    assert!(doctor.stdout.contains("1 problem to be mended"), "what follows: {}", doctor.stdout);
+    assert!(doctor.stdout.contains("detection    not known"), "{}", doctor.stdout);
+    assert!(doctor.stdout.contains("HTTPS        not known"), "{}", doctor.stdout);
 }
 
 #[test]
