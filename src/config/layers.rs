@@ -176,7 +176,15 @@ fn without_alias(mut layer: Settings, warnings: &mut Vec<Warning>) -> Settings {
     layer
 }
 
+/// Names that are guessed, and what they mean: another key is nearer by its letters.
+const GUESSED: [(&str, &str); 3] =
+    [("admin_port", "admin_addr"), ("port", "proxy_port"), ("host", "proxy_host")];
+
 fn suggested(name: &str) -> Option<String> {
+    let guessed = GUESSED.iter().find(|(guess, _)| name.eq_ignore_ascii_case(guess));
+    if let Some((_, meant)) = guessed {
+        return Some((*meant).to_owned());
+    }
     nearest(name, KEYS.iter().map(|key| key.name)).map(str::to_string)
 }
 

@@ -346,6 +346,12 @@ fn an_unknown_key_is_a_warning_that_names_the_nearest() {
         load_from(None, &[("CLAWSEC_LOGDIR", "/x")], &[]),
         &["CLAWSEC_LOGDIR", "did you mean CLAWSEC_LOG_DIR?"],
     );
+    assert_warning(file(r#"{"admin_port": 1}"#), &["did you mean admin_addr?"]);
+    assert_warning(
+        load_from(None, &[("CLAWSEC_ADMIN_PORT", "1")], &[]),
+        &["CLAWSEC_ADMIN_PORT", "did you mean CLAWSEC_ADMIN_ADDR?"],
+    );
+    assert_warning(file(r#"{"port": 1}"#), &["did you mean proxy_port?"]);
     let (_, warnings) = file(r#"{"quite_something_else": 1}"#).unwrap();
     assert!(warnings[0].ends_with("is ignored"), "{warnings:?}");
 }
