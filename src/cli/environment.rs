@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::arguments::CommonArguments;
 use super::credentials::Credentials;
+use super::log_dir::LogDirError;
 use super::monitor::{self, Monitor};
 use super::{environment_shells, exit_code, load_common, log_dir, output};
 use crate::config::Config;
@@ -143,13 +144,22 @@ pub fn run(arguments: &EnvArguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    exit_code(print(&config, arguments.shell).map(|()| ExitCode::SUCCESS))
+    exit_code(print(&config, arguments).map(|()| ExitCode::SUCCESS))
 }
 
-fn print(config: &Config, shell: ShellKind) -> Result<(), String> {
+fn print(config: &Config, arguments: &EnvArguments) -> Result<(), String> {
+    let shell = arguments.shell;
     let log_dir = &config.report.log_dir;
     // Whoever else can write there could name a proxy and a CA of their own.
-    log_dir::check_trusted(log_dir).map_err(|error| error.to_string())?;
+    log_dir::check_trusted(log_dir).map_err(|error| match error {
+        LogDirError::NotOurs { user: 0, .. } => format!(
+            "{error}. Agents could not read the CA there: {} has the whole system trust it, and {} \
+             prints it for those that have roots of their own",
+            arguments.common.command("ca install"),
+            arguments.common.command("ca print")
+        ),
+        _ => error.to_string(),
+    })?;
     let (proxy, mitm) = match monitor::look(log_dir)? {
         Monitor::Running(state) => {
             monitor::check_credentials(&state, &inherited).unwrap_or_else(output::warning);

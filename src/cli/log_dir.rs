@@ -47,9 +47,10 @@ impl fmt::Display for LogDirError {
             LogDirError::NotOurs { path, owner, user } => write!(
                 formatter,
                 "log_dir {} belongs to user {owner}, this process runs as user {user}, and {WHY} \
-                 (folders such as /tmp are shared). Run as that user, or set log_dir (--log-dir, \
+                 (folders such as /tmp are shared). Run as that user{}, or set log_dir (--log-dir, \
                  CLAWSEC_LOG_DIR) to a folder of your own",
-                path.display()
+                path.display(),
+                if *user == 0 { format!(" (sudo -u '#{owner}')") } else { String::new() }
             ),
             LogDirError::WritableByOthers { path, mode } => write!(
                 formatter,
@@ -127,6 +128,41 @@ pub fn check_trusted(path: &Path) -> Result<(), LogDirError> {
     let user = rustix::process::geteuid().as_raw();
     let owner = if user == 0 && Some(stat.st_uid) == behind_sudo() { user } else { stat.st_uid };
     check(&path, owner, user, stat.st_mode & PERMISSIONS).map(drop)
+}
+
+/// As [`check_trusted`], for commands that only read the CA: root also believes a service's user in the folder that
+/// root gave it, such as `/var/lib/clawsec`. Changes nothing.
+pub fn check_readable(path: &Path) -> Result<(), LogDirError> {
+    match check_trusted(path) {
+        Err(LogDirError::NotOurs { path, owner, user }) => {
+            let is_given = user == 0 && is_service(owner) && is_closed_to_others(&path);
+            if is_given && only_root_puts_folders_at(&path) {
+                return Ok(());
+            }
+            Err(LogDirError::NotOurs { path, owner, user })
+        }
+        other => other,
+    }
+}
+
+/// Whether the number is one that services run under: those of the system, or of `DynamicUser=` (systemd.exec(5)).
+fn is_service(user: u32) -> bool {
+    matches!(user, 1..=999 | 61_184..=65_519)
+}
+
+fn is_closed_to_others(path: &Path) -> bool {
+    rustix::fs::lstat(path).is_ok_and(|stat| stat.st_mode & OTHERS_WRITE == 0)
+}
+
+/// Whether nobody but root can have put a folder there, and no link is on the way to it: in `/tmp` anybody could.
+fn only_root_puts_folders_at(path: &Path) -> bool {
+    let Ok(whole) = std::path::absolute(path) else { return false };
+    if !whole.canonicalize().is_ok_and(|real| real == whole) {
+        return false;
+    }
+    whole.ancestors().skip(1).all(|parent| {
+        rustix::fs::lstat(parent).is_ok_and(|stat| stat.st_uid == 0) && is_closed_to_others(parent)
+    })
 }
 
 /// Whether [`prepare`] would take the folder or could make it, as far as looking tells. Changes nothing.
@@ -300,6 +336,28 @@ mod tests {
     }
 
     #[test]
+    fn root_reads_the_ca_of_a_service_where_only_root_puts_folders_and_nowhere_else() {
+        for (user, is_one) in
+            [(0, false), (1, true), (999, true), (1000, false), (61_184, true), (65_534, false)]
+        {
+            assert_eq!(is_service(user), is_one, "{user}");
+        }
+        // The folders of tests are in one that everybody may write to.
+        let planted = tempfile::tempdir().unwrap();
+        assert!(!only_root_puts_folders_at(&planted.path().join("log")));
+        let missing = Path::new("/proc/none/of/these");
+        assert!(!only_root_puts_folders_at(missing), "what is not there");
+        if std::os::unix::fs::chown(planted.path(), Some(999), None).is_ok() {
+            let refused = check_readable(planted.path());
+            assert!(matches!(refused, Err(LogDirError::NotOurs { .. })), "{refused:?}");
+        }
+        if rustix::fs::lstat("/usr/lib").is_ok_and(|stat| stat.st_uid == 0) {
+            assert!(only_root_puts_folders_at(Path::new("/usr/lib")));
+            assert!(!only_root_puts_folders_at(Path::new("/usr/../usr/lib")));
+        }
+    }
+
+    #[test]
     fn a_look_tells_what_a_start_would_refuse_and_makes_nothing() {
         let parent = tempfile::tempdir().unwrap();
         let missing = parent.path().join("a/b");
@@ -325,7 +383,7 @@ mod tests {
     fn anothers_folder_is_refused_with_both_users_named() {
         let message = check(Path::new("/tmp/x"), 1000, 0, 0o700).unwrap_err().to_string();
         assert!(message.contains("user 1000") && message.contains("user 0"), "{message}");
-        assert!(message.contains("--log-dir"), "{message}");
+        assert!(message.contains("--log-dir") && message.contains("sudo -u '#1000'"), "{message}");
         assert!(check(Path::new("/tmp/x"), 1000, 1000, 0o700).is_ok());
     }
 }

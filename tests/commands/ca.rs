@@ -75,6 +75,45 @@ fn a_folder_of_another_user_or_that_others_write_to_is_not_believed() {
     ca(&setup, &["path"]).expect_success("path");
 }
 
+/// Under systemd the folder is the service's own, and root has the system trust its CA. In `/tmp` anybody could have
+/// put it there.
+#[test]
+fn root_reads_the_ca_of_a_service_but_none_that_was_planted() {
+    let setup = with_ca();
+    let folder = setup.log_dir();
+    let give = |user| std::os::unix::fs::chown(folder, Some(user), None);
+    if give(999).is_err() {
+        eprintln!("skipped: only root can give a folder away");
+        return;
+    }
+    for command in ["path", "print", "fingerprint", "install"] {
+        let outcome = ca(&setup, &[command]);
+        assert_eq!((outcome.code, &*outcome.stdout), (Some(1), ""), "{command}");
+        assert!(outcome.stderr.contains("belongs to user 999"), "{}", outcome.stderr);
+    }
+    let environment = setup.run("env", &[]);
+    assert!(environment.stderr.contains("clawsec ca install --config"), "{}", environment.stderr);
+    // As /var/lib/clawsec is.
+    let Ok(given) = tempfile::tempdir_in("/var/lib") else {
+        eprintln!("skipped: no folder can be made in /var/lib");
+        return;
+    };
+    fs::copy(folder.join("ca.crt"), given.path().join("ca.crt")).unwrap();
+    let shown = |owner, mode| {
+        std::os::unix::fs::chown(given.path(), Some(owner), None).unwrap();
+        fs::set_permissions(given.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let mut clawsec = crate::support::proxy::clean_command();
+        run(clawsec.args(["ca", "fingerprint", "--log-dir"]).arg(given.path()))
+    };
+    let fingerprint = openssl_fingerprint(&folder.join("ca.crt"));
+    assert_eq!(shown(999, 0o700).expect_success("of a service").stdout.trim(), fingerprint);
+    for (owner, mode) in [(1000, 0o700), (999, 0o770), (999, 0o777)] {
+        let outcome = shown(owner, mode);
+        assert_eq!((outcome.code, &*outcome.stdout), (Some(1), ""), "{owner} {mode:o}");
+    }
+    give(0).unwrap();
+}
+
 /// A system in a folder, whose programs only note how they were called.
 struct System {
     root: PathBuf,
