@@ -300,8 +300,9 @@ pub const SCAN_DEPTH_MAX: usize = 6;
 
 /// What is read once more, with escapes resolved, before and after an escape.
 pub const SCAN_FOLD_AROUND_BYTES: usize = 256;
-/// How long an escape is at most that begins in one piece of a text and ends in the next.
-pub const SCAN_FOLD_SEAM_BYTES: usize = 16;
+/// How long an escape is at most that begins in one piece of a text and ends in the next: the longest one that a folder
+/// knows, and the byte behind it.
+pub const SCAN_FOLD_SEAM_BYTES: usize = FOLD_CARRY_BYTES + 1;
 
 /// The same for the head of a run of an encoding; and how far before a gate its run may begin.
 pub const SCAN_RUN_SEAM_BYTES: usize = 64;

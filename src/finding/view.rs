@@ -117,6 +117,8 @@ steps! {
     Homoglyph = "homoglyph",
     /// Quotes and variables that a shell takes out of a word.
     Shell = "shell",
+    /// Colours and other control sequences of a terminal, taken out.
+    Ansi = "ansi",
 }
 
 impl Step {

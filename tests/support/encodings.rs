@@ -64,6 +64,11 @@ pub const ENCODINGS: &[Encoding] = &[
         let spread: String = text.chars().flat_map(|character| [character, '\u{200b}']).collect();
         typed("text/plain; charset=utf-8", spread)
     }),
+    ("colours of a terminal", |text| {
+        let coloured = |word| format!("\x1b[01;31m\x1b[K{word}\x1b[m\x1b[K");
+        let words: Vec<String> = text.split(' ').map(coloured).collect();
+        typed("text/plain", words.join(" "))
+    }),
     ("gzip", |text| coded("gzip", gzip(text.as_bytes()))),
     ("deflate", |text| coded("deflate", zlib(text.as_bytes()))),
     ("br", |text| coded("br", brotli(text.as_bytes()))),

@@ -171,6 +171,7 @@ fn steps_of(kinds: Kinds) -> impl Iterator<Item = Step> {
         (Kinds::COMPAT, Step::Compat),
         (Kinds::HOMOGLYPH, Step::Homoglyph),
         (Kinds::SHELL, Step::Shell),
+        (Kinds::ANSI, Step::Ansi),
     ]
     .into_iter()
     .filter(move |(kind, _)| kinds.contains(*kind))

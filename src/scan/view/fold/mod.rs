@@ -4,6 +4,7 @@
 //! `next_trigger` finds, at little cost, where folding is worth it; a `Folder` then folds the text
 //! around that place, one level of it: `%252f` becomes `%2f`, and a second pass makes `/` of that.
 
+mod control;
 mod escape;
 mod letters;
 mod shell;
@@ -28,7 +29,7 @@ const ROW_MAX_BYTES: usize = LOOKAHEAD_BYTES - 4;
 
 /// Ways in which a text was hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Kinds(u8);
+pub struct Kinds(u16);
 
 impl Kinds {
     pub const PERCENT: Self = Self(1);
@@ -39,8 +40,9 @@ impl Kinds {
     pub const COMPAT: Self = Self(1 << 5);
     pub const HOMOGLYPH: Self = Self(1 << 6);
     pub const SHELL: Self = Self(1 << 7);
+    pub const ANSI: Self = Self(1 << 8);
 
-    const NAMES: [(Self, &str); 8] = [
+    const NAMES: [(Self, &str); 9] = [
         (Self::PERCENT, "percent"),
         (Self::UNICODE, "unicode"),
         (Self::HTML, "html"),
@@ -49,6 +51,7 @@ impl Kinds {
         (Self::COMPAT, "compat"),
         (Self::HOMOGLYPH, "homoglyph"),
         (Self::SHELL, "shell"),
+        (Self::ANSI, "ansi"),
     ];
 
     pub fn is_empty(self) -> bool {
@@ -193,6 +196,13 @@ impl Folder {
                 self.kinds.insert(Kinds::NUL);
                 return 1;
             }
+            control::ESCAPE => {
+                if let Some(sequence) = control::at_start(rest) {
+                    self.kinds.insert(Kinds::ANSI);
+                    self.copy(if sequence.is_move { b" " } else { b"" }, out);
+                    return sequence.len;
+                }
+            }
             _ => return self.character(rest, out),
         }
         self.copy(&[first], out);
@@ -316,7 +326,8 @@ fn plain_len(text: &[u8]) -> usize {
     for block in blocks {
         let lane = Lane::load(block);
         let quotes = lane.equals(b'"').or(lane.within(b'$', b'\'' - b'$' + 1));
-        let special = quotes.or(lane.equals(b'\\')).or(lane.equals(0)).or(lane).mask();
+        let escapes = lane.equals(b'\\').or(lane.equals(control::ESCAPE));
+        let special = quotes.or(escapes).or(lane.equals(0)).or(lane).mask();
         if special != 0 {
             return len + special.trailing_zeros() as usize;
         }
@@ -326,5 +337,5 @@ fn plain_len(text: &[u8]) -> usize {
 }
 
 fn is_plain(byte: u8) -> bool {
-    !matches!(byte, 0 | b'"' | b'$'..=b'\'' | b'\\' | 0x80..)
+    !matches!(byte, 0 | control::ESCAPE | b'"' | b'$'..=b'\'' | b'\\' | 0x80..)
 }

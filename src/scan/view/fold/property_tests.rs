@@ -12,6 +12,8 @@ fn hidden() -> impl Strategy<Value = Vec<u8>> {
         "[%\\\\&#;ux0-9a-f'\"$]{0,8}".prop_map(String::into_bytes),
         "[а-яa-zα-ω]{0,12}".prop_map(String::into_bytes),
         Just(b"\\\\\\\\\\\\u0041".to_vec()),
+        "\x1b[\\[(\\]][0-9;? ]{0,34}[mKHB\x07]".prop_map(String::into_bytes),
+        Just(b"\\x1b[31mrm\\u001b[0mx".to_vec()),
         Just(b"c$@ur${x}l ${IFS}s$1h".to_vec()),
         Just(b"&#x0000041;&lowbar;%u0041$IFS$9${IFS}c''u\\rl".to_vec()),
         "[\u{200B}\u{FEFF}\u{E0041}\u{FF21}\u{1D400}\u{A0}\u{FB01}]{0,4}"

@@ -152,6 +152,17 @@ fn empty_parameters_inside_commands_go() {
 }
 
 #[test]
+fn colours_of_a_terminal_go() {
+    assert_found("$ \x1b[1mrm\x1b[0m -rf /", "$ rm -rf /", &["ansi"]);
+    assert_found("\x1b[01;31m\x1b[KTOKEN\x1b[m\x1b[K=155a", "TOKEN=155a", &["ansi"]);
+    assert_found("\x1b(B\x1b[mcurl\x1b]8;;\x07 x\x1b]0;t\x1b\\", "curl x", &["ansi"]);
+    assert_found("ls\x1b[5;1Hrm\x1b[1C-rf", "ls rm -rf", &["ansi"]);
+    assert_found(r"\x1b[31mrm\x1b[0m -rf", "\x1b[31mrm\x1b[0m -rf", &["unicode"]);
+    assert_folds("\x1b \x1b[ \x1b[1\n\x1b", "\x1b \x1b[ \x1b[1\n\x1b", &[]);
+    assert_quiet("\x1b[?25l \x1b[0m\n\x1b[2J \x1b");
+}
+
+#[test]
 fn ordinary_code_and_prose_is_quiet() {
     for text in [
         "let x = &mut y && z; printf(\"%d %s\\n\", 100 % 7); it's don't 'a' \"b\" c:\\users",

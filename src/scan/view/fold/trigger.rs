@@ -8,7 +8,7 @@ use multiversion::multiversion;
 
 use super::escape::ENTITY_NAME_MAX;
 use super::letters::{Ascii, Folded, first_char, fold, is_letter as is_word_letter};
-use super::{escape, shell};
+use super::{control, escape, shell};
 use crate::scan::view::lane::{CHUNK_BYTES, Chunk, Lane, last_chunk};
 
 /// How far invisible characters and rows of letters are followed.
@@ -63,7 +63,7 @@ fn in_chunk(text: &[u8], at: usize, chunk: Chunk<'_>, quotes_before: &mut u64) -
 #[inline(always)]
 fn has_other_signs(chunk: &[u8; CHUNK_BYTES]) -> bool {
     let all = chunk.iter().fold(0_u8, |all, byte| {
-        let sign = byte.wrapping_sub(b'$') < 3 || *byte == b'\\';
+        let sign = byte.wrapping_sub(b'$') < 3 || matches!(*byte, b'\\' | control::ESCAPE);
         all | if sign { 0x80 } else { 0 } | byte.wrapping_sub(1)
     });
     all >= 0x80
@@ -72,7 +72,8 @@ fn has_other_signs(chunk: &[u8; CHUNK_BYTES]) -> bool {
 /// What an escape begins with or may hide something, but for quotes.
 #[inline(always)]
 fn other_signs(lane: Lane) -> Lane {
-    lane.within(b'$', 3).or(lane.equals(b'\\')).or(lane.high_or_nul())
+    let escapes = lane.equals(b'\\').or(lane.equals(control::ESCAPE));
+    lane.within(b'$', 3).or(escapes).or(lane.high_or_nul())
 }
 
 /// Where a quote stands between two letters, or between another quote and a letter.
@@ -119,6 +120,7 @@ fn may_be_one(rest: &[u8]) -> bool {
         },
         [b'%', next, ..] => matches!(next, b'2'..=b'7' | b'u' | b'U'),
         [b'$', next, ..] => matches!(next, b'I' | b'{' | b'@' | b'*' | b'1'..=b'9'),
+        [control::ESCAPE, next, ..] => !next.is_ascii_whitespace(),
         [b'\\' | b'&' | b'%' | b'$'] => false,
         _ => true,
     }
@@ -161,7 +163,7 @@ fn high_places(text: &[u8], at: usize, chunk: Chunk<'_>, high: u64) -> u64 {
 #[inline(never)]
 fn at_place(text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
-    let is_one = match rest.first()? {
+    let is_one = match *rest.first()? {
         b'%' | b'&' => {
             escape::at_start(rest).is_some_and(|escape| escape.value.is_printable_ascii())
         }
@@ -173,6 +175,7 @@ fn at_place(text: &[u8], at: usize) -> Option<usize> {
         }
         b'"' | b'\'' => is_quote_trick(text, at, rest),
         0 => is_hiding_nul(text, at),
+        control::ESCAPE => control::splits_text(text, at, rest.get(1..)),
         _ => return beyond_ascii(text, at),
     };
     is_one.then_some(at)
@@ -189,6 +192,9 @@ fn is_escape(text: &[u8], at: usize, rest: &[u8]) -> bool {
             if let Some(escape) = found {
                 return match escape.value {
                     escape::Value::Char(char) if !char.is_ascii() => is_hiding(char),
+                    escape::Value::Char('\u{1b}') | escape::Value::Byte(control::ESCAPE) => {
+                        control::splits_text(text, at, rest.get(escape.taken..))
+                    }
                     value => value.is_printable_ascii(),
                 };
             }
