@@ -119,6 +119,8 @@ steps! {
     Shell = "shell",
     /// Colours and other control sequences of a terminal, taken out.
     Ansi = "ansi",
+    /// Signs within words that Markdown escapes (`npm\_…`).
+    Markdown = "markdown",
 }
 
 impl Step {

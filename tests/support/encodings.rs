@@ -69,6 +69,7 @@ pub const ENCODINGS: &[Encoding] = &[
         let words: Vec<String> = text.split(' ').map(coloured).collect();
         typed("text/plain", words.join(" "))
     }),
+    ("markdown", |text| typed("text/markdown", text.replace('_', "\\_"))),
     ("gzip", |text| coded("gzip", gzip(text.as_bytes()))),
     ("deflate", |text| coded("deflate", zlib(text.as_bytes()))),
     ("br", |text| coded("br", brotli(text.as_bytes()))),

@@ -172,6 +172,7 @@ fn steps_of(kinds: Kinds) -> impl Iterator<Item = Step> {
         (Kinds::HOMOGLYPH, Step::Homoglyph),
         (Kinds::SHELL, Step::Shell),
         (Kinds::ANSI, Step::Ansi),
+        (Kinds::MARKDOWN, Step::Markdown),
     ]
     .into_iter()
     .filter(move |(kind, _)| kinds.contains(*kind))

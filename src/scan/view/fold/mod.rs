@@ -7,6 +7,7 @@
 mod control;
 mod escape;
 mod letters;
+mod markdown;
 mod shell;
 mod trigger;
 
@@ -41,8 +42,9 @@ impl Kinds {
     pub const HOMOGLYPH: Self = Self(1 << 6);
     pub const SHELL: Self = Self(1 << 7);
     pub const ANSI: Self = Self(1 << 8);
+    pub const MARKDOWN: Self = Self(1 << 9);
 
-    const NAMES: [(Self, &str); 9] = [
+    const NAMES: [(Self, &str); 10] = [
         (Self::PERCENT, "percent"),
         (Self::UNICODE, "unicode"),
         (Self::HTML, "html"),
@@ -52,6 +54,7 @@ impl Kinds {
         (Self::HOMOGLYPH, "homoglyph"),
         (Self::SHELL, "shell"),
         (Self::ANSI, "ansi"),
+        (Self::MARKDOWN, "markdown"),
     ];
 
     pub fn is_empty(self) -> bool {
@@ -175,6 +178,11 @@ impl Folder {
                 }
                 if first == b'\\' && self.takes_away(rest) {
                     return 1;
+                }
+                if let Some(len) = markdown::escaped_sign(self.recent as u8, rest) {
+                    self.kinds.insert(Kinds::MARKDOWN);
+                    self.copy(rest.get(len - 1..len).unwrap_or_default(), out);
+                    return len;
                 }
             }
             b'\'' | b'"' => {

@@ -13,6 +13,7 @@ fn hidden() -> impl Strategy<Value = Vec<u8>> {
         "[а-яa-zα-ω]{0,12}".prop_map(String::into_bytes),
         Just(b"\\\\\\\\\\\\u0041".to_vec()),
         "\x1b[\\[(\\]][0-9;? ]{0,34}[mKHB\x07]".prop_map(String::into_bytes),
+        "[a-c][\\\\_-]{0,7}[a-c]?".prop_map(String::into_bytes),
         Just(b"\\x1b[31mrm\\u001b[0mx".to_vec()),
         Just(b"c$@ur${x}l ${IFS}s$1h".to_vec()),
         Just(b"&#x0000041;&lowbar;%u0041$IFS$9${IFS}c''u\\rl".to_vec()),

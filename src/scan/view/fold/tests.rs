@@ -163,6 +163,13 @@ fn colours_of_a_terminal_go() {
 }
 
 #[test]
+fn signs_that_markdown_escapes_are_themselves() {
+    assert_found(r"npm\_kPPR", "npm_kPPR", &["markdown"]);
+    assert_found(r"\_a \_\_a\_\_b\\_c\-d", r"\_a \__a__b_c-d", &["markdown"]);
+    assert_quiet(r"[a-z0-9\-_] [\w\-] \d\-\d \_x\_ a\_ (\-\w+)");
+}
+
+#[test]
 fn ordinary_code_and_prose_is_quiet() {
     for text in [
         "let x = &mut y && z; printf(\"%d %s\\n\", 100 % 7); it's don't 'a' \"b\" c:\\users",

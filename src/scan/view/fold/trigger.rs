@@ -8,7 +8,7 @@ use multiversion::multiversion;
 
 use super::escape::ENTITY_NAME_MAX;
 use super::letters::{Ascii, Folded, first_char, fold, is_letter as is_word_letter};
-use super::{control, escape, shell};
+use super::{control, escape, markdown, shell};
 use crate::scan::view::lane::{CHUNK_BYTES, Chunk, Lane, last_chunk};
 
 /// How far invisible characters and rows of letters are followed.
@@ -111,6 +111,7 @@ fn may_be_one(rest: &[u8]) -> bool {
     match rest {
         [b'\\', next, ..] => match next {
             b'n' | b'r' | b't' => false,
+            b'_' | b'-' => true,
             next => next.is_ascii_lowercase() || matches!(next, b'U' | b'0'..=b'3'),
         },
         [b'&', b'#', ..] => true,
@@ -199,6 +200,7 @@ fn is_escape(text: &[u8], at: usize, rest: &[u8]) -> bool {
                 };
             }
         }
+        Some(b'_' | b'-') => return markdown::is_escaped(text, at),
         // Line ends and tabs stand between words everywhere.
         Some(b'n' | b'r' | b't') => return false,
         Some(letter) if letter.is_ascii_lowercase() => {}
@@ -502,7 +504,7 @@ mod tests {
 
         #[test]
         fn a_sign_that_is_passed_over_is_no_trigger(
-            text in "([%&$\\\\\\\\\"'][#xuU@*I{0-9a-fA-F]{0,3}|&#?[a-zA-Z0-9]{1,9};?|c\\\\\\\\url|[a-z ;]{0,9}){0,9}",
+            text in "([%&$\\\\\\\\\"'][#xuU@*I{0-9a-fA-F]{0,3}|&#?[a-zA-Z0-9]{1,9};?|c\\\\\\\\url|a\\\\{1,2}[_-]b|[a-z ;]{0,9}){0,9}",
         ) {
             let text = text.as_bytes();
             for at in 0..text.len() {
