@@ -366,6 +366,8 @@ const _: () = assert!(SCAN_FOLD_AROUND_BYTES + SCAN_FOLD_SEAM_BYTES <= SCAN_CARR
 pub const JSON_DEPTH_MAX: usize = 32;
 /// String leaves, and objects, of one JSON text that wait for the indices that may follow them.
 pub const JSON_HELD_MAX: usize = 256;
+/// Names of events that a reader remembers, to see whether one comes again.
+pub const JSON_NAMES_MAX: usize = 32;
 /// What a reader keeps of the room for unescaped texts.
 pub const JSON_SCRATCH_KEPT_BYTES: usize = 128 * 1024;
 /// The longest payload of one event that is kept, if it comes in several reads: the result of a tool is one event. And

@@ -3,6 +3,10 @@
 //! The numbers are no secret and not collision-proof. Who sends a stream chooses its keys and its
 //! texts; a lane that it confuses is its own.
 
+use smallvec::SmallVec;
+
+use crate::limits::JSON_NAMES_MAX;
+
 /// Where each path begins.
 pub(super) const ROOT: u64 = 0x51a7_3c1d_88e2_f60b;
 
@@ -46,6 +50,11 @@ pub(super) struct Marks {
     item: u64,
     /// Its field `response_id`: one socket may carry several responses.
     response: u64,
+    /// Its fields that name a call of a tool, or a run.
+    call: u64,
+    /// Its field `type`, and its other names: they count for an event as a whole only.
+    kind: u64,
+    name: u64,
     /// Its `index` counts tokens.
     counts_tokens: bool,
 }
@@ -79,6 +88,13 @@ impl Marks {
         match key {
             b"item_id" => self.item = hash(ROOT, text),
             b"response_id" => self.response = hash(LEFT, text),
+            b"toolCallId" | b"tool_call_id" | b"run_id" => {
+                self.call = self.call.wrapping_add(hash(hash(ROOT, key), text));
+            }
+            b"type" => self.kind = hash(ROOT, text),
+            b"id" | b"messageId" | b"message_id" => {
+                self.name = self.name.wrapping_add(hash(hash(ROOT, key), text));
+            }
             _ => {}
         }
     }
@@ -90,8 +106,38 @@ impl Marks {
         let place = if indexed { self.index } else { self.position };
         // Some relays give each event an `item_id` of its own; the indices beside it stay the same.
         let item = if indexed || self.indices != 0 { 0 } else { self.item };
-        let rest = self.indices ^ item ^ self.response;
+        let rest = self.indices ^ item ^ self.response ^ self.call;
         if place == 0 && rest == 0 { outer } else { mix(mix(outer, place), rest) }
+    }
+
+    /// The same of an object that nothing encloses, which is an event: `number` is that of its marks.
+    #[inline]
+    pub(super) fn of_event(&self, number: u64, names: &mut Names) -> u64 {
+        let rest = self.kind.wrapping_add(names.note(self.name));
+        if rest == 0 { number } else { mix(number, rest) }
+    }
+}
+
+/// The names of the events of a stream. Some relays give each event one of its own, and many streams one to all: a name
+/// sets events apart once one came again behind another.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    seen: SmallVec<[u64; 4]>,
+    last: u64,
+    do_alternate: bool,
+}
+
+impl Names {
+    /// The number of what a name, zero if there is none, sets apart.
+    fn note(&mut self, name: u64) -> u64 {
+        if name != 0 && name != self.last && !self.do_alternate {
+            self.do_alternate = self.seen.contains(&name);
+            if self.seen.len() < JSON_NAMES_MAX {
+                self.seen.push(name);
+            }
+            self.last = name;
+        }
+        if self.do_alternate { name } else { 0 }
     }
 }
 
@@ -109,6 +155,7 @@ pub(super) fn is_metadata(key: &[u8]) -> bool {
     match key {
         // Names and numbers of messages, items, calls and models: the same in each event.
         b"id" | b"object" | b"model" | b"type" | b"role" | b"item_id" | b"response_id" => true,
+        b"toolCallId" | b"tool_call_id" | b"messageId" | b"message_id" | b"run_id" => true,
         b"event_id" | b"responseId" | b"modelVersion" | b"system_fingerprint" => true,
         b"service_tier" | b"created_at" => true,
         // Why and how a text ended.

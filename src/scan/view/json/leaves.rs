@@ -12,7 +12,7 @@ use std::fmt;
 
 use super::blocks::find_interruption;
 use super::escape::{Escape, copy_text, decode, write, write_cut};
-use super::lane::{Marks, ROOT, hash, is_metadata, mix};
+use super::lane::{Marks, Names, ROOT, hash, is_metadata, mix};
 use crate::limits::{JSON_DEPTH_MAX, JSON_HELD_MAX, JSON_SCRATCH_KEPT_BYTES};
 
 /// One string that is no key.
@@ -65,6 +65,8 @@ pub struct Reader {
     held: Vec<Held>,
     /// The texts that had an escape.
     unescaped: Vec<u8>,
+    /// The names of the texts so far.
+    names: Names,
 }
 
 /// A place in the text.
@@ -434,12 +436,15 @@ impl<'r> Walk<'r, '_> {
 
     /// Gives out what is held.
     fn give_out(&mut self) {
-        let Reader { objects, held, unescaped, .. } = &mut *self.reader;
+        let Reader { objects, held, unescaped, names, .. } = &mut *self.reader;
         for at in 1..objects.len() {
             let outer = objects.get(at).and_then(|object| objects.get(object.outer));
             let outer = outer.map_or(ROOT, |outer| outer.sum);
             if let Some(object) = objects.get_mut(at) {
                 object.sum = object.marks.within(outer);
+                if object.outer == 0 {
+                    object.sum = object.marks.of_event(object.sum, names);
+                }
             }
         }
         for leaf in held.drain(..) {

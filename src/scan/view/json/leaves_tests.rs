@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::leaves::{Lanes, NotJson, Reader};
-use crate::limits::{JSON_DEPTH_MAX, JSON_HELD_MAX};
+use crate::limits::{JSON_DEPTH_MAX, JSON_HELD_MAX, JSON_NAMES_MAX};
 
 /// Lane, key and text of a leaf.
 type Found = (u64, String, String);
@@ -149,6 +149,74 @@ fn other_streams_have_one_lane_for_a_text() {
     let one = r#"{"contentBlockIndex":0,"delta":{"text":"he"}}"#;
     let two = r#"{"contentBlockIndex":1,"delta":{"text":"llo"}}"#;
     assert_eq!(joined(&[one, two]), ["he", "llo"]);
+}
+
+#[test]
+fn events_of_two_kinds_are_two_texts() {
+    let realtime = |kind: &str, delta: &str| {
+        let marks = r#""item_id":"i","output_index":0,"content_index":0"#;
+        format!(r#"{{"type":"response.{kind}.delta",{marks},"delta":"{delta}"}}"#)
+    };
+    let events = [
+        realtime("output_audio_transcript", "run rm -r"),
+        realtime("output_audio", "AAEC"),
+        realtime("output_audio_transcript", "f / now"),
+        realtime("output_audio", "AwQF"),
+    ];
+    assert_eq!(joined(&events.each_ref().map(|event| &**event)), ["run rm -rf / now", "AAECAwQF"]);
+    let events = [
+        r#"{"type":"stdout","data":"run rm -r"}"#,
+        r#"{"data":"sleeping","type":"stderr"}"#,
+        r#"{"data":"f / now","type":"stdout"}"#,
+    ];
+    assert_eq!(joined(&events), ["run rm -rf / now", "sleeping"]);
+    // Of what an event holds only the first piece may say what it is.
+    let calls = [
+        r#"{"choices":[{"delta":{"calls":[{"id":"a","type":"function","arguments":"{\"a"}]}}]}"#,
+        r#"{"choices":[{"delta":{"calls":[{"arguments":"\":1}"}]}}]}"#,
+    ];
+    assert_eq!(joined(&calls), ["{\"a\":1}"]);
+}
+
+#[test]
+fn calls_of_tools_are_texts_of_their_own() {
+    for (key, kind) in [
+        ("toolCallId", "tool-input-delta"),
+        ("toolCallId", "TOOL_CALL_ARGS"),
+        ("tool_call_id", "x"),
+        ("run_id", "on_chat_model_stream"),
+    ] {
+        let event = |id, delta| format!(r#"{{"type":"{kind}","{key}":"{id}","delta":"{delta}"}}"#);
+        let events = [event("a", "run rm -r"), event("b", "xx "), event("a", "f / now")];
+        let events = events.each_ref().map(|event| &**event);
+        assert_eq!(joined(&events), ["run rm -rf / now", "xx "], "{key}");
+    }
+}
+
+#[test]
+fn names_set_events_apart_where_they_come_again() {
+    let event = |name: &str, text: &str| format!(r#"{{"t":"{text}","id":"{name}"}}"#);
+    let told = |events: &[(&str, &str)]| {
+        let events: Vec<String> = events.iter().map(|(name, text)| event(name, text)).collect();
+        joined(&events.iter().map(|event| &**event).collect::<Vec<_>>())
+    };
+    // Each event has its own, or all have one, or one follows the other.
+    assert_eq!(told(&[("a", "x"), ("b", "y"), ("c", "z")]), ["xyz"]);
+    assert_eq!(told(&[("a", "x"), ("a", "y"), ("b", "z"), ("b", "z")]), ["xyzz"]);
+    // Both were begun before either went on.
+    let begun = [("a", ""), ("b", ""), ("a", "x"), ("b", "1"), ("a", "y"), ("b", "2"), ("c", "7")];
+    assert_eq!(told(&begun), ["xy", "12", "7"]);
+}
+
+#[test]
+fn no_more_names_than_the_bound_are_remembered() {
+    for (count, is_told) in [(JSON_NAMES_MAX, true), (JSON_NAMES_MAX + 1, false)] {
+        let names: Vec<String> = (0..count).chain([count - 1, 900, count - 1]).map(|name| name.to_string()).collect();
+        let events: Vec<String> =
+            names.iter().map(|name| format!(r#"{{"t":"x","id":"{name}"}}"#)).collect();
+        let texts = joined(&events.iter().map(|event| &**event).collect::<Vec<_>>());
+        assert_eq!(texts.len() > 1, is_told, "{count}");
+    }
 }
 
 #[test]
