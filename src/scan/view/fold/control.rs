@@ -58,7 +58,10 @@ pub fn behind_escape(text: &[u8]) -> Option<Sequence> {
 pub fn splits_text(text: &[u8], at: usize, behind: Option<&[u8]>) -> bool {
     let Some(sequence) = behind.and_then(behind_escape) else { return false };
     let before = at.checked_sub(1).and_then(|at| text.get(at));
-    [before, behind.and_then(|behind| behind.get(sequence.len))].into_iter().flatten().any(u8::is_ascii_graphic)
+    [before, behind.and_then(|behind| behind.get(sequence.len))]
+        .into_iter()
+        .flatten()
+        .any(u8::is_ascii_graphic)
 }
 
 #[cfg(test)]
@@ -85,7 +88,8 @@ mod tests {
             let found = at_start(text.as_bytes()).unwrap();
             assert!(found.is_move && found.len == text.len() - 1, "{}", text.escape_default());
         }
-        for text in ["\x1b", "\x1b[", "\x1b[1", "\x1b[\n", "\x1b]0;t\n", "\x1b]0;\x1b[", "\x1bx", "x"]
+        for text in
+            ["\x1b", "\x1b[", "\x1b[1", "\x1b[\n", "\x1b]0;t\n", "\x1b]0;\x1b[", "\x1bx", "x"]
         {
             assert_eq!(at_start(text.as_bytes()), None, "{}", text.escape_default());
         }

@@ -211,7 +211,8 @@ fn names_set_events_apart_where_they_come_again() {
 #[test]
 fn no_more_names_than_the_bound_are_remembered() {
     for (count, is_told) in [(JSON_NAMES_MAX, true), (JSON_NAMES_MAX + 1, false)] {
-        let names: Vec<String> = (0..count).chain([count - 1, 900, count - 1]).map(|name| name.to_string()).collect();
+        let names: Vec<String> =
+            (0..count).chain([count - 1, 900, count - 1]).map(|name| name.to_string()).collect();
         let events: Vec<String> =
             names.iter().map(|name| format!(r#"{{"t":"x","id":"{name}"}}"#)).collect();
         let texts = joined(&events.iter().map(|event| &**event).collect::<Vec<_>>());
