@@ -90,6 +90,8 @@ steps! {
     Messages = "messages",
     Form = "form",
     Multipart = "multipart",
+    /// What stands behind the head of a mail.
+    Mail = "mail",
     QuotedPrintable = "quoted_printable",
     /// The messages of gRPC and its kin, and the strings of a protobuf message.
     Grpc = "grpc",

@@ -3,6 +3,7 @@
 
 use super::events::Form;
 use super::media::Media;
+use super::parts::begins_mail;
 use super::prefix::{Prefix, prefix_of};
 use crate::limits::SCAN_SNIFF_BYTES;
 use crate::scan::view::archive::{self, Container};
@@ -26,6 +27,7 @@ pub(super) enum Kind {
     Events(Form),
     Form,
     Multipart,
+    Mail,
     Framed,
     Git,
     Protobuf,
@@ -80,6 +82,7 @@ pub(super) fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> 
         Media::Lines => return Some(Kind::Events(Form::Lines)),
         Media::AwsEvents => return Some(Kind::Events(Form::Aws)),
         Media::Multipart(_) => return Some(Kind::Multipart),
+        Media::Mail => return Some(Kind::Mail),
         Media::Typed => return Some(Kind::Text),
         _ => {}
     }
@@ -97,6 +100,9 @@ fn text_kind(head: &[u8], media: &Media, may_wait: bool) -> Option<Kind> {
     }
     if may_be_named && part(head).is_some() {
         return Some(Kind::Events(Form::NamedLines));
+    }
+    if may_be_named && begins_mail(head) {
+        return Some(Kind::Mail);
     }
     let is_json = match (media, opening(head).first()) {
         // A program begins with a string, and a line of events with a word, that would be JSON, too.

@@ -32,6 +32,8 @@ pub(in crate::scan) enum Media {
     AwsEvents,
     Form,
     Multipart(Vec<u8>),
+    /// A mail (RFC 5322).
+    Mail,
     Protobuf,
     Framed(Box<Framed>),
     /// What git's smart protocol sends over HTTP (gitprotocol-http).
@@ -120,6 +122,8 @@ impl Media {
             multipart::boundary(content_type).map_or(Media::Unknown, Media::Multipart)
         } else if let Some(message) = message_of(essence) {
             Media::Framed(Box::new(Framed { message, codings: Some(Codings::default()) }))
+        } else if is("message/rfc822") || is("message/global") {
+            Media::Mail
         } else if PROTOBUF.iter().any(|name| is(name)) {
             Media::Protobuf
         } else if GIT.iter().any(|name| is(name)) {

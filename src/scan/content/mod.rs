@@ -207,7 +207,12 @@ impl Content {
         }
         match (kind, &self.media) {
             (
-                Kind::Events(_) | Kind::Pdf | Kind::Multipart | Kind::Framed | Kind::Container(_),
+                Kind::Events(_)
+                | Kind::Pdf
+                | Kind::Multipart
+                | Kind::Mail
+                | Kind::Framed
+                | Kind::Container(_),
                 _,
             ) if place.is_joined => Reader::Text(Text::new(place, scope)),
             (Kind::Markup, _) => Reader::Markup(Box::new(MarkupText::new(place, scope))),
@@ -220,6 +225,7 @@ impl Content {
             (Kind::Multipart, Media::Multipart(boundary)) => {
                 Reader::Parts(Box::new(Parts::new(place, boundary, scope)))
             }
+            (Kind::Mail, _) => Reader::Parts(Box::new(Parts::of_mail(place, scope))),
             (Kind::Framed, Media::Framed(framed)) => {
                 Reader::Frames(Box::new(Frames::new(place, framed, scope)))
             }

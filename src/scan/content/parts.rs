@@ -1,7 +1,8 @@
-//! The parts of a multipart body: their heads as texts, and what they hold, out of its transfer coding.
+//! The parts of a multipart body, or a mail: their heads as texts, and what they hold, out of its transfer coding.
 
 use super::{Content, Media};
 use crate::finding::Step;
+use crate::limits::SCAN_SNIFF_BYTES;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
 use crate::scan::view::encoded::{Kind, RunDecoder};
@@ -29,10 +30,18 @@ enum TransferCoding {
 impl Parts {
     /// Nothing read yet.
     pub(super) fn new(place: Place, boundary: &[u8], scope: &mut Scope<'_>) -> Parts {
-        let place = place.deeper().then(Step::Multipart);
+        Parts::of(place.deeper().then(Step::Multipart), Reader::new(boundary), scope)
+    }
+
+    /// The same of a mail, which is like one part of such a body.
+    pub(super) fn of_mail(place: Place, scope: &mut Scope<'_>) -> Parts {
+        Parts::of(place.deeper().then(Step::Mail), Reader::of_mail(), scope)
+    }
+
+    fn of(place: Place, reader: Reader, scope: &mut Scope<'_>) -> Parts {
         Parts {
             place,
-            reader: Reader::new(boundary),
+            reader,
             heads: Text::new(place, scope),
             coding: TransferCoding::None,
             part: Content::unknown(place),
@@ -153,8 +162,29 @@ impl Parts {
     }
 }
 
+/// Whether a text begins as a mail does: with fields, of which one says how the mail was made fit to be sent.
+pub(super) fn begins_mail(head: &[u8]) -> bool {
+    let names = [&b"mime-version"[..], b"content-transfer-encoding"];
+    let head = head.get(..SCAN_SNIFF_BYTES).unwrap_or(head);
+    for (at, line) in head.split(|byte| *byte == b'\n').enumerate() {
+        let name = line.iter().position(|byte| *byte == b':').and_then(|end| line.get(..end));
+        let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+        match (line, name) {
+            // A field goes on.
+            ([b' ' | b'\t', ..], _) if at > 0 => {}
+            (_, Some(name)) if names.iter().any(|own| name.eq_ignore_ascii_case(own)) => {
+                return true;
+            }
+            (_, Some(name)) if !name.is_empty() && name.iter().all(is_of_name) => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
+    use super::begins_mail;
     use crate::scan::tests::{Seen, scanner};
     use crate::scan::{PaddedBuffer, Shape};
 
@@ -180,5 +210,69 @@ mod tests {
         }
         let coding = "Content-Transfer-Encoding: quoted-printable\r\n";
         assert_eq!(views(coding, "cat /etc/pass=77d"), ["multipart>quoted_printable"]);
+    }
+
+    /// The rule and the view of each match in a mail.
+    fn told(content_type: &str, mail: &str, size: usize) -> Vec<(&'static str, String)> {
+        let shape = Shape::new(std::iter::empty(), Some(content_type.as_bytes()));
+        let mut stream = scanner(crate::limits::SCAN_WINDOW_MIN_BYTES).body(&shape);
+        let mut seen = Seen::default();
+        for piece in mail.as_bytes().chunks(size) {
+            stream.feed(PaddedBuffer::new().fill(piece), &mut seen);
+        }
+        stream.finish(&mut seen);
+        let views: Vec<String> = seen.views().iter().map(ToString::to_string).collect();
+        seen.names().into_iter().zip(views).collect()
+    }
+
+    #[test]
+    fn a_mail_is_read_out_of_its_coding() {
+        let head = "From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: text/plain";
+        let coded = "key AKIAIOSF=\r\nODNN7EXAMPLE=20and so on\r\n";
+        let mail = format!("{head}\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{coded}");
+        let expected = ("aws_access_key", "mail>quoted_printable".to_owned());
+        for size in 1..mail.len() {
+            assert_eq!(told("message/rfc822", &mail, size), [expected.clone()], "{size}");
+        }
+        for name in ["text/plain", "application/octet-stream", ""] {
+            assert_eq!(told(name, &mail, 1000), [expected.clone()], "{name}");
+        }
+        let part = "--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
+        let parts = format!(
+            "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n{part}{coded}\r\n--b--\r\n"
+        );
+        let expected = ("aws_access_key", "mail>multipart>quoted_printable".to_owned());
+        assert_eq!(told("message/rfc822", &parts, 7), [expected]);
+        // What is in no coding, and what has no body, is told once.
+        for mail in [
+            format!("{head}\r\n\r\nAKIAIOSFODNN7EXAMPLE"),
+            format!("{head}\r\nX-Key: AKIAIOSFODNN7EXAMPLE\r\n\r\n"),
+            format!("{head}\r\nX-Key: AKIAIOSFODNN7EXAMPLE"),
+        ] {
+            let told = told("message/rfc822", &mail, 1000);
+            assert_eq!(told, [("aws_access_key", "mail".to_owned())], "{mail}");
+        }
+    }
+
+    #[test]
+    fn what_begins_with_fields_of_a_mail_is_one() {
+        for head in
+            ["MIME-Version: 1.0\n", "Received: by x\r\n\tfor y\r\ncontent-transfer-encoding: 8bit"]
+        {
+            assert!(begins_mail(head.as_bytes()), "{head}");
+        }
+        for head in [
+            "",
+            "x",
+            "a b: c\nMIME-Version: 1.0",
+            " MIME-Version: 1",
+            "A: b\n\nMIME-Version: 1",
+            "A: b\nMIME-",
+        ] {
+            assert!(!begins_mail(head.as_bytes()), "{head}");
+        }
+        let long = |len: usize| format!("A: {}\nMIME-Version:", "b".repeat(len));
+        let room = crate::limits::SCAN_SNIFF_BYTES - long(0).len();
+        assert!(begins_mail(long(room).as_bytes()) && !begins_mail(long(room + 1).as_bytes()));
     }
 }

@@ -93,6 +93,12 @@ impl Reader {
         }
     }
 
+    /// At the first byte of a mail: a head, and one part to the end.
+    pub fn of_mail() -> Reader {
+        // No line is like this one, which has two.
+        Reader { place: Place::Head, ..Reader::new(b"\0\n\0") }
+    }
+
     /// The part's head, with the empty line that ends it. See [`super::PartHead`].
     pub fn head(&self) -> &[u8] {
         &self.head
