@@ -4,7 +4,7 @@
 pub struct Row {
     /// Glob over the host.
     pub host: &'static str,
-    /// `header`, `query`, `path` or `body`, and which.
+    /// `header`, `query`, `path`, `body`, `answer` or `answer_header`, and which.
     pub slot: (&'static str, &'static str),
     /// Globs over the rules of the provider's own keys.
     pub rules: &'static [&'static str],
@@ -13,6 +13,8 @@ pub struct Row {
 }
 
 const AUTHORIZATION: (&str, &str) = ("header", "authorization");
+/// Where to a signed address is given out.
+const LOCATION: (&str, &str) = ("answer_header", "location");
 
 const fn row(
     host: &'static str,
@@ -56,12 +58,14 @@ const STRIPE_KEYS: &[&str] = &["sk_*", "rk_*"];
 const GOOGLE: &[&str] = &["*google*", "*gemini*", "gcp_*"];
 const AZURE: &[&str] = &["*azure*"];
 const SAS: &[&str] = &["azure_sas_signature"];
+const SIGNED: &[&str] = &["azure_sas_signature", "aws_*", "jwt"];
 const AWS: &[&str] = &["aws_*"];
 const GITHUB: &[&str] = &["*github*"];
 const GITLAB: &[&str] = &["*gitlab*"];
 const JWT: &[&str] = &["jwt"];
 const SLACK: &[&str] = &["*slack*"];
-const ATLASSIAN: &[&str] = &["*atlassian*"];
+/// Jira and Confluence take a user's token as a password.
+const ATLASSIAN: &[&str] = &["*atlassian*", "authorization_basic"];
 const LANGFUSE: &[&str] = &["*langfuse*"];
 
 /// The table. A provider's rules are critical in every other place.
@@ -75,6 +79,30 @@ pub const DEFAULTS: &[Row] = &[
     row("ghcr.io", AUTHORIZATION, JWT),
     row("graph.microsoft.com", AUTHORIZATION, JWT),
     row("management.azure.com", AUTHORIZATION, JWT),
+    // Tokens that somebody asked for.
+    keyed("*.anthropic.com", ("answer", "/v1/oauth/token"), ANTHROPIC, ANTHROPIC_KEYS),
+    keyed("platform.claude.com", ("answer", "/v1/oauth/token"), ANTHROPIC, ANTHROPIC_KEYS),
+    row("auth.openai.com", ("answer", "/oauth/token"), JWT),
+    row("oauth2.googleapis.com", ("answer", "/token"), &["*google*", "gcp_*", "jwt"]),
+    row("www.googleapis.com", ("answer", "/oauth2/v*/token"), &["*google*", "gcp_*", "jwt"]),
+    row("login.microsoftonline.com", ("answer", "/*/oauth2/*token"), &["*azure*", "jwt"]),
+    row("github.com", ("answer", "/login/oauth/access_token"), GITHUB),
+    row("api.github.com", ("answer", "/app/installations/*/access_tokens"), GITHUB),
+    row("gitlab.com", ("answer", "/oauth/token"), GITLAB),
+    row("auth.docker.io", ("answer", "/token"), JWT),
+    row("hub.docker.com", ("answer", "/v2/users/login"), JWT),
+    row("ghcr.io", ("answer", "/token"), JWT),
+    row("sts.amazonaws.com", ("answer", "/"), AWS),
+    row("sts.*.amazonaws.com", ("answer", "/"), AWS),
+    row("discord.com", ("answer", "/api/*oauth2/token"), &["*discord*"]),
+    // Addresses that are signed for whoever asked for a file.
+    row("github.com", LOCATION, SIGNED),
+    row("api.github.com", LOCATION, SIGNED),
+    row("ghcr.io", LOCATION, SIGNED),
+    row("huggingface.co", LOCATION, SIGNED),
+    row("registry-1.docker.io", LOCATION, SIGNED),
+    row("quay.io", LOCATION, SIGNED),
+    row("gitlab.com", LOCATION, SIGNED),
     // Models.
     keyed("api.anthropic.com", ("header", "x-api-key"), ANTHROPIC, ANTHROPIC_KEYS),
     keyed("api.anthropic.com", AUTHORIZATION, ANTHROPIC, ANTHROPIC_KEYS),
@@ -122,10 +150,14 @@ pub const DEFAULTS: &[Row] = &[
     row("cloud.langfuse.com", AUTHORIZATION, LANGFUSE),
     row("*.cloud.langfuse.com", AUTHORIZATION, LANGFUSE),
     row("*.pinecone.io", ("header", "api-key"), &["pinecone_*"]),
+    row("api.figma.com", ("header", "x-figma-token"), &["figma_*"]),
+    row("api.notion.com", AUTHORIZATION, &["notion_*"]),
+    row("dev.azure.com", AUTHORIZATION, &["*azure*", "authorization_basic"]),
+    row("pkgs.dev.azure.com", AUTHORIZATION, &["*azure*", "authorization_basic"]),
     row("api.linear.app", AUTHORIZATION, &["linear_*"]),
     row("*.atlassian.net", AUTHORIZATION, ATLASSIAN),
     row("api.atlassian.com", AUTHORIZATION, ATLASSIAN),
-    row("*.supabase.co", ("header", "apikey"), &["supabase_*"]),
+    row("*.supabase.co", ("header", "apikey"), &["supabase_*", "jwt"]),
     row("*.supabase.co", AUTHORIZATION, &["supabase_*"]),
     row("*.datadoghq.com", ("header", "dd-api-key"), &["datadog_*"]),
     row("*.datadoghq.com", ("header", "dd-application-key"), &["datadog_*"]),

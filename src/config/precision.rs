@@ -37,6 +37,42 @@ pub enum Slot {
     Path(String),
     /// The body of a request whose path fits this glob.
     Body(String),
+    /// The body of the answer to such a request: whoever asks for a token gets one.
+    Answer(String),
+    /// The value of this header of an answer, in lower case.
+    AnswerHeader(String),
+}
+
+impl Slot {
+    /// As the table of defaults and the configuration name it.
+    fn of(name: &str, value: &str) -> Option<Slot> {
+        Some(match name {
+            "header" => Slot::Header(value.to_ascii_lowercase()),
+            "query" => Slot::Query(value.to_owned()),
+            "path" => Slot::Path(value.to_owned()),
+            "body" => Slot::Body(value.to_owned()),
+            "answer" => Slot::Answer(value.to_owned()),
+            "answer_header" => Slot::AnswerHeader(value.to_ascii_lowercase()),
+            _ => return None,
+        })
+    }
+
+    /// The same back.
+    fn named(&self) -> (&'static str, &str) {
+        match self {
+            Slot::Header(name) => ("header", name),
+            Slot::Query(name) => ("query", name),
+            Slot::Path(glob) => ("path", glob),
+            Slot::Body(glob) => ("body", glob),
+            Slot::Answer(glob) => ("answer", glob),
+            Slot::AnswerHeader(name) => ("answer_header", name),
+        }
+    }
+
+    /// Whether it is told by the path of a request that is over by then.
+    pub fn asks_for_path(&self) -> bool {
+        matches!(self, Slot::Body(_) | Slot::Answer(_))
+    }
 }
 
 /// What is known and accepted: all of the conditions that are given must hold.
@@ -68,24 +104,20 @@ const SUPPRESSION: &[&str] =
     &["reason", "expires", "rule", "dest", "header", "source", "path", "fingerprint"];
 const CONDITIONS: &str =
     "an object with one condition at least: rule, dest, header, source, path or fingerprint";
-const SLOTS: &str = "an object with exactly one of header, query, path and body";
+const SLOTS: &str =
+    "an object with exactly one of header, query, path, body, answer and answer_header";
+const SLOT_NAMES: [&str; 6] = ["header", "query", "path", "body", "answer", "answer_header"];
 const EXPIRES: &str = "a date such as \"2027-01-31\", or a moment such as \"2027-01-31T12:00:00Z\"";
 
 /// The table of defaults.
 pub fn default_credentials() -> Vec<ExpectedCredential> {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    let entry = |row: &Row| ExpectedCredential {
-        host: row.host.to_owned(),
-        slot: match row.slot {
-            ("query", name) => Slot::Query(name.to_owned()),
-            ("path", glob) => Slot::Path(glob.to_owned()),
-            ("body", glob) => Slot::Body(glob.to_owned()),
-            (_, name) => Slot::Header(name.to_owned()),
-        },
-        rules: owned(row.rules),
-        keys: owned(row.keys),
+    let entry = |row: &Row| {
+        let (host, (slot, value)) = (row.host.to_owned(), row.slot);
+        let (rules, keys) = (owned(row.rules), owned(row.keys));
+        Slot::of(slot, value).map(|slot| ExpectedCredential { host, slot, rules, keys })
     };
-    DEFAULTS.iter().map(entry).collect()
+    DEFAULTS.iter().filter_map(entry).collect()
 }
 
 /// A list, which is added to the defaults, or an object `{"replace": true, "entries": [...]}`.
@@ -114,15 +146,13 @@ pub fn expected_credentials(json: &Json) -> Result<Vec<ExpectedCredential>, Misf
 }
 
 fn expected_credential(object: &Object<'_>) -> Result<ExpectedCredential, Misfit> {
-    object.only(&["host", "header", "query", "path", "body", "rules", "keys"])?;
+    object.only(&[&["host", "rules", "keys"][..], &SLOT_NAMES].concat())?;
     let host = object.required_text("host")?.to_ascii_lowercase();
-    let slots = [
-        object.text("header")?.map(|name| Slot::Header(name.to_ascii_lowercase())),
-        object.text("query")?.map(|name| Slot::Query(name.to_owned())),
-        object.text("path")?.map(|glob| Slot::Path(glob.to_owned())),
-        object.text("body")?.map(|glob| Slot::Body(glob.to_owned())),
-    ];
-    let mut slots = slots.into_iter().flatten();
+    let mut slots = Vec::new();
+    for name in SLOT_NAMES {
+        slots.extend(object.text(name)?.and_then(|value| Slot::of(name, value)));
+    }
+    let mut slots = slots.into_iter();
     let (Some(slot), None) = (slots.next(), slots.next()) else {
         return Err(object.misfit(SLOTS));
     };
@@ -173,12 +203,7 @@ fn expiry(text: &str) -> Option<Expiry> {
 /// As it would be set: the whole table.
 pub fn expected_json(entries: &[ExpectedCredential]) -> Json {
     let entry = |entry: &ExpectedCredential| {
-        let (name, value) = match &entry.slot {
-            Slot::Header(name) => ("header", name),
-            Slot::Query(name) => ("query", name),
-            Slot::Path(glob) => ("path", glob),
-            Slot::Body(glob) => ("body", glob),
-        };
+        let (name, value) = entry.slot.named();
         let mut shown = json!({"host": entry.host, name: value, "rules": entry.rules});
         if let (Json::Object(members), false) = (&mut shown, entry.keys.is_empty()) {
             members.insert("keys".to_owned(), json!(entry.keys));

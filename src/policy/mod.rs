@@ -85,7 +85,7 @@ impl Policy {
             key,
             standings: Standings::default(),
             looks_at_paths: config.suppressions.iter().any(|accepted| accepted.path.is_some())
-                || config.expected.iter().any(|entry| matches!(entry.slot, Slot::Body(_))),
+                || config.expected.iter().any(|entry| entry.slot.asks_for_path()),
         }
     }
 
@@ -123,14 +123,12 @@ impl Policy {
         if let Some((_, reason)) = self.suppressions.iter().find(holds) {
             return verdict(seen.severity, Disposition::Suppressed(Arc::clone(reason)));
         }
-        if at.direction == Direction::Inbound {
-            return verdict(seen.severity, Disposition::Report);
-        }
         let standing = self.standings.get(seen.rule, &self.expected);
         if self.is_expected(&standing, seen.secret, at) {
             return verdict(Severity::Info, Disposition::Expected);
         }
-        let severity = if standing.is_own { Severity::Critical } else { seen.severity };
+        let leaves = at.direction == Direction::Outbound;
+        let severity = if standing.is_own && leaves { Severity::Critical } else { seen.severity };
         verdict(severity, Disposition::Report)
     }
 
@@ -140,11 +138,16 @@ impl Policy {
             // Readable on its way: no place for a key.
             return false;
         }
+        let leaves = at.direction == Direction::Outbound;
         let is_here = |slot: &Slot| match (slot, at.place) {
-            (Slot::Header(name), Place::Header(header)) => matches(name, header),
-            (Slot::Query(name), Place::Query(parameter)) => matches(name, parameter),
+            (Slot::Header(name), Place::Header(header)) => leaves && matches(name, header),
+            (Slot::AnswerHeader(name), Place::Header(header)) => !leaves && matches(name, header),
+            (Slot::Query(name), Place::Query(parameter)) => leaves && matches(name, parameter),
             (Slot::Path(glob), Place::Path) | (Slot::Body(glob), Place::Body) => {
-                at.path.is_some_and(|path| matches(glob, path))
+                leaves && at.path.is_some_and(|path| matches(glob, path))
+            }
+            (Slot::Answer(glob), Place::Body) => {
+                !leaves && at.path.is_some_and(|path| matches(glob, path))
             }
             _ => false,
         };

@@ -53,7 +53,8 @@ impl Standing {
         };
         let is_of_any_issuer = RULES_OF_ANY_ISSUER.iter().any(|glob| matches(glob, rule));
         let holds_one_alone = |entry: &ExpectedCredential| {
-            !entry.host.contains('*') && !matches!(entry.slot, Slot::Body(_))
+            let is_of_one = matches!(entry.slot, Slot::Header(_) | Slot::Query(_) | Slot::Path(_));
+            !entry.host.contains('*') && is_of_one
         };
         let concerns = |entry: &ExpectedCredential| {
             names(entry) || (is_of_any_issuer && holds_one_alone(entry))

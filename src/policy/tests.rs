@@ -43,6 +43,42 @@ fn judge(policy: &Policy, rule: &str, at: &Circumstances<'_>) -> (Severity, Disp
 }
 
 #[test]
+fn a_token_that_was_asked_for_is_expected_in_the_answer_only() {
+    let policy = policy(Vec::new());
+    let inbound = |dest, place, path| Circumstances {
+        direction: Direction::Inbound,
+        path: Some(path),
+        ..at(dest, place)
+    };
+    let location = Place::Header("Location");
+    for (rule, dest, place, path, is_expected) in [
+        ("jwt", "auth.docker.io:443", Place::Body, "/token", true),
+        ("jwt", "auth.docker.io:443", Place::Body, "/other", false),
+        ("jwt", "evil.example:443", Place::Body, "/token", false),
+        ("ai_api_key", "console.anthropic.com:443", Place::Body, "/v1/oauth/token", true),
+        ("gcp_oauth_access_token", "oauth2.googleapis.com:443", Place::Body, "/token", true),
+        ("aws_access_key", "github.com:443", location, "/a/b/releases/download/v1/x.tar.gz", true),
+        ("azure_sas_signature", "github.com:443", location, "/a/b", true),
+        ("azure_sas_signature", "github.com:443", Place::Header("Set-Cookie"), "/a/b", false),
+        ("azure_sas_signature", "github.com:443", Place::Body, "/a/b", false),
+        ("ai_api_key", "github.com:443", location, "/a/b", false),
+        // What is a place for a key on its way out is none for one that comes in.
+        ("ai_api_key", "api.anthropic.com:443", Place::Header("x-api-key"), "/v1/messages", false),
+        ("aws_access_key", "b.s3.amazonaws.com:443", Place::Query("x-amz-date"), "/", false),
+    ] {
+        let verdict = match is_expected {
+            true => (Severity::Info, Disposition::Expected),
+            false => (Severity::High, Disposition::Report),
+        };
+        let told = judge(&policy, rule, &inbound(dest, place, path));
+        assert_eq!(told, verdict, "{rule} {dest} {place:?}");
+        let out = Circumstances { direction: Direction::Outbound, ..inbound(dest, place, path) };
+        let is_told_out = judge(&policy, rule, &out).1 == Disposition::Report;
+        assert!(is_told_out || !is_expected, "{rule} {dest} {place:?}");
+    }
+}
+
+#[test]
 fn a_providers_key_is_expected_in_its_own_place_only() {
     let policy = policy(Vec::new());
     let expected = (Severity::Info, Disposition::Expected);
