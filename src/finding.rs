@@ -119,6 +119,12 @@ impl Confidence {
             Confidence::High => "high",
         }
     }
+
+    /// The confidence of a name.
+    pub fn from_name(name: &str) -> Option<Confidence> {
+        let all = [Confidence::Low, Confidence::Medium, Confidence::High];
+        all.into_iter().find(|confidence| confidence.as_str().eq_ignore_ascii_case(name))
+    }
 }
 
 /// A keyed digest of what matched: the same for the same secret in one installation, and of no use to

@@ -11,7 +11,7 @@ use super::arguments::CommonArguments;
 use super::threats_follow::Follow;
 use super::threats_format::{Csv, Table, left_out_in_words};
 use super::{exit_code, load_common, log_dir, output};
-use crate::finding::Severity;
+use crate::finding::{Confidence, Severity};
 use crate::limits::{THREATS_DEFAULT, THREATS_MAX};
 use crate::report::THREATS_FILE_NAME;
 use crate::report::tail::{self, Tail};
@@ -63,6 +63,9 @@ pub struct FilterArguments {
     /// Only what is so bad or worse: info, low, medium, high or critical [default: low]
     #[arg(long, value_name = "MIN", conflicts_with = "all", value_parser = severity)]
     pub severity: Option<Severity>,
+    /// Only what is so likely or more: low, medium or high; low is what a check found to be an example or harmless
+    #[arg(long, value_name = "MIN", value_parser = confidence)]
+    pub confidence: Option<Confidence>,
     /// Also credentials where they belong (severity info)
     #[arg(long)]
     pub all: bool,
@@ -70,6 +73,10 @@ pub struct FilterArguments {
 
 fn severity(text: &str) -> Result<Severity, String> {
     Severity::from_name(text).ok_or_else(|| "info, low, medium, high or critical".to_owned())
+}
+
+fn confidence(text: &str) -> Result<Confidence, String> {
+    Confidence::from_name(text).ok_or_else(|| "low, medium or high".to_owned())
 }
 
 /// How findings are printed.
@@ -102,6 +109,7 @@ impl FilterArguments {
             source: self.source.clone(),
             agent: self.agent.clone(),
             since,
+            least_confidence: self.confidence,
             least_severity: self.severity.or((!self.all).then_some(Severity::Low)),
         };
         filter.check().map(|()| filter)
@@ -273,7 +281,13 @@ mod tests {
         };
         assert_eq!(least(&["--all"]), None);
         assert_eq!(least(&["--severity", "Critical"]), Some(Severity::Critical));
-        for wrong in [&["--severity", "bad"][..], &["--severity", "low", "--all"][..]] {
+        let likely = parse(&["--confidence", "Medium"]).unwrap().filter;
+        assert_eq!(likely.confidence, Some(Confidence::Medium));
+        for wrong in [
+            &["--severity", "bad"][..],
+            &["--confidence", "info"],
+            &["--severity", "low", "--all"][..],
+        ] {
             assert_eq!(parse(wrong).unwrap_err().exit_code(), 2);
         }
         let wrong = parse(&["--since", "soon"]).unwrap();

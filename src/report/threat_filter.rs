@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::tail::Verdict;
 use crate::config::glob_matches;
-use crate::finding::{Direction, Severity, ThreatType};
+use crate::finding::{Confidence, Direction, Severity, ThreatType};
 use crate::limits::{SINCE_MAX_SECS, THREATS_DISORDER_SECS};
 
 /// What is wanted. An empty list wants everything; of a list, one match is enough; of the lists,
@@ -26,6 +26,8 @@ pub struct ThreatFilter {
     pub since: Option<Timestamp>,
     /// Nothing that is less bad than this.
     pub least_severity: Option<Severity>,
+    /// Nothing that is less likely than this.
+    pub least_confidence: Option<Confidence>,
 }
 
 impl ThreatFilter {
@@ -78,6 +80,7 @@ impl ThreatFilter {
             && is_named(&self.dest, &[dest, host, host.trim_matches(['[', ']'])])
             && is_named(&self.source, &[field("source")])
             && is_named(&self.agent, &[field("agent")])
+            && self.least_confidence.is_none_or(|least| confidence_of(threat) >= least)
             && self.since.is_none_or(|since| time_of(threat).is_some_and(|time| time >= since))
     }
 }
@@ -95,6 +98,12 @@ fn check_globs(name: &str, globs: &[String], values: [&str; 2]) -> Result<(), St
 pub fn severity_of(threat: &Value) -> Severity {
     let name = threat.get("severity").and_then(Value::as_str);
     name.and_then(Severity::from_name).unwrap_or(Severity::High)
+}
+
+/// How likely a finding is. One of an earlier version does not say, and is left out by nothing.
+fn confidence_of(threat: &Value) -> Confidence {
+    let name = threat.get("confidence").and_then(Value::as_str);
+    name.and_then(Confidence::from_name).unwrap_or(Confidence::High)
 }
 
 /// Whether a finding is no alarm: a credential where it belongs.
@@ -229,6 +238,20 @@ mod tests {
         assert!(!wants(Severity::Medium, json!("low")) && !wants(Severity::Low, json!("info")));
         assert!(wants(Severity::High, json!(null)) && !wants(Severity::Critical, json!("odd")));
         assert!(is_info(&json!({"severity": "info"})) && !is_info(&json!({})));
+    }
+
+    #[test]
+    fn what_is_less_likely_than_asked_for_is_left_out() {
+        let filter =
+            ThreatFilter { least_confidence: Some(Confidence::Medium), ..ThreatFilter::default() };
+        for (confidence, is_wanted) in [
+            (json!("low"), false),
+            (json!("medium"), true),
+            (json!("high"), true),
+            (json!(null), true),
+        ] {
+            assert_eq!(filter.wants(&json!({"confidence": confidence})), is_wanted, "{confidence}");
+        }
     }
 
     #[test]
