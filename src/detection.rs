@@ -76,16 +76,15 @@ impl Detection {
         Scanner::knowing(&self.database, max_window_bytes, self.known.clone())
     }
 
-    /// Gives the logger's thread a scanner of its own, for the last look at what it writes.
-    pub fn look_last(&self, logger: &LoggerCommands) {
+    /// Gives the logger's thread a scanner of its own, for the last look at what it writes. Where there is none, it
+    /// keeps the one that it had.
+    pub fn look_last(&self, logger: &LoggerCommands) -> Result<(), String> {
         let (database, known) = (Arc::clone(&self.database), self.known.clone());
-        logger.look_last(Box::new(move || match scan::LastLook::new(&database, known) {
-            Ok(mut look) => Some(LastLook::new(move |snippets| look.mask(snippets))),
-            Err(error) => {
-                log::error!("snippets are not looked at a second time: {error}");
-                None
-            }
-        }));
+        let make = move || match scan::LastLook::new(&database, known) {
+            Ok(mut look) => Ok(LastLook::new(move |snippets| look.mask(snippets))),
+            Err(error) => Err(format!("the scanner for the log's snippets: {error}")),
+        };
+        logger.look_last(Box::new(make))
     }
 }
 

@@ -84,7 +84,7 @@ impl Run {
             log::warn!("{warning}");
         }
         let prepared = prepare(&config)?;
-        prepared.detection.look_last(logger);
+        prepared.detection.look_last(logger)?;
         let marks = prepared.detection.marks;
         let phase = Arc::new(AtomicU8::new(Phase::Running as u8));
         let config = Arc::new(config);

@@ -119,8 +119,8 @@ impl Journal {
     }
 
     /// From now on every snippet is looked at once more.
-    pub fn set_last_look(&mut self, last_look: Option<LastLook>) {
-        self.last_look = last_look;
+    pub fn set_last_look(&mut self, last_look: LastLook) {
+        self.last_look = Some(last_look);
     }
 
     /// Takes a finding whose line is written with the next flush, unless it repeats one.

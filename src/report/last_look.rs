@@ -9,8 +9,8 @@ type Mask = dyn FnMut(&mut [&mut String]);
 /// One thread's last look.
 pub struct LastLook(Box<Mask>);
 
-/// Makes one on the thread that will use it.
-pub type LastLookMaker = Box<dyn FnOnce() -> Option<LastLook> + Send>;
+/// Makes one on the thread that will use it, or says why there is none.
+pub type LastLookMaker = Box<dyn FnOnce() -> Result<LastLook, String> + Send>;
 
 impl LastLook {
     pub fn new(mask: impl FnMut(&mut [&mut String]) + 'static) -> LastLook {

@@ -74,8 +74,8 @@ enum Command {
         level: LevelFilter,
         dedup_window: Duration,
     },
-    /// The sender is dropped once it counts.
-    LookLast(LastLookMaker, Sender<()>),
+    /// The sender is told once it counts, or why what was there still does.
+    LookLast(LastLookMaker, Sender<Result<(), String>>),
     Stop {
         deadline: Instant,
     },
@@ -169,12 +169,13 @@ impl LoggerCommands {
         let _ = self.0.send(Command::Adjust { level, dedup_window });
     }
 
-    /// From now on every snippet is looked at once more before it is written. Returns when that is so.
-    pub fn look_last(&self, make: LastLookMaker) {
-        let (done, is_done) = crossbeam_channel::bounded(0);
+    /// From now on every snippet is looked at once more before it is written. Returns when that is so, or when what
+    /// looks cannot be made: then whatever looked before goes on.
+    pub fn look_last(&self, make: LastLookMaker) -> Result<(), String> {
+        let (done, is_done) = crossbeam_channel::bounded(1);
         // A thread that has ended writes nothing any more.
         let _ = self.0.send(Command::LookLast(make, done));
-        let _ = is_done.recv();
+        is_done.recv().unwrap_or(Ok(()))
     }
 }
 
@@ -264,8 +265,8 @@ impl Logger {
                     self.log.set_level(level);
                     self.journal.adjust(level, dedup_window);
                 }
-                Event::Command(Command::LookLast(make, _done)) => {
-                    self.journal.set_last_look(make());
+                Event::Command(Command::LookLast(make, done)) => {
+                    let _ = done.send(make().map(|look| self.journal.set_last_look(look)));
                 }
                 Event::Command(Command::Stop { deadline }) => return self.finish(deadline),
                 Event::Abandoned => {

@@ -103,7 +103,9 @@ impl Reloader {
         if Phase::from_number(self.phase.load(Ordering::Relaxed)) != Phase::Running {
             return unchanged(&"the monitor is stopping");
         }
-        detection.look_last(&self.logger);
+        if let Err(error) = detection.look_last(&self.logger) {
+            return unchanged(&error);
+        }
         for key in detection.marks.changed_since(self.marks) {
             if !renewed.changed.iter().any(|changed| changed == key) {
                 renewed.changed.push(key.to_owned());

@@ -172,14 +172,29 @@ fn there_is_no_rest_while_something_waits_and_a_command_ends_none() {
     assert!(matches!(logger.next_event(&never()), Event::Command(Command::Publish(_))));
 }
 
+fn without_examples() -> LastLook {
+    LastLook::new(|snippets| {
+        snippets.iter_mut().for_each(|snippet| **snippet = snippet.replace("EXAMPLE", "..."));
+    })
+}
+
+#[test]
+fn a_last_look_that_cannot_be_made_is_told_and_the_one_before_it_goes_on() {
+    let running = start(Duration::ZERO);
+    assert_eq!(running.handle.look_last(Box::new(|| Ok(without_examples()))), Ok(()));
+    let failed = running.handle.look_last(Box::new(|| Err("no memory".to_owned())));
+    assert_eq!(failed, Err("no memory".to_owned()));
+    let snippet = "a secret EXAMPLE here".into();
+    running.findings.offer(Finding { snippet, ..finding("p", "a:1") }).unwrap();
+    let (dir, _) = running.stop();
+    let text = std::fs::read_to_string(dir.path().join(THREATS_FILE_NAME)).unwrap();
+    assert!(text.contains("a secret ... here"), "{text}");
+}
+
 #[test]
 fn every_snippet_is_looked_at_once_more() {
     let running = start(Duration::ZERO);
-    running.handle.look_last(Box::new(|| {
-        Some(LastLook::new(|snippets| {
-            snippets.iter_mut().for_each(|snippet| **snippet = snippet.replace("EXAMPLE", "..."));
-        }))
-    }));
+    assert_eq!(running.handle.look_last(Box::new(|| Ok(without_examples()))), Ok(()));
     for snippet in ["a secret EXAMPLE here", "nothing to hide"] {
         running.findings.offer(Finding { snippet: snippet.into(), ..finding("p", "a:1") }).unwrap();
     }
