@@ -66,8 +66,8 @@ pub struct Interception {
 pub struct Renewal {
     pub config: Arc<Config>,
     pub detection: Detection,
-    /// Told when it has.
-    pub done: Sender<()>,
+    /// Told when it has, or why what was there stays in force.
+    pub done: Sender<Result<(), String>>,
 }
 
 /// What a worker is, beside what it shares.
@@ -205,17 +205,17 @@ impl Worker {
     fn take_renewals(&self) {
         while let Ok(renewal) = self.renewals.try_recv() {
             let Renewal { config, detection, done } = renewal;
-            match detection.scanner(config.scan.max_window_bytes) {
-                Ok(scanner) => self.core().renew(config, scanner, detection.policy),
-                Err(error) => {
-                    log::error!("reload: the scanner could not be made: {error}");
-                    continue;
+            let taken = match detection.scanner(config.scan.max_window_bytes) {
+                Ok(scanner) => {
+                    self.core().renew(config, scanner, detection.policy);
+                    let current = self.core().current();
+                    self.core.replace(current);
+                    Ok(())
                 }
-            }
-            let current = self.core().current();
-            self.core.replace(current);
+                Err(error) => Err(format!("the scanner could not be made: {error}")),
+            };
             // The supervisor waits for it, but not for ever.
-            let _ = done.try_send(());
+            let _ = done.try_send(taken);
         }
     }
 

@@ -121,7 +121,7 @@ impl Reloader {
             let (config, detection) = (Arc::clone(&self.config), detection.clone());
             Renewal { config, detection, done }
         };
-        let is_everywhere = hand_over(&self.cores, renewal, wait);
+        let failure = hand_over(&self.cores, renewal, wait).err();
         let warnings: Vec<String> =
             warnings.iter().chain(&renewed.warnings).map(Warning::to_string).collect();
         for warning in &warnings {
@@ -139,12 +139,11 @@ impl Reloader {
             let keys = renewed.needs_restart.join(", ");
             log::warn!("these settings change only with a restart: {keys}");
         }
-        let late = "a worker did not take the configuration over in time";
-        if !is_everywhere {
-            log::error!("reload: {late}");
+        if let Some(failure) = &failure {
+            log::error!("reload: {failure}");
         }
         Reloaded {
-            error: (!is_everywhere).then(|| late.to_owned()),
+            error: failure,
             changed: renewed.changed,
             needs_restart: renewed.needs_restart,
             warnings: bounded_warnings(warnings.into_iter().chain(found)),
@@ -153,15 +152,33 @@ impl Reloader {
     }
 }
 
-/// Whether every core has taken its renewal in time. One that stands still keeps no other from it.
-fn hand_over<R>(cores: &[Sender<R>], renewal: impl Fn(Sender<()>) -> R, wait: Duration) -> bool {
+/// Hands every core its renewal; where one of them has not taken it, why. One that stands still keeps no other from
+/// it.
+fn hand_over<R>(
+    cores: &[Sender<R>],
+    renewal: impl Fn(Sender<Result<(), String>>) -> R,
+    wait: Duration,
+) -> Result<(), String> {
     let deadline = Instant::now() + wait;
     let (done, taken) = bounded(cores.len());
     let renewal = || renewal(done.clone());
     let is_full = |core: &&Sender<R>| core.try_send(renewal()).is_err();
     let full: Vec<_> = cores.iter().filter(is_full).collect();
     let late = full.iter().filter(|core| core.send_deadline(renewal(), deadline).is_err()).count();
-    late == 0 && cores.iter().all(|_| taken.recv_deadline(deadline).is_ok())
+    let (mut answers, mut failure) = (0, None);
+    while answers < cores.len() - late
+        && let Ok(answer) = taken.recv_deadline(deadline)
+    {
+        answers += 1;
+        failure = failure.or(answer.err());
+    }
+    match failure {
+        Some(failure) => Err(format!("a worker keeps what it had: {failure}")),
+        None if answers < cores.len() => {
+            Err("a worker did not take the configuration over in time".to_owned())
+        }
+        None => Ok(()),
+    }
 }
 
 /// As many as are told to whoever asked, each not too long; the log has them all.
@@ -201,16 +218,28 @@ mod tests {
         let (healthy, received) = bounded(1);
         stalled.send(bounded(1).0).unwrap();
         let cores = [stalled, healthy];
-        assert!(!hand_over(&cores, |done| done, Duration::from_millis(10)));
+        let late = hand_over(&cores, |done| done, Duration::from_millis(10)).unwrap_err();
+        assert!(late.contains("in time"), "{late}");
         assert_eq!((held.len(), received.len()), (1, 1));
     }
 
     #[test]
     fn it_is_everywhere_once_every_core_has_said_so() {
-        let (core, received) = bounded::<Sender<()>>(1);
-        let worker = thread::spawn(move || received.recv().unwrap().send(()).unwrap());
-        assert!(hand_over(&[core], |done| done, Duration::from_secs(60)));
+        assert_eq!(handed_to_one_that_says(Ok(())), Ok(()));
+    }
+
+    #[test]
+    fn a_core_that_cannot_make_its_scanner_is_not_waited_for_and_its_reason_is_told() {
+        let failure = handed_to_one_that_says(Err("no memory".to_owned())).unwrap_err();
+        assert!(failure.ends_with("no memory"), "{failure}");
+    }
+
+    fn handed_to_one_that_says(answer: Result<(), String>) -> Result<(), String> {
+        let (core, received) = bounded::<Sender<_>>(1);
+        let worker = thread::spawn(move || received.recv().unwrap().send(answer).unwrap());
+        let outcome = hand_over(&[core], |done| done, Duration::from_secs(60));
         worker.join().unwrap();
+        outcome
     }
 
     #[test]
