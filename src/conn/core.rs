@@ -153,7 +153,7 @@ impl Core {
         if self.is_outdated() {
             return None;
         }
-        self.pool.borrow_mut().take(origin, context, care)
+        self.pool.borrow_mut().take(origin, Instant::now(), context, care)
     }
 
     /// Whether there is one, good or not.

@@ -33,8 +33,7 @@ impl<S> Waiting<S> {
 impl<S: Reusable> Waiting<S> {
     /// The connection, if it is still good. The core may not have been told yet of what came a moment ago, such as
     /// the last word of an origin that gives it up; that comes after a long wait, and then a look costs little.
-    fn into_good(self, context: &mut Context<'_>, care: Care) -> Option<S> {
-        let now = Instant::now();
+    fn into_good(self, now: Instant, context: &mut Context<'_>, care: Care) -> Option<S> {
         let waited = now.saturating_duration_since(self.since);
         let is_long = waited >= Duration::from_millis(POOL_TOLD_MAX_MS);
         let care = if is_long { Care::Looked } else { care };
@@ -75,11 +74,17 @@ impl<S: Reusable> Pool<S> {
     }
 
     /// Takes the connection that was used last, if one is still good.
-    pub fn take(&mut self, origin: &Origin, context: &mut Context<'_>, care: Care) -> Option<S> {
+    pub fn take(
+        &mut self,
+        origin: &Origin,
+        now: Instant,
+        context: &mut Context<'_>,
+        care: Care,
+    ) -> Option<S> {
         let waiting = self.idle.get_mut(origin)?;
         while let Some(one) = waiting.pop() {
             self.count -= 1;
-            if let Some(stream) = one.into_good(context, care) {
+            if let Some(stream) = one.into_good(now, context, care) {
                 return Some(stream);
             }
         }
@@ -139,8 +144,8 @@ impl<S: Reusable> Own<S> {
     }
 
     /// The connection, if it is still good.
-    pub fn into_stream(self, context: &mut Context<'_>, care: Care) -> Option<S> {
-        self.waiting.into_good(context, care)
+    pub fn into_stream(self, now: Instant, context: &mut Context<'_>, care: Care) -> Option<S> {
+        self.waiting.into_good(now, context, care)
     }
 }
 
@@ -161,17 +166,19 @@ mod tests {
         Rc::new(Origin::clear(host, 80))
     }
 
-    fn take(pool: &mut Pool<Fake>, origin: &Origin) -> bool {
-        pool.take(origin, &mut Context::from_waker(Waker::noop()), Care::Looked).is_some()
+    fn take(pool: &mut Pool<Fake>, origin: &Origin, now: Instant) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        pool.take(origin, now, &mut context, Care::Looked).is_some()
     }
 
     #[test]
     fn dead_connections_are_passed_over() {
         let (mut pool, origin) = (Pool::new(Duration::from_secs(60)), origin("a"));
-        pool.put(&origin, Fake(true), Instant::now(), Duration::MAX);
-        pool.put(&origin, Fake(false), Instant::now(), Duration::MAX);
-        assert!(take(&mut pool, &origin));
-        assert!(!take(&mut pool, &origin));
+        let now = Instant::now();
+        pool.put(&origin, Fake(true), now, Duration::MAX);
+        pool.put(&origin, Fake(false), now, Duration::MAX);
+        assert!(take(&mut pool, &origin, now));
+        assert!(!take(&mut pool, &origin, now));
         assert_eq!(pool.count, 0);
     }
 
@@ -188,22 +195,26 @@ mod tests {
     fn a_last_word_that_the_core_was_not_told_of_yet_is_seen_on_a_connection_that_waited_long() {
         let (mut pool, origin) = (Pool::new(Duration::from_secs(60)), origin("a"));
         let mut context = Context::from_waker(Waker::noop());
-        pool.put(&origin, Unread, Instant::now(), Duration::MAX);
-        let taken = pool.take(&origin, &mut context, Care::Told);
+        let now = Instant::now();
+        let late = now + Duration::from_millis(POOL_TOLD_MAX_MS);
+        let a_moment_later = late - Duration::from_millis(1);
+        pool.put(&origin, Unread, now, Duration::MAX);
+        let taken = pool.take(&origin, a_moment_later, &mut context, Care::Told);
         assert!(taken.is_some(), "one that was used a moment ago costs no look");
-        let long_ago = Instant::now() - Duration::from_millis(POOL_TOLD_MAX_MS);
-        pool.put(&origin, Unread, long_ago, Duration::MAX);
-        assert!(pool.take(&origin, &mut context, Care::Told).is_none());
+        pool.put(&origin, Unread, now, Duration::MAX);
+        assert!(pool.take(&origin, late, &mut context, Care::Told).is_none());
     }
 
     #[test]
     fn an_own_connection_leads_to_its_origin_only_and_not_for_ever() {
         let mut context = Context::from_waker(Waker::noop());
-        let own = |wait| Own::new(&origin("a"), Fake(true), Instant::now(), wait);
-        let kept = own(Duration::MAX);
+        let (now, wait) = (Instant::now(), Duration::from_secs(60));
+        let own = || Own::new(&origin("a"), Fake(true), now, wait);
+        let kept = own();
         assert!(kept.leads_to(&origin("a")) && !kept.leads_to(&origin("b")));
-        assert!(kept.into_stream(&mut context, Care::Looked).is_some());
-        assert!(own(Duration::ZERO).into_stream(&mut context, Care::Looked).is_none());
+        let in_time = now + wait - Duration::from_millis(1);
+        assert!(kept.into_stream(in_time, &mut context, Care::Looked).is_some());
+        assert!(own().into_stream(now + wait, &mut context, Care::Looked).is_none());
     }
 
     #[test]
@@ -246,9 +257,7 @@ mod tests {
         assert!(pool.has(&origin));
         pool.sweep(now + Duration::from_secs(4));
         assert!(!pool.has(&origin) && pool.count == 0);
-        if let Some(earlier) = now.checked_sub(Duration::from_secs(5)) {
-            pool.put(&origin, Fake(true), earlier, Duration::from_secs(4));
-            assert!(!take(&mut pool, &origin));
-        }
+        pool.put(&origin, Fake(true), now, Duration::from_secs(4));
+        assert!(!take(&mut pool, &origin, now + Duration::from_secs(4)));
     }
 }

@@ -24,7 +24,7 @@ impl Requests<'_> {
         let care = if admitted.may_repeat() { Care::Told } else { Care::Looked };
         let mut own = self.own.take_if(|own| own.leads_to(origin));
         let taken = poll_fn(|context| {
-            let own = own.take().and_then(|own| own.into_stream(context, care));
+            let own = own.take().and_then(|own| own.into_stream(Instant::now(), context, care));
             is_own.set(is_own.get() || own.is_some());
             Poll::Ready(own.or_else(|| core.take_idle(origin, context, care)))
         });
