@@ -75,7 +75,10 @@ fn a_wrong_object_is_named_with_its_place() {
         (
             "expected_credentials",
             json!({"replace": true, "entries": [{"host": "a", "header": "x", "query": "y"}]}),
-            &["expected_credentials.entries[0]", "exactly one of header, query, path and body"][..],
+            &[
+                "expected_credentials.entries[0]",
+                "exactly one of header, query, path, body, answer and answer_header",
+            ][..],
         ),
         ("expected_credentials", json!({"replace": 1}), &["expected_credentials.replace"][..]),
         ("watch_env", json!(["A=B"]), &["watch_env", "names of environment variables"][..]),
