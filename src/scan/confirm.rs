@@ -349,6 +349,7 @@ fn judge(
         secret: part(secret.clone()),
         matched: part(matched.clone()),
         line,
+        before: part(line_start..matched.start),
         mentions: asks.then(|| mentions.in_line(line, view.offset(line_start))),
         after,
         is_open,

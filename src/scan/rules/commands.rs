@@ -1,0 +1,159 @@
+//! Commands, judged by what they are told to work on.
+
+use super::validate::{Evidence, Verdict};
+
+/// What comes of deleting a path.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Loss {
+    /// What is made anew: caches, builds, copies of packages.
+    Scratch,
+    /// It depends on whose it is.
+    Somebodys,
+    /// The system, or everybody's home.
+    System,
+}
+
+/// What is deleted: the system or a home is worth an alarm, temporary and build folders are not.
+pub(super) fn rm_target(evidence: &Evidence<'_>) -> Verdict {
+    let after = evidence.after;
+    if !evidence.matched.ends_with(b"/") {
+        return Verdict::Passes;
+    }
+    let is_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-*$?".contains(byte);
+    let length = after.iter().take_while(|byte| is_path(byte)).count();
+    let (path, rest) = after.split_at_checked(length).unwrap_or((after, &[]));
+    let ends = |byte: &u8| b";|&\r\n)`".contains(byte);
+    let others = rest.split(ends).next().unwrap_or_default();
+    if length + others.len() == after.len() && evidence.is_open {
+        return Verdict::Silent;
+    }
+    let quotes = |byte: &u8| !b"\"'\\".contains(byte);
+    let others = others.split(u8::is_ascii_whitespace).filter_map(|word| {
+        let core: Vec<u8> = word.iter().copied().filter(|byte| quotes(byte)).collect();
+        match core.as_slice() {
+            b"~" | b"~/" | b"$HOME" | b"${HOME}" | b"$HOME/" => Some(Loss::System),
+            [b'/', path @ ..] => Some(loss(path)),
+            _ => None,
+        }
+    });
+    match others.fold(loss(path), Loss::max) {
+        Loss::Scratch => Verdict::Fails,
+        Loss::Somebodys => Verdict::Silent,
+        Loss::System => Verdict::Passes,
+    }
+}
+
+/// What is lost with this path, its first slash left out.
+fn loss(path: &[u8]) -> Loss {
+    const SCRATCH: [&[u8]; 9] = [
+        b"tmp/",
+        b"var/tmp/",
+        b"app/",
+        b"workspace/",
+        b"build/",
+        b"work/",
+        b"var/cache/",
+        b"var/lib/apt/",
+        b"usr/local/go/",
+    ];
+    const MADE_ANEW: [&[u8]; 20] = [
+        b"node_modules",
+        b".cache",
+        b"cache",
+        b".npm",
+        b"__pycache__",
+        b"doc",
+        b"docs",
+        b"man",
+        b"locale",
+        b"dist",
+        b"target",
+        b"venv",
+        b".venv",
+        b"build",
+        b"out",
+        b"output",
+        b"lists",
+        b"tmp",
+        b"temp",
+        b"coverage",
+    ];
+    const SYSTEM: [&[u8]; 19] = [
+        b"etc", b"usr", b"var", b"home", b"root", b"boot", b"bin", b"sbin", b"lib", b"lib32",
+        b"lib64", b"dev", b"opt", b"srv", b"sys", b"proc", b"users", b"system", b"library",
+    ];
+    let path = path.to_ascii_lowercase();
+    let mut parts: Vec<&[u8]> =
+        path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
+    if parts.contains(&&b".."[..]) {
+        return Loss::Somebodys;
+    }
+    while parts.last().is_some_and(|part| matches!(*part, b"*" | b".*")) {
+        parts.pop();
+    }
+    let whole = [parts.join(&b'/'), vec![b'/']].concat();
+    let is_any = |part: &[u8]| part.iter().any(|byte| b"*?$".contains(byte));
+    match parts.as_slice() {
+        [] => Loss::System,
+        _ if SCRATCH.iter().any(|folder| whole.starts_with(folder)) => Loss::Scratch,
+        [.., last] if MADE_ANEW.contains(last) => Loss::Scratch,
+        [only] if SYSTEM.contains(only) || is_any(only) => Loss::System,
+        _ => Loss::Somebodys,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deleted(after: &str, is_open: bool) -> Verdict {
+        let matched = b"rm -rf /";
+        let after = after.as_bytes();
+        rm_target(&Evidence { secret: matched, matched, after, is_open, ..Evidence::default() })
+    }
+
+    #[test]
+    fn what_is_deleted_decides_how_bad_it_is() {
+        for (after, verdict) in [
+            ("", Verdict::Passes),
+            ("* ;", Verdict::Passes),
+            ("etc\n", Verdict::Passes),
+            ("home/*", Verdict::Passes),
+            ("$UNSET", Verdict::Passes),
+            ("tmp/x", Verdict::Fails),
+            ("tmp", Verdict::Fails),
+            ("home/me/project/build", Verdict::Fails),
+            ("home/me/project", Verdict::Silent),
+        ] {
+            assert_eq!(deleted(after, false), verdict, "{after}");
+        }
+        assert_eq!(deleted("tm", true), Verdict::Silent);
+        let home = b"rm -rf ~";
+        let home = Evidence { secret: home, matched: home, ..Evidence::default() };
+        assert_eq!(rm_target(&home), Verdict::Passes);
+    }
+
+    #[test]
+    fn what_is_made_anew_may_be_deleted_anywhere() {
+        for (after, verdict) in [
+            ("data", Verdict::Silent),
+            ("dist", Verdict::Fails),
+            ("output && mkdir /output", Verdict::Fails),
+            ("root/.cache", Verdict::Fails),
+            ("root/.cache /root/.npm", Verdict::Fails),
+            ("usr/src/app/node_modules", Verdict::Fails),
+            ("usr/share/doc/* /usr/share/man", Verdict::Fails),
+            ("usr/local/go && tar -C /usr/local -xzf go.tgz", Verdict::Fails),
+            ("opt/venv", Verdict::Fails),
+            ("root", Verdict::Passes),
+            ("lib64", Verdict::Passes),
+            ("dist /etc", Verdict::Passes),
+            ("dist ~", Verdict::Passes),
+            ("tmp/x \"$HOME\"", Verdict::Passes),
+            ("tmp/../etc", Verdict::Silent),
+            ("tmp/x /srv/db", Verdict::Silent),
+        ] {
+            assert_eq!(deleted(after, false), verdict, "{after}");
+        }
+    }
+}
