@@ -21,6 +21,11 @@ pub const RULE_NEAR_BYTES: usize = 1024;
 
 const _: () = assert!(RULE_NEAR_BYTES < super::SCAN_CARRY_BYTES);
 
+/// How much of that on either side a validator reads of a command or a sentence: doubtful matches come in floods.
+pub const RULE_COMMAND_NEAR_BYTES: usize = 256;
+
+const _: () = assert!(RULE_COMMAND_NEAR_BYTES < RULE_NEAR_BYTES);
+
 /// The largest file of compiled rules, and how many are kept.
 pub const RULE_CACHE_FILE_MAX_BYTES: u64 = 256 * 1024 * 1024;
 pub const RULE_CACHE_FILES_KEPT: usize = 8;

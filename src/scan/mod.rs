@@ -53,6 +53,8 @@ mod confirmed_tests;
 #[cfg(test)]
 mod filter_tests;
 #[cfg(test)]
+mod harmless_tests;
+#[cfg(test)]
 mod joined_tests;
 #[cfg(test)]
 mod judging_tests;

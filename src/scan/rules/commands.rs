@@ -1,6 +1,6 @@
 //! Commands, judged by what they are told to work on.
 
-use super::validate::{Evidence, Verdict};
+use super::validate::{Evidence, Verdict, command_end};
 
 /// What comes of deleting a path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,8 +22,7 @@ pub(super) fn rm_target(evidence: &Evidence<'_>) -> Verdict {
     let is_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-*$?".contains(byte);
     let length = after.iter().take_while(|byte| is_path(byte)).count();
     let (path, rest) = after.split_at_checked(length).unwrap_or((after, &[]));
-    let ends = |byte: &u8| b";|&\r\n)`".contains(byte);
-    let others = rest.split(ends).next().unwrap_or_default();
+    let others = rest.get(..command_end(rest, b";|&\r\n)`")).unwrap_or_default();
     if length + others.len() == after.len() && evidence.is_open {
         return Verdict::Silent;
     }

@@ -1,6 +1,6 @@
 //! Connections that commands open: a shell's way out, or a look whether a port answers.
 
-use super::validate::{Evidence, Verdict};
+use super::validate::{Evidence, Verdict, command_end};
 
 /// A connection that only asks whether a port is open, that stays on this machine, or that waits for others is
 /// hardly a shell's way out, unless a program stands at one of its ends.
@@ -17,8 +17,7 @@ pub(super) fn port_check(evidence: &Evidence<'_>) -> Verdict {
 }
 
 fn is_idle_netcat(evidence: &Evidence<'_>) -> bool {
-    let ends = |byte: &u8| b";|&)`\r\n".contains(byte);
-    let length = evidence.after.iter().position(ends).unwrap_or(evidence.after.len());
+    let length = command_end(evidence.after, b";|&)`\r\n");
     let (rest, behind) = evidence.after.split_at_checked(length).unwrap_or_default();
     if behind.is_empty() && evidence.is_open {
         return false;

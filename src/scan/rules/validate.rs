@@ -6,7 +6,8 @@ use super::structure::{
     aws_key_id, github_token, is_eth_address, is_json_web_token, is_known_example, is_mixed,
     is_placeholder, is_prose, is_secp256k1_key, pem_body, slack_token,
 };
-use super::{checksum, commands, connections, holds, national};
+use super::{checksum, commands, connections, holds, national, paths, prose, started};
+use crate::limits::RULE_COMMAND_NEAR_BYTES;
 
 /// A match as its validators see it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +26,30 @@ pub struct Evidence<'a> {
     pub after: &'a [u8],
     /// Whether more may follow than is known.
     pub is_open: bool,
+}
+
+impl<'a> Evidence<'a> {
+    /// The same without what is further off than a command or a sentence is long.
+    fn near(&self) -> Evidence<'a> {
+        let start = self.before.len().saturating_sub(RULE_COMMAND_NEAR_BYTES);
+        let after = self.after.get(..RULE_COMMAND_NEAR_BYTES);
+        Evidence {
+            before: self.before.get(start..).unwrap_or_default(),
+            after: after.unwrap_or(self.after),
+            is_open: self.is_open || after.is_some(),
+            ..*self
+        }
+    }
+}
+
+/// Where a command ends: at one of these signs, or with the JSON string that it stands in.
+pub(super) fn command_end(text: &[u8], signs: &[u8]) -> usize {
+    let is_end = |at: &usize| match text.get(*at..) {
+        Some([b'"', b'}' | b',' | b']', ..]) => true,
+        Some([byte, ..]) => signs.contains(byte),
+        _ => false,
+    };
+    (0..text.len()).find(is_end).unwrap_or(text.len())
 }
 
 /// What a validator makes of a match.
@@ -82,10 +107,19 @@ pub enum Validator {
     Base58Check,
     Bip39,
     Secp256k1Key,
+    AgentStep,
+    ToldToProgram,
+    HiddenMatter,
+    PathNamed,
+    ShellNamed,
+    TagEnd,
+    AdminShare,
+    PipedDownload,
+    SentOutput,
 }
 
 /// Every validator by its name in a pack.
-const NAMES: [(&str, Validator); 39] = [
+const NAMES: [(&str, Validator); 48] = [
     ("luhn", Validator::Luhn),
     ("iban_mod97", Validator::IbanMod97),
     ("github_checksum", Validator::GithubChecksum),
@@ -125,6 +159,15 @@ const NAMES: [(&str, Validator); 39] = [
     ("base58check", Validator::Base58Check),
     ("bip39", Validator::Bip39),
     ("secp256k1_key", Validator::Secp256k1Key),
+    ("agent_step", Validator::AgentStep),
+    ("told_to_program", Validator::ToldToProgram),
+    ("hidden_matter", Validator::HiddenMatter),
+    ("path_named", Validator::PathNamed),
+    ("shell_named", Validator::ShellNamed),
+    ("tag_end", Validator::TagEnd),
+    ("admin_share", Validator::AdminShare),
+    ("piped_download", Validator::PipedDownload),
+    ("sent_output", Validator::SentOutput),
 ];
 
 /// The entropy below which a secret of a rule that names none is hardly one.
@@ -167,8 +210,8 @@ impl Validator {
             Validator::StripeTest => {
                 example_if(holds(secret, b"_test_") || holds(secret, b"-test-"))
             }
-            Validator::RmTarget => commands::rm_target(evidence),
-            Validator::PortCheck => connections::port_check(evidence),
+            Validator::RmTarget => commands::rm_target(&evidence.near()),
+            Validator::PortCheck => connections::port_check(&evidence.near()),
             Validator::Placeholder => example_if(is_placeholder(secret)),
             Validator::Mention => unless(is_mention(evidence)),
             Validator::UsSsn => unless(!national::ssn(secret)),
@@ -185,6 +228,15 @@ impl Validator {
             Validator::Pesel => checked(national::pesel(secret)),
             Validator::BeMod97 => checked(national::belgian(secret)),
             Validator::Ean13 => checked(national::ean13(secret)),
+            Validator::AgentStep => prose::agent_step(evidence),
+            Validator::ToldToProgram => prose::told_to_program(&evidence.near()),
+            Validator::HiddenMatter => prose::hidden_matter(&evidence.near()),
+            Validator::PathNamed => paths::path_named(&evidence.near()),
+            Validator::ShellNamed => started::shell_named(&evidence.near()),
+            Validator::TagEnd => started::tag_end(&evidence.near()),
+            Validator::AdminShare => started::admin_share(&evidence.near()),
+            Validator::PipedDownload => started::piped_download(&evidence.near()),
+            Validator::SentOutput => started::sent_output(&evidence.near()),
         }
     }
 }
@@ -198,7 +250,7 @@ fn if_passed(passes: bool) -> Verdict {
     if passes { Verdict::Passes } else { Verdict::Silent }
 }
 
-fn unless(fails: bool) -> Verdict {
+pub(super) fn unless(fails: bool) -> Verdict {
     if fails { Verdict::Fails } else { Verdict::Silent }
 }
 
