@@ -120,7 +120,7 @@ impl Exchange<'_> {
     }
 
     fn failed(&self, error: Error, progress: &Progress) -> Outcome {
-        if progress.response_started.get() || error.answer.is_none() {
+        if progress.has_begun() || error.answer.is_none() {
             progress.cut(error)
         } else {
             Outcome::Failed(error)
@@ -224,8 +224,9 @@ impl Exchange<'_> {
             };
             match received.kind {
                 ResponseKind::Interim => {
+                    let write = marked(&progress.client_is_full, client.write_all(&out.bytes));
                     if self.request.version == Version::Http11
-                        && let Err(error) = client.write_all(&out.bytes).await
+                        && let Err(error) = write.await
                     {
                         return progress.cut(client_write(error));
                     }
@@ -236,7 +237,9 @@ impl Exchange<'_> {
                     return self.failed(error, progress);
                 }
                 ResponseKind::SwitchingProtocols if self.request.plan.upgrade => {
-                    return match client.write_all(&out.bytes).await {
+                    progress.response_started.set(true);
+                    let write = client.write_all(&out.bytes);
+                    return match marked(&progress.client_is_full, write).await {
                         Ok(()) => Outcome::Upgraded(received.websocket),
                         Err(error) => progress.cut(client_write(error)),
                     };

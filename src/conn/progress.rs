@@ -16,9 +16,10 @@ use crate::http::reply::Cause;
 pub(super) struct Progress {
     /// The request went out whole.
     pub(super) request_sent: Cell<bool>,
-    /// The first byte of the final response went out.
+    /// The first byte of the final response, or of a 101, went out.
     pub(super) response_started: Cell<bool>,
-    /// The client takes nothing of the response that is being written to it.
+    /// The client takes nothing of what is being written to it, be it an interim response: some of that may have gone
+    /// out.
     pub(super) client_is_full: Cell<bool>,
     /// The origin takes nothing of the request that is being written to it.
     pub(super) upstream_is_full: Cell<bool>,
@@ -56,6 +57,11 @@ impl Progress {
                 upstream(response, cause, "the origin's answer stopped coming")
             }
         }
+    }
+
+    /// Whether an answer of ours would stand behind, or within, what the client has of the origin's.
+    pub(super) fn has_begun(&self) -> bool {
+        self.response_started.get() || self.client_is_full.get()
     }
 
     /// Nothing can be said to the client any more.

@@ -120,3 +120,53 @@ fn what_a_client_sent_of_a_body_before_it_went_away_reaches_the_origin() {
     let received = end.recv_timeout(crate::support::DEADLINE).expect("the origin's side ends");
     assert_eq!(received, (SENT, End::Closed));
 }
+
+/// An origin that sends one interim answer after the other until nobody takes them any more, and then says so.
+fn endless_hints() -> (Origin, std::sync::mpsc::Receiver<()>) {
+    let (stuck, is_stuck) = channel();
+    let stuck = std::sync::Mutex::new(stuck);
+    let origin = Origin::raw(move |mut connection| {
+        connection.receive_head();
+        connection.set_write_timeout(std::time::Duration::from_millis(500));
+        let hint = format!("HTTP/1.1 103 Early Hints\r\nLink: </{}>\r\n\r\n", "l".repeat(64_000));
+        while connection.try_send(&hint).is_ok() {}
+        let _ = stuck.lock().unwrap().send(());
+        connection.receive_to_end();
+    });
+    (origin, is_stuck)
+}
+
+/// No answer, of the proxy's own least of all, begins in the middle of another's head.
+#[track_caller]
+fn assert_whole_heads(received: &[u8]) {
+    let text = String::from_utf8_lossy(received);
+    let within = |(at, _): &(usize, &str)| *at > 0 && !text[..*at].ends_with("\r\n\r\n");
+    let begun = text.match_indices("HTTP/1.1 ").find(within);
+    assert!(begun.is_none(), "within a head: {}", &text[begun.unwrap().0..]);
+}
+
+#[test]
+fn an_interim_answer_that_a_client_does_not_take_in_time_is_cut_and_no_504_follows_within_it() {
+    let proxy = Proxy::start(json!({ "response_timeout_secs": 4 }));
+    let (origin, _is_stuck) = endless_hints();
+    let mut client = proxy.connect();
+    client.send(format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", origin.url("/"), origin.dest()));
+    // Whose fault it is told to be depends on how fast the client's connection fills up.
+    proxy.wait_for_log(&["127.0.0.1", " answer"]);
+    assert_whole_heads(&client.receive_to_end().0);
+}
+
+#[test]
+fn a_malformed_body_behind_an_interim_answer_that_is_not_taken_is_no_400_within_it() {
+    let proxy = Proxy::start(json!({}));
+    let (origin, is_stuck) = endless_hints();
+    let mut client = proxy.connect();
+    let (url, dest) = (origin.url("/"), origin.dest());
+    client.send(format!(
+        "POST {url} HTTP/1.1\r\nHost: {dest}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
+    ));
+    is_stuck.recv_timeout(crate::support::DEADLINE).expect("the client's connection is full");
+    client.send("no size\r\n");
+    proxy.wait_for_log(&["malformed chunk size"]);
+    assert_whole_heads(&client.receive_to_end().0);
+}
