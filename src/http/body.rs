@@ -29,7 +29,7 @@ pub enum ExtensionPart {
     Mark,
 }
 
-/// Why a body is not, or not wholly, what its head promised.
+/// Why a body is not what its head promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyError {
     /// A chunk size that is missing, not hexadecimal, or too long.
@@ -46,8 +46,6 @@ pub enum BodyError {
     Trailer,
     /// A trailer section past `limits::TRAILERS_MAX_BYTES`.
     TrailersTooLong,
-    /// The peer closed before the end.
-    Truncated,
 }
 
 impl fmt::Display for BodyError {
@@ -60,7 +58,6 @@ impl fmt::Display for BodyError {
             BodyError::ChunkLineEnd => "malformed line end in the chunked coding",
             BodyError::Trailer => "malformed trailer",
             BodyError::TrailersTooLong => "trailer section too large",
-            BodyError::Truncated => "body cut short",
         })
     }
 }
@@ -136,17 +133,6 @@ impl Body {
             State::Length { remaining } => *remaining == 0,
             State::Chunked(chunked) => chunked.is_done(),
             State::UntilClose | State::Failed(_) => false,
-        }
-    }
-
-    /// The peer closed: fine after the last byte and for a body that lasts until then, else it is
-    /// cut short.
-    pub fn end_of_stream(&self) -> Result<(), BodyError> {
-        match &self.state {
-            State::UntilClose => Ok(()),
-            State::Failed(error) => Err(*error),
-            _ if self.is_done() => Ok(()),
-            _ => Err(BodyError::Truncated),
         }
     }
 }

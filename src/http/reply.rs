@@ -8,180 +8,91 @@ use crate::limits::REPLY_DETAIL_MAX_CHARS;
 /// The answer to CONNECT that opens the tunnel.
 pub const CONNECT_ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection Established\r\n\r\n";
 
-/// The answer to `Expect: 100-continue` when we give it ourselves.
-pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// What went wrong, by the error types of RFC 9209 §2.3.
+/// What went wrong, by those error types of RFC 9209 §2.3 that we have to tell of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    DnsTimeout,
     DnsError,
-    DestinationNotFound,
-    DestinationUnavailable,
-    DestinationIpProhibited,
     DestinationIpUnroutable,
     ConnectionRefused,
     ConnectionTerminated,
     ConnectionTimeout,
-    ConnectionReadTimeout,
     ConnectionWriteTimeout,
-    ConnectionLimitReached,
     TlsProtocolError,
     TlsCertificateError,
     TlsAlertReceived,
     HttpRequestError,
     HttpRequestDenied,
     HttpResponseIncomplete,
-    HttpResponseHeaderSectionSize,
-    HttpResponseTransferCoding,
     HttpResponseTimeout,
-    HttpUpgradeFailed,
     HttpProtocolError,
     ProxyInternalError,
-    ProxyConfigurationError,
     ProxyLoopDetected,
 }
 
 impl Cause {
     /// Every cause, for tables and tests.
-    pub const ALL: [Cause; 26] = [
-        Cause::DnsTimeout,
+    pub const ALL: [Cause; 16] = [
         Cause::DnsError,
-        Cause::DestinationNotFound,
-        Cause::DestinationUnavailable,
-        Cause::DestinationIpProhibited,
         Cause::DestinationIpUnroutable,
         Cause::ConnectionRefused,
         Cause::ConnectionTerminated,
         Cause::ConnectionTimeout,
-        Cause::ConnectionReadTimeout,
         Cause::ConnectionWriteTimeout,
-        Cause::ConnectionLimitReached,
         Cause::TlsProtocolError,
         Cause::TlsCertificateError,
         Cause::TlsAlertReceived,
         Cause::HttpRequestError,
         Cause::HttpRequestDenied,
         Cause::HttpResponseIncomplete,
-        Cause::HttpResponseHeaderSectionSize,
-        Cause::HttpResponseTransferCoding,
         Cause::HttpResponseTimeout,
-        Cause::HttpUpgradeFailed,
         Cause::HttpProtocolError,
         Cause::ProxyInternalError,
-        Cause::ProxyConfigurationError,
         Cause::ProxyLoopDetected,
     ];
 
     /// The registered token.
     pub fn token(self) -> &'static str {
         match self {
-            Cause::DnsTimeout => "dns_timeout",
             Cause::DnsError => "dns_error",
-            Cause::DestinationNotFound => "destination_not_found",
-            Cause::DestinationUnavailable => "destination_unavailable",
-            Cause::DestinationIpProhibited => "destination_ip_prohibited",
             Cause::DestinationIpUnroutable => "destination_ip_unroutable",
             Cause::ConnectionRefused => "connection_refused",
             Cause::ConnectionTerminated => "connection_terminated",
             Cause::ConnectionTimeout => "connection_timeout",
-            Cause::ConnectionReadTimeout => "connection_read_timeout",
             Cause::ConnectionWriteTimeout => "connection_write_timeout",
-            Cause::ConnectionLimitReached => "connection_limit_reached",
             Cause::TlsProtocolError => "tls_protocol_error",
             Cause::TlsCertificateError => "tls_certificate_error",
             Cause::TlsAlertReceived => "tls_alert_received",
             Cause::HttpRequestError => "http_request_error",
             Cause::HttpRequestDenied => "http_request_denied",
             Cause::HttpResponseIncomplete => "http_response_incomplete",
-            Cause::HttpResponseHeaderSectionSize => "http_response_header_section_size",
-            Cause::HttpResponseTransferCoding => "http_response_transfer_coding",
             Cause::HttpResponseTimeout => "http_response_timeout",
-            Cause::HttpUpgradeFailed => "http_upgrade_failed",
             Cause::HttpProtocolError => "http_protocol_error",
             Cause::ProxyInternalError => "proxy_internal_error",
-            Cause::ProxyConfigurationError => "proxy_configuration_error",
             Cause::ProxyLoopDetected => "proxy_loop_detected",
         }
     }
-
-    /// The status that the registry recommends; for a faulty request the plainest of its own.
-    pub fn status(self) -> u16 {
-        match self {
-            Cause::HttpRequestError => 400,
-            Cause::HttpRequestDenied => 403,
-            Cause::DestinationNotFound
-            | Cause::ProxyInternalError
-            | Cause::ProxyConfigurationError => 500,
-            Cause::DestinationUnavailable | Cause::ConnectionLimitReached => 503,
-            Cause::DnsTimeout
-            | Cause::ConnectionTimeout
-            | Cause::ConnectionReadTimeout
-            | Cause::ConnectionWriteTimeout
-            | Cause::HttpResponseTimeout => 504,
-            Cause::DnsError
-            | Cause::DestinationIpProhibited
-            | Cause::DestinationIpUnroutable
-            | Cause::ConnectionRefused
-            | Cause::ConnectionTerminated
-            | Cause::TlsProtocolError
-            | Cause::TlsCertificateError
-            | Cause::TlsAlertReceived
-            | Cause::HttpResponseIncomplete
-            | Cause::HttpResponseHeaderSectionSize
-            | Cause::HttpResponseTransferCoding
-            | Cause::HttpUpgradeFailed
-            | Cause::HttpProtocolError
-            | Cause::ProxyLoopDetected => 502,
-        }
-    }
 }
 
-/// An error to be answered.
-#[derive(Clone, Copy, Debug)]
-pub struct ErrorReply<'a> {
-    pub status: u16,
-    pub cause: Cause,
-    /// For people; cut after `limits::REPLY_DETAIL_MAX_CHARS`.
-    pub detail: &'a str,
-    /// Whom the request was for, where that is known.
-    pub host: Option<&'a str>,
-    /// Whether the connection is closed behind it.
-    pub close: bool,
-    /// Whether it answers HEAD: the body is left out.
-    pub head_only: bool,
-}
-
-impl ErrorReply<'_> {
-    /// The whole answer.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let detail: String = self.detail.chars().take(REPLY_DETAIL_MAX_CHARS).collect();
-        let token = self.cause.token();
-        let mut body = format!("{{\"error\":\"{token}\",\"status\":{},\"detail\":", self.status);
-        push_json_string(&detail, &mut body);
-        if let Some(host) = self.host {
-            body.push_str(",\"host\":");
-            push_json_string(host, &mut body);
-        }
-        body.push_str("}\n");
-        let mut fields =
-            format!("Content-Type: application/json\r\nProxy-Status: clawsec; error={token}");
-        if !detail.is_empty() {
-            fields.push_str("; details=");
-            push_structured_string(&detail, &mut fields);
-        }
-        fields.push_str("\r\n");
-        if self.status == 407 {
-            // RFC 9110 §11.7.1: with every 407. RFC 7617 §2.1: names and secrets are UTF-8.
-            fields.push_str("Proxy-Authenticate: Basic realm=\"ClawSec\", charset=\"UTF-8\"\r\n");
-        }
-        assemble(self.status, &fields, body.as_bytes(), self.close, self.head_only)
-    }
-}
-
-/// [`ErrorReply`] without a host.
+/// The answer that tells of an error: `detail` to people, cut after `limits::REPLY_DETAIL_MAX_CHARS`. The body is left
+/// out where it answers HEAD.
 pub fn error(status: u16, cause: Cause, detail: &str, close: bool, head_only: bool) -> Vec<u8> {
-    ErrorReply { status, cause, detail, host: None, close, head_only }.to_bytes()
+    let detail: String = detail.chars().take(REPLY_DETAIL_MAX_CHARS).collect();
+    let token = cause.token();
+    let mut body = format!("{{\"error\":\"{token}\",\"status\":{status},\"detail\":");
+    push_json_string(&detail, &mut body);
+    body.push_str("}\n");
+    let mut fields =
+        format!("Content-Type: application/json\r\nProxy-Status: clawsec; error={token}");
+    if !detail.is_empty() {
+        fields.push_str("; details=");
+        push_structured_string(&detail, &mut fields);
+    }
+    fields.push_str("\r\n");
+    if status == 407 {
+        // RFC 9110 §11.7.1: with every 407. RFC 7617 §2.1: names and secrets are UTF-8.
+        fields.push_str("Proxy-Authenticate: Basic realm=\"ClawSec\", charset=\"UTF-8\"\r\n");
+    }
+    assemble(status, &fields, body.as_bytes(), close, head_only)
 }
 
 /// The answer to a TRACE request that goes no further (RFC 9110 §9.3.8): the request as it came,

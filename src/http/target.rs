@@ -2,8 +2,7 @@
 //! request is for; resolves nothing and connects to nothing.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
+use std::net::Ipv6Addr;
 
 use super::head::{HeadError, Method};
 use crate::limits::HOST_MAX_BYTES;
@@ -32,30 +31,6 @@ pub struct Authority {
     pub host: String,
     /// 1 to 65535.
     pub port: u16,
-}
-
-impl Authority {
-    /// The address, when the host is one; a zone is left off.
-    pub fn ip(&self) -> Option<IpAddr> {
-        let address =
-            self.host.split_once("%25").map_or(self.host.as_str(), |(address, _)| address);
-        address.parse().ok()
-    }
-
-    /// Whether the host is an address.
-    pub fn is_ip(&self) -> bool {
-        self.ip().is_some()
-    }
-
-    /// The zone of an IPv6 address (RFC 6874).
-    pub fn zone(&self) -> Option<&str> {
-        self.host.split_once("%25").filter(|_| self.is_ip()).map(|(_, zone)| zone)
-    }
-
-    /// `host:port` as findings name it.
-    pub fn dest(&self) -> Arc<str> {
-        Arc::from(self.to_string())
-    }
 }
 
 impl fmt::Display for Authority {

@@ -13,7 +13,7 @@ mod tunnels;
 mod valid;
 
 use super::body::{Body, ExtensionPart, Piece};
-use super::framing::{RequestPlan, ResponsePlan, plan_request, plan_response};
+use super::framing::{BodyKind, RequestPlan, ResponsePlan, plan_request, plan_response};
 use super::head::{
     HeadError, HeadLimits, Method, RequestHead, ResponseHead, parse_request, parse_response,
 };
@@ -74,7 +74,7 @@ fn request_verdict(bytes: &[u8]) -> Verdict {
     match planned_request(bytes) {
         Err(error) => Verdict::Refused(error.status),
         Ok(None) => Verdict::Incomplete,
-        Ok(Some((head, _, plan))) => body_verdict(Body::new(plan.body), &bytes[head.len..]),
+        Ok(Some((head, _, plan))) => body_verdict(plan.body, &bytes[head.len..]),
     }
 }
 
@@ -82,14 +82,15 @@ fn response_verdict(bytes: &[u8], method: Method) -> Verdict {
     match planned_response(bytes, method) {
         Err(error) => Verdict::Refused(error.status),
         Ok(None) => Verdict::Incomplete,
-        Ok(Some((head, plan))) => body_verdict(Body::new(plan.body), &bytes[head.len..]),
+        Ok(Some((head, plan))) => body_verdict(plan.body, &bytes[head.len..]),
     }
 }
 
-fn body_verdict(mut body: Body, bytes: &[u8]) -> Verdict {
+fn body_verdict(kind: BodyKind, bytes: &[u8]) -> Verdict {
+    let mut body = Body::new(kind);
     match body.step(bytes, &mut |_| {}) {
         Err(_) => Verdict::BodyRefused,
-        Ok(_) if body.end_of_stream().is_ok() => Verdict::Accepted,
+        Ok(_) if body.is_done() || kind == BodyKind::UntilClose => Verdict::Accepted,
         Ok(_) => Verdict::Incomplete,
     }
 }
