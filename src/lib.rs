@@ -34,6 +34,10 @@
 //! 9. A byte that could not be scanned is counted and reported, never silently passed.
 
 #![deny(unsafe_code)]
+// Invariants 6 and 7: nothing panics, and nothing of what was read is printed. Tests may do both.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+#![cfg_attr(not(test), deny(clippy::panic, clippy::unreachable, clippy::todo))]
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro))]
 
 /// One file a command: `start`, `stop`, `run`, `threats`, `doctor`, …
 pub mod cli;

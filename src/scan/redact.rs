@@ -351,6 +351,7 @@ fn find_runs(text: &[u8], is_cut_before: bool, is_cut_after: bool, secrets: &mut
 }
 
 /// Whether a byte is a sign of base64, base64url or hex, but for what fills base64 up.
+#[expect(clippy::indexing_slicing, reason = "the compiler computes it, and would refuse")]
 const IS_OF_RUN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;

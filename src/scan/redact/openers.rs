@@ -67,6 +67,7 @@ const OPENERS: [(&[u8], Kind); 36] = [
 /// How many bytes of an opener are looked up.
 const FRONT_BYTES: usize = 3;
 /// The fronts of the openers, of whose bytes five bits count: a letter's, whatever its case.
+#[expect(clippy::indexing_slicing, reason = "the compiler computes it, and would refuse")]
 const FRONTS: [u16; OPENERS.len()] = {
     let mut fronts = [0; OPENERS.len()];
     let mut number = 0;
@@ -78,6 +79,7 @@ const FRONTS: [u16; OPENERS.len()] = {
     fronts
 };
 /// One bit for each front that there can be.
+#[expect(clippy::indexing_slicing, reason = "the compiler computes it, and would refuse")]
 const IS_FRONT: [u64; 1 << (5 * FRONT_BYTES - 6)] = {
     let mut bits = [0; 1 << (5 * FRONT_BYTES - 6)];
     let mut number = 0;

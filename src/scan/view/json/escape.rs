@@ -18,6 +18,7 @@ pub(super) enum Escape {
 }
 
 /// What the byte behind the backslash stands for; zero for what is no escape of one byte.
+#[expect(clippy::indexing_slicing, reason = "the compiler computes it, and would refuse")]
 static SHORT: [u8; 256] = {
     let mut table = [0; 256];
     table[b'n' as usize] = b'\n';
@@ -74,6 +75,7 @@ pub(super) fn decode(bytes: &[u8]) -> Escape {
 }
 
 /// The value of each hexadecimal digit; [`NO_DIGIT`] for what is none.
+#[expect(clippy::indexing_slicing, reason = "the compiler computes it, and would refuse")]
 const DIGITS: [u8; 256] = {
     let mut table = [NO_DIGIT; 256];
     let mut digit = 0;
