@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each fuzz target uses one of them")]
 
 use clawsec::scan::view::json::{
-    ArraySplitter, AwsEventSplitter, EventSplitter, LineSplitter, Reader as LeafReader, Text,
-    Unescaper, looks_like_json,
+    ArraySplitter, Asides, AwsEventSplitter, EventSplitter, LineSplitter, Lines,
+    Reader as LeafReader, Text, Unescaper, looks_like_json,
 };
 
 /// JSON text unescapes to the same however it arrives, and its leaves are found or it is refused.
@@ -13,6 +13,15 @@ pub fn json(data: &[u8]) {
     let whole = unescape(&[text]);
     let pieces: Vec<&[u8]> = text.chunks(usize::from(*split).max(1)).collect();
     assert_eq!(unescape(&pieces), whole);
+    let asides = |pieces: &[&[u8]]| {
+        let (mut asides, mut lines) = (Asides::new(), Lines::default());
+        pieces.iter().for_each(|piece| asides.feed(piece, &mut lines));
+        [lines.commands, lines.settings].map(|mut lines| {
+            lines.sort_unstable();
+            lines
+        })
+    };
+    assert_eq!(asides(&pieces), asides(&[text]));
     // The longest growth is a lone surrogate's: none, as six bytes become three.
     assert!(whole.0.len() <= text.len());
     if looks_like_json(text) == Some(false) {

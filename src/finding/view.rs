@@ -81,6 +81,9 @@ steps! {
     Git = "git",
     /// The strings of a JSON text, unescaped.
     Json = "json",
+    /// A command whose words, and settings whose names and values, are strings of their own in it.
+    Argv = "argv",
+    Setting = "setting",
     /// The events of a stream, and what their pieces of text are together.
     Sse = "sse",
     Ndjson = "ndjson",

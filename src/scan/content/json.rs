@@ -12,7 +12,9 @@ use crate::limits::{
 };
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
-use crate::scan::view::json::{ArraySplitter, EventSplitter, Reader, Text as Unescaped, Unescaper};
+use crate::scan::view::json::{
+    ArraySplitter, Asides, EventSplitter, Lines, Reader, Text as Unescaped, Unescaper,
+};
 
 /// One JSON text.
 pub(super) struct JsonText {
@@ -20,6 +22,10 @@ pub(super) struct JsonText {
     unescaper: Unescaper,
     text: Text,
     elements: Elements,
+    asides: Asides,
+    /// What its strings say together, as soon as there is any.
+    commands: Option<Text>,
+    settings: Option<Text>,
 }
 
 /// What of it may be the events of a stream.
@@ -56,6 +62,9 @@ impl JsonText {
             unescaper: Unescaper::new(),
             text: text.then(Step::Json),
             elements: if place.is_joined { Elements::None } else { Elements::Unknown },
+            asides: Asides::new(),
+            commands: None,
+            settings: None,
         }
     }
 
@@ -79,6 +88,25 @@ impl JsonText {
         }
         scope.core.return_buffer(out);
         self.join(bytes.bytes(), scope);
+        self.read_asides(bytes.bytes(), scope);
+    }
+
+    /// Reads what several strings say together, behind what each says.
+    fn read_asides(&mut self, bytes: &[u8], scope: &mut Scope<'_>) {
+        let mut lines = Lines::default();
+        self.asides.feed(bytes, &mut lines);
+        let place = self.place.deeper().then(Step::Json);
+        for (line, step, text) in [
+            (&lines.commands, Step::Argv, &mut self.commands),
+            (&lines.settings, Step::Setting, &mut self.settings),
+        ] {
+            if !line.is_empty() {
+                let text = text.get_or_insert_with(|| Text::unfolded(place.then(step), scope));
+                let mut buffer = scope.core.take_buffer();
+                text.feed(buffer.fill(line), scope);
+                scope.core.return_buffer(buffer);
+            }
+        }
     }
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
@@ -87,6 +115,9 @@ impl JsonText {
         self.text.feed(out.padded(), scope);
         scope.core.return_buffer(out);
         self.text.finish(scope);
+        for text in [&mut self.commands, &mut self.settings].into_iter().flatten() {
+            text.finish(scope);
+        }
         if let Elements::Joined(joined) = &mut self.elements {
             joined.finish(scope);
         }

@@ -156,6 +156,27 @@ fn lines_of_json_that_come_one_by_one_are_one_text_under_whatever_name() {
 }
 
 #[test]
+fn what_strings_of_json_say_together_is_read_at_any_cut_and_told_once() {
+    for (json, name, view) in [
+        (r#"{"a":["rm","-rf","/","--no-preserve-root"]}"#, "destructive_rm", "json>argv"),
+        (
+            r#"{"command":"rm","args":["-rf","/","--no-preserve-root"]}"#,
+            "destructive_rm",
+            "json>argv",
+        ),
+        (r#"{"command":["bash","-lc","id"]}"#, "shell_exec", "json>argv"),
+        (r#"{"command":["cat","-n","/etc/passwd"]}"#, "unix_sensitive", "json"),
+        (r#"{"name":"KEY","value":"AKIAIOSFODNN7EXAMPLE"}"#, "aws_access_key", "json"),
+    ] {
+        for size in 1..=json.len() {
+            let seen = seen("application/json", json.as_bytes(), size);
+            assert_eq!(seen.names(), [name], "{json} {size}");
+            assert_eq!(seen.views()[0].to_string(), view, "{json} {size}");
+        }
+    }
+}
+
+#[test]
 fn lines_that_come_at_once_are_one_text_if_they_are_alike_up_to_the_bounds() {
     let told = |filler: &str, text: &str| {
         let line = |text: &str| format!("{{\"f\":\"{filler}\",\"n\":1,\"t\":\"{text}\"}}\n");

@@ -2,8 +2,9 @@
 //!
 //! `unescape` unescapes the strings of JSON text as it streams by. `events`, `elements` and `frames` take
 //! streams apart into the JSON texts of their events, and `leaves` names for each string of such a
-//! text the lane that it continues.
+//! text the lane that it continues. `asides` finds what several strings say together.
 
+mod asides;
 mod blocks;
 mod elements;
 mod escape;
@@ -23,6 +24,7 @@ mod splitter_tests;
 #[cfg(test)]
 mod unescape_tests;
 
+pub use asides::{Asides, Lines};
 pub use elements::ArraySplitter;
 pub use events::{EventSplitter, LineSplitter};
 pub use frames::AwsEventSplitter;

@@ -1,0 +1,293 @@
+//! What several strings of JSON say together: a command as the list of its words, a setting as its name and its value.
+//! Each is written out as the line that it would be in a shell or in a file of settings.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use memchr::{memchr_iter, memchr2};
+use smallvec::SmallVec;
+
+use super::escape::unescape;
+use crate::limits::{JSON_ASIDE_MAX_BYTES, JSON_ASIDE_NAME_MAX_BYTES, JSON_ASIDE_WORDS_MAX};
+
+/// How the key of a value ends.
+static VALUE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"alue\""));
+const KEPT_BYTES: usize = 2 * JSON_ASIDE_MAX_BYTES;
+/// The keys of what names a value, and of the command that arguments are for.
+const NAMES: [&[u8]; 4] = [b"name", b"Name", b"key", b"Key"];
+const COMMANDS: [&[u8]; 4] = [b"command", b"cmd", b"program", b"executable"];
+const ARGUMENTS: [&[u8]; 2] = [b"args", b"arguments"];
+
+/// Finds them in JSON that comes in pieces.
+#[derive(Debug, Default)]
+pub struct Asides {
+    /// The last bytes, twice as many as one of them may be long.
+    kept: Vec<u8>,
+}
+
+/// The lines that were found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    pub commands: Vec<u8>,
+    pub settings: Vec<u8>,
+}
+
+impl Asides {
+    /// Nothing read yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes, and appends what ends in them.
+    pub fn feed(&mut self, bytes: &[u8], lines: &mut Lines) {
+        let kept = self.kept.len();
+        let mut near = 0;
+        if kept > 0 {
+            // What is seen near the front may have begun before it.
+            near = JSON_ASIDE_MAX_BYTES;
+            self.kept.extend_from_slice(bytes.get(..KEPT_BYTES).unwrap_or(bytes));
+            find(&self.kept, &|at, end| at < kept + near && end > kept, lines);
+        }
+        find(bytes, &|at, _| at >= near, lines);
+        self.kept.truncate(kept);
+        let last = bytes.get(bytes.len().saturating_sub(KEPT_BYTES)..).unwrap_or_default();
+        let stale = (kept + last.len()).saturating_sub(KEPT_BYTES);
+        self.kept.drain(..stale.min(kept));
+        self.kept.extend_from_slice(last);
+    }
+}
+
+/// Appends those that are wanted, by where they are seen and where they end.
+fn find(text: &[u8], wants: &dyn Fn(usize, usize) -> bool, lines: &mut Lines) {
+    let wants = |at: usize, place: &Range<usize>| {
+        place.end - place.start <= JSON_ASIDE_MAX_BYTES && wants(at, place.end)
+    };
+    for at in memchr_iter(b'[', text) {
+        if let Some((place, words)) = command(text, at)
+            && wants(at, &place)
+        {
+            write_command(text, &words, &mut lines.commands);
+        }
+    }
+    for at in VALUE.find_iter(text) {
+        if let Some((place, name, value)) = setting(text, at)
+            && wants(at, &place)
+        {
+            lines.settings.extend_from_slice(slice(text, &name));
+            lines.settings.push(b'=');
+            unescape(slice(text, &value), &mut lines.settings);
+            lines.settings.push(b'\n');
+        }
+    }
+}
+
+type Words = SmallVec<[Range<usize>; 8]>;
+
+/// The command whose words, or all but the first, are the array at `at`.
+fn command(text: &[u8], at: usize) -> Option<(Range<usize>, Words)> {
+    let (mut words, end) = list(text, at)?;
+    let mut start = at;
+    let before = text.get(..at)?;
+    let behind_key = before.trim_ascii_end().strip_suffix(b":");
+    if let Some((key, _)) = behind_key.and_then(|before| key_before(before, &ARGUMENTS))
+        && let Some((first, name)) = member_before(text, key, &COMMANDS)
+    {
+        words.insert(0, name);
+        start = first;
+    }
+    let (first, others) = words.split_first()?;
+    let first = slice(text, first);
+    let is_name = first.len() <= JSON_ASIDE_NAME_MAX_BYTES && first.iter().all(is_of_name);
+    // Lists of words are many; one of a command has options or paths.
+    let is_argument = |word: &Range<usize>| {
+        matches!(slice(text, word), [b'-' | b'/' | b'~' | b'.', _, ..] | b"/")
+    };
+    let is_one = is_name && !first.starts_with(b"-") && others.iter().any(is_argument);
+    is_one.then_some((start..end, words))
+}
+
+/// The strings of the array at `at`, if there is nothing else in it, and where it ends.
+fn list(text: &[u8], at: usize) -> Option<(Words, usize)> {
+    let mut words = Words::new();
+    let mut at = at + 1;
+    loop {
+        let word = string(text, behind_blanks(text, at))?;
+        at = behind_blanks(text, word.end + 1);
+        words.push(word);
+        match text.get(at)? {
+            b',' if words.len() < JSON_ASIDE_WORDS_MAX => at += 1,
+            b']' => return Some((words, at + 1)),
+            _ => return None,
+        }
+    }
+}
+
+/// A name, and the value behind it whose key ends at `at`.
+fn setting(text: &[u8], at: usize) -> Option<(Range<usize>, Range<usize>, Range<usize>)> {
+    let key = at.checked_sub(2)?;
+    let (b"\"v" | b"\"V") = text.get(key..at)? else { return None };
+    let (start, name) = member_before(text, key, &NAMES)?;
+    let colon = behind_blanks(text, at + b"alue\"".len());
+    let (b':', _) = text.get(colon..)?.split_first()? else { return None };
+    let value = string(text, behind_blanks(text, colon + 1))?;
+    let is_one = !value.is_empty();
+    is_one.then_some((start..value.end + 1, name, value))
+}
+
+/// What is between the quotes of the string at `at`.
+fn string(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let (b'"', _) = text.get(at..)?.split_first()? else { return None };
+    let start = at + 1;
+    let mut end = start;
+    while end - start < JSON_ASIDE_MAX_BYTES {
+        let near = text.len().min(start + JSON_ASIDE_MAX_BYTES);
+        end += memchr2(b'"', b'\\', text.get(end..near)?)?;
+        if text.get(end) == Some(&b'"') {
+            return Some(start..end);
+        }
+        end += 2;
+    }
+    None
+}
+
+/// The member that ends before the key at `at`, if it has one of these keys and a simple word as its value: where its
+/// key begins, and the value.
+fn member_before(text: &[u8], at: usize, keys: &[&[u8]]) -> Option<(usize, Range<usize>)> {
+    let before = text.get(..at)?.trim_ascii_end().strip_suffix(b",")?;
+    let before = before.trim_ascii_end().strip_suffix(b"\"")?;
+    let row = before.iter().rev().take(JSON_ASIDE_NAME_MAX_BYTES + 1);
+    let len = row.take_while(|byte| is_of_name(byte)).count();
+    let value = before.len() - len..before.len();
+    let before = before.get(..value.start)?.strip_suffix(b"\"")?;
+    let (start, _) = key_before(before.trim_ascii_end().strip_suffix(b":")?, keys)?;
+    (1..=JSON_ASIDE_NAME_MAX_BYTES).contains(&len).then_some((start, value))
+}
+
+/// Where the key begins that `text` ends with, if it is one of these, and which.
+fn key_before<'k>(text: &[u8], keys: &[&'k [u8]]) -> Option<(usize, &'k [u8])> {
+    let text = text.trim_ascii_end().strip_suffix(b"\"")?;
+    let is_whole = |key: &&[u8]| text.strip_suffix(*key).is_some_and(|text| text.ends_with(b"\""));
+    let key = keys.iter().copied().find(is_whole)?;
+    Some((text.len() - key.len() - 1, key))
+}
+
+fn is_of_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'/' | b'+')
+}
+
+fn behind_blanks(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.len() - rest.trim_ascii_start().len()
+}
+
+fn slice<'t>(text: &'t [u8], place: &Range<usize>) -> &'t [u8] {
+    text.get(place.clone()).unwrap_or_default()
+}
+
+/// Writes the words of a command; what a shell is given to run stands in quotes.
+fn write_command(text: &[u8], words: &[Range<usize>], out: &mut Vec<u8>) {
+    let mut is_script = false;
+    for word in words {
+        let word = slice(text, word);
+        let quote: &[u8] = if is_script { b"'" } else { b"" };
+        out.extend_from_slice(quote);
+        unescape(word, out);
+        out.extend_from_slice(quote);
+        out.push(b' ');
+        is_script = word.len() <= 4 && word.starts_with(b"-") && word.ends_with(b"c");
+    }
+    out.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(pieces: &[&[u8]]) -> (String, String) {
+        let (mut asides, mut lines) = (Asides::new(), Lines::default());
+        pieces.iter().for_each(|piece| asides.feed(piece, &mut lines));
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(lines.commands), text(lines.settings))
+    }
+
+    fn commands(json: &str) -> String {
+        found(&[json.as_bytes()]).0
+    }
+
+    fn settings(json: &str) -> String {
+        found(&[json.as_bytes()]).1
+    }
+
+    #[test]
+    fn commands_are_written_as_a_shell_takes_them() {
+        for (json, line) in [
+            (r#"["rm","-rf","/"]"#, "rm -rf / \n"),
+            (r#"{"command": ["bash", "-lc", "id \"x\""]}"#, "bash -lc 'id \"x\"' \n"),
+            (r#"{"command":"rm","args":["-rf","/"]}"#, "rm -rf / \n"),
+            ("{\"cmd\" : \"/bin/cat\" ,\n\"arguments\" : [ \"/etc/x\" ]}", "/bin/cat /etc/x \n"),
+            (r#"["a","b"] ["x y","-c"] ["-a","-b"] [] ["rm"] [1,"-x"] ["rm","-r",{}]"#, ""),
+            (r#"{"required":["path","mode"],"args":["-y"]}"#, ""),
+        ] {
+            assert_eq!(commands(json), line, "{json}");
+        }
+    }
+
+    #[test]
+    fn settings_are_written_as_in_a_file() {
+        for (json, line) in [
+            (r#"[{"name":"A_TOKEN","value":"1\n5"}]"#, "A_TOKEN=1\n5\n"),
+            ("{\"Key\" : \"k\" ,\n \"Value\" : \"v\"}", "k=v\n"),
+            (r#"{"name":"A b","value":"x"} {"value":"x"} {"name":"a","value":1}"#, ""),
+            (r#"{"name":"a","value":""} {"names":"a","values":"b"} {"xname":"a","value":"b"}"#, ""),
+        ] {
+            assert_eq!(settings(json), line, "{json}");
+        }
+    }
+
+    #[test]
+    fn as_much_as_the_bounds_is_written_and_no_more() {
+        let list = |words: usize| format!("[\"rm\"{}]", ",\"-f\"".repeat(words - 1));
+        assert!(!commands(&list(JSON_ASIDE_WORDS_MAX)).is_empty());
+        assert!(commands(&list(JSON_ASIDE_WORDS_MAX + 1)).is_empty());
+        let long = |len: usize| format!("[\"rm\",\"-{}\"]", "f".repeat(len - 10));
+        assert_eq!(long(50).len(), 50);
+        assert!(!commands(&long(JSON_ASIDE_MAX_BYTES)).is_empty());
+        assert!(commands(&long(JSON_ASIDE_MAX_BYTES + 1)).is_empty());
+        let named = |len: usize| format!(r#"{{"name":"{}","value":"v"}}"#, "n".repeat(len));
+        assert!(!settings(&named(JSON_ASIDE_NAME_MAX_BYTES)).is_empty());
+        assert!(settings(&named(JSON_ASIDE_NAME_MAX_BYTES + 1)).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn they_are_found_however_the_text_is_cut(
+            parts in proptest::collection::vec(prop_oneof![
+                Just(r#"["rm", "-rf","/"]"#.to_owned()),
+                Just(r#"{"command":"rm","args":["-rf","/\"\u0041"]},"#.to_owned()),
+                Just(r#"{"name": "A","value" :"b\\"},"#.to_owned()),
+                "[\\[\\]{}\",:a\\\\/-]{0,9}",
+                "[a-z]{0,700}",
+            ], 0..8),
+            cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let text = parts.concat();
+            let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+            ends.sort_unstable();
+            ends.push(text.len());
+            let mut from = 0;
+            let pieces: Vec<&[u8]> = ends
+                .into_iter()
+                .map(|end| &text.as_bytes()[std::mem::replace(&mut from, end)..end])
+                .collect();
+            let sorted = |(one, other): (String, String)| {
+                let mut lines: Vec<String> = one.lines().chain(other.lines()).map(str::to_owned).collect();
+                lines.sort();
+                lines
+            };
+            prop_assert_eq!(sorted(found(&pieces)), sorted(found(&[text.as_bytes()])));
+        }
+    }
+}
