@@ -197,6 +197,33 @@ pub(super) fn copy_near(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     len
 }
 
+/// Appends what all of a string says.
+pub(super) fn unescape(string: &[u8], out: &mut Vec<u8>) {
+    let mut rest = string;
+    loop {
+        let taken = copy_text(rest, out);
+        rest = rest.get(taken..).unwrap_or_default();
+        if rest.is_empty() {
+            return;
+        }
+        let taken = match decode(rest) {
+            Escape::Cut => {
+                write_cut(rest, out);
+                rest.len()
+            }
+            Escape::Invalid => {
+                out.push(b'\\');
+                1
+            }
+            Escape::Character { character, taken } => {
+                write(character, out);
+                taken
+            }
+        };
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -110,10 +110,11 @@ impl Marks {
         if place == 0 && rest == 0 { outer } else { mix(mix(outer, place), rest) }
     }
 
-    /// The same of an object that nothing encloses, which is an event: `number` is that of its marks.
+    /// The same of an object that no other encloses: `number` is that of its marks, `names` those so far if it is an
+    /// event.
     #[inline]
-    pub(super) fn of_event(&self, number: u64, names: &mut Names) -> u64 {
-        let rest = self.kind.wrapping_add(names.note(self.name));
+    pub(super) fn of_outermost(&self, number: u64, names: Option<&mut Names>) -> u64 {
+        let rest = self.kind.wrapping_add(names.map_or(0, |names| names.note(self.name)));
         if rest == 0 { number } else { mix(number, rest) }
     }
 }

@@ -11,7 +11,7 @@
 use std::fmt;
 
 use super::blocks::find_interruption;
-use super::escape::{Escape, copy_text, decode, write, write_cut};
+use super::escape::unescape;
 use super::lane::{Marks, Names, ROOT, hash, is_metadata, mix};
 use crate::limits::{JSON_DEPTH_MAX, JSON_HELD_MAX, JSON_SCRATCH_KEPT_BYTES};
 
@@ -365,31 +365,11 @@ impl<'r> Walk<'r, '_> {
 
     /// The text of a string with escapes.
     fn unescape(&mut self, span: Span) -> Span {
-        let mut rest = self.bytes(span);
+        let text = self.bytes(span);
         let out = &mut self.reader.unescaped;
         let start = out.len();
-        loop {
-            let taken = copy_text(rest, out);
-            rest = rest.get(taken..).unwrap_or_default();
-            if rest.is_empty() {
-                return Span { start, len: out.len() - start };
-            }
-            let taken = match decode(rest) {
-                Escape::Cut => {
-                    write_cut(rest, out);
-                    rest.len()
-                }
-                Escape::Invalid => {
-                    out.push(b'\\');
-                    1
-                }
-                Escape::Character { character, taken } => {
-                    write(character, out);
-                    taken
-                }
-            };
-            rest = rest.get(taken..).unwrap_or_default();
-        }
+        unescape(text, out);
+        Span { start, len: out.len() - start }
     }
 
     /// Passes a container that is too deep to be followed: all its strings are leaves of one lane.
@@ -436,6 +416,7 @@ impl<'r> Walk<'r, '_> {
 
     /// Gives out what is held.
     fn give_out(&mut self) {
+        let is_event = self.json.trim_ascii_start().starts_with(b"{");
         let Reader { objects, held, unescaped, names, .. } = &mut *self.reader;
         for at in 1..objects.len() {
             let outer = objects.get(at).and_then(|object| objects.get(object.outer));
@@ -443,7 +424,8 @@ impl<'r> Walk<'r, '_> {
             if let Some(object) = objects.get_mut(at) {
                 object.sum = object.marks.within(outer);
                 if object.outer == 0 {
-                    object.sum = object.marks.of_event(object.sum, names);
+                    let names = (is_event && at == 1).then_some(&mut *names);
+                    object.sum = object.marks.of_outermost(object.sum, names);
                 }
             }
         }
