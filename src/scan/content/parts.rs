@@ -230,12 +230,12 @@ mod tests {
         let head = "From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: text/plain";
         let coded = "key AKIAIOSF=\r\nODNN7EXAMPLE=20and so on\r\n";
         let mail = format!("{head}\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{coded}");
-        let expected = ("aws_access_key", "mail>quoted_printable".to_owned());
+        let expected = [("aws_access_key", "mail>quoted_printable".to_owned())];
         for size in 1..mail.len() {
-            assert_eq!(told("message/rfc822", &mail, size), [expected.clone()], "{size}");
+            assert_eq!(told("message/rfc822", &mail, size), expected, "{size}");
         }
         for name in ["text/plain", "application/octet-stream", ""] {
-            assert_eq!(told(name, &mail, 1000), [expected.clone()], "{name}");
+            assert_eq!(told(name, &mail, 1000), expected, "{name}");
         }
         let part = "--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n";
         let parts = format!(

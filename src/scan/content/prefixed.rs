@@ -15,7 +15,7 @@ pub(super) struct Prefixed {
 enum State {
     Open(Open),
     Text(Text),
-    Json(JsonText),
+    Json(Box<JsonText>),
     Spent,
 }
 
@@ -53,7 +53,7 @@ impl Prefixed {
                 buffer.begin().extend_from_slice(rest);
                 json.feed(buffer.padded(), scope);
                 scope.core.return_buffer(buffer);
-                State::Json(json)
+                State::Json(Box::new(json))
             }
             _ => State::Text(open.text),
         };
