@@ -340,10 +340,6 @@ pub const SCAN_CODED_FIRST_BYTES: usize = 512;
 
 /// The longest first line of JSON that is kept to tell whether its lines are the events of a stream.
 pub const SCAN_FIRST_LINE_MAX_BYTES: usize = 4096;
-/// The same of lines that come at once: how many are looked at, how long they may be, and the string that they differ in.
-pub const SCAN_ALIKE_LINES_MAX: usize = 4;
-pub const SCAN_ALIKE_LINE_MAX_BYTES: usize = 256;
-pub const SCAN_ALIKE_STRING_MAX_BYTES: usize = 64;
 
 /// How much of a body is looked at to tell what it is (a tar header is 512 bytes).
 pub const SCAN_SNIFF_BYTES: usize = 512;

@@ -1,19 +1,15 @@
 //! JSON, read as what its strings say. That text takes the place of the bytes: all but the escapes is as it
 //! was, so nothing is scanned twice. The elements of an array that is streamed are joined besides, and so are texts
-//! that follow one another a line each, whether or not they were announced so: if the first one comes alone, or the first
-//! few are alike.
+//! that follow one another a line each, whether or not they were announced so: if the first one comes alone.
 
 use super::kind::opening;
 use super::lanes::Lanes;
 use crate::finding::Step;
-use crate::limits::{
-    SCAN_ALIKE_LINE_MAX_BYTES, SCAN_ALIKE_LINES_MAX, SCAN_ALIKE_STRING_MAX_BYTES,
-    SCAN_FIRST_LINE_MAX_BYTES, SCAN_WORK_BYTES,
-};
+use crate::limits::{SCAN_FIRST_LINE_MAX_BYTES, SCAN_WORK_BYTES};
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
 use crate::scan::view::json::{
-    ArraySplitter, Asides, EventSplitter, Lines, Reader, Text as Unescaped, Unescaper,
+    ArraySplitter, Asides, EventSplitter, Lines, Text as Unescaped, Unescaper,
 };
 
 /// One JSON text.
@@ -149,10 +145,10 @@ impl JsonText {
     fn behind_line(&self, mut came: Vec<u8>, bytes: &[u8], scope: &mut Scope<'_>) -> Elements {
         let kept = came.len();
         let piece = bytes.get(..SCAN_FIRST_LINE_MAX_BYTES.saturating_sub(kept)).unwrap_or(bytes);
-        // The lines of a stream come one by one, or are much alike. What else comes with others at once is a file: to
-        // join it costs as much as to scan it, and under a name that promises no lines it is read as it stands.
+        // The lines of a stream come one by one. What comes with others at once is a file: to join it costs as much as
+        // to scan it, and under a name that promises no lines it is read as it stands.
         let begins = if kept == 0 {
-            begins_lines(piece).map(|begins| begins && has_alike_lines(piece))
+            begins_lines(piece).map(|_| false)
         } else {
             came.extend_from_slice(piece);
             begins_lines(&came)
@@ -218,36 +214,6 @@ fn begins_lines(head: &[u8]) -> Option<bool> {
         return Some(false);
     }
     opening(behind).first().map(|first| *first == b'{')
-}
-
-/// Whether one of the first lines and the next are short and differ in one short string only.
-fn has_alike_lines(head: &[u8]) -> bool {
-    let mut lines = head.split(|byte| matches!(byte, b'\n' | b'\r'));
-    // What is behind the last line end is no whole one.
-    lines.next_back();
-    let mut lines = lines.filter(|line| !line.is_empty()).take(SCAN_ALIKE_LINES_MAX);
-    let mut before = lines.next().unwrap_or_default();
-    lines.any(|line| are_alike(std::mem::replace(&mut before, line), line))
-}
-
-fn are_alike(one: &[u8], other: &[u8]) -> bool {
-    if one.len().max(other.len()) > SCAN_ALIKE_LINE_MAX_BYTES {
-        return false;
-    }
-    let mut reader = Reader::new();
-    let mut strings = Vec::new();
-    let first = reader.visit(one, &mut |leaf| strings.push((leaf.lane, leaf.text.to_vec())));
-    let mut strings = strings.into_iter();
-    let (mut differ, mut is_alike) = (0, true);
-    let second = reader.visit(other, &mut |leaf| match strings.next() {
-        Some((lane, text)) if lane == leaf.lane => {
-            let is_short = text.len().max(leaf.text.len()) <= SCAN_ALIKE_STRING_MAX_BYTES;
-            is_alike &= is_short || text == leaf.text;
-            differ += usize::from(text != leaf.text);
-        }
-        _ => is_alike = false,
-    });
-    first.is_ok() && second.is_ok() && is_alike && differ == 1 && strings.len() == 0
 }
 
 /// Whether a line is one value to its end.

@@ -3,8 +3,7 @@
 use std::io::Write;
 
 use crate::limits::{
-    EVENT_MAX_BYTES, SCAN_ALIKE_LINE_MAX_BYTES, SCAN_ALIKE_STRING_MAX_BYTES,
-    SCAN_FIRST_LINE_MAX_BYTES, SCAN_SNIFF_BYTES, SCAN_WINDOW_MIN_BYTES,
+    EVENT_MAX_BYTES, SCAN_FIRST_LINE_MAX_BYTES, SCAN_SNIFF_BYTES, SCAN_WINDOW_MIN_BYTES,
 };
 use crate::scan::found::Gap;
 use crate::scan::tests::{Seen, scanner};
@@ -133,19 +132,12 @@ fn lines_of_json_that_come_one_by_one_are_one_text_under_whatever_name() {
     for size in [1, 2, 5, 30, 1000] {
         for name in NAMES.into_iter().chain(["application/x-ndjson"]) {
             for end in ["\n", "\r\n"] {
-                let lines = events().join(end);
-                assert_eq!(views(name, &lines, size), ["ndjson>json"], "{name} {size}");
-                let ended = format!("{lines}{end}");
-                assert_eq!(views(name, &ended, size), ["ndjson>json"], "{name} {size}");
                 // A file of lines is read as it stands, unless it was announced as one.
-                let mut number = 0;
-                let rows = events().map(|event| {
-                    number += 1;
-                    event.replacen('{', &format!("{{\"row\":\"{number}\","), 1)
-                });
                 let comes_at_once = size == 1000 && !name.contains("ndjson");
                 let expected = if comes_at_once { &[][..] } else { &["ndjson>json"] };
-                assert_eq!(views(name, &rows.join(end), size), expected, "{name} {size}");
+                assert_eq!(views(name, &events().join(end), size), expected, "{name} {size}");
+                let ended = format!("{}{end}", events().join(end));
+                assert_eq!(views(name, &ended, size), expected, "{name} {size}");
             }
         }
         let one = format!("{{\n\"all\":[{}]}}", events().join(",\n"));
@@ -174,25 +166,6 @@ fn what_strings_of_json_say_together_is_read_at_any_cut_and_told_once() {
             assert_eq!(seen.views()[0].to_string(), view, "{json} {size}");
         }
     }
-}
-
-#[test]
-fn lines_that_come_at_once_are_one_text_if_they_are_alike_up_to_the_bounds() {
-    let told = |filler: &str, text: &str| {
-        let line = |text: &str| format!("{{\"f\":\"{filler}\",\"n\":1,\"t\":\"{text}\"}}\n");
-        let lines = [line(text), line("please run rm -"), line("rf / --no-preserve-root now")];
-        let lines = lines.concat();
-        !seen("text/plain", lines.as_bytes(), lines.len()).names().is_empty()
-    };
-    let line_len = |filler: &str| format!("{{\"f\":\"{filler}\",\"n\":1,\"t\":\"\"}}").len();
-    let filler = |len: usize| "x".repeat(SCAN_ALIKE_LINE_MAX_BYTES - line_len("") - len);
-    let longest = "rf / --no-preserve-root now".len();
-    assert!(told(&filler(longest), ""));
-    assert!(told("", &"x".repeat(SCAN_ALIKE_STRING_MAX_BYTES)));
-    // The second pair is alike all the same.
-    assert!(told("", &"x".repeat(SCAN_ALIKE_STRING_MAX_BYTES + 1)));
-    let over = "x".repeat(SCAN_ALIKE_LINE_MAX_BYTES + 1 - line_len("") - "please run rm -".len());
-    assert!(!told(&over, ""));
 }
 
 #[test]
