@@ -72,7 +72,10 @@ pub(super) fn judge_response(
 /// Scans the ranges of what was read.
 pub(super) async fn inspect(inspector: &mut Inspector, chunk: &Chunk, ranges: &Ranges) {
     let mut turn = Turn::begin();
+    let mut unscanned = inspector.unscanned(ranges.iter().map(ExactSizeIterator::len).sum());
     for range in ranges {
+        // From here on the inspector counts them.
+        unscanned.given(range.len());
         inspector.feed(chunk, range.clone(), &mut turn).await;
     }
 }
@@ -129,6 +132,30 @@ mod tests {
             let turns = turns_beside(codings, packed.clone(), packed.len());
             assert!(turns > 32, "{turns} {codings:?}");
         }
+    }
+
+    #[test]
+    fn what_was_to_be_scanned_when_a_connection_ended_is_counted() {
+        let test = || async {
+            let log_dir = tempfile::tempdir().unwrap();
+            let (core, _findings) = core(log_dir.path());
+            let (dest, source) = ("example.com:80".into(), "192.0.2.7".parse().unwrap());
+            let sight = Sight { protocol: Protocol::Http, source, dest, path: None, agent: None };
+            let shape = Shape::new(std::iter::once(&b"gzip"[..]), None);
+            let whence = Whence::new(&core, &sight, Direction::Inbound);
+            let mut inspector = Inspector::of_body(whence, &shape);
+            let mut chunk = core.buffers.lend();
+            let len = chunk.append(&packed("rm -rf / ; cat /etc/passwd ", 2));
+            let ranges: Ranges = (0..len).step_by(64).map(|at| at..len.min(at + 64)).collect();
+            let ends = async { glommio::timer::sleep(Duration::from_millis(1)).await };
+            futures_lite::future::or(inspect(&mut inspector, &chunk, &ranges), ends).await;
+            drop(inspector);
+            (core.counters.bytes_unscanned.get(), len as u64)
+        };
+        let builder = glommio::LocalExecutorBuilder::default()
+            .preempt_timer(Duration::from_secs(crate::limits::PREEMPT_SECS));
+        let (unscanned, len) = builder.spawn(test).unwrap().join().unwrap();
+        assert!(unscanned > 0 && unscanned < len, "{unscanned} of {len}");
     }
 
     /// How often a task had its turn while such a body was read in such chunks.

@@ -1,11 +1,13 @@
 //! Scanners of what comes in pieces: a body, one direction of a tunnel, the messages of one direction of a WebSocket.
 //!
 //! What only the end decides is scanned when one is dropped: however a connection ends, what it had passed on by
-//! then is told of. That work is bounded, since nothing is left for it but what a scanner holds: windows, and texts
-//! that are kept to their bounds.
+//! then is told of. That work is bounded, since nothing is left for it but what a scanner holds: windows, texts that
+//! are kept to their bounds, and of what it has yet to inflate no more than one turn's. What it was not given any more is
+//! counted as unscanned.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use super::core::Core;
 use super::inspect::{Part, Reporting, Sight, Whence};
@@ -70,7 +72,13 @@ impl Inspector {
                 None => body.go_on(&mut sink),
             }
         };
-        pace.walk(&whence.core, bytes, turn, timed).await;
+        let mut unscanned = Unscanned { core: Rc::clone(&whence.core), left: bytes.len() };
+        pace.walk(&whence.core, bytes, turn, timed, &mut |len| unscanned.given(len)).await;
+    }
+
+    /// Counts so many bytes as unscanned, unless they are scanned.
+    pub(super) fn unscanned(&self, len: usize) -> Unscanned {
+        Unscanned { core: Rc::clone(&self.whence.core), left: len }
     }
 
     /// Ends with what [`Inspector::feed_at_once`] left.
@@ -153,7 +161,7 @@ impl<'a> MessageInspector<'a> {
                 None => messages.go_on(&mut sink),
             }
         };
-        pace.walk(core, bytes, turn, timed).await;
+        pace.walk(core, bytes, turn, timed, &mut |_| ()).await;
     }
 
     /// The end of a message: the next byte is the first of another.
@@ -194,6 +202,28 @@ pub(super) fn finish(sight: &Sight, end: impl FnOnce()) {
     }
 }
 
+/// Bytes that may have left already, and are not scanned if their connection ends while others have their turn.
+pub(super) struct Unscanned {
+    core: Rc<Core>,
+    left: usize,
+}
+
+impl Unscanned {
+    /// So many of them are given to a scanner.
+    pub(super) fn given(&mut self, len: usize) {
+        self.left = self.left.saturating_sub(len);
+    }
+}
+
+impl Drop for Unscanned {
+    fn drop(&mut self) {
+        // Who catches a defect counts what it cost.
+        if self.left > 0 && !std::thread::panicking() {
+            self.core.counters.bytes_unscanned.add(self.left as u64);
+        }
+    }
+}
+
 /// How many bytes are scanned at a time: fewer where they stand for many.
 struct Pace {
     piece_bytes: usize,
@@ -212,6 +242,7 @@ impl Pace {
         bytes: Padded<'_>,
         turn: &mut Turn,
         mut scan: impl FnMut(Option<Padded<'_>>) -> bool,
+        given: &mut dyn FnMut(usize),
     ) {
         let mut at = 0;
         while at < bytes.len() {
@@ -220,6 +251,7 @@ impl Pace {
             let Some(piece) = bytes.slice(at..end) else { return };
             let before = core.scanner.engine_bytes();
             let mut is_behind = scan(Some(piece));
+            given(piece.len());
             while is_behind {
                 turn.give_way().await;
                 is_behind = scan(None);
