@@ -35,7 +35,7 @@ pub(super) struct Scratch {
 /// Renders a scene in at most `limits::SNIPPET_CHARS` characters.
 pub(super) fn snippet(redactor: &Redactor, scene: &Scene<'_>, scratch: &mut Scratch) -> String {
     let matched = hidden(redactor, scene, &mut scratch.secrets);
-    scratch.secrets.extend_from_slice(scene.confirmed);
+    scratch.secrets.extend_from_slice(near(scene.confirmed, &matched));
     merge(&mut scratch.secrets);
     framed(scene.text, matched, None, scratch)
 }
@@ -48,10 +48,19 @@ pub(super) fn named_snippet(
     scratch: &mut Scratch,
 ) -> String {
     let matched = hidden(redactor, scene, &mut scratch.secrets);
-    scratch.secrets.extend_from_slice(scene.confirmed);
+    scratch.secrets.extend_from_slice(near(scene.confirmed, &matched));
     scratch.secrets.push(Secret { start: matched.start, end: matched.end, shown: 0 });
     merge(&mut scratch.secrets);
     framed(scene.text, matched, Some(name), scratch)
+}
+
+/// Those of `secrets` that a snippet of `matched` may show: a text may be full of others.
+fn near<'a>(secrets: &'a [Secret], matched: &Range<usize>) -> &'a [Secret] {
+    let first = matched.start.saturating_sub(CONTEXT_BYTES);
+    let last = matched.end.saturating_add(CONTEXT_BYTES);
+    let from = secrets.partition_point(|secret| secret.end < first);
+    let to = secrets.partition_point(|secret| secret.start <= last);
+    secrets.get(from..to).unwrap_or_default()
 }
 
 /// What stands for the match (or its name), shortened, with as much of its masked context as there is room for.
@@ -248,5 +257,44 @@ fn incomplete_suffix(text: &[u8], range: Range<usize>) -> usize {
     match std::str::from_utf8(last) {
         Err(error) if error.error_len().is_none() => last.len(),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new().unwrap());
+
+    proptest! {
+        #[test]
+        fn secrets_that_are_far_away_change_nothing(
+            text in "[ a-z\u{e9}]{0,1500}",
+            cuts in proptest::collection::btree_set(0_usize..1500, 0..60),
+            matched in (0_usize..1500, 0_usize..200),
+            head in 0_usize..20,
+        ) {
+            let redactor = &*REDACTOR;
+            let len = text.len();
+            let start = matched.0.min(len);
+            let matched = start..(start + matched.1).min(len);
+            let cuts: Vec<usize> = cuts.into_iter().filter(|cut| *cut <= len).collect();
+            let confirmed: Vec<Secret> = cuts
+                .chunks_exact(2)
+                .map(|pair| Secret { start: pair[0], end: pair[1], shown: head.min(pair[1] - pair[0]) })
+                .collect();
+            let text = text.as_bytes();
+            let scene = Scene { text, matched, secret: None, secrets: &[], confirmed: &confirmed };
+            let mut scratch = Scratch::default();
+            let shown = snippet(redactor, &scene, &mut scratch);
+            let matched = hidden(redactor, &scene, &mut scratch.secrets);
+            scratch.secrets.extend_from_slice(&confirmed);
+            merge(&mut scratch.secrets);
+            prop_assert_eq!(shown, framed(text, matched, None, &mut scratch));
+        }
     }
 }
