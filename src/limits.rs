@@ -3,6 +3,7 @@
 mod backlog;
 mod commands;
 mod endings;
+mod heads;
 mod idle;
 mod json;
 mod markup;
@@ -21,6 +22,7 @@ pub use backlog::*;
 pub use commands::*;
 pub use endings::*;
 pub use git::*;
+pub use heads::*;
 pub use idle::*;
 pub use json::*;
 pub use markup::*;

@@ -272,7 +272,7 @@ pub(super) fn scan_head(whence: &Whence, backing: &[u8], range: Range<usize>) {
     let mut reporting = Reporting::new(core, sight, *direction, Part::Head(head.bytes()));
     match direction {
         Direction::Outbound => core.scanner.scan_request(head, &mut reporting),
-        Direction::Inbound => core.scanner.scan_block(head, &mut reporting),
+        Direction::Inbound => core.scanner.scan_answer(head, &mut reporting),
     }
 }
 

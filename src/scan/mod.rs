@@ -16,7 +16,8 @@
 //! go the secrets that are known by their value (`known_values`).
 //!
 //! JSON is scanned as what its strings say instead of as it stands, so that it costs one scan; a stretch with
-//! escapes, an encoded run, a joined text cost a scan of their own, and are opened only where there are some.
+//! escapes, an encoded run, a joined text cost a scan of their own, and are opened only where there are some. A
+//! head that comes again, byte for byte, and said nothing is not scanned again (`heads`).
 //!
 //! Deciding code: bytes in, masked matches out. No socket, file, clock, log or lock.
 
@@ -28,6 +29,7 @@ mod engines;
 mod extensions;
 mod fed;
 mod found;
+mod heads;
 mod hiding;
 mod history;
 mod hits;

@@ -10,13 +10,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyperscan::{Scratch, Stream as EngineStream};
-use memchr::memchr;
 use regex::bytes::Regex;
 
 use super::confirm::{Reported, Work, confirm, confirm_known};
 use super::content::Shape;
 use super::database::{Database, DatabaseError};
 use super::found::{Gap, MatchSink};
+use super::heads::CleanHeads;
 use super::history::History;
 use super::hits::Hits;
 use super::known_values::{KnownValues, Watch};
@@ -30,15 +30,6 @@ use crate::limits::{
     SCAN_BUFFER_KEPT_BYTES, SCAN_BUFFERS_KEPT, SCAN_CARRY_BYTES, SCAN_PADDING_BYTES,
     SCAN_STREAMS_KEPT, SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES, SCAN_WORK_BYTES,
 };
-
-/// Where in a request's head its query stands, if it holds a `+`: percent escapes are read wherever they are.
-fn query_of(head: &[u8]) -> Option<Range<usize>> {
-    let line = head.get(..memchr(b'\n', head)?)?;
-    let start = memchr(b'?', line)? + 1;
-    let query = line.get(start..)?;
-    let query = query.get(..memchr(b' ', query).unwrap_or(query.len()))?;
-    memchr(b'+', query).map(|_| start..start + query.len())
-}
 
 /// What the streams of a core share.
 pub(super) struct Core {
@@ -61,6 +52,8 @@ pub(super) struct Core {
     gates: Cell<Vec<u64>>,
     stretches: Cell<Stretches>,
     work: Cell<Work>,
+    pub(super) clean_requests: Cell<CleanHeads>,
+    pub(super) clean_answers: Cell<CleanHeads>,
 }
 
 impl Core {
@@ -253,6 +246,8 @@ impl Scanner {
             gates: Cell::default(),
             stretches: Cell::default(),
             work: Cell::default(),
+            clean_requests: Cell::default(),
+            clean_answers: Cell::default(),
         };
         Ok(Scanner { core: Rc::new(core) })
     }
@@ -261,25 +256,6 @@ impl Scanner {
     pub fn warm_up() {
         // What is wrong with it, the first scanner tells.
         let _ = Redactor::new();
-    }
-
-    /// One whole unit, as a message head: every match goes to the sink.
-    pub fn scan_block(&self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
-        let mut unit = UnitState::default();
-        let mut scope = unit.scope(&self.core, sink);
-        Text::of_head(&mut scope).feed_whole(bytes, &mut scope);
-    }
-
-    /// The head of a request, as a unit. Its query is read as a form, too, where that makes a difference.
-    pub fn scan_request(&self, head: Padded<'_>, sink: &mut dyn MatchSink) {
-        let mut unit = UnitState::default();
-        let mut scope = unit.scope(&self.core, sink);
-        let mut text = Text::of_head(&mut scope);
-        text.feed_whole(head, &mut scope);
-        if let Some(query) = query_of(head.bytes()) {
-            let bytes = head.bytes().get(query.clone()).unwrap_or_default();
-            text.read_query(bytes, query.start, &mut scope);
-        }
     }
 
     /// One whole text, of which no other reading is looked at: nothing in it is unescaped or decoded.

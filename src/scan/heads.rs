@@ -1,0 +1,227 @@
+//! Heads of messages, each a unit of its own. Many come again as they were: a client that polls sends the same bytes
+//! each time, and an origin answers with the same. One in which nothing was found is not scanned a second time under
+//! the same rules; whether it is the same is asked of all its bytes.
+
+use std::cell::Cell;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::{Range, RangeInclusive};
+
+use memchr::memchr;
+
+use super::found::{Gap, KnownMatch, Match, MatchSink};
+use super::padded::Padded;
+use super::scanner::Scanner;
+use super::text::{Text, UnitState};
+use crate::limits::{CLEAN_HEAD_MAX_BYTES, CLEAN_HEADS_MAX};
+
+impl Scanner {
+    /// One whole unit, as a message head: every match goes to the sink.
+    pub fn scan_block(&self, bytes: Padded<'_>, sink: &mut dyn MatchSink) {
+        let mut unit = UnitState::default();
+        let mut scope = unit.scope(&self.core, sink);
+        Text::of_head(&mut scope).feed_whole(bytes, &mut scope);
+    }
+
+    /// The head of an answer, as a unit.
+    pub fn scan_answer(&self, head: Padded<'_>, sink: &mut dyn MatchSink) {
+        unless_clean(&self.core.clean_answers, head, sink, |sink| self.scan_block(head, sink));
+    }
+
+    /// The head of a request, as a unit. Its query is read as a form, too, where that makes a difference.
+    pub fn scan_request(&self, head: Padded<'_>, sink: &mut dyn MatchSink) {
+        unless_clean(&self.core.clean_requests, head, sink, |sink| {
+            let mut unit = UnitState::default();
+            let mut scope = unit.scope(&self.core, sink);
+            let mut text = Text::of_head(&mut scope);
+            text.feed_whole(head, &mut scope);
+            if let Some(query) = query_of(head.bytes()) {
+                let bytes = head.bytes().get(query.clone()).unwrap_or_default();
+                text.read_query(bytes, query.start, &mut scope);
+            }
+        });
+    }
+}
+
+/// Where in a request's head its query stands, if it holds a `+`: percent escapes are read wherever they are.
+fn query_of(head: &[u8]) -> Option<Range<usize>> {
+    let line = head.get(..memchr(b'\n', head)?)?;
+    let start = memchr(b'?', line)? + 1;
+    let query = line.get(start..)?;
+    let query = query.get(..memchr(b' ', query).unwrap_or(query.len()))?;
+    memchr(b'+', query).map(|_| start..start + query.len())
+}
+
+/// Scans a head, unless the same bytes were scanned before and there was nothing to tell.
+fn unless_clean(
+    known: &Cell<CleanHeads>,
+    head: Padded<'_>,
+    sink: &mut dyn MatchSink,
+    scan: impl FnOnce(&mut dyn MatchSink),
+) {
+    let mut clean = known.take();
+    if !clean.has(head.bytes()) {
+        let mut sink = Listening { sink, has_heard: false };
+        scan(&mut sink);
+        if !sink.has_heard {
+            clean.keep(head.bytes());
+        }
+    }
+    known.set(clean);
+}
+
+/// The last heads in which nothing was found, each at the place that its hash names.
+#[derive(Default)]
+pub(super) struct CleanHeads {
+    places: Vec<Vec<u8>>,
+}
+
+impl CleanHeads {
+    fn has(&self, head: &[u8]) -> bool {
+        !head.is_empty() && self.places.get(place_of(head)).is_some_and(|kept| kept == head)
+    }
+
+    /// Keeps a head, unless it is long.
+    fn keep(&mut self, head: &[u8]) {
+        if head.len() > CLEAN_HEAD_MAX_BYTES {
+            return;
+        }
+        self.places.resize_with(CLEAN_HEADS_MAX, Vec::new);
+        if let Some(place) = self.places.get_mut(place_of(head)) {
+            place.clear();
+            place.extend_from_slice(head);
+        }
+    }
+}
+
+fn place_of(head: &[u8]) -> usize {
+    let mut hasher = DefaultHasher::new();
+    head.hash(&mut hasher);
+    hasher.finish() as usize % CLEAN_HEADS_MAX
+}
+
+/// Passes everything on, and remembers whether there was anything.
+struct Listening<'a> {
+    sink: &'a mut dyn MatchSink,
+    has_heard: bool,
+}
+
+impl MatchSink for Listening<'_> {
+    fn wants(&mut self, found: &Match<'_>) -> bool {
+        self.has_heard = true;
+        self.sink.wants(found)
+    }
+
+    fn found(&mut self, found: &Match<'_>, snippet: String) {
+        self.sink.found(found, snippet);
+    }
+
+    fn watches(&self) -> bool {
+        self.sink.watches()
+    }
+
+    fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
+        self.has_heard = true;
+        self.sink.wants_known(found)
+    }
+
+    fn found_known(&mut self, found: &KnownMatch<'_>, snippet: String) {
+        self.sink.found_known(found, snippet);
+    }
+
+    fn is_one_place(&self, one: &RangeInclusive<u64>, other: &RangeInclusive<u64>) -> bool {
+        self.sink.is_one_place(one, other)
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.has_heard = true;
+        self.sink.gap(gap);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::scan::Database;
+    use crate::scan::padded::PaddedBuffer;
+    use crate::scan::rules::shipped;
+
+    #[derive(Default)]
+    struct Counting(usize);
+
+    impl MatchSink for Counting {
+        fn wants(&mut self, _: &Match<'_>) -> bool {
+            self.0 += 1;
+            false
+        }
+
+        fn found(&mut self, _: &Match<'_>, _: String) {}
+    }
+
+    fn scanner() -> Scanner {
+        let rules = shipped(&["seed"]).unwrap();
+        Scanner::new(&Arc::new(Database::compile(&rules).unwrap()), 65_536).unwrap()
+    }
+
+    /// Matches told of a request, and what the engine was given for it.
+    fn scanned(scanner: &Scanner, head: &str) -> (usize, u64) {
+        let (mut sink, before) = (Counting::default(), scanner.engine_bytes());
+        scanner.scan_request(PaddedBuffer::new().fill(head.as_bytes()), &mut sink);
+        (sink.0, scanner.engine_bytes() - before)
+    }
+
+    fn head(path: &str) -> String {
+        format!("GET /{path} HTTP/1.1\r\nhost: a.example\r\n\r\n")
+    }
+
+    #[test]
+    fn a_clean_head_is_scanned_once_and_any_other_byte_makes_it_another() {
+        let scanner = scanner();
+        let clean = head("status");
+        assert!(scanned(&scanner, &clean).1 > 0);
+        assert_eq!(scanned(&scanner, &clean), (0, 0));
+        for at in 0..clean.len() {
+            let mut other = clean.clone().into_bytes();
+            other[at] ^= 1;
+            let other = String::from_utf8(other).unwrap();
+            assert!(scanned(&scanner, &other).1 > 0, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_head_with_a_finding_is_told_of_each_time() {
+        let scanner = scanner();
+        let leaking = head("?k=AKIAIOSFODNN7EXAMPLE");
+        for _ in 0..3 {
+            let (told, bytes) = scanned(&scanner, &leaking);
+            assert!(told > 0 && bytes > 0);
+        }
+    }
+
+    #[test]
+    fn an_answer_is_no_request() {
+        let scanner = scanner();
+        let query = head("?k=rm+-rf+/etc");
+        assert!(scanned(&scanner, &query).0 > 0);
+        let mut sink = Counting::default();
+        scanner.scan_answer(PaddedBuffer::new().fill(query.as_bytes()), &mut sink);
+        assert_eq!(sink.0, 0);
+        assert!(scanned(&scanner, &query).0 > 0);
+    }
+
+    #[test]
+    fn long_heads_are_not_kept_and_the_memory_is_bounded() {
+        let scanner = scanner();
+        let long = head(&"x ".repeat(CLEAN_HEAD_MAX_BYTES));
+        for _ in 0..2 {
+            assert!(scanned(&scanner, &long).1 > 0);
+        }
+        for number in 0..4 * CLEAN_HEADS_MAX {
+            scanned(&scanner, &head(&number.to_string()));
+        }
+        let kept = scanner.core.clean_requests.take();
+        assert_eq!(kept.places.len(), CLEAN_HEADS_MAX);
+        assert!(kept.places.iter().all(|place| place.len() <= CLEAN_HEAD_MAX_BYTES));
+    }
+}
