@@ -5,12 +5,13 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help start build install uninstall test lint format dependencies test-dependencies clean loadtest \
-	hudsucker-peer deb
+	hudsucker-peer deb bench
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
 DESTDIR ?=
 ARGS ?=
+BENCH ?= *
 BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/clawsec
 ZSH_COMPLETION = $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_clawsec
 FISH_COMPLETION = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/clawsec.fish
@@ -23,6 +24,7 @@ help:
 	@echo 'make install [PREFIX=...]  build, and copy binary, man pages and completions to $(PREFIX)'
 	@echo 'make uninstall             remove it from there'
 	@echo 'make deb                   build a Debian package (needs cargo-deb) in target/debian'
+	@echo 'make bench [ARGS="..."]    measure the parts alone (BENCH=http: one of benches/; ARGS=--quick: roughly)'
 	@echo 'make loadtest [ARGS="..."] measure beside the peers found here (PERF.md; ARGS=--list: the rows)'
 	@echo 'make lint                  check format and lints, changing nothing'
 	@echo 'make format                format the code'
@@ -67,6 +69,10 @@ lint: dependencies
 format:
 	$(CARGO) fmt
 	cd loadtest && $(CARGO) fmt
+
+# By name, since the library's own tests know nothing of Criterion's arguments.
+bench: dependencies
+	$(CARGO) bench --locked --bench '$(BENCH)' -- $(ARGS)
 
 # A crate of its own, with its own target folder. Results go to loadtest/results.
 loadtest: build

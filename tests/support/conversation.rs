@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// The sources of this project's dependencies, as far as they are on this machine, in a fixed order.
 fn sources() -> Vec<PathBuf> {
-    let home = std::env::var_os("HOME").unwrap_or_default();
-    let mut folders = vec![Path::new(&home).join(".cargo/registry/src")];
+    let of_cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let of_user = || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cargo");
+    let mut folders = vec![of_cargo.unwrap_or_else(of_user).join("registry/src")];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
