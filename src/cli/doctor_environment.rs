@@ -136,7 +136,11 @@ impl Examined {
             true => Point::well(name, format!("{} leads to {proxy}", self.whose)),
             false => Point::doubtful(
                 name,
-                format!("{} lacks {} (curl reads only http_proxy)", self.whose, missing.join(", ")),
+                format!(
+                    "{} lacks {} (curl reads only http_proxy, aiohttp's WebSockets only wss_proxy)",
+                    self.whose,
+                    missing.join(", ")
+                ),
                 &self.remedy,
             ),
         }
@@ -269,7 +273,8 @@ mod tests {
         let url = "http://127.0.0.1:8888";
         let some = examined(&[("HTTP_PROXY", url), ("HTTPS_PROXY", url)], true).proxies(proxy());
         assert_eq!(some.health, Health::Doubtful);
-        assert!(some.said.contains("http_proxy, https_proxy"), "{}", some.said);
+        let lacks = "lacks WS_PROXY, WSS_PROXY, http_proxy, https_proxy, ws_proxy, wss_proxy (";
+        assert!(some.said.contains(lacks), "{}", some.said);
         let all: Vec<(&str, &str)> = PROXY_VARIABLES.iter().map(|name| (*name, url)).collect();
         assert_eq!(examined(&all, true).proxies(proxy()).health, Health::Well);
         let astray = examined(&[("https_proxy", "http://u:hidden@other.example:1")], false);

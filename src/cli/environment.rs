@@ -15,8 +15,18 @@ use super::{environment_shells, exit_code, load_common, log_dir, output};
 use crate::config::Config;
 use crate::tls::trust_bundle::{TrustFiles, write_trust_files};
 
-/// The proxy, in both spellings: curl reads only the lower-case `http_proxy`.
-pub const PROXY_VARIABLES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
+/// The proxy, in both spellings: curl reads only the lower-case `http_proxy`. aiohttp's WebSockets have a scheme, and so a
+/// variable, of their own.
+pub const PROXY_VARIABLES: [&str; 8] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "WS_PROXY",
+    "WSS_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "ws_proxy",
+    "wss_proxy",
+];
 
 /// What would lead past the proxy, or to another one.
 pub const REMOVED_VARIABLES: [&str; 2] = ["ALL_PROXY", "all_proxy"];
@@ -25,10 +35,11 @@ pub const REMOVED_VARIABLES: [&str; 2] = ["ALL_PROXY", "all_proxy"];
 pub const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// Files of roots that replace a program's own: OpenSSL and what is built on it (Python's ssl and
-/// httpx, Go, Ruby), requests, curl, git, cargo, the AWS SDKs, pip.
-pub const REPLACING_VARIABLES: [&str; 7] = [
+/// httpx, Go, Ruby), requests, httplib2, curl, git, cargo, the AWS SDKs, pip.
+pub const REPLACING_VARIABLES: [&str; 8] = [
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
+    "HTTPLIB2_CA_CERTS",
     "CURL_CA_BUNDLE",
     "GIT_SSL_CAINFO",
     "CARGO_HTTP_CAINFO",
@@ -228,6 +239,22 @@ mod tests {
         }
         assert_eq!(value(&environment, "NO_PROXY"), None, "it is not there, and stays so");
         assert_eq!(value(&environment, "NODE_USE_ENV_PROXY"), Some(&Some("1".to_owned())));
+    }
+
+    /// They went past the proxy: aiohttp looks it up by the scheme, which may be `ws` or `wss`.
+    #[test]
+    fn websockets_of_aiohttp_have_a_proxy() {
+        let environment = environment(&[]);
+        for name in ["WS_PROXY", "WSS_PROXY", "ws_proxy", "wss_proxy"] {
+            assert_eq!(value(&environment, name), Some(&Some("http://[::1]:8888".to_owned())));
+        }
+    }
+
+    /// It trusts the roots that it brings, and looks at no other variable.
+    #[test]
+    fn httplib2_gets_the_bundle() {
+        let bundle = Some("/log/ca-bundle.pem".to_owned());
+        assert_eq!(value(&environment(&[]), "HTTPLIB2_CA_CERTS"), Some(&bundle));
     }
 
     #[test]

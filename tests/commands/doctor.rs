@@ -98,7 +98,8 @@ fn another_process_is_examined_by_its_pid() {
     let agent = |url: Option<&str>| {
         let mut agent = Command::new("sleep");
         agent.arg("60").env_clear().stdin(Stdio::null());
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+        for name in ["http", "https", "ws", "wss"].map(|scheme| format!("{scheme}_proxy")) {
+            agent.envs(url.map(|url| (name.to_uppercase(), url)));
             agent.envs(url.map(|url| (name, url)));
         }
         agent.env("NODE_EXTRA_CA_CERTS", proxy.ca_path()).spawn().unwrap()
