@@ -7,7 +7,8 @@ use super::*;
 use crate::finding::Confidence;
 use crate::limits::SCAN_WINDOW_MIN_BYTES;
 
-const IDS: [&str; 20] = [
+const IDS: [&str; 21] = [
+    "aws_access_key",
     "reverse_shell",
     "destructive_rm",
     "ssh_key_file",
@@ -110,6 +111,25 @@ fn a_check_of_a_port_and_a_connection_to_this_machine_are_hardly_reverse_shells(
             "cat /etc/hosts > /dev/tcp/10.0.0.1/80",
         ],
     );
+}
+
+/// Beside the link, which has a rule of its own, its key's name was a critical alarm.
+#[test]
+fn the_key_that_a_signed_address_names_is_hardly_a_leak() {
+    let id = concat!("ASIA", "Q3EGRIFC5NIKW2ZA");
+    let address = |name: &str| {
+        format!("https://b.s3.amazonaws.com/k?X-Amz-Date=1&{name}{id}%2F20260101%2Fus-east-1")
+    };
+    let (plain, encoded) = (address("X-Amz-Credential="), address("x-amz-credential%3d"));
+    let in_json = format!("{{\"url\": \"{plain}\"}}");
+    assert_low("aws_access_key", &[&plain, &encoded, &in_json]);
+    let single: Vec<&[u8]> = plain.as_bytes().chunks(1).collect();
+    assert_eq!(in_pieces("aws_access_key", &single), Some(Confidence::Low));
+    let beside = format!("key {id} X-Amz-Credential=");
+    let other = address("X-Amz-Security-Token=");
+    let header = format!("AWS4-HMAC-SHA256 Credential={id}/20260101/us-east-1/s3/aws4_request");
+    let apart = format!("X-Amz-Credential= {id}");
+    assert_likely("aws_access_key", &[id, &beside, &other, &header, &apart]);
 }
 
 #[test]

@@ -38,6 +38,17 @@ pub(super) fn aws_key_id(secret: &[u8]) -> Verdict {
     }
 }
 
+/// A signed address names the key that has signed it: whoever holds the address holds no more of the key.
+pub(super) fn is_of_signed_address(before: &[u8]) -> bool {
+    const NAMES: [&[u8]; 2] = [b"X-Amz-Credential=", b"X-Amz-Credential%3D"];
+    let is_end = |name: &&[u8]| {
+        let start = before.len().checked_sub(name.len());
+        let end = start.and_then(|start| before.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(name))
+    };
+    NAMES.iter().any(is_end)
+}
+
 /// Armour with key material behind its first line, or within the match.
 pub(super) fn pem_body(evidence: &Evidence<'_>) -> Verdict {
     const BODY_BYTES: usize = 24;

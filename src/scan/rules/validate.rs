@@ -4,7 +4,7 @@
 use super::mention::{MentionWords, is_mention};
 use super::structure::{
     aws_key_id, github_token, is_eth_address, is_json_web_token, is_known_example, is_mixed,
-    is_placeholder, is_prose, is_secp256k1_key, pem_body, slack_token,
+    is_of_signed_address, is_placeholder, is_prose, is_secp256k1_key, pem_body, slack_token,
 };
 use super::{checksum, commands, connections, holds, national, paths, prose, started};
 use crate::limits::RULE_COMMAND_NEAR_BYTES;
@@ -116,10 +116,11 @@ pub enum Validator {
     AdminShare,
     PipedDownload,
     SentOutput,
+    SignedAddress,
 }
 
 /// Every validator by its name in a pack.
-const NAMES: [(&str, Validator); 48] = [
+const NAMES: [(&str, Validator); 49] = [
     ("luhn", Validator::Luhn),
     ("iban_mod97", Validator::IbanMod97),
     ("github_checksum", Validator::GithubChecksum),
@@ -168,6 +169,7 @@ const NAMES: [(&str, Validator); 48] = [
     ("admin_share", Validator::AdminShare),
     ("piped_download", Validator::PipedDownload),
     ("sent_output", Validator::SentOutput),
+    ("signed_address", Validator::SignedAddress),
 ];
 
 /// The entropy below which a secret of a rule that names none is hardly one.
@@ -237,6 +239,7 @@ impl Validator {
             Validator::AdminShare => started::admin_share(&evidence.near()),
             Validator::PipedDownload => started::piped_download(&evidence.near()),
             Validator::SentOutput => started::sent_output(&evidence.near()),
+            Validator::SignedAddress => unless(is_of_signed_address(evidence.before)),
         }
     }
 }
