@@ -130,6 +130,225 @@ fn a_providers_key_is_expected_in_its_own_place_only() {
     }
 }
 
+/// A rule, a key that it finds, a host and a place of a request.
+type Home<'a> = (&'a str, &'a str, &'a str, Place<'a>);
+
+/// The key is expected there, and an alarm on its way to another host, in another place, in the clear and in an answer.
+#[track_caller]
+fn assert_homes(homes: &[Home<'_>]) {
+    let policy = policy(Vec::new());
+    for (rule, key, host, place) in homes {
+        let dest = format!("{host}:443");
+        let here = at(&dest, *place);
+        let seen = Seen { secret: key.as_bytes(), ..seen(rule) };
+        let told = |at: &Circumstances<'_>| {
+            let verdict = policy.judge(&seen, at, now());
+            (verdict.severity, verdict.disposition)
+        };
+        assert_eq!(told(&here), (Severity::Info, Disposition::Expected), "{rule} {host}");
+        let is_of_any_issuer = matches!(*rule, "jwt" | "authorization_basic");
+        let severity = if is_of_any_issuer { Severity::High } else { Severity::Critical };
+        let alarm = (severity, Disposition::Report);
+        let like = format!("{host}.evil.example:443");
+        for other in [
+            Circumstances { dest: "evil.example:443", ..here },
+            Circumstances { dest: &like, ..here },
+            Circumstances { place: Place::Header("Cookie"), ..here },
+            Circumstances { place: Place::Query("note"), ..here },
+            Circumstances { place: Place::Body, ..here },
+            Circumstances { protocol: Protocol::Http, ..here },
+        ] {
+            assert_eq!(told(&other), alarm, "{rule} {other:?}");
+        }
+        let inbound = Circumstances { direction: Direction::Inbound, ..here };
+        assert_eq!(told(&inbound), (Severity::High, Disposition::Report), "{rule} {host}");
+    }
+}
+
+/// The same of what an answer brings: a rule, a host, a place and a path.
+#[track_caller]
+fn assert_answers(answers: &[(&str, &str, Place<'_>, &str)]) {
+    let policy = policy(Vec::new());
+    for (rule, host, place, path) in answers {
+        let dest = format!("{host}:443");
+        let asked = Circumstances { path: Some(path), ..at(&dest, *place) };
+        let here = Circumstances { direction: Direction::Inbound, ..asked };
+        let expected = (Severity::Info, Disposition::Expected);
+        assert_eq!(judge(&policy, rule, &here), expected, "{rule} {host}");
+        for other in [
+            Circumstances { dest: "evil.example:443", ..here },
+            Circumstances { place: Place::Header("Set-Cookie"), ..here },
+            Circumstances { protocol: Protocol::Http, ..here },
+        ] {
+            let alarm = (Severity::High, Disposition::Report);
+            assert_eq!(judge(&policy, rule, &other), alarm, "{rule} {other:?}");
+        }
+        assert_eq!(judge(&policy, rule, &asked).1, Disposition::Report, "{rule} {host} leaves");
+    }
+}
+
+/// They were critical alarms, those of STS alone were expected.
+#[test]
+fn what_aws_logins_answer_is_expected() {
+    let body = Place::Body;
+    assert_answers(&[
+        (
+            "aws_secret_access_key",
+            "portal.sso.us-east-1.amazonaws.com",
+            body,
+            "/federation/credentials",
+        ),
+        ("aws_access_key", "portal.sso.eu-west-1.amazonaws.com", body, "/federation/credentials"),
+        ("aws_sts_token", "cognito-identity.us-east-1.amazonaws.com", body, "/"),
+        ("jwt", "cognito-identity.us-east-1.amazonaws.com", body, "/"),
+        ("jwt", "cognito-idp.us-east-1.amazonaws.com", body, "/"),
+        ("jwt", "oidc.us-east-1.amazonaws.com", body, "/token"),
+    ]);
+    let policy = policy(Vec::new());
+    for (dest, path) in [
+        ("portal.sso.us-east-1.amazonaws.com:443", "/assignment/roles"),
+        ("oidc.us-east-1.amazonaws.com:443", "/client/register"),
+        ("b.s3.us-east-1.amazonaws.com:443", "/federation/credentials"),
+    ] {
+        let here = at(dest, body);
+        let here = Circumstances { direction: Direction::Inbound, path: Some(path), ..here };
+        let alarm = (Severity::High, Disposition::Report);
+        assert_eq!(judge(&policy, "aws_access_key", &here), alarm, "{dest} {path}");
+    }
+}
+
+/// Each download alarmed twice: its address is signed, and the token for its pieces is a JSON Web Token.
+#[test]
+fn large_files_of_hugging_face_are_no_alarm() {
+    let (token, path) =
+        (Place::Header("X-Xet-Access-Token"), "/api/models/o/m/xet-read-token/main");
+    assert_answers(&[
+        ("jwt", "huggingface.co", Place::Body, path),
+        ("jwt", "huggingface.co", Place::Body, "/api/datasets/o/d/xet-write-token/main"),
+        ("jwt", "huggingface.co", token, path),
+    ]);
+    let (signature, authorization) =
+        (Place::Query("X-Amz-Signature"), Place::Header("Authorization"));
+    assert_homes(&[
+        ("aws_presigned_url", "", "cas-bridge.xethub.hf.co", signature),
+        ("aws_access_key", "", "transfer.xethub.hf.co", Place::Query("X-Amz-Credential")),
+        ("aws_presigned_url", "", "cdn-lfs.hf.co", signature),
+        ("jwt", "", "cas-server.xethub.hf.co", authorization),
+    ]);
+}
+
+/// boto3 signs so by default.
+#[test]
+fn a_key_id_of_the_old_signature_belongs_to_aws() {
+    assert_homes(&[
+        ("aws_access_key", "", "b.s3.amazonaws.com", Place::Query("AWSAccessKeyId")),
+        ("aws_sts_token", "", "b.s3.amazonaws.com", Place::Query("x-amz-security-token")),
+    ]);
+}
+
+#[test]
+fn an_sdks_own_key_to_its_own_vendor_is_no_alarm() {
+    let authorization = Place::Header("Authorization");
+    let openai = "sk-proj-x";
+    let protocol = Place::Header("Sec-WebSocket-Protocol");
+    let (google, subscription) =
+        (Place::Header("X-Goog-Api-Key"), Place::Header("Ocp-Apim-Subscription-Key"));
+    let (eleven, api_key) = (Place::Header("xi-api-key"), Place::Header("api-key"));
+    assert_homes(&[
+        ("ai_api_key", openai, "eu.api.openai.com", authorization),
+        ("openai_project_key", openai, "us.api.openai.com", authorization),
+        ("ai_api_key", openai, "eu.api.openai.com", protocol),
+        ("ai_api_key", "sk-x9", "api.stability.ai", authorization),
+        ("jwt", "", "my.openai.azure.com", authorization),
+        ("jwt", "", "my.services.ai.azure.com", authorization),
+        ("jwt", "", "my.cognitiveservices.azure.com", authorization),
+        ("azure_identifiable_key", "", "my.cognitiveservices.azure.com", subscription),
+        ("jwt", "", "my.search.windows.net", authorization),
+        ("azure_search_admin_key", "", "my.search.windows.net", api_key),
+        ("jwt", "", "my.blob.core.windows.net", authorization),
+        ("jwt", "", "my.dfs.core.windows.net", authorization),
+        ("jwt", "", "my.vault.azure.net", authorization),
+        ("gcp_api_key", "", "aiplatform.googleapis.com", google),
+        ("google_ai_auth_key", "", "aiplatform.googleapis.com", google),
+        ("gcp_api_key", "", "maps.googleapis.com", Place::Query("key")),
+        ("gcp_api_key", "", "www.googleapis.com", Place::Query("key")),
+        ("gcp_api_key", "", "youtube.googleapis.com", Place::Query("key")),
+        ("gcp_api_key", "", "customsearch.googleapis.com", Place::Query("key")),
+        ("google_ai_auth_key", "", "aiplatform.googleapis.com", Place::Query("key")),
+        (
+            "huggingface_user_token",
+            "",
+            "x.us-east-1.aws.endpoints.huggingface.cloud",
+            authorization,
+        ),
+        ("elevenlabs_api_key", "", "api.us.elevenlabs.io", eleven),
+        ("elevenlabs_api_key", "", "api.eu.residency.elevenlabs.io", eleven),
+        ("nvidia_api_key", "", "integrate.api.nvidia.com", authorization),
+        ("vercel_token", "", "ai-gateway.vercel.sh", authorization),
+        ("voyage_api_key", "", "api.voyageai.com", authorization),
+        ("cartesia_api_key", "", "api.cartesia.ai", authorization),
+        ("cartesia_api_key", "", "api.cartesia.ai", Place::Header("X-API-Key")),
+        ("authorization_basic", "", "us.cloud.langfuse.com", authorization),
+        ("langfuse_secret_key", "", "hipaa.cloud.langfuse.com", authorization),
+    ]);
+}
+
+#[test]
+fn a_tools_own_key_to_its_own_host_is_no_alarm() {
+    let authorization = Place::Header("Authorization");
+    let api_key = Place::Header("X-API-Key");
+    assert_homes(&[
+        ("brave_search_api_key", "", "api.search.brave.com", Place::Header("X-Subscription-Token")),
+        ("firecrawl_api_key", "", "api.firecrawl.dev", authorization),
+        ("jina_api_key", "", "r.jina.ai", authorization),
+        ("e2b_api_key", "", "api.e2b.app", api_key),
+        ("mem0_api_key", "", "api.mem0.ai", authorization),
+        ("authorization_basic", "", "api.wandb.ai", authorization),
+        ("wandb_api_key_v1", "", "api.wandb.ai", authorization),
+        ("airtable_pat", "", "api.airtable.com", authorization),
+        ("hubspot_pat", "", "api.hubapi.com", authorization),
+        ("dropbox_token", "", "content.dropboxapi.com", authorization),
+        ("sentry_user_token", "", "sentry.io", authorization),
+        ("sentry_org_token", "", "us.sentry.io", authorization),
+        ("grafana_service_account_token", "", "my.grafana.net", authorization),
+        ("authorization_basic", "", "prometheus-prod-01.grafana.net", authorization),
+        ("okta_api_token", "", "my.okta.com", authorization),
+        ("cloudflare_token", "", "api.cloudflare.com", authorization),
+        ("cloudflare_global_api_key", "", "api.cloudflare.com", Place::Header("X-Auth-Key")),
+        ("digitalocean_pat", "", "api.digitalocean.com", authorization),
+        ("heroku_api_key", "", "api.heroku.com", authorization),
+        ("flyio_access_token", "", "api.machines.dev", authorization),
+        ("render_api_key", "", "api.render.com", authorization),
+        ("doppler_token", "", "api.doppler.com", authorization),
+        ("vault_token", "", "my-public-vault.z1.hashicorp.cloud", Place::Header("X-Vault-Token")),
+        ("neon_api_key", "", "console.neon.tech", authorization),
+        ("databricks_token", "", "dbc-1.cloud.databricks.com", authorization),
+        ("jwt", "", "adb-1.2.azuredatabricks.net", authorization),
+        ("stripe_secret_key", "sk_live_x", "files.stripe.com", authorization),
+        ("square_access_token", "", "connect.squareup.com", authorization),
+        ("shopify_access_token", "", "my.myshopify.com", Place::Header("X-Shopify-Access-Token")),
+        ("twilio_api_key", "", "api.twilio.com", authorization),
+        ("authorization_basic", "", "verify.twilio.com", authorization),
+        ("mailgun_api_key", "", "api.eu.mailgun.net", authorization),
+        ("resend_api_key", "", "api.resend.com", authorization),
+    ]);
+    assert_answers(&[("dropbox_token", "api.dropboxapi.com", Place::Body, "/oauth2/token")]);
+}
+
+/// What is sent to a webhook anybody may read who made it; its address has a key of Google's in it.
+#[test]
+fn a_webhook_of_google_chat_stays_an_alarm() {
+    let policy = policy(Vec::new());
+    for (rule, place) in [
+        ("google_chat_webhook_url", Place::Path),
+        ("google_chat_webhook_url", Place::Query("key")),
+        ("gcp_api_key", Place::Query("key")),
+    ] {
+        let told = judge(&policy, rule, &at("chat.googleapis.com:443", place));
+        assert_eq!(told, (Severity::Critical, Disposition::Report), "{rule}");
+    }
+}
+
 #[test]
 fn another_providers_key_does_not_belong_there() {
     let policy = policy(Vec::new());
@@ -144,6 +363,9 @@ fn another_providers_key_does_not_belong_there() {
         (anthropic, "authorization", &keys[..1]),
         (openai, "authorization", &["sk-proj-x", "sk-x9"][..]),
         (openai, "sec-websocket-protocol", &["sk-proj-x", "sk-x9"]),
+        ("eu.api.openai.com:443", "authorization", &["sk-proj-x", "sk-x9"]),
+        ("api.stability.ai:443", "authorization", &["sk-x9"]),
+        ("files.stripe.com:443", "authorization", &["sk_live_x"]),
         ("openrouter.ai:443", "authorization", &["sk-or-v1-x"]),
         ("api.deepseek.com:443", "authorization", &["sk-x9"]),
         ("api.stripe.com:443", "authorization", &["sk_live_x"]),

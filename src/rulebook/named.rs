@@ -41,6 +41,7 @@ fn named(policy: &PolicyConfig) -> Vec<(String, &str)> {
 mod tests {
     use super::*;
     use crate::config::{Slot, Suppression};
+    use crate::scan::rules::default_rules;
 
     fn unknown(suppressed: Option<&str>, expected: &[&str], ids: &[&str]) -> Vec<String> {
         let suppression = Suppression {
@@ -84,6 +85,17 @@ mod tests {
         let known = ["mine", "MI*", "known_value", "*", "pii_card_number", "jwt"];
         assert_eq!(unknown(None, &known, &["mine"]), [""; 0]);
         assert_eq!(unknown(Some("mine"), &[], &["mine"]), [""; 0]);
+    }
+
+    #[test]
+    fn every_rule_that_the_defaults_name_is_there() {
+        let globs = default_credentials().into_iter().flat_map(|entry| entry.rules);
+        let globs: std::collections::BTreeSet<String> = globs.collect();
+        let rules = default_rules().unwrap();
+        let is_idle = |glob: &String| !rules.iter().any(|rule| is_like(glob, &rule.id));
+        let idle: Vec<String> = globs.into_iter().filter(is_idle).collect();
+        // Rules of other people's files have such names.
+        assert_eq!(idle, ["*deepseek*", "*gemini*", "hf_*"]);
     }
 
     #[test]
