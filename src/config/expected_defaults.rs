@@ -4,7 +4,7 @@
 pub struct Row {
     /// Glob over the host.
     pub host: &'static str,
-    /// `header`, `query`, `path`, `body`, `answer` or `answer_header`, and which.
+    /// `header`, `query`, `path`, `body`, `message`, `answer` or `answer_header`, and which.
     pub slot: (&'static str, &'static str),
     /// Globs over the rules of the provider's own keys.
     pub rules: &'static [&'static str],
@@ -75,6 +75,7 @@ const ATLASSIAN: &[&str] = &["*atlassian*", "authorization_basic"];
 const LANGFUSE: &[&str] = &["*langfuse*", "authorization_basic"];
 const TWILIO: &[&str] = &["twilio_*", "authorization_basic"];
 const HUGGING_FACE: &[&str] = &["*huggingface*", "hf_*"];
+const DISCORD_BOT: &[&str] = &["discord_bot_token*"];
 const DATABRICKS: &[&str] = &["databricks_*", "authorization_basic", "jwt"];
 const GRAFANA: &[&str] = &["grafana_*", "authorization_basic"];
 const OKTA: &[&str] = &["okta_api_token"];
@@ -280,6 +281,7 @@ pub const DEFAULTS: &[Row] = &[
     row("*.slack.com", AUTHORIZATION, SLACK),
     row("discord.com", AUTHORIZATION, &["*discord*"]),
     row("discord.com", ("body", "/api/*oauth2/token"), &["*discord*"]),
+    row("gateway*.discord.gg", ("message", "*"), DISCORD_BOT),
     row("api.telegram.org", ("path", "/bot*"), &["*telegram*"]),
     row("api.telegram.org", ("path", "/file/bot*"), &["*telegram*"]),
     row("api.sendgrid.com", AUTHORIZATION, &["*sendgrid*"]),

@@ -37,6 +37,8 @@ pub enum Slot {
     Path(String),
     /// The body of a request whose path fits this glob.
     Body(String),
+    /// A message of the client on a WebSocket that such a request has opened.
+    Message(String),
     /// The body of the answer to such a request: whoever asks for a token gets one.
     Answer(String),
     /// The value of this header of an answer, in lower case.
@@ -51,6 +53,7 @@ impl Slot {
             "query" => Slot::Query(value.to_owned()),
             "path" => Slot::Path(value.to_owned()),
             "body" => Slot::Body(value.to_owned()),
+            "message" => Slot::Message(value.to_owned()),
             "answer" => Slot::Answer(value.to_owned()),
             "answer_header" => Slot::AnswerHeader(value.to_ascii_lowercase()),
             _ => return None,
@@ -64,6 +67,7 @@ impl Slot {
             Slot::Query(name) => ("query", name),
             Slot::Path(glob) => ("path", glob),
             Slot::Body(glob) => ("body", glob),
+            Slot::Message(glob) => ("message", glob),
             Slot::Answer(glob) => ("answer", glob),
             Slot::AnswerHeader(name) => ("answer_header", name),
         }
@@ -71,7 +75,7 @@ impl Slot {
 
     /// Whether it is told by the path of a request that is over by then.
     pub fn asks_for_path(&self) -> bool {
-        matches!(self, Slot::Body(_) | Slot::Answer(_))
+        matches!(self, Slot::Body(_) | Slot::Message(_) | Slot::Answer(_))
     }
 }
 
@@ -105,8 +109,9 @@ const SUPPRESSION: &[&str] =
 const CONDITIONS: &str =
     "an object with one condition at least: rule, dest, header, source, path or fingerprint";
 const SLOTS: &str =
-    "an object with exactly one of header, query, path, body, answer and answer_header";
-const SLOT_NAMES: [&str; 6] = ["header", "query", "path", "body", "answer", "answer_header"];
+    "an object with exactly one of header, query, path, body, message, answer and answer_header";
+const SLOT_NAMES: [&str; 7] =
+    ["header", "query", "path", "body", "message", "answer", "answer_header"];
 const EXPIRES: &str = "a date such as \"2027-01-31\", or a moment such as \"2027-01-31T12:00:00Z\"";
 
 /// The table of defaults.

@@ -41,6 +41,12 @@ fn entries_are_added_to_the_defaults_or_replace_them() {
     let shown = expected_json(std::slice::from_ref(own));
     assert_eq!(shown, json!({"replace": true, "entries": [in_a_body]}));
     assert_eq!(expected_credentials(&expected_json(&entries)).unwrap(), entries);
+    let in_a_message = json!({"host": "a.example", "message": "/socket", "rules": ["x"]});
+    let entries = expected_credentials(&json!([in_a_message])).unwrap();
+    let own = entries.last().unwrap();
+    assert_eq!(own.slot, Slot::Message("/socket".into()));
+    let shown = expected_json(std::slice::from_ref(own));
+    assert_eq!(shown, json!({"replace": true, "entries": [in_a_message]}));
     assert_eq!(config(&json!({})).unwrap().policy.expected, default_credentials());
 }
 
@@ -77,8 +83,18 @@ fn a_wrong_object_is_named_with_its_place() {
             json!({"replace": true, "entries": [{"host": "a", "header": "x", "query": "y"}]}),
             &[
                 "expected_credentials.entries[0]",
-                "exactly one of header, query, path, body, answer and answer_header",
+                "exactly one of header, query, path, body, message, answer and answer_header",
             ][..],
+        ),
+        (
+            "expected_credentials",
+            json!([{"host": "a", "message": "/x", "body": "/x"}]),
+            &["expected_credentials[0]", "exactly one of header"][..],
+        ),
+        (
+            "expected_credentials",
+            json!([{"host": "a", "messages": "/x"}]),
+            &["expected_credentials[0].messages", "message"][..],
         ),
         ("expected_credentials", json!({"replace": 1}), &["expected_credentials.replace"][..]),
         ("watch_env", json!(["A=B"]), &["watch_env", "names of environment variables"][..]),

@@ -143,7 +143,9 @@ impl Policy {
             (Slot::Header(name), Place::Header(header)) => leaves && matches(name, header),
             (Slot::AnswerHeader(name), Place::Header(header)) => !leaves && matches(name, header),
             (Slot::Query(name), Place::Query(parameter)) => leaves && matches(name, parameter),
-            (Slot::Path(glob), Place::Path) | (Slot::Body(glob), Place::Body) => {
+            (Slot::Path(glob), Place::Path)
+            | (Slot::Body(glob), Place::Body)
+            | (Slot::Message(glob), Place::WebSocket) => {
                 leaves && at.path.is_some_and(|path| matches(glob, path))
             }
             (Slot::Answer(glob), Place::Body) => {

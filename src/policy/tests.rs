@@ -349,6 +349,40 @@ fn a_webhook_of_google_chat_stays_an_alarm() {
     }
 }
 
+/// Every start of a bot was an alarm: Discord wants its token in the first message.
+#[test]
+fn a_token_in_a_message_is_expected_where_a_bot_says_who_it_is() {
+    let (gateway, regional) = ("gateway.discord.gg", "gateway-us-east1-b.discord.gg");
+    assert_homes(&[
+        ("discord_bot_token_alone", "", gateway, Place::WebSocket),
+        ("discord_bot_token", "", regional, Place::WebSocket),
+    ]);
+    let policy = policy(Vec::new());
+    let here = at("gateway.discord.gg:443", Place::WebSocket);
+    let ordinary = (Severity::High, Disposition::Report);
+    assert_eq!(judge(&policy, "github_pat_classic", &here).0, Severity::Critical, "another's");
+    assert_eq!(judge(&policy, "known_value", &here), ordinary, "it may be anybody's");
+    let own = PolicyConfig {
+        expected: vec![ExpectedCredential {
+            host: "bots.example".into(),
+            slot: Slot::Message("/socket".into()),
+            rules: vec!["discord_*".into()],
+            keys: Vec::new(),
+        }],
+        ..PolicyConfig::default()
+    };
+    let policy = Policy::new(&own, FingerprintKey::new(&[7; FINGERPRINT_KEY_BYTES]));
+    assert!(policy.looks_at_paths());
+    for (path, severity) in [
+        (Some("/socket"), Severity::Info),
+        (Some("/other"), Severity::Critical),
+        (None, Severity::Critical),
+    ] {
+        let here = Circumstances { path, ..at("bots.example:443", Place::WebSocket) };
+        assert_eq!(judge(&policy, "discord_bot_token", &here).0, severity, "{path:?}");
+    }
+}
+
 #[test]
 fn another_providers_key_does_not_belong_there() {
     let policy = policy(Vec::new());

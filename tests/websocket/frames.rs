@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use flate2::{Compress, Compression, FlushCompress};
 
 use crate::support::tls::{self, Shown};
-use crate::support::{Connection, DEADLINE, Origin, Proxy, wait_until};
+use crate::support::{Connection, DEADLINE, Origin, Proxy, json, wait_until};
 
 pub const FIN: u8 = 0x80;
 pub const RSV1: u8 = 0x40;
@@ -150,7 +150,12 @@ impl Joined {
             _ => Origin::raw(script),
         };
         let target = origin.address.port();
-        let proxy = Proxy::start(crate::support::json!({ "gateway_target_port": target }));
+        let expected = json!([{
+            "host": "127.0.0.1", "message": "/chat", "rules": ["discord_bot_token*"],
+        }]);
+        let proxy = Proxy::start(
+            json!({ "gateway_target_port": target, "expected_credentials": expected }),
+        );
         let dest = if way == Way::Encrypted { origin.local_dest() } else { origin.dest() };
         let mut client = match way {
             Way::Absolute => proxy.connect(),

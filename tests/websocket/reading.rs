@@ -149,6 +149,21 @@ fn control_frames_are_read_too() {
 }
 
 #[test]
+fn a_key_in_a_message_is_no_alarm_where_it_is_expected() {
+    let token = format!("{}.G4xyzA.{}", "ODAzNTExMTAyMjQ2Nzg5MTI", "aB3".repeat(12));
+    let says = format!("{{\"op\": 2, \"d\": {{\"token\": \"{token}\"}}}}");
+    for way in [Way::Absolute, Way::Tunnel] {
+        let mut socket = Joined::open(way, PROOF);
+        for from in [From::Client, From::Server] {
+            socket.pass(from, &frame(from, FIN | TEXT, says.as_bytes()));
+        }
+        let findings = socket.proxy.settled_findings();
+        let told: Vec<_> = findings.iter().map(|one| (&*one.direction, &*one.severity)).collect();
+        assert_eq!(told, [("outbound", "info"), ("inbound", "critical")], "{findings:?}");
+    }
+}
+
+#[test]
 fn a_text_over_messages_is_told_once_when_its_last_piece_arrives() {
     let plain: fn(From, &[u8]) -> Vec<u8> = |from, text| frame(from, FIN | TEXT, text);
     let binary: fn(From, &[u8]) -> Vec<u8> = |from, text| frame(from, FIN | BINARY, text);
