@@ -165,7 +165,6 @@ pub const DEFAULTS: &[Row] = &[
     row("api.cerebras.ai", AUTHORIZATION, &["*cerebras*"]),
     row("huggingface.co", AUTHORIZATION, HUGGING_FACE),
     row("*.huggingface.co", AUTHORIZATION, HUGGING_FACE),
-    row("*.endpoints.huggingface.cloud", AUTHORIZATION, HUGGING_FACE),
     row("cas-server.xethub.hf.co", AUTHORIZATION, JWT),
     row("api.replicate.com", AUTHORIZATION, &["*replicate*"]),
     row("api.elevenlabs.io", ("header", "xi-api-key"), &["elevenlabs_*"]),

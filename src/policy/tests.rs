@@ -275,12 +275,6 @@ fn an_sdks_own_key_to_its_own_vendor_is_no_alarm() {
         ("gcp_api_key", "", "youtube.googleapis.com", Place::Query("key")),
         ("gcp_api_key", "", "customsearch.googleapis.com", Place::Query("key")),
         ("google_ai_auth_key", "", "aiplatform.googleapis.com", Place::Query("key")),
-        (
-            "huggingface_user_token",
-            "",
-            "x.us-east-1.aws.endpoints.huggingface.cloud",
-            authorization,
-        ),
         ("elevenlabs_api_key", "", "api.us.elevenlabs.io", eleven),
         ("elevenlabs_api_key", "", "api.eu.residency.elevenlabs.io", eleven),
         ("nvidia_api_key", "", "integrate.api.nvidia.com", authorization),
