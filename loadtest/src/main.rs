@@ -3,6 +3,7 @@
 
 #![deny(unsafe_code)]
 
+mod bounds;
 mod certificates;
 mod client;
 mod compare;

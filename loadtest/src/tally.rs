@@ -63,6 +63,12 @@ pub struct Tally {
     pub streams: u64,
     /// Of the connections, those whose TLS session was resumed.
     pub resumed: u64,
+    /// Requests that fell due while it ran, when there was a time for each (open loop).
+    pub offered: Option<u64>,
+    /// Of these, those answered after it; they are not in `requests`, but in `latency`.
+    pub late: u64,
+    /// Of these, those never answered. They are in `latency` with the time that they waited.
+    pub unanswered: u64,
     /// From the (intended) start of a request, or sending of an event, to its end.
     pub latency: Times,
     /// From the (intended) start of a request to the first byte of its answer.
@@ -80,9 +86,27 @@ impl Tally {
             connections: 0,
             streams: 0,
             resumed: 0,
+            offered: None,
+            late: 0,
+            unanswered: 0,
             latency: Times::new(),
             first_byte: Times::new(),
             error_texts: BTreeMap::new(),
+        }
+    }
+
+    /// Counts an answer that came after the stretch in which it was due.
+    pub fn note_late(&mut self, time: Duration) {
+        self.late += 1;
+        self.latency.record(time);
+    }
+
+    /// Counts what was due, and how long those of it waited that were never answered.
+    pub fn note_due(&mut self, offered: u64, waited: impl Iterator<Item = Duration>) {
+        self.offered = Some(self.offered.unwrap_or(0) + offered);
+        for time in waited {
+            self.unanswered += 1;
+            self.latency.record(time);
         }
     }
 
@@ -102,6 +126,11 @@ impl Tally {
         self.connections += other.connections;
         self.streams += other.streams;
         self.resumed += other.resumed;
+        if let Some(offered) = other.offered {
+            self.offered = Some(self.offered.unwrap_or(0) + offered);
+        }
+        self.late += other.late;
+        self.unanswered += other.unanswered;
         self.latency.add(&other.latency);
         self.first_byte.add(&other.first_byte);
         for (text, count) in &other.error_texts {
@@ -121,6 +150,9 @@ impl Tally {
             "connections": self.connections,
             "streams": self.streams,
             "resumed": self.resumed,
+            "offered": self.offered,
+            "late": self.late,
+            "unanswered": self.unanswered,
             "latency_us": self.latency.to_json(),
             "first_byte_us": self.first_byte.to_json(),
         })
@@ -139,10 +171,13 @@ mod tests {
         one.latency.record(Duration::from_micros(100));
         two.latency.record(Duration::from_secs(1000));
         two.note_error("refused".to_owned());
+        two.note_due(5, [Duration::from_secs(3)].into_iter());
         one.add(&two);
         let json = one.to_json(2.0);
         assert_eq!(json.pointer("/requests_per_second"), Some(&json!(2.5)));
-        assert_eq!(json.pointer("/latency_us/count"), Some(&json!(2)));
+        assert_eq!(json.pointer("/latency_us/count"), Some(&json!(3)));
+        assert_eq!(json.pointer("/offered"), Some(&json!(5)));
+        assert_eq!(json.pointer("/unanswered"), Some(&json!(1)));
         assert_eq!(json.pointer("/error_texts/refused"), Some(&json!(1)));
         let longest = json.pointer("/latency_us/max").and_then(Value::as_f64).unwrap();
         assert!((longest - 1.2e8).abs() < 2e5, "{longest}");

@@ -4,6 +4,7 @@
 mod dial;
 mod exchange;
 mod idle;
+mod open_loop;
 mod requests;
 mod run;
 mod streams;

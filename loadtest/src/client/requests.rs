@@ -1,5 +1,5 @@
-//! Request after request. Closed loop: the next when the last is answered. Open loop: at a constant rate, with
-//! the latency counted from when a request should have been sent, so that a stall shows in all it delayed.
+//! Request after request. Closed loop: the next when the last is answered. The open loop sends the same requests
+//! at a constant rate.
 
 use std::io;
 use std::rc::Rc;
@@ -8,21 +8,19 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::TargetArguments;
 use super::dial::Dialer;
 use super::exchange::{Answer, Connection, RequestShape};
-use super::run::{Share, SpanArguments, measure};
-use crate::{Outcome, text};
+use super::run::{Plan, Share, SpanArguments, When, measure};
+use super::{TargetArguments, open_loop};
+use crate::{Outcome, bounds, text};
 
 /// Connections being opened at a time.
 const OPENING_MAX: usize = 64;
 /// What a client waits after a failed request.
 const ERROR_BACKOFF: Duration = Duration::from_millis(5);
-/// The open loop's step; tokio's timer is no finer than a millisecond, so a thread of its own keeps time.
-const STEP_MIN: Duration = Duration::from_micros(50);
 
 /// Request after request.
 #[derive(Args)]
@@ -35,7 +33,7 @@ pub struct RequestsArguments {
     #[arg(long, default_value_t = 32)]
     connections: usize,
     /// Open loop: requests a second, over all connections. Without: closed loop.
-    #[arg(long)]
+    #[arg(long, value_parser = bounds::rate)]
     rate: Option<f64>,
     /// A new connection for every request.
     #[arg(long)]
@@ -47,7 +45,7 @@ pub struct RequestsArguments {
     #[arg(long, default_value_t = 0)]
     body: usize,
     /// The share of requests that carry findings, 0 to 1.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = bounds::share)]
     findings: f64,
     /// How many findings such a request carries, 1 to 4.
     #[arg(long, default_value_t = 1)]
@@ -55,11 +53,13 @@ pub struct RequestsArguments {
 }
 
 /// What the tasks of a thread need.
-struct Loop {
-    share: Share,
+pub struct Loop {
+    pub share: Share,
     dialer: Arc<Dialer>,
     shape: RequestShape,
     is_new_each: bool,
+    /// Whether a request counts from when it was due, not from when it was sent.
+    is_open: bool,
     findings: f64,
     headers: Vec<String>,
     opening: Semaphore,
@@ -77,12 +77,15 @@ pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
     let is_new_each = arguments.new_connection || arguments.close;
     let findings = arguments.findings;
     let to_open = if is_new_each { 0 } else { connections as u64 };
-    measure(&arguments.span, arguments.target.charge, to_open, move |share| {
+    let drain = if rate.is_some() { open_loop::DRAIN_MAX } else { Duration::ZERO };
+    let plan = Plan { span: &arguments.span, charge: arguments.target.charge, to_open, drain };
+    measure(&plan, move |share| {
         let all = Rc::new(Loop {
             share,
             dialer: Arc::clone(&dialer),
             shape: shape.clone(),
             is_new_each,
+            is_open: rate.is_some(),
             findings,
             headers: headers.clone(),
             opening: Semaphore::new(OPENING_MAX),
@@ -90,7 +93,7 @@ pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
         async move {
             match rate {
                 None => all.closed(connections).await,
-                Some(rate) => all.open(connections, rate).await,
+                Some(rate) => open_loop::run(all, connections, rate).await,
             }
         }
     })
@@ -123,43 +126,8 @@ impl Loop {
         while tasks.join_next().await.is_some() {}
     }
 
-    async fn open(self: Rc<Self>, connections: usize, rate: f64) {
-        let count = self.share.of(connections).max(1);
-        let mut tasks = JoinSet::new();
-        let mut queues = Vec::new();
-        for _ in 0..count {
-            let (send, mut receive) = mpsc::unbounded_channel::<(Instant, u64)>();
-            queues.push(send);
-            let own = Rc::clone(&self);
-            tasks.spawn_local(async move {
-                let mut held = own.first_connection().await;
-                while let Some((intended, number)) = receive.recv().await {
-                    held = own.request(held, intended, number).await;
-                }
-            });
-        }
-        self.share.shared.opened().await;
-        let rate = rate / self.share.threads as f64;
-        let shared = Arc::clone(&self.share.shared);
-        // Ends with the measurement: nobody receives any more, or nothing may be started.
-        std::thread::spawn(move || {
-            let began = Instant::now();
-            for (number, queue) in queues.iter().cycle().enumerate() {
-                let intended = began + Duration::from_secs_f64(number as f64 / rate);
-                let ahead = intended.saturating_duration_since(Instant::now());
-                if ahead > STEP_MIN {
-                    std::thread::sleep(ahead);
-                }
-                if !shared.may_start() || queue.send((intended, number as u64)).is_err() {
-                    return;
-                }
-            }
-        });
-        while tasks.join_next().await.is_some() {}
-    }
-
     /// The connection that a keep-alive client begins with.
-    async fn first_connection(&self) -> Option<Connection> {
+    pub async fn first_connection(&self) -> Option<Connection> {
         if self.is_new_each {
             self.share.shared.opened().await;
             return None;
@@ -178,8 +146,8 @@ impl Loop {
         }
     }
 
-    /// One request; gives back the connection when it can be used again.
-    async fn request(
+    /// One request, counted from `started`; gives back the connection when it can be used again.
+    pub async fn request(
         &self,
         held: Option<Connection>,
         started: Instant,
@@ -195,13 +163,22 @@ impl Loop {
                 connection.close().await;
             }
             Err(error) => {
-                if self.share.shared.is_measuring() {
+                if self.when(started) != When::Outside {
                     self.share.tally.borrow_mut().note_error(error.to_string());
                 }
                 tokio::time::sleep(ERROR_BACKOFF).await;
             }
         }
         None
+    }
+
+    /// How a request that ends now stands to the measured stretch.
+    fn when(&self, started: Instant) -> When {
+        match self.is_open {
+            true => self.share.shared.when_due(started),
+            false if self.share.shared.is_measuring() => When::Within,
+            false => When::Outside,
+        }
     }
 
     async fn exchange(
@@ -233,10 +210,13 @@ impl Loop {
     }
 
     fn count(&self, answer: &Answer, connection: &Connection, started: Instant, is_new: bool) {
-        if !self.share.shared.is_measuring() {
-            return;
-        }
+        let when = self.when(started);
         let mut tally = self.share.tally.borrow_mut();
+        match when {
+            When::Outside => return,
+            When::Within => {}
+            When::Late => return tally.note_late(started.elapsed()),
+        }
         tally.requests += 1;
         tally.body_bytes += answer.body_bytes + self.shape.body.len() as u64;
         tally.connections += u64::from(is_new);

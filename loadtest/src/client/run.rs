@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,21 +15,24 @@ use serde_json::{Value, json};
 use tokio::task::LocalSet;
 
 use crate::tally::Tally;
-use crate::{Outcome, meter};
+use crate::{Outcome, bounds, meter};
 
 /// How often waiting threads look at the phase.
 const PHASE_TICK: Duration = Duration::from_millis(5);
 /// The longest that connections may take to open before the work starts.
 const READY_MAX: Duration = Duration::from_secs(180);
 
+/// What work that drains gets on top, to count.
+const DRAIN_SPARE: Duration = Duration::from_secs(5);
+
 /// How long a measurement takes. The same for every kind of work.
 #[derive(Args, Clone)]
 pub struct SpanArguments {
     /// Seconds measured; with --requests, the most that the work may take.
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, value_parser = bounds::measured_seconds)]
     pub seconds: f64,
     /// Seconds of work before that, not counted.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = bounds::seconds)]
     pub warmup: f64,
     /// End after so many requests, warm-up left out.
     #[arg(long)]
@@ -48,9 +51,22 @@ enum Phase {
     Over,
 }
 
+/// How the end of a request stands to the measured stretch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Within,
+    /// Due within it, ended after it.
+    Late,
+    Outside,
+}
+
 /// What the threads of a measurement share.
+#[derive(Default)]
 pub struct Shared {
     phase: AtomicU8,
+    /// When the measured stretch began, and when it was over.
+    began: OnceLock<Instant>,
+    ended: OnceLock<Instant>,
     /// Connections opened before the work starts.
     opened: AtomicU64,
     /// Requests that may still be started, when they are bounded.
@@ -63,18 +79,51 @@ impl Shared {
     }
 
     fn enter(&self, phase: Phase) {
+        match phase {
+            Phase::Measuring => drop(self.began.set(Instant::now())),
+            Phase::Over => drop(self.ended.set(Instant::now())),
+            Phase::Opening | Phase::Warming => {}
+        }
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
     /// Takes the right to start one more request.
     pub fn may_start(&self) -> bool {
         let within = |budget: &AtomicI64| budget.fetch_sub(1, Ordering::Relaxed) > 0;
-        !self.phase_is(Phase::Over) && self.budget.as_ref().is_none_or(within)
+        !self.is_over() && self.budget.as_ref().is_none_or(within)
     }
 
     /// Whether what ends now counts.
     pub fn is_measuring(&self) -> bool {
         self.phase_is(Phase::Measuring)
+    }
+
+    /// When the measured stretch began and, if it has, ended.
+    pub fn stretch(&self) -> Option<(Instant, Option<Instant>)> {
+        Some((*self.began.get()?, self.ended.get().copied()))
+    }
+
+    /// How a request stands to the stretch that was due then and ends now.
+    pub fn when_due(&self, due: Instant) -> When {
+        match self.stretch() {
+            Some((began, None)) if due >= began => When::Within,
+            Some((began, Some(end))) if due >= began && due < end => When::Late,
+            _ => When::Outside,
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.phase_is(Phase::Over)
+    }
+
+    /// Waits until the measurement is over, and `more`.
+    pub async fn over_for(&self, more: Duration) {
+        while !self.is_over() {
+            tokio::time::sleep(PHASE_TICK).await;
+        }
+        if more > Duration::ZERO {
+            tokio::time::sleep(more).await;
+        }
     }
 
     /// Whether connections are still being opened, and work has to wait.
@@ -111,26 +160,31 @@ impl Share {
     }
 }
 
-/// Runs `work` on every client thread and measures. `to_open` is how many connections the work opens and
-/// reports (`note_opened`) before it starts.
-pub fn measure<W, F>(
-    span: &SpanArguments,
-    charge: Option<u32>,
-    to_open: u64,
-    work: W,
-) -> Outcome<Value>
+/// What is asked of a measurement.
+pub struct Plan<'a> {
+    pub span: &'a SpanArguments,
+    /// The process whose time and memory are charged.
+    pub charge: Option<u32>,
+    /// How many connections the work opens and reports (`note_opened`) before it starts.
+    pub to_open: u64,
+    /// What the work may take to end after the measured stretch.
+    pub drain: Duration,
+}
+
+/// Runs `work` on every client thread and measures.
+pub fn measure<W, F>(plan: &Plan<'_>, work: W) -> Outcome<Value>
 where
     W: Fn(Share) -> F + Send + Clone + 'static,
     F: Future<Output = ()>,
 {
+    let Plan { span, charge, to_open, drain } = *plan;
     let budget = span.requests.map(|budget| AtomicI64::new(budget.cast_signed()));
-    let phase = AtomicU8::new(Phase::Opening as u8);
-    let shared = Arc::new(Shared { phase, opened: AtomicU64::new(0), budget });
+    let shared = Arc::new(Shared { budget, ..Shared::default() });
     let threads = span.threads.max(1);
     let running: Vec<_> = (0..threads)
         .map(|index| {
             let (work, shared) = (work.clone(), Arc::clone(&shared));
-            thread::spawn(move || run_thread(&work, shared, index, threads))
+            thread::spawn(move || run_thread(&work, shared, index, threads, drain))
         })
         .collect();
     let bar = bar();
@@ -176,7 +230,13 @@ fn charged(tally: &Tally, cpu_ns: u64, seconds: f64, pid: u32) -> Value {
     })
 }
 
-fn run_thread<W, F>(work: &W, shared: Arc<Shared>, index: usize, threads: usize) -> Outcome<Tally>
+fn run_thread<W, F>(
+    work: &W,
+    shared: Arc<Shared>,
+    index: usize,
+    threads: usize,
+    drain: Duration,
+) -> Outcome<Tally>
 where
     W: Fn(Share) -> F,
     F: Future<Output = ()>,
@@ -184,17 +244,13 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tally = Rc::new(RefCell::new(Tally::new()));
     let share = Share { shared: Arc::clone(&shared), tally: Rc::clone(&tally), index, threads };
-    // Whatever still waits when the time is over is dropped with the set.
+    // Work that drains ends by itself, with what it has to say. Other work is dropped with the set, in mid-wait.
+    let last_call = if drain > Duration::ZERO { drain + DRAIN_SPARE } else { drain };
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
-        let over = async {
-            while !shared.phase_is(Phase::Over) {
-                tokio::time::sleep(PHASE_TICK).await;
-            }
-        };
         tokio::select! {
             () = work(share) => {}
-            () = over => {}
+            () = shared.over_for(last_call) => {}
         }
     });
     drop(tasks);

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::TargetArguments;
 use super::dial::Dialer;
 use super::exchange::{Connection, RequestShape};
-use super::run::{Share, SpanArguments, measure};
+use super::run::{Plan, Share, SpanArguments, measure};
 use crate::meter::monotonic_ns;
 use crate::{Outcome, text, websocket};
 
@@ -53,11 +53,16 @@ pub struct WebsocketArguments {
     message: usize,
 }
 
+/// Streams are opened within the work, and nothing of them is due.
+fn plan<'a>(span: &'a SpanArguments, target: &TargetArguments) -> Plan<'a> {
+    Plan { span, charge: target.charge, to_open: 0, drain: Duration::ZERO }
+}
+
 /// Measures event streams.
 pub fn run_sse(arguments: SseArguments) -> Outcome<Value> {
     let dialer = arguments.target.dialer()?;
     let connections = arguments.connections;
-    measure(&arguments.span, arguments.target.charge, 0, move |share| {
+    measure(&plan(&arguments.span, &arguments.target), move |share| {
         let (share, dialer) = (Rc::new(share), Arc::clone(&dialer));
         async move {
             let mut tasks = JoinSet::new();
@@ -126,7 +131,7 @@ pub fn run_websocket(arguments: WebsocketArguments) -> Outcome<Value> {
     let dialer = arguments.target.dialer()?;
     let connections = arguments.connections;
     let message = text::clean_of(arguments.message);
-    measure(&arguments.span, arguments.target.charge, 0, move |share| {
+    measure(&plan(&arguments.span, &arguments.target), move |share| {
         let (share, dialer) = (Rc::new(share), Arc::clone(&dialer));
         let message: Rc<[u8]> = message.clone().into();
         async move {

@@ -19,6 +19,8 @@ use crate::meter::monotonic_ns;
 
 /// The share of requests that may fail in a figure.
 const ERRORS_MAX_SHARE: f64 = 0.01;
+/// The share of the events of a direct run that has to arrive through a proxy.
+const EVENTS_MIN_SHARE: f64 = 0.9;
 /// How often a row of new names is measured in a round.
 const NAME_TURNS: u64 = 3;
 /// Requests of a flood.
@@ -301,6 +303,7 @@ impl Bench {
             let peer = self.peer(kind)?;
             run(self.target(&peer, kind, true, path))
         })?;
+        checked_events(work, &direct, &through)?;
         Ok(figure(&through, at)? - figure(&direct, at)?)
     }
 
@@ -399,15 +402,35 @@ fn checked_errors(result: &Value) -> Outcome<()> {
     let count = |name| result.get(name).and_then(Value::as_f64);
     let errors = count("errors").unwrap_or(0.0);
     let streams = count("streams").filter(|streams| *streams > 0.0);
-    let tries = streams.or(count("requests")).unwrap_or(0.0);
+    let offered = count("offered");
+    let tries = streams.or(offered).or(count("requests")).unwrap_or(0.0);
+    if let (Some(offered), Some(unanswered)) = (offered, count("unanswered"))
+        && unanswered > ERRORS_MAX_SHARE * offered
+    {
+        return Err(
+            format!("{unanswered} of {offered} requests that fell due were not answered").into()
+        );
+    }
     if errors > ERRORS_MAX_SHARE * tries {
         let texts = result.get("error_texts").cloned().unwrap_or_default();
         return Err(format!("{errors} errors: {texts}").into());
+    }
+    if tries == 0.0 && count("asked").is_none() {
+        return Err("no request was answered".into());
     }
     if let (Some(asked), Some(answered)) = (count("asked"), count("answered"))
         && answered < (1.0 - ERRORS_MAX_SHARE) * asked
     {
         return Err(format!("only {answered} of {asked} connections were answered").into());
+    }
+    Ok(())
+}
+
+/// Events that a proxy keeps back are in no quantile: they have to be as many as without it.
+fn checked_events(work: Work, direct: &Value, through: &Value) -> Outcome<()> {
+    let (sent, came) = (figure(direct, "/requests")?, figure(through, "/requests")?);
+    if work == Work::Events && came < EVENTS_MIN_SHARE * sent {
+        return Err(format!("only {came} events arrived, of {sent} without a proxy").into());
     }
     Ok(())
 }
@@ -436,6 +459,10 @@ mod tests {
             // Many events of the streams that went well hide none that failed.
             (json!({"requests": 100_000, "streams": 100, "errors": 2}), false),
             (json!({"requests": 100_000, "streams": 100, "errors": 1}), true),
+            // A stalled proxy fails nobody: it only does not answer.
+            (json!({"requests": 1492, "offered": 3000, "unanswered": 1508, "errors": 0}), false),
+            (json!({"requests": 2970, "offered": 3000, "unanswered": 30, "errors": 0}), true),
+            (json!({"requests": 0, "errors": 0}), false),
             (json!({"asked": 1000, "answered": 990}), true),
             (json!({"asked": 1000, "answered": 989}), false),
         ] {

@@ -17,7 +17,7 @@ use self::bench::{Bench, Pace};
 use self::peers::Kind;
 use self::report::Results;
 use self::rows::ROWS;
-use crate::Outcome;
+use crate::{Outcome, bounds};
 
 /// Run ClawSec and its peers in turn.
 #[derive(Args)]
@@ -38,10 +38,10 @@ pub struct CompareArguments {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Seconds measured a row, peer and round.
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 3.0, value_parser = bounds::measured_seconds)]
     seconds: f64,
     /// Seconds of work before each, not counted.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = bounds::seconds)]
     warmup: f64,
     /// Run all under `chrt -f 10`, so that other work cannot preempt it (needs root).
     #[arg(long)]

@@ -1,0 +1,101 @@
+//! The harness from outside, as its user runs it: what it says when there was nothing to measure, or too little.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_loadtest");
+
+fn loadtest(args: &[&str]) -> Output {
+    Command::new(PROGRAM).args(args).output().unwrap()
+}
+
+fn result(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What it said when it failed.
+fn failure(output: &Output) -> String {
+    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// An origin of the harness that ends with the test.
+struct Origin {
+    child: Child,
+    ports: Value,
+    _folder: Folder,
+}
+
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let name = format!("loadtest-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Origin {
+    fn start(name: &str) -> Origin {
+        let folder = Folder::new(name);
+        let mut command = Command::new(PROGRAM);
+        command.args(["origin", "--tls-dir"]).arg(folder.0.join("tls"));
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Origin { child, ports: serde_json::from_str(&line).unwrap(), _folder: folder }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.ports["http"])
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn what_fell_due_and_was_not_answered_is_said() {
+    let origin = Origin::start("due");
+    let url = origin.url("/slow?ms=60000");
+    let args = ["client", "requests", "--url", &url, "--rate", "100", "--connections", "4"];
+    let result = result(&loadtest(&[&args[..], &["--seconds", "1", "--warmup", "0"]].concat()));
+    let offered = result["offered"].as_u64().unwrap();
+    assert!((95..=105).contains(&offered), "{result}");
+    assert_eq!(result["unanswered"].as_u64(), Some(offered), "{result}");
+    assert_eq!(result["latency_us"]["count"].as_u64(), Some(offered), "{result}");
+    assert!(result["latency_us"]["p50"].as_f64().unwrap() > 1e6, "{result}");
+}
+
+#[test]
+fn answers_in_time_leave_nothing_due() {
+    let origin = Origin::start("in-time");
+    let url = origin.url("/bytes/16");
+    let args = ["client", "requests", "--url", &url, "--rate", "200", "--connections", "4"];
+    let result = result(&loadtest(&[&args[..], &["--seconds", "1", "--warmup", "0.2"]].concat()));
+    assert_eq!(result["unanswered"].as_u64(), Some(0), "{result}");
+    let [offered, requests, late] =
+        ["offered", "requests", "late"].map(|name| result[name].as_u64().unwrap());
+    assert_eq!(requests + late, offered, "{result}");
+}
+
+#[test]
+fn a_rate_of_zero_is_refused() {
+    let args = ["client", "requests", "--url", "http://127.0.0.1:1/", "--rate", "0"];
+    assert!(failure(&loadtest(&args)).contains("must be 0.001"));
+}
