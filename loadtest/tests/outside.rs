@@ -99,3 +99,32 @@ fn a_rate_of_zero_is_refused() {
     let args = ["client", "requests", "--url", "http://127.0.0.1:1/", "--rate", "0"];
     assert!(failure(&loadtest(&args)).contains("must be 0.001"));
 }
+
+#[test]
+fn a_process_that_is_not_there_cannot_be_charged() {
+    let origin = Origin::start("gone");
+    let url = origin.url("/bytes/16");
+    let args = ["client", "requests", "--url", &url, "--charge", "2147483646", "--seconds", "1"];
+    let said = failure(&loadtest(&args));
+    assert!(said.contains("no process 2147483646"), "{said}");
+}
+
+#[test]
+fn memory_that_cannot_be_read_is_an_error() {
+    // Only root can become somebody else.
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--clear-groups", "true"]);
+    if !command.output().is_ok_and(|output| output.status.success()) {
+        return;
+    }
+    let origin = Origin::start("unreadable");
+    let (url, pid) = (origin.url("/bytes/16"), std::process::id().to_string());
+    let folder = Folder::new("unreadable-program");
+    let program = folder.0.join("loadtest");
+    std::fs::copy(PROGRAM, &program).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--clear-groups"]).arg(&program);
+    command.args(["client", "requests", "--url", &url, "--charge", &pid, "--seconds", "1"]);
+    let said = failure(&command.output().unwrap());
+    assert!(said.contains("memory cannot be read: /proc/"), "{said}");
+}

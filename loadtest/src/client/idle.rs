@@ -22,6 +22,10 @@ const FIRST: usize = 16;
 /// What a proxy gets to come to rest before its memory is read.
 const SETTLE: Duration = Duration::from_millis(1500);
 
+/// What a growth below nothing means.
+const SHRANK: &str = "the process held less memory with the connections than before them: it was not fresh, and the \
+     growth says nothing";
+
 /// Connections that only wait.
 #[derive(Args)]
 pub struct IdleArguments {
@@ -44,11 +48,13 @@ pub fn run(arguments: &IdleArguments) -> Outcome<Value> {
 }
 
 async fn hold(arguments: &IdleArguments, pid: u32) -> Outcome<Value> {
+    // Said before the work, not after it.
+    meter::pss_kib(pid)?;
     let bar = bar();
     let quick = shape(&arguments.quick_path);
     let first = open(arguments, FIRST, &quick).await;
     tokio::time::sleep(SETTLE).await;
-    let before = meter::pss_kib(pid);
+    let before = meter::pss_kib(pid)?;
     bar.set_message("connecting");
     let mut held = open(arguments, arguments.connections, &quick).await;
     if held.is_empty() {
@@ -58,7 +64,7 @@ async fn hold(arguments: &IdleArguments, pid: u32) -> Outcome<Value> {
     let count = held.len() as f64;
     let each = |pss_kib: u64| (pss_kib as f64 - before as f64) / count;
     tokio::time::sleep(SETTLE).await;
-    let idle = each(meter::pss_kib(pid));
+    let idle = each(meter::pss_kib(pid)?);
     bar.set_message("waiting");
     let dialer = arguments.target.dialer()?;
     let slow = shape(&dialer.target.path);
@@ -72,16 +78,21 @@ async fn hold(arguments: &IdleArguments, pid: u32) -> Outcome<Value> {
         });
     }
     tokio::time::sleep(SETTLE).await;
-    let awaiting = each(meter::pss_kib(pid));
+    let awaiting = each(meter::pss_kib(pid)?);
     let open_while_waiting = waiting.len();
     while let Some(done) = waiting.join_next().await {
         held.extend(done.ok().and_then(Result::ok));
     }
     tokio::time::sleep(SETTLE).await;
-    let after = each(meter::pss_kib(pid));
+    let after = each(meter::pss_kib(pid)?);
     bar.finish_and_clear();
     drop(first);
+    let shrank = [idle, awaiting, after].iter().any(|growth| *growth < 0.0);
+    if shrank {
+        eprintln!("loadtest: {SHRANK}");
+    }
     Ok(json!({
+        "warning": shrank.then_some(SHRANK),
         "asked": arguments.connections,
         "connections": count,
         "open_while_waiting": open_while_waiting,

@@ -14,6 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::task::LocalSet;
 
+use crate::meter::Reading;
 use crate::tally::Tally;
 use crate::{Outcome, bounds, meter};
 
@@ -178,6 +179,8 @@ where
     F: Future<Output = ()>,
 {
     let Plan { span, charge, to_open, drain } = *plan;
+    // What cannot be charged is said before the work, not after it.
+    charge.map(|pid| Reading::of(pid).and(meter::pss_kib(pid))).transpose()?;
     let budget = span.requests.map(|budget| AtomicI64::new(budget.cast_signed()));
     let shared = Arc::new(Shared { budget, ..Shared::default() });
     let threads = span.threads.max(1);
@@ -193,13 +196,13 @@ where
         shared.enter(Phase::Warming);
         wait_for(&bar, "warming up", Duration::from_secs_f64(span.warmup), || false);
     }
-    let cpu_before = charge.map(meter::cpu_ns);
+    let cpu_before = charge.map(Reading::of);
     let began = Instant::now();
     shared.enter(Phase::Measuring);
     let longest = Duration::from_secs_f64(span.seconds);
     wait_for(&bar, "measuring", longest, || running.iter().all(thread::JoinHandle::is_finished));
     let seconds = began.elapsed().as_secs_f64();
-    let cpu_after = charge.map(meter::cpu_ns);
+    let cpu_after = charge.map(Reading::of);
     shared.enter(Phase::Over);
     bar.finish_and_clear();
     let mut tally = Tally::new();
@@ -208,7 +211,7 @@ where
     }
     let mut result = tally.to_json(seconds);
     if let (Some(before), Some(after), Some(pid)) = (cpu_before, cpu_after, charge) {
-        let charged = charged(&tally, after.saturating_sub(before), seconds, pid);
+        let charged = charged(&tally, &before?, &after?, seconds, pid)?;
         if let Some(result) = result.as_object_mut() {
             result.insert("proxy".to_owned(), charged);
         }
@@ -217,17 +220,25 @@ where
 }
 
 /// What the proxy spent, by request and by KiB of bodies.
-fn charged(tally: &Tally, cpu_ns: u64, seconds: f64, pid: u32) -> Value {
+fn charged(
+    tally: &Tally,
+    before: &Reading,
+    after: &Reading,
+    seconds: f64,
+    pid: u32,
+) -> Outcome<Value> {
+    let cpu_ns = after.cpu_ns.saturating_sub(before.cpu_ns);
     let per = |count: f64, unit: f64| match count {
         0.0 => Value::Null,
         count => json!(cpu_ns as f64 / unit / count),
     };
-    json!({
+    Ok(json!({
         "cpu_us_per_request": per(tally.requests as f64, 1000.0),
         "cpu_ns_per_kib": per(tally.body_bytes as f64 / 1024.0, 1.0),
         "cpu_share": cpu_ns as f64 / 1e9 / seconds,
-        "pss_kib": meter::pss_kib(pid),
-    })
+        "pss_kib": meter::pss_kib(pid)?,
+        "processes_ended": before.ended_by(after),
+    }))
 }
 
 fn run_thread<W, F>(

@@ -15,7 +15,7 @@ use super::process::{Placement, Process};
 use super::rows::{Measure, Row, Work};
 use crate::Outcome;
 use crate::certificates::Files;
-use crate::meter::monotonic_ns;
+use crate::meter::{Reading, monotonic_ns};
 
 /// The share of requests that may fail in a figure.
 const ERRORS_MAX_SHARE: f64 = 0.01;
@@ -281,6 +281,9 @@ impl Bench {
             args.splice(0..0, ["idle".to_owned()]);
             self.client(&args)
         })?;
+        if let Some(warning) = result.get("warning").and_then(Value::as_str) {
+            return Err(warning.into());
+        }
         figure(&result, at)
     }
 
@@ -335,11 +338,11 @@ impl Bench {
 
     fn flood_cost(&self, peer: &Peer, name: &str, findings_each: u64) -> Outcome<f64> {
         let before = self.reported(name)?;
-        let cpu_before = crate::meter::cpu_ns(peer.process.pid());
+        let cpu_before = Reading::of(peer.process.pid())?.cpu_ns;
         let requests = self.flood(peer, "/bytes/1024", findings_each)?;
         let expected = before + requests * findings_each as f64;
         self.await_reported(name, expected)?;
-        let cpu_ns = crate::meter::cpu_ns(peer.process.pid()).saturating_sub(cpu_before);
+        let cpu_ns = Reading::of(peer.process.pid())?.cpu_ns.saturating_sub(cpu_before);
         Ok(cpu_ns as f64 / requests)
     }
 
