@@ -1,5 +1,8 @@
 //! Certificates of one run: an authority and one leaf for the loopback names. Files only under the folder given.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
@@ -38,7 +41,8 @@ pub fn make(folder: &Path) -> Outcome<Files> {
     if files.authority_combined.exists() {
         return Ok(files);
     }
-    std::fs::create_dir_all(folder)?;
+    let make = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    make.map_err(|error| format!("{}: {error}", folder.display()))?;
     let authority_key = KeyPair::generate()?;
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -55,9 +59,16 @@ pub fn make(folder: &Path) -> Outcome<Files> {
 
     std::fs::write(&files.authority, certificate.pem())?;
     std::fs::write(&files.leaf, leaf.pem())?;
-    std::fs::write(&files.key, key.serialize_pem())?;
-    std::fs::write(&files.combined, leaf.pem() + &key.serialize_pem())?;
+    write_secret(&files.key, &key.serialize_pem())?;
+    write_secret(&files.combined, &(leaf.pem() + &key.serialize_pem()))?;
     let both = authority_key.serialize_pem() + &certificate.pem();
-    std::fs::write(&files.authority_combined, both)?;
+    write_secret(&files.authority_combined, &both)?;
     Ok(files)
+}
+
+/// Writes what the owner alone may read.
+fn write_secret(path: &Path, text: &str) -> Outcome<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    Ok(file.write_all(text.as_bytes())?)
 }

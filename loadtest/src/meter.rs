@@ -16,12 +16,33 @@ pub fn monotonic_ns() -> u64 {
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 
+/// Descriptors that a program needs beside its connections.
+const DESCRIPTORS_SPARE: usize = 32;
+
 /// Lets this process, and what it starts, open as many connections as it may.
 pub fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // What cannot be raised shows as errors of the connections that are too many.
     let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// How many descriptors a process may have (the hard limit of RLIMIT_NOFILE).
+pub fn descriptors_max() -> usize {
+    let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// An error when a process may not have so many connections.
+pub fn check_descriptors(connections: usize) -> Outcome<()> {
+    let (needed, most) = (connections.saturating_add(DESCRIPTORS_SPARE), descriptors_max());
+    match needed <= most {
+        true => Ok(()),
+        false => Err(format!(
+            "{connections} connections need {needed} descriptors, and the hard limit (ulimit -Hn) is {most}"
+        )
+        .into()),
+    }
 }
 
 /// A process and its descendants, as they are now.

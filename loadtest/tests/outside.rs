@@ -1,7 +1,11 @@
 //! The harness from outside, as its user runs it: what it says when there was nothing to measure, or too little.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
+
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -48,8 +52,14 @@ impl Drop for Folder {
 
 impl Origin {
     fn start(name: &str) -> Origin {
+        Origin::start_after(name, ":")
+    }
+
+    /// Started by a shell, after this command.
+    fn start_after(name: &str, before: &str) -> Origin {
         let folder = Folder::new(name);
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{before}; exec \"$@\""), "sh", PROGRAM]);
         command.args(["origin", "--tls-dir"]).arg(folder.0.join("tls"));
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -127,4 +137,70 @@ fn memory_that_cannot_be_read_is_an_error() {
     command.args(["client", "requests", "--url", &url, "--charge", &pid, "--seconds", "1"]);
     let said = failure(&command.output().unwrap());
     assert!(said.contains("memory cannot be read: /proc/"), "{said}");
+}
+
+#[test]
+fn a_proxy_that_never_answers_holds_nobody_up() {
+    // Takes connections, into its backlog, and is silent.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = silent.local_addr().unwrap().to_string();
+    let own = std::process::id().to_string();
+    let began = Instant::now();
+    for work in ["requests", "idle"] {
+        let args = ["client", work, "--url", "https://localhost:1/", "--insecure"];
+        let way = ["--proxy", &proxy, "--charge", &own, "--timeout", "0.5"];
+        let said = failure(&loadtest(&[&args[..], &way[..]].concat()));
+        assert!(said.contains("opened no connection for"), "{said}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn connections_that_need_more_descriptors_than_there_may_be_are_refused() {
+    let own = std::process::id().to_string();
+    for work in ["requests", "idle"] {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -n 256; exec \"$@\"", "sh", PROGRAM, "client", work]);
+        command.args(["--url", "http://127.0.0.1:1/", "--connections", "500", "--charge", &own]);
+        let said = failure(&command.output().unwrap());
+        assert!(said.contains("descriptors") && said.contains("is 256"), "{said}");
+    }
+}
+
+#[test]
+fn an_origin_raises_its_own_limit_of_descriptors() {
+    let origin = Origin::start_after("descriptors", "ulimit -S -n 64");
+    let url = origin.url("/bytes/16");
+    let args = ["client", "requests", "--url", &url, "--connections", "200", "--seconds", "0.5"];
+    let result = result(&loadtest(&args));
+    assert_eq!(result["errors"].as_u64(), Some(0), "{result}");
+}
+
+#[test]
+fn a_signal_ends_a_comparison_with_its_table_and_leaves_nothing() {
+    let folder = Folder::new("signal");
+    // Nothing of a proxy is needed: a program that never listens is waited for.
+    let program = folder.0.join("clawsec");
+    std::fs::write(&program, "#!/bin/sh\nexec sleep 60\n").unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.args(["compare", "--rows", "http-1k", "--peers", "clawsec", "--clawsec"]).arg(&program);
+    command.arg("--results").arg(folder.0.join("results")).env("TMPDIR", &folder.0);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let own = folder.0.join(format!("loadtest-{}", child.id()));
+    let key = own.join("tls/ca-and-key.pem");
+    let began = Instant::now();
+    while !key.exists() || std::fs::read_dir(&own).unwrap().count() < 2 {
+        assert!(began.elapsed() < Duration::from_secs(20), "no folder {}", own.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for path in [&own, &own.join("tls"), &key] {
+        let mode = std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o044, 0, "{} is {mode:o}", path.display());
+    }
+    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(failure(&output).contains("stopped by a signal"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("| row"));
+    assert!(!own.exists());
 }

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, HandshakeKind};
@@ -11,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::exchange::Connection;
+use super::exchange::{Connection, within};
 use crate::Outcome;
 use crate::wire::response_head;
 
@@ -65,6 +66,8 @@ pub struct Dialer {
     /// First of the server names, and how many there are.
     names: Option<(u64, u64)>,
     next_name: AtomicU64,
+    /// The longest that opening a connection may take, and that an open one may be silent.
+    timeout: Duration,
 }
 
 impl Dialer {
@@ -74,6 +77,7 @@ impl Dialer {
         proxy: Option<&str>,
         tls: Option<Arc<ClientConfig>>,
         names: Option<(u64, u64)>,
+        timeout: Duration,
     ) -> Outcome<Dialer> {
         let own = format!("{}:{}", target.host, target.port);
         let name = proxy.unwrap_or(&own);
@@ -87,17 +91,18 @@ impl Dialer {
             tls: tls.map(TlsConnector::from),
             names,
             next_name: AtomicU64::new(0),
+            timeout,
         })
     }
 
     /// Opens a connection that is ready for a request.
     pub async fn dial(&self) -> io::Result<Connection> {
-        self.dial_as(false).await
+        within(self.timeout, "opened no connection", self.dial_as(false)).await
     }
 
     /// The same, but with a tunnel through a proxy in any case: what an upgrade needs.
     pub async fn dial_tunnel(&self) -> io::Result<Connection> {
-        self.dial_as(true).await
+        within(self.timeout, "opened no connection", self.dial_as(true)).await
     }
 
     async fn dial_as(&self, wants_tunnel: bool) -> io::Result<Connection> {
@@ -111,13 +116,23 @@ impl Dialer {
         let authority = format!("{host}:{}", self.target.port);
         let is_absolute = self.is_proxied && !is_tunnelled;
         let Some(tls) = &self.tls else {
-            return Ok(Connection::new(Box::new(tcp), authority, is_absolute, false));
+            return Ok(self.connection(Box::new(tcp), authority, is_absolute, false));
         };
         let name = ServerName::try_from(host)
             .map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
         let stream = tls.connect(name, tcp).await?;
         let resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
-        Ok(Connection::new(Box::new(stream), authority, false, resumed))
+        Ok(self.connection(Box::new(stream), authority, false, resumed))
+    }
+
+    fn connection(
+        &self,
+        stream: Box<dyn Duplex>,
+        authority: String,
+        is_absolute: bool,
+        resumed: bool,
+    ) -> Connection {
+        Connection::new(stream, authority, is_absolute, resumed, self.timeout)
     }
 
     fn next_host(&self) -> String {

@@ -1,7 +1,8 @@
 //! One connection of the client: writes requests, reads answers, and notes when the first byte came.
 
+use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -16,6 +17,9 @@ const HEAD_MAX_BYTES: usize = 64 * 1024;
 /// Bodies up to here go with their head in one write.
 const COALESCED_BYTES: usize = 16 * 1024;
 
+/// How long an end in order may take.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
+
 /// A connection, ready for a request.
 pub struct Connection {
     pub stream: Box<dyn Duplex>,
@@ -25,6 +29,8 @@ pub struct Connection {
     pub authority: String,
     pub is_absolute: bool,
     pub resumed: bool,
+    /// The longest that the other end may neither take nor send anything.
+    silence_max: Duration,
     requests_sent: u64,
 }
 
@@ -55,9 +61,11 @@ impl Connection {
         authority: String,
         is_absolute: bool,
         resumed: bool,
+        silence_max: Duration,
     ) -> Connection {
         let input = Vec::new();
-        Connection { stream, input, authority, is_absolute, resumed, requests_sent: 0 }
+        let requests_sent = 0;
+        Connection { stream, input, authority, is_absolute, resumed, silence_max, requests_sent }
     }
 
     /// Sends a request; `extra` is whole header lines.
@@ -80,14 +88,25 @@ impl Connection {
             message.extend_from_slice(length.as_bytes());
         }
         message.extend_from_slice(b"\r\n");
-        if shape.body.len() <= COALESCED_BYTES {
+        let is_short = shape.body.len() <= COALESCED_BYTES;
+        if is_short {
             message.extend_from_slice(&shape.body);
-            self.stream.write_all(&message).await?;
-        } else {
-            self.stream.write_all(&message).await?;
-            self.stream.write_all(&shape.body).await?;
         }
-        self.stream.flush().await
+        self.write(&message).await?;
+        match is_short {
+            true => Ok(()),
+            false => self.write(&shape.body).await,
+        }
+    }
+
+    /// Writes all of it.
+    pub async fn write(&mut self, message: &[u8]) -> io::Result<()> {
+        let stream = &mut self.stream;
+        within(self.silence_max, "took no more of a request", async {
+            stream.write_all(message).await?;
+            stream.flush().await
+        })
+        .await
     }
 
     /// Reads one whole answer; `payload` sees each piece of its body.
@@ -121,7 +140,7 @@ impl Connection {
     /// Reads whatever comes next into `input`; 0 at the end.
     pub async fn fill(&mut self, room: usize) -> io::Result<usize> {
         self.input.reserve(room);
-        self.stream.read_buf(&mut self.input).await
+        within(self.silence_max, "sent nothing", self.stream.read_buf(&mut self.input)).await
     }
 
     async fn receive_body(
@@ -176,8 +195,20 @@ impl Connection {
 
     /// Ends it in order.
     pub async fn close(mut self) {
-        let _ = self.stream.shutdown().await;
+        let _ = within(CLOSE_MAX, "did not close", self.stream.shutdown()).await;
     }
+}
+
+/// What `work` gives, unless it takes longer than `longest`.
+pub async fn within<T>(
+    longest: Duration,
+    what: &str,
+    work: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    tokio::time::timeout(longest, work).await.unwrap_or_else(|_| {
+        let text = format!("{what} for {} s", longest.as_secs_f64());
+        Err(io::Error::new(ErrorKind::TimedOut, text))
+    })
 }
 
 fn invalid(error: &dyn std::fmt::Display) -> io::Error {

@@ -19,6 +19,8 @@ use crate::{Outcome, meter};
 const OPENING_MAX: usize = 64;
 /// Connections opened first, so that what a proxy allocates once is not charged to the rest.
 const FIRST: usize = 16;
+/// The longest that all connections may take to open, and all late answers to come.
+const PHASE_MAX: Duration = Duration::from_secs(120);
 /// What a proxy gets to come to rest before its memory is read.
 const SETTLE: Duration = Duration::from_millis(1500);
 
@@ -42,6 +44,7 @@ pub struct IdleArguments {
 /// Measures.
 pub fn run(arguments: &IdleArguments) -> Outcome<Value> {
     let pid = arguments.target.charge.ok_or("--charge PID says whose memory is read")?;
+    meter::check_descriptors(arguments.connections.saturating_add(FIRST))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, hold(arguments, pid))
@@ -52,11 +55,15 @@ async fn hold(arguments: &IdleArguments, pid: u32) -> Outcome<Value> {
     meter::pss_kib(pid)?;
     let bar = bar();
     let quick = shape(&arguments.quick_path);
-    let first = open(arguments, FIRST, &quick).await;
+    let (first, failure) = open(arguments, FIRST, &quick).await?;
+    if first.is_empty() {
+        let why = failure.unwrap_or_default();
+        return Err(format!("none of the first {FIRST} connections was answered: {why}").into());
+    }
     tokio::time::sleep(SETTLE).await;
     let before = meter::pss_kib(pid)?;
     bar.set_message("connecting");
-    let mut held = open(arguments, arguments.connections, &quick).await;
+    let (held, failure) = open(arguments, arguments.connections, &quick).await?;
     if held.is_empty() {
         return Err("no connection could be opened".into());
     }
@@ -69,7 +76,7 @@ async fn hold(arguments: &IdleArguments, pid: u32) -> Outcome<Value> {
     let dialer = arguments.target.dialer()?;
     let slow = shape(&dialer.target.path);
     let mut waiting = JoinSet::new();
-    for mut connection in held.drain(..) {
+    for mut connection in held {
         let slow = slow.clone();
         waiting.spawn_local(async move {
             connection.send(&slow, "").await?;
@@ -79,10 +86,14 @@ async fn hold(arguments: &IdleArguments, pid: u32) -> Outcome<Value> {
     }
     tokio::time::sleep(SETTLE).await;
     let awaiting = each(meter::pss_kib(pid)?);
-    let open_while_waiting = waiting.len();
-    while let Some(done) = waiting.join_next().await {
+    let mut held = Vec::new();
+    // Those that ended before, good or bad, do not wait.
+    while let Some(done) = waiting.try_join_next() {
         held.extend(done.ok().and_then(Result::ok));
     }
+    let open_while_waiting = waiting.len();
+    let (answered, late_failure) = gather(waiting).await;
+    held.extend(answered);
     tokio::time::sleep(SETTLE).await;
     let after = each(meter::pss_kib(pid)?);
     bar.finish_and_clear();
@@ -97,6 +108,7 @@ async fn hold(arguments: &IdleArguments, pid: u32) -> Outcome<Value> {
         "connections": count,
         "open_while_waiting": open_while_waiting,
         "answered": held.len(),
+        "failure": failure.or(late_failure),
         "pss_before_kib": before,
         "pss_kib_each": { "idle": idle, "awaiting_answer": awaiting, "idle_after_answer": after },
     }))
@@ -106,9 +118,13 @@ fn shape(path: &str) -> RequestShape {
     RequestShape { method: "GET", path: path.to_owned(), body: Vec::new(), closes: false }
 }
 
-/// Opens connections that each had one quick answer. Those that fail are left out.
-async fn open(arguments: &IdleArguments, count: usize, quick: &RequestShape) -> Vec<Connection> {
-    let Ok(dialer) = arguments.target.dialer() else { return Vec::new() };
+/// Opens connections that each had one quick answer. Those that fail are left out; why the first of them did is said.
+async fn open(
+    arguments: &IdleArguments,
+    count: usize,
+    quick: &RequestShape,
+) -> Outcome<(Vec<Connection>, Option<String>)> {
+    let dialer = arguments.target.dialer()?;
     let opening = Arc::new(Semaphore::new(OPENING_MAX));
     let mut tasks = JoinSet::new();
     for _ in 0..count {
@@ -121,9 +137,28 @@ async fn open(arguments: &IdleArguments, count: usize, quick: &RequestShape) -> 
             Ok::<_, io::Error>(connection)
         });
     }
-    let mut held = Vec::new();
-    while let Some(done) = tasks.join_next().await {
-        held.extend(done.ok().and_then(Result::ok));
+    Ok(gather(tasks).await)
+}
+
+/// The connections of those tasks that go well in time, and why the first of the others did not.
+async fn gather(mut tasks: JoinSet<io::Result<Connection>>) -> (Vec<Connection>, Option<String>) {
+    let (mut held, mut failure) = (Vec::new(), None);
+    let end = tokio::time::Instant::now() + PHASE_MAX;
+    loop {
+        match tokio::time::timeout_at(end, tasks.join_next()).await {
+            Ok(Some(Ok(Ok(connection)))) => held.push(connection),
+            Ok(Some(Ok(Err(error)))) => {
+                failure.get_or_insert_with(|| error.to_string());
+            }
+            Ok(Some(Err(error))) => {
+                failure.get_or_insert_with(|| error.to_string());
+            }
+            Ok(None) => return (held, failure),
+            Err(_) => {
+                let text =
+                    format!("{} were not answered in {} s", tasks.len(), PHASE_MAX.as_secs());
+                return (held, failure.or(Some(text)));
+            }
+        }
     }
-    held
 }

@@ -11,11 +11,12 @@ mod streams;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use self::dial::Dialer;
-use crate::{Outcome, tls};
+use crate::{Outcome, bounds, tls};
 
 /// Put load on a proxy, or straight on an origin.
 #[derive(Args)]
@@ -63,6 +64,9 @@ pub struct TargetArguments {
     /// PID of the proxy: CPU time and memory of it and its children are charged to the work.
     #[arg(long)]
     charge: Option<u32>,
+    /// Seconds that opening a connection may take, and that an answer may keep silent.
+    #[arg(long, default_value_t = 20.0, value_parser = bounds::measured_seconds)]
+    timeout: f64,
 }
 
 impl TargetArguments {
@@ -72,8 +76,9 @@ impl TargetArguments {
             true => Some(tls::client(&self.ca_file, self.insecure, self.resume)?),
             false => None,
         };
+        let timeout = Duration::from_secs_f64(self.timeout);
         let names = self.names.map(|count| (self.first_name, count.max(1)));
-        Ok(Arc::new(Dialer::new(target, self.proxy.as_deref(), tls, names)?))
+        Ok(Arc::new(Dialer::new(target, self.proxy.as_deref(), tls, names, timeout)?))
     }
 }
 

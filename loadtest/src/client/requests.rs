@@ -15,7 +15,7 @@ use super::dial::Dialer;
 use super::exchange::{Answer, Connection, RequestShape};
 use super::run::{Plan, Share, SpanArguments, When, measure};
 use super::{TargetArguments, open_loop};
-use crate::{Outcome, bounds, text};
+use crate::{Outcome, bounds, meter, text};
 
 /// Connections being opened at a time.
 const OPENING_MAX: usize = 64;
@@ -67,6 +67,7 @@ pub struct Loop {
 
 /// Measures.
 pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
+    meter::check_descriptors(arguments.connections)?;
     let dialer = arguments.target.dialer()?;
     let path = dialer.target.path.clone();
     let method = if arguments.body > 0 { "POST" } else { "GET" };
@@ -135,7 +136,7 @@ impl Loop {
         let permit = self.opening.acquire().await;
         let dialled = self.dialer.dial().await;
         drop(permit);
-        self.share.shared.note_opened();
+        self.share.shared.note_opened(&dialled);
         self.share.shared.opened().await;
         match dialled {
             Ok(connection) => Some(connection),

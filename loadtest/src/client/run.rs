@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::io;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -20,8 +21,10 @@ use crate::{Outcome, bounds, meter};
 
 /// How often waiting threads look at the phase.
 const PHASE_TICK: Duration = Duration::from_millis(5);
-/// The longest that connections may take to open before the work starts.
-const READY_MAX: Duration = Duration::from_secs(180);
+/// The longest that all connections may take to open before the work starts.
+pub const READY_MAX: Duration = Duration::from_secs(120);
+/// The share of the connections that may fail to open.
+const FAILED_MAX_SHARE: f64 = 0.01;
 
 /// What work that drains gets on top, to count.
 const DRAIN_SPARE: Duration = Duration::from_secs(5);
@@ -68,8 +71,11 @@ pub struct Shared {
     /// When the measured stretch began, and when it was over.
     began: OnceLock<Instant>,
     ended: OnceLock<Instant>,
-    /// Connections opened before the work starts.
+    /// Connections that stand before the work starts.
     opened: AtomicU64,
+    /// Those that do not, and why the first does not.
+    failed: AtomicU64,
+    failure: OnceLock<String>,
     /// Requests that may still be started, when they are bounded.
     budget: Option<AtomicI64>,
 }
@@ -132,9 +138,32 @@ impl Shared {
         self.phase_is(Phase::Opening)
     }
 
-    /// Tells that a connection stands, or will not.
-    pub fn note_opened(&self) {
-        self.opened.fetch_add(1, Ordering::Relaxed);
+    /// Tells that a connection stands, or why it does not.
+    pub fn note_opened<T>(&self, dialled: &io::Result<T>) {
+        match dialled {
+            Ok(_) => self.opened.fetch_add(1, Ordering::Relaxed),
+            Err(error) => {
+                let _ = self.failure.set(error.to_string());
+                self.failed.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+    }
+
+    /// Whether so many connections have been tried, or too many of them in vain.
+    fn is_tried(&self, to_open: u64) -> bool {
+        let failed = self.failed.load(Ordering::Relaxed);
+        failed as f64 > FAILED_MAX_SHARE * to_open as f64
+            || self.opened.load(Ordering::Relaxed) + failed >= to_open
+    }
+
+    /// An error when too few connections stand to begin.
+    fn check_opened(&self, to_open: u64) -> Outcome<()> {
+        let opened = self.opened.load(Ordering::Relaxed);
+        if opened as f64 >= (1.0 - FAILED_MAX_SHARE) * to_open as f64 {
+            return Ok(());
+        }
+        let why = self.failure.get().map_or("the time was over", String::as_str);
+        Err(format!("{opened} of {to_open} connections were opened: {why}").into())
     }
 
     /// Waits until all connections stand.
@@ -191,7 +220,11 @@ where
         })
         .collect();
     let bar = bar();
-    wait_for(&bar, "connecting", READY_MAX, || shared.opened.load(Ordering::Relaxed) >= to_open);
+    wait_for(&bar, "connecting", READY_MAX, || shared.is_tried(to_open));
+    if let Err(error) = shared.check_opened(to_open) {
+        shared.enter(Phase::Over);
+        return Err(error);
+    }
     if span.requests.is_none() {
         shared.enter(Phase::Warming);
         wait_for(&bar, "warming up", Duration::from_secs_f64(span.warmup), || false);

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 
 use super::TargetArguments;
@@ -161,8 +160,7 @@ async fn echo(share: &Share, dialer: &Dialer, message: &[u8]) -> io::Result<()> 
     let frame = websocket::write_frame(2, message, true);
     loop {
         let started = Instant::now();
-        connection.stream.write_all(&frame).await?;
-        connection.stream.flush().await?;
+        connection.write(&frame).await?;
         let echoed = loop {
             if let Some(echoed) = websocket::read_frame(&connection.input) {
                 break echoed;

@@ -5,28 +5,27 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
+use super::checks::{checked_errors, checked_events, checked_resumption, figure};
+use super::folder::Folder;
 use super::peers::{Kind, Origin, Peer, Setting};
-use super::process::{Placement, Process};
-use super::rows::{Measure, Row, Work};
+use super::process::{Placement, Process, find};
+use super::rows::{Measure, Row, Sample, Work};
+use super::{descriptors, stop};
 use crate::Outcome;
 use crate::certificates::Files;
-use crate::meter::{Reading, monotonic_ns};
+use crate::meter::{descriptors_max, monotonic_ns};
 
-/// The share of requests that may fail in a figure.
-const ERRORS_MAX_SHARE: f64 = 0.01;
-/// The share of the events of a direct run that has to arrive through a proxy.
-const EVENTS_MIN_SHARE: f64 = 0.9;
+/// What a client may take beside its own span; its parts have narrower bounds of their own.
+const CLIENT_MAX: Duration = Duration::from_secs(480);
 /// How often a row of new names is measured in a round.
 const NAME_TURNS: u64 = 3;
-/// Requests of a flood.
-const FLOOD_REQUESTS: u64 = 100_000;
-/// How long ClawSec's logger may take to write what it has.
-const REPORTED_MAX: Duration = Duration::from_secs(20);
+
+/// Connections of the row of ten thousand.
+const TEN_THOUSAND: usize = 10_000;
 
 /// How long a figure takes, in seconds.
 #[derive(Clone, Copy, Debug)]
@@ -41,14 +40,16 @@ pub struct Bench {
     pub pace: Pace,
     pub realtime: bool,
     own: PathBuf,
-    folder: PathBuf,
     files: Files,
     origin: Origin,
     cores: (usize, usize),
+    /// Ended before the origin.
     running: RefCell<HashMap<&'static str, Rc<Peer>>>,
     /// Results that two rows take their figures from, by what they are of and the round.
     results: RefCell<HashMap<(String, usize), Rc<Value>>>,
     _origin: Process,
+    /// Dropped last.
+    pub folder: Folder,
 }
 
 impl Measure {
@@ -65,10 +66,24 @@ impl Measure {
             Measure::Cores | Measure::FloodKept | Measure::FloodLost => kind == Kind::ClawSec,
         }
     }
+
+    /// Connections that the row needs at least; ten thousand are tried with as many as fit.
+    fn connections(self) -> usize {
+        match self {
+            Measure::Requests { args, .. } => {
+                let mut words = args.iter().skip_while(|word| **word != "--connections");
+                words.nth(1).and_then(|count| count.parse().ok()).unwrap_or(32)
+            }
+            Measure::Idle { .. } => 1_016,
+            Measure::Added { work: Work::TenThousand, .. } => 100,
+            Measure::Names { .. } | Measure::Added { .. } => 8,
+            Measure::Cores | Measure::FloodKept | Measure::FloodLost => 32,
+        }
+    }
 }
 
 impl Bench {
-    /// Starts the origin. Everything is put into a new folder below the system's temporary one.
+    /// Starts the origin. Everything is put into a folder that goes with the run.
     pub fn start(
         clawsec: &Path,
         cores: (usize, usize),
@@ -76,13 +91,15 @@ impl Bench {
         pace: Pace,
     ) -> Outcome<Bench> {
         crate::meter::raise_descriptor_limit();
-        let folder = std::env::temp_dir().join(format!("loadtest-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
+        // Squid gives up root, and has to reach its own folder.
+        let has_squid = rustix::process::geteuid().is_root() && find("squid").is_some();
+        let folder = Folder::make(has_squid)?;
         let own = std::env::current_exe()?;
-        let tls_dir = folder.join("tls");
+        let tls_dir = folder.path().join("tls");
         let args = ["origin", "--tls-dir", &tls_dir.to_string_lossy()].map(str::to_owned);
         let placement = Placement { cores: [Some(cores.1), None], realtime };
-        let (process, line) = Process::start_announced(&own, &args, placement)?;
+        let (process, line) = Process::start_announced(&own, &args, placement)
+            .map_err(|error| format!("the origin: {error}"))?;
         let ports: Value = serde_json::from_str(&line)?;
         let port =
             |name| ports.get(name).and_then(Value::as_u64).and_then(|p| u16::try_from(p).ok());
@@ -98,13 +115,13 @@ impl Bench {
             pace,
             realtime,
             own,
-            folder,
             files,
             origin,
             cores,
             running: RefCell::default(),
             results: RefCell::default(),
             _origin: process,
+            folder,
         })
     }
 
@@ -112,12 +129,23 @@ impl Bench {
         kind.program(&self.clawsec).is_some()
     }
 
-    /// One figure; `None` when the row does not apply to the peer.
-    pub fn row(&self, row: &Row, kind: Kind, round: usize) -> Outcome<Option<f64>> {
+    /// One figure; `None` when the row does not apply to the peer. What failed may have gone with its instance, so
+    /// that the next row gets a new one.
+    pub fn row(&self, row: &Row, kind: Kind, round: usize) -> Outcome<Option<Sample>> {
         if !row.measure.applies_to(kind) {
             return Ok(None);
         }
-        let sample = match row.measure {
+        stop::check()?;
+        let sample = self.sample(row, kind, round);
+        if sample.is_err() {
+            self.running.borrow_mut().remove(kind.name());
+        }
+        sample.map(Some)
+    }
+
+    fn sample(&self, row: &Row, kind: Kind, round: usize) -> Outcome<Sample> {
+        descriptors::check(row.measure.connections(), descriptors_max())?;
+        let figure = match row.measure {
             Measure::Requests { is_tls, path, args, at } => {
                 let peer = self.peer(kind)?;
                 let mut all = self.target(&peer, kind, is_tls, path);
@@ -130,12 +158,12 @@ impl Bench {
             }
             Measure::Names { count } => self.names(kind, count, round),
             Measure::Idle { at } => self.idle(kind, at, round),
-            Measure::Added { work, at } => self.added(kind, work, at, round),
+            Measure::Added { work, at } => return self.added(kind, work, at, round),
             Measure::Cores => self.scaling(),
             Measure::FloodKept => self.flood_kept(),
             Measure::FloodLost => self.flood_lost(),
         };
-        sample.map(Some)
+        figure.map(Sample::from)
     }
 
     /// A result that more than one row needs: measured once a round.
@@ -160,8 +188,10 @@ impl Bench {
     }
 
     /// The instance that serves most rows of a round; started when first asked for.
-    fn peer(&self, kind: Kind) -> Outcome<Rc<Peer>> {
-        if let Some(peer) = self.running.borrow().get(kind.name()) {
+    pub fn peer(&self, kind: Kind) -> Outcome<Rc<Peer>> {
+        if let Some(peer) = self.running.borrow().get(kind.name())
+            && peer.process.is_alive()
+        {
             return Ok(Rc::clone(peer));
         }
         let peer =
@@ -170,8 +200,8 @@ impl Bench {
         Ok(peer)
     }
 
-    fn fresh(&self, kind: Kind, name: &str, workers: usize, dedup: u64) -> Outcome<Peer> {
-        let folder = self.folder.join(name);
+    pub fn fresh(&self, kind: Kind, name: &str, workers: usize, dedup: u64) -> Outcome<Peer> {
+        let folder = self.folder.path().join(name);
         // In a flood the report's thread gets the core that it has in practice. Beside the worker, and with
         // equal real-time priority, it would never run.
         let has_both = workers > 1 || dedup == 0;
@@ -189,7 +219,7 @@ impl Bench {
     }
 
     /// The client's arguments that name the way: through the peer, with its CPU time charged.
-    fn target(&self, peer: &Peer, kind: Kind, is_tls: bool, path: &str) -> Vec<String> {
+    pub fn target(&self, peer: &Peer, kind: Kind, is_tls: bool, path: &str) -> Vec<String> {
         let (scheme, own, origin) = match is_tls {
             false => ("http", peer.http, self.origin.http),
             true => ("https", peer.https, self.origin.tls),
@@ -214,16 +244,17 @@ impl Bench {
         ["--url", &url, "--ca-file", &roots].map(str::to_owned).to_vec()
     }
 
-    fn span(&self) -> Vec<String> {
+    pub fn span(&self) -> Vec<String> {
         let (seconds, warmup) = (self.pace.seconds.to_string(), self.pace.warmup.to_string());
         ["--seconds", &seconds, "--warmup", &warmup].map(str::to_owned).to_vec()
     }
 
-    fn client(&self, args: &[String]) -> Outcome<Value> {
+    pub fn client(&self, args: &[String]) -> Outcome<Value> {
         let mut all = vec!["client".to_owned()];
         all.extend_from_slice(args);
         let placement = Placement { cores: [Some(self.cores.1), None], realtime: self.realtime };
-        let output = Process::output(&self.own, &all, placement)?;
+        let longest = CLIENT_MAX + Duration::from_secs_f64(self.pace.warmup + self.pace.seconds);
+        let output = Process::output(&self.own, &all, placement, longest)?;
         let result: Value = serde_json::from_slice(&output)?;
         checked_errors(&result)?;
         Ok(result)
@@ -287,11 +318,17 @@ impl Bench {
         figure(&result, at)
     }
 
-    fn added(&self, kind: Kind, work: Work, at: &str, round: usize) -> Outcome<f64> {
+    fn added(&self, kind: Kind, work: Work, at: &str, round: usize) -> Outcome<Sample> {
+        let (most, wanted) = (descriptors_max(), TEN_THOUSAND);
+        let fitting = descriptors::fitting(wanted, most);
+        let (fitting_text, mut note) = (fitting.to_string(), None);
+        let ten_thousand = ["requests", "--connections", &fitting_text, "--rate", "1000"];
         let (path, args): (_, &[&str]) = match work {
             Work::Events => ("/sse?events=200&interval_ms=5", &["sse", "--connections", "8"]),
             Work::TenThousand => {
-                ("/bytes/1024", &["requests", "--connections", "10000", "--rate", "1000"])
+                note = (fitting < wanted)
+                    .then(|| format!("{fitting} of {wanted} connections: `ulimit -n` is {most}"));
+                ("/bytes/1024", &ten_thousand)
             }
         };
         let run = |way: Vec<String>| {
@@ -307,7 +344,7 @@ impl Bench {
             run(self.target(&peer, kind, true, path))
         })?;
         checked_events(work, &direct, &through)?;
-        Ok(figure(&through, at)? - figure(&direct, at)?)
+        Ok(Sample { figure: figure(&through, at)? - figure(&direct, at)?, note })
     }
 
     fn scaling(&self) -> Outcome<f64> {
@@ -325,151 +362,5 @@ impl Bench {
         all.extend(args.iter().map(|word| (*word).to_owned()));
         all.extend(self.span());
         figure(&self.client(&all)?, "/proxy/cpu_us_per_request")
-    }
-
-    /// CPU a request without findings, of that with one in each: the time until the last of them is written counts,
-    /// or a report's thread that comes to nothing would look like a gain.
-    fn flood_kept(&self) -> Outcome<f64> {
-        let name = format!("clawsec-flood-{}", monotonic_ns());
-        let peer = self.fresh(Kind::ClawSec, &name, 1, 0)?;
-        self.flood_cost(&peer, &name, 0)?;
-        Ok(100.0 * self.flood_cost(&peer, &name, 0)? / self.flood_cost(&peer, &name, 1)?)
-    }
-
-    fn flood_cost(&self, peer: &Peer, name: &str, findings_each: u64) -> Outcome<f64> {
-        let before = self.reported(name)?;
-        let cpu_before = Reading::of(peer.process.pid())?.cpu_ns;
-        let requests = self.flood(peer, "/bytes/1024", findings_each)?;
-        let expected = before + requests * findings_each as f64;
-        self.await_reported(name, expected)?;
-        let cpu_ns = Reading::of(peer.process.pid())?.cpu_ns.saturating_sub(cpu_before);
-        Ok(cpu_ns as f64 / requests)
-    }
-
-    fn flood_lost(&self) -> Outcome<f64> {
-        const EACH: u64 = 4;
-        let name = format!("clawsec-lost-{}", monotonic_ns());
-        let peer = self.fresh(Kind::ClawSec, &name, 1, 0)?;
-        let expected = self.flood(&peer, "/bytes/16", EACH)? * EACH as f64;
-        self.await_reported(&name, expected)?;
-        Ok(expected - self.state_count(&name, "threats_written")?)
-    }
-
-    /// Makes the requests of a flood, and says how many were answered.
-    fn flood(&self, peer: &Peer, path: &str, findings_each: u64) -> Outcome<f64> {
-        let (requests, each) = (FLOOD_REQUESTS.to_string(), findings_each.max(1).to_string());
-        let share = if findings_each == 0 { "0" } else { "1" };
-        let mut args = self.target(peer, Kind::ClawSec, false, path);
-        args.splice(0..0, ["requests".to_owned()]);
-        args.extend(["--findings", share, "--findings-each", &each].map(str::to_owned));
-        args.extend(["--requests", &requests, "--seconds", "60"].map(str::to_owned));
-        figure(&self.client(&args)?, "/requests")
-    }
-
-    /// Waits until so many findings have been written, or lost. What is not reported in time is no error here.
-    fn await_reported(&self, name: &str, expected: f64) -> Outcome<()> {
-        let began = Instant::now();
-        while self.reported(name)? < expected && began.elapsed() < REPORTED_MAX {
-            thread::sleep(Duration::from_millis(200));
-        }
-        Ok(())
-    }
-
-    fn reported(&self, name: &str) -> Outcome<f64> {
-        Ok(self.state_count(name, "threats_written")? + self.state_count(name, "dropped")?)
-    }
-
-    /// A number of what the instance in this folder says of itself.
-    fn state_count(&self, name: &str, field: &str) -> Outcome<f64> {
-        // There is none until its first tick.
-        let state = fs::read(self.folder.join(name).join("log/monitor.json")).unwrap_or_default();
-        let state: Value = serde_json::from_slice(&state).unwrap_or_default();
-        Ok(state.get(field).and_then(Value::as_f64).unwrap_or(0.0))
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.running.borrow_mut().clear();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn figure(result: &Value, at: &str) -> Outcome<f64> {
-    let found = result.pointer(at).and_then(Value::as_f64);
-    found.ok_or_else(|| format!("the client's result has nothing at {at}").into())
-}
-
-/// A figure says little of a peer that fails its clients. An event is no request: what fails is its stream.
-fn checked_errors(result: &Value) -> Outcome<()> {
-    let count = |name| result.get(name).and_then(Value::as_f64);
-    let errors = count("errors").unwrap_or(0.0);
-    let streams = count("streams").filter(|streams| *streams > 0.0);
-    let offered = count("offered");
-    let tries = streams.or(offered).or(count("requests")).unwrap_or(0.0);
-    if let (Some(offered), Some(unanswered)) = (offered, count("unanswered"))
-        && unanswered > ERRORS_MAX_SHARE * offered
-    {
-        return Err(
-            format!("{unanswered} of {offered} requests that fell due were not answered").into()
-        );
-    }
-    if errors > ERRORS_MAX_SHARE * tries {
-        let texts = result.get("error_texts").cloned().unwrap_or_default();
-        return Err(format!("{errors} errors: {texts}").into());
-    }
-    if tries == 0.0 && count("asked").is_none() {
-        return Err("no request was answered".into());
-    }
-    if let (Some(asked), Some(answered)) = (count("asked"), count("answered"))
-        && answered < (1.0 - ERRORS_MAX_SHARE) * asked
-    {
-        return Err(format!("only {answered} of {asked} connections were answered").into());
-    }
-    Ok(())
-}
-
-/// Events that a proxy keeps back are in no quantile: they have to be as many as without it.
-fn checked_events(work: Work, direct: &Value, through: &Value) -> Outcome<()> {
-    let (sent, came) = (figure(direct, "/requests")?, figure(through, "/requests")?);
-    if work == Work::Events && came < EVENTS_MIN_SHARE * sent {
-        return Err(format!("only {came} events arrived, of {sent} without a proxy").into());
-    }
-    Ok(())
-}
-
-/// The row of resumed sessions means nothing when they were not resumed.
-fn checked_resumption(row: &Row, result: &Value) -> Outcome<()> {
-    let count = |name| result.get(name).and_then(Value::as_f64).unwrap_or(0.0);
-    let share = count("resumed") / count("connections").max(1.0);
-    if row.id == "resumed" && share < 0.9 {
-        return Err(format!("only {:.0} % of the sessions were resumed", share * 100.0).into());
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_row_fails_when_one_in_a_hundred_of_its_own_tries_does() {
-        for (result, is_good) in [
-            (json!({"requests": 1000, "errors": 10}), true),
-            (json!({"requests": 1000, "errors": 11}), false),
-            // Many events of the streams that went well hide none that failed.
-            (json!({"requests": 100_000, "streams": 100, "errors": 2}), false),
-            (json!({"requests": 100_000, "streams": 100, "errors": 1}), true),
-            // A stalled proxy fails nobody: it only does not answer.
-            (json!({"requests": 1492, "offered": 3000, "unanswered": 1508, "errors": 0}), false),
-            (json!({"requests": 2970, "offered": 3000, "unanswered": 30, "errors": 0}), true),
-            (json!({"requests": 0, "errors": 0}), false),
-            (json!({"asked": 1000, "answered": 990}), true),
-            (json!({"asked": 1000, "answered": 989}), false),
-        ] {
-            assert_eq!(checked_errors(&result).is_ok(), is_good, "{result}");
-        }
     }
 }

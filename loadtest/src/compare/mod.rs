@@ -3,10 +3,15 @@
 
 mod bench;
 mod chart;
+mod checks;
+mod descriptors;
+mod flood;
+mod folder;
 mod peers;
 mod process;
 mod report;
 mod rows;
+mod stop;
 
 use std::path::PathBuf;
 
@@ -69,6 +74,7 @@ pub fn run(arguments: &CompareArguments) -> Outcome<()> {
     check_names("row", &arguments.rows, ROWS.iter().map(|row| row.id))?;
     let pace = Pace { seconds: arguments.seconds, warmup: arguments.warmup };
     let cores = (arguments.proxy_core, arguments.load_core);
+    stop::listen()?;
     let bench = Bench::start(&arguments.clawsec, cores, arguments.realtime, pace)?;
     let kinds: Vec<Kind> = Kind::ALL
         .into_iter()
@@ -94,7 +100,11 @@ pub fn run(arguments: &CompareArguments) -> Outcome<()> {
         for row in &chosen {
             for kind in &kinds {
                 bar.set_message(format!("{} {}", row.id, kind.name()));
-                results.note(row, *kind, bench.row(row, *kind, round));
+                let sample = bench.row(row, *kind, round);
+                // What a signal cut short says nothing of the peer.
+                if !stop::is_asked() {
+                    results.note(row, *kind, sample);
+                }
                 bar.inc(1);
             }
             // Kept after every row, so that an interrupted run leaves what it has.
@@ -103,7 +113,7 @@ pub fn run(arguments: &CompareArguments) -> Outcome<()> {
     }
     bar.finish_and_clear();
     println!("{}", results.table());
-    Ok(())
+    stop::check()
 }
 
 /// A name that nobody knows is misspelt: without it something else would be measured than was asked for.

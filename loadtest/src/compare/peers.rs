@@ -4,6 +4,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -241,6 +242,8 @@ fn hudsucker(program: &Path, setting: &Setting<'_>) -> Outcome<Peer> {
     Ok(Peer { process, http: port, https: port, ca_file: setting.files.authority.clone() })
 }
 
+/// How long what prepares a proxy may take.
+const SET_UP_MAX: Duration = Duration::from_secs(30);
 /// Debian's helper that makes Squid's leaves.
 const SQUID_CERTIFICATES: &str = "/usr/lib/squid/security_file_certgen";
 
@@ -249,11 +252,15 @@ fn squid(program: &Path, setting: &Setting<'_>) -> Outcome<Peer> {
     let store = setting.text("leaves");
     let make_store = words(&["-c", "-s", &store, "-M", "16MB"]);
     if !Path::new(&store).exists() {
-        Process::output(Path::new(SQUID_CERTIFICATES), &make_store, setting.placement)?;
+        let program = Path::new(SQUID_CERTIFICATES);
+        Process::output(program, &make_store, setting.placement, SET_UP_MAX)?;
     }
     let folder = setting.folder.display();
-    let combined = setting.files.authority_combined.display();
-    let authority = setting.files.authority.display();
+    // Copies of its own, which it can read when it is root no more.
+    let (combined, authority) = (setting.path("ca-and-key.pem"), setting.path("ca.pem"));
+    fs::copy(&setting.files.authority_combined, &combined)?;
+    fs::copy(&setting.files.authority, &authority)?;
+    let (combined, authority) = (combined.display(), authority.display());
     let config = format!(
         "http_port 127.0.0.1:{port} ssl-bump generate-host-certificates=on \
 dynamic_cert_mem_cache_size=16MB tls-cert={combined}
@@ -278,7 +285,7 @@ shutdown_lifetime 0 seconds
     if rustix::process::geteuid().is_root() {
         // Squid will not stay root, and its helper has to write what root made.
         let args = words(&["-R", "proxy:", &setting.text("")]);
-        Process::output(Path::new("chown"), &args, setting.placement)?;
+        Process::output(Path::new("chown"), &args, setting.placement, SET_UP_MAX)?;
     }
     // The name is part of its shared memory's, which a killed instance leaves behind.
     let name = format!("loadtest{port}");

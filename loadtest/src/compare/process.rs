@@ -1,16 +1,20 @@
 //! Child processes that are pinned to a core and never outlive this one.
 
+use std::cell::RefCell;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use super::stop;
 use crate::Outcome;
 
 /// How long a process may take until it listens.
@@ -30,7 +34,7 @@ pub struct Placement {
 /// A child that is ended when this is dropped.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
+    child: RefCell<Child>,
 }
 
 impl Process {
@@ -44,7 +48,7 @@ impl Process {
         let mut command = command(program, args, placement);
         let log = File::create(log)?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        Ok(Process { child: spawn(&mut command, placement)? })
+        Ok(Process { child: RefCell::new(spawn(&mut command, placement)?) })
     }
 
     /// Starts a program and waits for the first line of its output. Its standard input is a pipe, whose end
@@ -58,25 +62,64 @@ impl Process {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).env("LOADTEST_PARENT", "pipe");
         let mut child = spawn(&mut command, placement)?;
         let output = child.stdout.take().ok_or("no output to read")?;
-        let process = Process { child };
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        Ok((process, line))
+        let process = Process { child: RefCell::new(child) };
+        let (send, receive) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            let read = BufReader::new(output).read_line(&mut line);
+            let _ = send.send(read.map(|_| line));
+        });
+        match receive.recv_timeout(START_MAX) {
+            Ok(Ok(line)) if line.ends_with('\n') => Ok((process, line)),
+            Ok(Ok(_)) => Err("it ended before it said anything (its own words are above)".into()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err("it did not start in time".into()),
+        }
     }
 
-    /// Runs a program to its end; its standard output, when it went well.
-    pub fn output(program: &Path, args: &[String], placement: Placement) -> Outcome<Vec<u8>> {
+    /// Runs a program to its end, which may take so long; its standard output, when it went well.
+    pub fn output(
+        program: &Path,
+        args: &[String],
+        placement: Placement,
+        longest: Duration,
+    ) -> Outcome<Vec<u8>> {
         let mut command = command(program, args, placement);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let output = spawn(&mut command, placement)?.wait_with_output()?;
-        if output.status.success() {
-            return Ok(output.stdout);
+        let mut child = spawn(&mut command, placement)?;
+        let (stdout, stderr) = (reader(child.stdout.take()), reader(child.stderr.take()));
+        // Dropped on every way out, which ends the child.
+        let process = Process { child: RefCell::new(child) };
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = process.child.borrow_mut().try_wait()? {
+                break status;
+            }
+            stop::check()?;
+            if began.elapsed() > longest {
+                let name = program.display();
+                return Err(format!("{name} was not done in {} s", longest.as_secs()).into());
+            }
+            thread::sleep(POLL);
+        };
+        let read = |reader: thread::JoinHandle<Vec<u8>>| reader.join().unwrap_or_default();
+        let (stdout, stderr) = (read(stdout), read(stderr));
+        if status.success() {
+            return Ok(stdout);
         }
-        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned().into())
+        match String::from_utf8_lossy(&stderr).trim() {
+            "" => Err(format!("{}: {status}", program.display()).into()),
+            said => Err(said.to_owned().into()),
+        }
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.child.borrow_mut().try_wait(), Ok(None))
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.borrow().id()
     }
 
     /// Waits until the address takes connections.
@@ -88,7 +131,8 @@ impl Process {
     pub fn wait<T>(&mut self, ready: impl Fn() -> Option<T>) -> Outcome<T> {
         let began = Instant::now();
         while began.elapsed() < START_MAX {
-            if let Some(status) = self.child.try_wait()? {
+            stop::check()?;
+            if let Some(status) = self.child.get_mut().try_wait()? {
                 return Err(format!("it ended while starting ({status})").into());
             }
             if let Some(ready) = ready() {
@@ -102,20 +146,34 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
+        let child = self.child.get_mut();
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid
+            && matches!(child.try_wait(), Ok(None))
+        {
             let _ = kill_process(pid, Signal::TERM);
         }
         let began = Instant::now();
         while began.elapsed() < STOP_MAX {
-            if !matches!(self.child.try_wait(), Ok(None)) {
+            if !matches!(child.try_wait(), Ok(None)) {
                 return;
             }
             thread::sleep(POLL);
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = child.kill();
+        let _ = child.wait();
     }
+}
+
+/// Reads a pipe to its end.
+fn reader(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut all);
+        }
+        all
+    })
 }
 
 /// The program, behind those that set its priority and tie its life to ours. Each of them becomes the next, so
@@ -132,7 +190,8 @@ fn command(program: &Path, args: &[String], placement: Placement) -> Command {
     words.extend_from_slice(args);
     let mut words = words.into_iter();
     let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words);
+    // A group of its own: what is typed at the terminal reaches this process alone, which ends its children.
+    command.args(words).process_group(0);
     command
 }
 
@@ -140,7 +199,7 @@ fn command(program: &Path, args: &[String], placement: Placement) -> Command {
 fn spawn(command: &mut Command, placement: Placement) -> Outcome<Child> {
     let own = sched_getaffinity(None)?;
     let mut wanted = CpuSet::new();
-    for core in placement.cores.into_iter().flatten() {
+    for core in placement.cores.into_iter().flatten().filter(|core| *core < CpuSet::MAX_CPU) {
         wanted.set(core);
     }
     if wanted.count() > 0 {

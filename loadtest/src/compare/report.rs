@@ -1,6 +1,6 @@
 //! What came out: medians, a table against the goals, JSON with every sample, charts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::bench::Bench;
 use super::chart;
 use super::peers::Kind;
-use super::rows::{Goal, Row};
+use super::rows::{Goal, Row, Sample};
 use crate::Outcome;
 
 /// All samples, by row and peer.
@@ -23,6 +23,8 @@ pub struct Results {
 struct Samples {
     figures: Vec<f64>,
     errors: Vec<String>,
+    /// What has to be known to read the figures.
+    notes: BTreeSet<String>,
     /// The machine's load average (1 minute) when each was taken.
     loads: Vec<f64>,
 }
@@ -41,6 +43,7 @@ impl Samples {
             "figures": self.figures,
             "load_averages": self.loads,
             "errors": self.errors,
+            "notes": self.notes,
         })
     }
 }
@@ -64,7 +67,7 @@ impl Results {
     }
 
     /// Adds a sample, or why there is none.
-    pub fn note(&mut self, row: &Row, kind: Kind, sample: Outcome<Option<f64>>) {
+    pub fn note(&mut self, row: &Row, kind: Kind, sample: Outcome<Option<Sample>>) {
         let at = match self.rows.iter().position(|(known, _)| known.id == row.id) {
             Some(at) => at,
             None => {
@@ -75,9 +78,10 @@ impl Results {
         let Some((_, peers)) = self.rows.get_mut(at) else { return };
         match sample {
             Ok(None) => {}
-            Ok(Some(figure)) => {
+            Ok(Some(sample)) => {
                 let samples = peers.entry(kind.name()).or_default();
-                samples.figures.push(figure);
+                samples.figures.push(sample.figure);
+                samples.notes.extend(sample.note);
                 samples.loads.push(load_average());
             }
             Err(error) => {
@@ -132,6 +136,13 @@ impl Results {
                 let _ = write!(text, " {shown} |");
             }
             let _ = writeln!(text, " {} |", verdict(row.goal, median("clawsec"), median));
+        }
+        for (row, peers) in &self.rows {
+            for (peer, samples) in peers {
+                for note in &samples.notes {
+                    let _ = writeln!(text, "\n{} {peer}: {note}.", row.id);
+                }
+            }
         }
         text
     }

@@ -26,6 +26,20 @@ pub enum Work {
     TenThousand,
 }
 
+/// What one round gave.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    pub figure: f64,
+    /// What has to be known to read it.
+    pub note: Option<String>,
+}
+
+impl From<f64> for Sample {
+    fn from(figure: f64) -> Sample {
+        Sample { figure, note: None }
+    }
+}
+
 /// What is to reach.
 #[derive(Clone, Copy, Debug)]
 pub enum Goal {

@@ -33,6 +33,7 @@ pub struct OriginArguments {
 
 /// Serves until its lifetime ends, or standard input does when that is a pipe.
 pub fn run(arguments: &OriginArguments) -> Outcome<()> {
+    crate::meter::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, serve(arguments))
 }
@@ -86,12 +87,20 @@ async fn open(text: &Rc<[u8]>, config: Option<Arc<ServerConfig>>) -> Outcome<u16
 }
 
 async fn accept(listener: TcpListener, text: Rc<[u8]>, acceptor: Option<TlsAcceptor>) {
+    let mut is_said = false;
     loop {
-        let Ok((tcp, _)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_BACKOFF).await;
-            continue;
-        };
-        tokio::task::spawn_local(connection(tcp, Rc::clone(&text), acceptor.clone()));
+        match listener.accept().await {
+            Ok((tcp, _)) => {
+                tokio::task::spawn_local(connection(tcp, Rc::clone(&text), acceptor.clone()));
+            }
+            Err(error) => {
+                if !is_said {
+                    eprintln!("loadtest origin: connections are not taken: {error}");
+                    is_said = true;
+                }
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
+            }
+        }
     }
 }
 
