@@ -181,7 +181,7 @@ fn a_signal_ends_a_comparison_with_its_table_and_leaves_nothing() {
     let folder = Folder::new("signal");
     // Nothing of a proxy is needed: a program that never listens is waited for.
     let program = folder.0.join("clawsec");
-    std::fs::write(&program, "#!/bin/sh\nexec sleep 60\n").unwrap();
+    std::fs::write(&program, "#!/bin/sh\n[ $1 = --version ] || exec sleep 60\n").unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     let mut command = Command::new(PROGRAM);
     command.args(["compare", "--rows", "http-1k", "--peers", "clawsec", "--clawsec"]).arg(&program);
@@ -203,4 +203,46 @@ fn a_signal_ends_a_comparison_with_its_table_and_leaves_nothing() {
     assert!(failure(&output).contains("stopped by a signal"));
     assert!(String::from_utf8_lossy(&output.stdout).contains("| row"));
     assert!(!own.exists());
+}
+
+#[test]
+fn a_comparison_says_before_it_starts_what_it_cannot_do() {
+    let folder = Folder::new("cannot");
+    let results = folder.0.join("results");
+    let results = results.to_str().unwrap();
+    let file = folder.0.join("file");
+    std::fs::write(&file, "").unwrap();
+    let file = file.join("results");
+    for (args, words) in [
+        (&["--clawsec", "/no/such/clawsec"][..], "no file /no/such/clawsec"),
+        (&["--clawsec", PROGRAM, "--proxy-core", "1023"], "--proxy-core 1023: the cores are"),
+        (&["--clawsec", PROGRAM, "--rounds", "0"], "1..=1000"),
+        (&["--clawsec", PROGRAM, "--results", file.to_str().unwrap()], "file/results: "),
+    ] {
+        let mut all = vec!["compare", "--peers", "clawsec"];
+        if !args.contains(&"--results") {
+            all.extend(["--results", results]);
+        }
+        let said = failure(&loadtest(&[&all[..], args].concat()));
+        assert!(said.contains(words), "{said}");
+    }
+    let listed = loadtest(&["compare", "--list"]);
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("mitmproxy"));
+}
+
+#[test]
+fn a_comparison_fails_when_a_row_of_clawsec_does() {
+    let folder = Folder::new("fails");
+    let results = folder.0.join("results");
+    std::fs::create_dir(&results).unwrap();
+    std::fs::write(results.join("http-1k.svg"), "of an earlier run").unwrap();
+    // A program that ends at once is no proxy.
+    let args = ["compare", "--peers", "clawsec", "--rows", "http-1k", "--rounds", "1"];
+    let way = ["--clawsec", "/bin/true", "--results", results.to_str().unwrap()];
+    let said = failure(&loadtest(&[&args[..], &way[..]].concat()));
+    assert!(said.contains("rows that failed of clawsec's: http-1k"), "{said}");
+    let table = std::fs::read_to_string(results.join("results.md")).unwrap();
+    assert!(table.contains("0 of 1") && table.contains("a round failed: "), "{table}");
+    assert!(table.contains("not measured"), "{table}");
+    assert!(!results.join("http-1k.svg").exists());
 }

@@ -125,10 +125,6 @@ impl Bench {
         })
     }
 
-    pub fn finds(&self, kind: Kind) -> bool {
-        kind.program(&self.clawsec).is_some()
-    }
-
     /// One figure; `None` when the row does not apply to the peer. What failed may have gone with its instance, so
     /// that the next row gets a new one.
     pub fn row(&self, row: &Row, kind: Kind, round: usize) -> Outcome<Option<Sample>> {
@@ -344,7 +340,7 @@ impl Bench {
             run(self.target(&peer, kind, true, path))
         })?;
         checked_events(work, &direct, &through)?;
-        Ok(Sample { figure: figure(&through, at)? - figure(&direct, at)?, note })
+        Ok(Sample { figure: figure(&through, at)? - figure(&direct, at)?, note, decides: true })
     }
 
     fn scaling(&self) -> Outcome<f64> {

@@ -1,12 +1,14 @@
 //! The comparison: starts the peers found on this machine, runs each row over each of them in turn, round after
 //! round, and writes what came out. One core for the proxy, another for load and origin.
 
+mod about;
 mod bench;
 mod chart;
 mod checks;
 mod descriptors;
 mod flood;
 mod folder;
+mod goal;
 mod peers;
 mod process;
 mod report;
@@ -17,11 +19,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::thread::CpuSet;
 
 use self::bench::{Bench, Pace};
 use self::peers::Kind;
 use self::report::Results;
-use self::rows::ROWS;
+use self::rows::{ROWS, Row};
 use crate::{Outcome, bounds};
 
 /// Run ClawSec and its peers in turn.
@@ -36,12 +39,12 @@ pub struct CompareArguments {
     /// Rows to run, by name (see --list). Default: all.
     #[arg(long, value_delimiter = ',')]
     rows: Vec<String>,
-    /// Say which rows there are, and end.
+    /// Say which rows and peers there are, and end.
     #[arg(long)]
     list: bool,
     /// Rounds; each row's figure is the median over them.
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    rounds: u64,
     /// Seconds measured a row, peer and round.
     #[arg(long, default_value_t = 3.0, value_parser = bounds::measured_seconds)]
     seconds: f64,
@@ -62,49 +65,58 @@ pub struct CompareArguments {
     results: PathBuf,
 }
 
-/// Runs all and writes the results. What fails is noted in its place, and the rest goes on.
+/// Runs all and writes the results. What fails is noted in its place, and the rest goes on; an error at the end when
+/// a row of ClawSec's failed.
 pub fn run(arguments: &CompareArguments) -> Outcome<()> {
     if arguments.list {
-        for row in ROWS {
-            println!("{:16} {}", row.id, row.title);
-        }
+        list(arguments);
         return Ok(());
     }
     check_names("peer", &arguments.peers, Kind::ALL.iter().map(|kind| kind.name()))?;
     check_names("row", &arguments.rows, ROWS.iter().map(|row| row.id))?;
-    let pace = Pace { seconds: arguments.seconds, warmup: arguments.warmup };
-    let cores = (arguments.proxy_core, arguments.load_core);
-    stop::listen()?;
-    let bench = Bench::start(&arguments.clawsec, cores, arguments.realtime, pace)?;
-    let kinds: Vec<Kind> = Kind::ALL
-        .into_iter()
-        .filter(|kind| {
-            arguments.peers.is_empty() || arguments.peers.iter().any(|p| p == kind.name())
-        })
-        .filter(|kind| bench.finds(*kind))
-        .collect();
-    let chosen: Vec<_> = ROWS
+    check_machine(arguments)?;
+    let kinds = peers_to_run(arguments)?;
+    let rows: Vec<&Row> = ROWS
         .iter()
         .filter(|row| arguments.rows.is_empty() || arguments.rows.iter().any(|name| name == row.id))
         .collect();
-    if kinds.is_empty() || chosen.is_empty() {
-        return Err("no peer or no row is left to run (see --list)".into());
+    let mut results = Results::new(arguments, &kinds)?;
+    stop::listen()?;
+    let pace = Pace { seconds: arguments.seconds, warmup: arguments.warmup };
+    let cores = (arguments.proxy_core, arguments.load_core);
+    let bench = Bench::start(&arguments.clawsec, cores, arguments.realtime, pace)?;
+    measure(arguments, &bench, &rows, &kinds, &mut results)?;
+    println!("{}", results.table());
+    stop::check()?;
+    match results.failed(Kind::ClawSec).as_slice() {
+        [] => Ok(()),
+        failed => Err(format!("rows that failed of clawsec's: {}", failed.join(", ")).into()),
     }
-    let bar = ProgressBar::new((arguments.rounds * chosen.len() * kinds.len()) as u64);
+}
+
+/// Round after round, row after row, peer after peer.
+fn measure(
+    arguments: &CompareArguments,
+    bench: &Bench,
+    rows: &[&Row],
+    kinds: &[Kind],
+    results: &mut Results,
+) -> Outcome<()> {
+    let bar = ProgressBar::new(arguments.rounds * (rows.len() * kinds.len()) as u64);
     let style =
         ProgressStyle::with_template("{msg:>28} [{bar:40}] {pos}/{len} {elapsed} (eta {eta})");
     bar.set_style(style?.progress_chars("=> "));
-    let mut results = Results::new(&bench, arguments.rounds);
-    for round in 0..arguments.rounds {
+    for round in 0..arguments.rounds as usize {
         bench.begin_round();
-        for row in &chosen {
-            for kind in &kinds {
+        for row in rows {
+            for kind in kinds {
                 bar.set_message(format!("{} {}", row.id, kind.name()));
                 let sample = bench.row(row, *kind, round);
                 // What a signal cut short says nothing of the peer.
-                if !stop::is_asked() {
-                    results.note(row, *kind, sample);
+                if stop::is_asked() {
+                    break;
                 }
+                results.note(row, *kind, sample);
                 bar.inc(1);
             }
             // Kept after every row, so that an interrupted run leaves what it has.
@@ -112,8 +124,68 @@ pub fn run(arguments: &CompareArguments) -> Outcome<()> {
         }
     }
     bar.finish_and_clear();
-    println!("{}", results.table());
-    stop::check()
+    Ok(())
+}
+
+fn list(arguments: &CompareArguments) {
+    println!("Rows:");
+    for row in ROWS {
+        println!("  {:16} {}", row.id, row.title);
+    }
+    println!("Peers:");
+    for kind in Kind::ALL {
+        let found = kind.program(&arguments.clawsec);
+        let found =
+            found.map_or_else(|why| format!("missing: {why}"), |at| at.display().to_string());
+        println!("  {:16} {found}", kind.name());
+    }
+}
+
+/// The peers asked for that are on this machine; says which they are, and which are missing and why.
+fn peers_to_run(arguments: &CompareArguments) -> Outcome<Vec<Kind>> {
+    let is_asked = |kind: &Kind| {
+        arguments.peers.is_empty() || arguments.peers.iter().any(|p| p == kind.name())
+    };
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    for kind in Kind::ALL.into_iter().filter(is_asked) {
+        match kind.program(&arguments.clawsec) {
+            Ok(_) => found.push(kind),
+            Err(why) if kind == Kind::ClawSec => return Err(format!("clawsec: {why}").into()),
+            Err(why) => missing.push(format!("{} ({why})", kind.name())),
+        }
+    }
+    let names: Vec<_> = found.iter().map(|kind| kind.name()).collect();
+    if !missing.is_empty() {
+        eprintln!("missing: {}", missing.join(", "));
+    }
+    if found.is_empty() {
+        return Err("none of the peers asked for is on this machine".into());
+    }
+    eprintln!("running: {}", names.join(", "));
+    Ok(found)
+}
+
+/// Says what the machine cannot do before anything is started.
+fn check_machine(arguments: &CompareArguments) -> Outcome<()> {
+    let own = rustix::thread::sched_getaffinity(None)?;
+    let usable: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| own.is_set(*core)).collect();
+    for (name, core) in
+        [("--proxy-core", arguments.proxy_core), ("--load-core", arguments.load_core)]
+    {
+        if !usable.contains(&core) {
+            return Err(format!("{name} {core}: the cores are {usable:?}").into());
+        }
+    }
+    if arguments.realtime {
+        let tried = std::process::Command::new("chrt").args(["-f", "10", "true"]).output();
+        let output = tried.map_err(|error| format!("--realtime: chrt: {error}"))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(format!("--realtime needs root (or CAP_SYS_NICE): {said}").into());
+        }
+    }
+    Ok(())
 }
 
 /// A name that nobody knows is misspelt: without it something else would be measured than was asked for.

@@ -76,22 +76,37 @@ impl Kind {
         !matches!(self, Kind::Nginx | Kind::HaProxy)
     }
 
-    /// The program; ClawSec's is named by the caller.
-    pub fn program(self, clawsec: &Path) -> Option<PathBuf> {
+    /// The program, or why it cannot run; ClawSec's is named by the caller.
+    pub fn program(self, clawsec: &Path) -> Result<PathBuf, String> {
+        let found = |name: &str| find(name).ok_or_else(|| format!("no {name} in PATH"));
         match self {
-            Kind::ClawSec => clawsec.is_file().then(|| clawsec.to_owned()),
-            Kind::Nginx => find("nginx"),
-            Kind::HaProxy => find("haproxy"),
-            Kind::Hudsucker => find("hudsucker-peer"),
-            Kind::Squid => find("squid").filter(|_| Path::new(SQUID_CERTIFICATES).is_file()),
-            Kind::MitmProxy => find("mitmdump"),
+            Kind::ClawSec if clawsec.is_file() => Ok(clawsec.to_owned()),
+            Kind::ClawSec => {
+                Err(format!("no file {}: build it or say --clawsec", clawsec.display()))
+            }
+            Kind::Nginx => found("nginx"),
+            Kind::HaProxy => found("haproxy"),
+            Kind::Hudsucker => found("hudsucker-peer")
+                .map_err(|error| format!("{error}: make hudsucker-peer builds it")),
+            Kind::Squid if Path::new(SQUID_CERTIFICATES).is_file() => found("squid"),
+            Kind::Squid => Err(format!("no {SQUID_CERTIFICATES} (Debian: squid-openssl)")),
+            Kind::MitmProxy => found("mitmdump"),
+        }
+    }
+
+    /// What makes it tell its version.
+    pub fn version_flag(self) -> Option<&'static str> {
+        match self {
+            Kind::ClawSec | Kind::MitmProxy => Some("--version"),
+            Kind::Nginx | Kind::HaProxy | Kind::Squid => Some("-v"),
+            Kind::Hudsucker => None,
         }
     }
 
     /// Configures and starts it.
     pub fn start(self, setting: &Setting<'_>) -> Outcome<Peer> {
         fs::create_dir_all(setting.folder)?;
-        let program = self.program(setting.clawsec).ok_or("it is not on this machine")?;
+        let program = self.program(setting.clawsec)?;
         let started = match self {
             Kind::ClawSec => clawsec(&program, setting),
             Kind::Nginx => reverse(&program, setting, nginx_arguments),

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,6 +29,11 @@ pub struct Placement {
     /// The only cores that they may use; all when empty.
     pub cores: [Option<usize>; 2],
     pub realtime: bool,
+}
+
+impl Placement {
+    /// On any core, at the usual priority.
+    pub const ANYWHERE: Placement = Placement { cores: [None, None], realtime: false };
 }
 
 /// A child that is ended when this is dropped.
@@ -84,6 +89,23 @@ impl Process {
         placement: Placement,
         longest: Duration,
     ) -> Outcome<Vec<u8>> {
+        let output = Process::to_end(program, args, placement, longest)?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        match String::from_utf8_lossy(&output.stderr).trim() {
+            "" => Err(format!("{}: {}", program.display(), output.status).into()),
+            said => Err(said.to_owned().into()),
+        }
+    }
+
+    /// The same, whether or not it went well.
+    pub fn to_end(
+        program: &Path,
+        args: &[String],
+        placement: Placement,
+        longest: Duration,
+    ) -> Outcome<Output> {
         let mut command = command(program, args, placement);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = spawn(&mut command, placement)?;
@@ -103,14 +125,7 @@ impl Process {
             thread::sleep(POLL);
         };
         let read = |reader: thread::JoinHandle<Vec<u8>>| reader.join().unwrap_or_default();
-        let (stdout, stderr) = (read(stdout), read(stderr));
-        if status.success() {
-            return Ok(stdout);
-        }
-        match String::from_utf8_lossy(&stderr).trim() {
-            "" => Err(format!("{}: {status}", program.display()).into()),
-            said => Err(said.to_owned().into()),
-        }
+        Ok(Output { status, stdout: read(stdout), stderr: read(stderr) })
     }
 
     /// Whether it still runs.

@@ -7,15 +7,18 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::bench::Bench;
-use super::chart;
 use super::peers::Kind;
-use super::rows::{Goal, Row, Sample};
+use super::rows::{ROWS, Row, Sample};
+use super::{CompareArguments, about, chart};
 use crate::Outcome;
 
 /// All samples, by row and peer.
 pub struct Results {
     about: Value,
+    kinds: Vec<Kind>,
+    rounds: u64,
+    /// The arguments that measure a row again, up to its name.
+    again: String,
     rows: Vec<(Row, BTreeMap<&'static str, Samples>)>,
 }
 
@@ -25,11 +28,21 @@ struct Samples {
     errors: Vec<String>,
     /// What has to be known to read the figures.
     notes: BTreeSet<String>,
+    /// Figures that were not taken under what the goal asks for.
+    undecided: usize,
     /// The machine's load average (1 minute) when each was taken.
     loads: Vec<f64>,
 }
 
 impl Samples {
+    /// The median, and the lowest and highest figure.
+    fn cell(&self) -> String {
+        let Some(median) = self.median() else { return "failed".to_owned() };
+        let low = self.figures.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = self.figures.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        format!("{} ({}–{})", shown(median), shown(low), shown(high))
+    }
+
     fn median(&self) -> Option<f64> {
         let mut sorted = self.figures.clone();
         sorted.sort_by(f64::total_cmp);
@@ -49,21 +62,36 @@ impl Samples {
 }
 
 impl Results {
-    /// Nothing measured yet.
-    pub fn new(bench: &Bench, rounds: usize) -> Results {
-        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let cpu = read("/proc/cpuinfo");
-        let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-        let about = json!({
-            "command": std::env::args().collect::<Vec<_>>().join(" "),
-            "kernel": read("/proc/sys/kernel/osrelease").trim(),
-            "cpu": cpu.trim_start_matches(['\t', ' ', ':']),
-            "cores": std::thread::available_parallelism().map_or(0, usize::from),
-            "rounds": rounds,
-            "seconds": bench.pace.seconds,
-            "realtime": bench.realtime,
-        });
-        Results { about, rows: Vec::new() }
+    /// Nothing measured yet. The folder is made, and the charts of an earlier run leave it.
+    pub fn new(arguments: &CompareArguments, kinds: &[Kind]) -> Outcome<Results> {
+        let folder = &arguments.results;
+        let named = |error| format!("{}: {error}", folder.display());
+        fs::create_dir_all(folder).map_err(named)?;
+        for row in ROWS {
+            let _ = fs::remove_file(folder.join(format!("{}.svg", row.id)));
+        }
+        let pace = format!("--seconds {} --warmup {}", arguments.seconds, arguments.warmup);
+        let realtime = if arguments.realtime { "--realtime " } else { "" };
+        let names = kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(",");
+        let rounds = arguments.rounds;
+        let results = Results {
+            about: about::of_run(arguments, kinds),
+            kinds: kinds.to_vec(),
+            rounds,
+            again: format!("{realtime}--rounds {rounds} {pace} --peers {names} --rows"),
+            rows: Vec::new(),
+        };
+        // What cannot be written is known before hours of work, not after them.
+        results.write(folder)?;
+        Ok(results)
+    }
+
+    /// The rows in which a peer failed, in some round at least.
+    pub fn failed(&self, kind: Kind) -> Vec<&'static str> {
+        let has_failed = |peers: &BTreeMap<&str, Samples>| {
+            peers.get(kind.name()).is_some_and(|samples| !samples.errors.is_empty())
+        };
+        self.rows.iter().filter(|(_, peers)| has_failed(peers)).map(|(row, _)| row.id).collect()
     }
 
     /// Adds a sample, or why there is none.
@@ -82,6 +110,7 @@ impl Results {
                 let samples = peers.entry(kind.name()).or_default();
                 samples.figures.push(sample.figure);
                 samples.notes.extend(sample.note);
+                samples.undecided += usize::from(!sample.decides);
                 samples.loads.push(load_average());
             }
             Err(error) => {
@@ -93,7 +122,10 @@ impl Results {
 
     /// `results.json`, `results.md` and one SVG a row.
     pub fn write(&self, folder: &Path) -> Outcome<()> {
-        fs::create_dir_all(folder)?;
+        let write = |name: &str, text: String| {
+            let path = folder.join(name);
+            fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+        };
         let mut rows = serde_json::Map::new();
         for (row, peers) in &self.rows {
             let peers: serde_json::Map<_, _> =
@@ -102,13 +134,12 @@ impl Results {
             rows.insert(row.id.to_owned(), whole);
             let bars = self.medians(row.id);
             if bars.len() > 1 {
-                let drawing = chart::bars(row.title, row.unit, &bars);
-                fs::write(folder.join(format!("{}.svg", row.id)), drawing)?;
+                write(&format!("{}.svg", row.id), chart::bars(row.title, row.unit, &bars))?;
             }
         }
         let all = json!({ "about": self.about, "rows": rows });
-        fs::write(folder.join("results.json"), serde_json::to_string_pretty(&all)? + "\n")?;
-        fs::write(folder.join("results.md"), self.table())?;
+        write("results.json", serde_json::to_string_pretty(&all)? + "\n")?;
+        write("results.md", self.table())?;
         Ok(())
     }
 
@@ -118,51 +149,55 @@ impl Results {
         Kind::ALL.into_iter().filter_map(median).collect()
     }
 
-    /// One line a row, in Markdown.
+    /// One line a row, in Markdown, and below them what has to be known to read it.
     pub fn table(&self) -> String {
-        let mut text = String::from("| row | unit |");
-        for kind in Kind::ALL {
+        let mut text = String::from("| row (`--rows`) | unit |");
+        for kind in &self.kinds {
             let _ = write!(text, " {} |", kind.name());
         }
-        text.push_str(" to reach |\n| --- | --- |");
-        text.push_str(&" ---: |".repeat(Kind::ALL.len()));
-        text.push_str(" --- |\n");
-        for (row, _) in &self.rows {
-            let medians = self.medians(row.id);
-            let median = |name| medians.iter().find(|(peer, _)| *peer == name).map(|(_, m)| *m);
-            let _ = write!(text, "| {} | {} |", row.title, row.unit);
-            for kind in Kind::ALL {
-                let shown = median(kind.name()).map_or("–".to_owned(), shown);
-                let _ = write!(text, " {shown} |");
+        text.push_str(" to reach | stands at | rounds | again |\n| --- | --- |");
+        text.push_str(&" ---: |".repeat(self.kinds.len()));
+        text.push_str(" --- | --- | ---: | --- |\n");
+        for (row, peers) in &self.rows {
+            let _ = write!(text, "| {} (`{}`) | {} |", row.title, row.id, row.unit);
+            for kind in &self.kinds {
+                let samples = peers.get(kind.name());
+                let _ = write!(text, " {} |", samples.map_or("–".to_owned(), Samples::cell));
             }
-            let _ = writeln!(text, " {} |", verdict(row.goal, median("clawsec"), median));
+            let own = peers.get(Kind::ClawSec.name());
+            let stands = match own.map_or(0, |samples| samples.undecided) {
+                0 => {
+                    let medians = self.medians(row.id);
+                    let median =
+                        |name| medians.iter().find(|(peer, _)| *peer == name).map(|(_, m)| *m);
+                    row.goal.verdict(median("clawsec"), median)
+                }
+                count => format!("not decided: {count} figures are not what the goal asks for"),
+            };
+            let counted = own.map_or(0, |samples| samples.figures.len());
+            let (goal, rounds, again) = (row.goal.text(), self.rounds, &self.again);
+            let _ = writeln!(
+                text,
+                " {goal} | {stands} | {counted} of {rounds} | `make loadtest ARGS=\"{again} {}\"` |",
+                row.id
+            );
         }
+        text + &self.remarks()
+    }
+
+    /// What failed, and what has to be known.
+    fn remarks(&self) -> String {
+        let mut text = String::new();
         for (row, peers) in &self.rows {
             for (peer, samples) in peers {
-                for note in &samples.notes {
-                    let _ = writeln!(text, "\n{} {peer}: {note}.", row.id);
+                let failed = samples.errors.iter().map(|error| format!("a round failed: {error}"));
+                for remark in samples.notes.iter().cloned().chain(failed) {
+                    let _ =
+                        write!(text, "\n- `{}`, {peer}: {}", row.id, remark.replace('\n', " / "));
                 }
             }
         }
-        text
-    }
-}
-
-/// How ClawSec's figure stands to the goal.
-fn verdict(goal: Goal, own: Option<f64>, peer: impl Fn(&'static str) -> Option<f64>) -> String {
-    let Some(own) = own else { return "not measured".to_owned() };
-    let said = |reached: bool| if reached { "reached" } else { "missed" };
-    match goal {
-        Goal::None => String::new(),
-        Goal::AtMost(bound) => format!("≤ {}: {}", shown(bound), said(own <= bound)),
-        Goal::AtLeast(bound) => format!("≥ {}: {}", shown(bound), said(own >= bound)),
-        Goal::Factors(factors) => {
-            let part = |(name, factor): &(&'static str, f64)| {
-                let ratio = own / peer(name)?;
-                Some(format!("{name} × {factor}: {ratio:.2}, {}", said(ratio <= *factor)))
-            };
-            factors.iter().filter_map(part).collect::<Vec<_>>().join("; ")
-        }
+        if text.is_empty() { text } else { text + "\n" }
     }
 }
 
@@ -194,11 +229,9 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_compare_with_bound_or_peer() {
-        let goal = Goal::Factors(&[("nginx", 0.9), ("squid", 0.25)]);
-        let peer = |name| (name == "nginx").then_some(20.0);
-        assert_eq!(verdict(goal, Some(18.0), peer), "nginx × 0.9: 0.90, reached");
-        assert_eq!(verdict(Goal::AtMost(20.0), Some(20.5), peer), "≤ 20.0: missed");
-        assert_eq!(verdict(Goal::AtLeast(1.85), Some(1.9), peer), "≥ 1.85: reached");
+    fn a_cell_says_how_far_the_figures_lie_apart() {
+        let samples = Samples { figures: vec![3.0, 1.0, 2.0], ..Samples::default() };
+        assert_eq!(samples.cell(), "2.00 (1.00–3.00)");
+        assert_eq!(Samples::default().cell(), "failed");
     }
 }

@@ -1,5 +1,7 @@
 //! The rows: what is measured of each peer, and what ClawSec is to reach. Data only.
 
+use super::goal::Goal;
+
 /// How a row is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
@@ -32,23 +34,14 @@ pub struct Sample {
     pub figure: f64,
     /// What has to be known to read it.
     pub note: Option<String>,
+    /// Whether it was taken under what the goal asks for.
+    pub decides: bool,
 }
 
 impl From<f64> for Sample {
     fn from(figure: f64) -> Sample {
-        Sample { figure, note: None }
+        Sample { figure, note: None, decides: true }
     }
-}
-
-/// What is to reach.
-#[derive(Clone, Copy, Debug)]
-pub enum Goal {
-    /// At most these multiples of what peers need.
-    Factors(&'static [(&'static str, f64)]),
-    AtMost(f64),
-    AtLeast(f64),
-    /// Measured for its own sake.
-    None,
 }
 
 /// One row.
