@@ -150,6 +150,7 @@ impl Tally {
             "connections": self.connections,
             "streams": self.streams,
             "resumed": self.resumed,
+            "resumed_share": (self.connections > 0).then(|| self.resumed as f64 / self.connections as f64),
             "offered": self.offered,
             "late": self.late,
             "unanswered": self.unanswered,

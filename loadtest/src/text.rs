@@ -36,16 +36,24 @@ pub fn clean_of(len: usize) -> Vec<u8> {
     clean().into_iter().cycle().take(len).collect()
 }
 
-/// Header lines that each are one finding, of different rules.
-pub fn finding_headers() -> [String; 4] {
-    let key = format!("sk-{}-api03-EXAMPLEEXAMPLEEXAMPLE", "ant");
-    let access = format!("{}IOSFODNN7EXAMPLE", "AKIA");
+/// Findings that a request may carry.
+pub const FINDINGS_MAX: usize = 4;
+
+/// Header lines that each are one finding, of different rules, and new: `number` is in each of the secrets. They are
+/// put together here, so that none of them is in this source or in the program.
+pub fn finding_headers(number: u64) -> [String; FINDINGS_MAX] {
     [
-        format!("Authorization: Bearer {key}\r\n"),
-        format!("X-Access: {access}\r\n"),
-        "X-Path: /etc/passwd\r\n".to_owned(),
-        "X-Environment: /srv/app/.env\r\n".to_owned(),
+        format!("Authorization: Bearer sk-{}-api03-EXAMPLEEXAMPLE{number:012}\r\n", "ant"),
+        format!("X-Access: {}IOSF{}\r\n", "AKIA", letters(number)),
+        format!("X-Lab: {}-loadtest{number:012}\r\n", "glpat"),
+        format!("X-Bot: {}-{number:012}-{number:012}-loadTESTload{number:012}\r\n", "xoxb"),
     ]
+}
+
+/// A number as twelve letters, the lowest digit first.
+fn letters(number: u64) -> String {
+    let digits = std::iter::successors(Some(number), |left| Some(left / 26));
+    digits.take(12).map(|left| (b'A' + (left % 26) as u8) as char).collect()
 }
 
 #[cfg(test)]
@@ -58,5 +66,14 @@ mod tests {
         let long = clean_of(TEXT_BYTES + 10);
         assert_eq!(long.len(), TEXT_BYTES + 10);
         assert_eq!(long.get(TEXT_BYTES..), long.get(..10));
+    }
+
+    #[test]
+    fn every_finding_is_a_new_one() {
+        let mut all: Vec<_> = (0..1000).flat_map(finding_headers).collect();
+        assert!(all.iter().all(|line| line.ends_with("\r\n") && line.matches('\n').count() == 1));
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 1000 * FINDINGS_MAX);
     }
 }

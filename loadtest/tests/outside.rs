@@ -246,3 +246,15 @@ fn a_comparison_fails_when_a_row_of_clawsec_does() {
     assert!(table.contains("not measured"), "{table}");
     assert!(!results.join("http-1k.svg").exists());
 }
+
+#[test]
+fn the_client_refuses_what_is_not_this_machine_and_names_without_tls() {
+    let requests = |args: &[&str]| {
+        failure(&loadtest(&[&["client", "requests", "--seconds", "0.1"], args].concat()))
+    };
+    assert!(requests(&["--url", "http://192.0.2.2:9/"]).contains("192.0.2.2 is not loopback"));
+    let way = ["--url", "http://example.com/", "--proxy", "127.0.0.1:9"];
+    assert!(requests(&way).contains("example.com is not loopback"));
+    let names = ["--url", "http://127.0.0.1:9/", "--names", "10"];
+    assert!(requests(&names).contains("https://"));
+}

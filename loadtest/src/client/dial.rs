@@ -1,7 +1,7 @@
 //! Opens a connection the way the target asks for: straight, through a proxy in the clear, or CONNECT and TLS.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -79,11 +79,12 @@ impl Dialer {
         names: Option<(u64, u64)>,
         timeout: Duration,
     ) -> Outcome<Dialer> {
-        let own = format!("{}:{}", target.host, target.port);
-        let name = proxy.unwrap_or(&own);
-        let mut addresses: Vec<_> = name.to_socket_addrs()?.collect();
-        addresses.sort_by_key(SocketAddr::is_ipv6);
-        let address = *addresses.first().ok_or("the address cannot be resolved")?;
+        // The proxy would dial the URL, so that it is looked at in any case.
+        let own = loopback(&target.host, &format!("{}:{}", target.host, target.port))?;
+        let address = match proxy {
+            Some(name) => loopback(name.rsplit_once(':').map_or(name, |(host, _)| host), name)?,
+            None => own,
+        };
         Ok(Dialer {
             is_proxied: proxy.is_some(),
             target,
@@ -171,9 +172,37 @@ impl Dialer {
     }
 }
 
+/// The address of a host and its port, when it is this machine's own. No other names are asked for anywhere.
+fn loopback(host: &str, name: &str) -> Outcome<SocketAddr> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_own =
+        bare.parse::<IpAddr>().map_or(bare == "localhost", |address| address.is_loopback());
+    if !is_own {
+        return Err(format!("{host} is not loopback, and nothing else is put under load").into());
+    }
+    let mut addresses: Vec<_> = name.to_socket_addrs()?.filter(|a| a.ip().is_loopback()).collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    addresses.first().copied().ok_or_else(|| format!("{name} cannot be resolved").into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_this_machine_is_dialled() {
+        for (host, name) in
+            [("localhost", "localhost:9"), ("127.0.0.2", "127.0.0.2:9"), ("[::1]", "[::1]:9")]
+        {
+            loopback(host, name).unwrap();
+        }
+        for host in
+            ["192.0.2.2", "0.0.0.0", "[2001:db8::1]", "example.com", "localhost.example.com"]
+        {
+            let said = loopback(host, &format!("{host}:9")).unwrap_err().to_string();
+            assert!(said.contains("is not loopback"), "{said}");
+        }
+    }
 
     #[test]
     fn urls_are_taken_apart() {

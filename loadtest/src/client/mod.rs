@@ -72,6 +72,9 @@ pub struct TargetArguments {
 impl TargetArguments {
     fn dialer(&self) -> Outcome<Arc<Dialer>> {
         let target = dial::Target::parse(&self.url)?;
+        if self.names.is_some() && !target.is_tls {
+            return Err("--names are server names of TLS: they need an https:// URL".into());
+        }
         let tls = match target.is_tls {
             true => Some(tls::client(&self.ca_file, self.insecure, self.resume)?),
             false => None,

@@ -4,6 +4,7 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -61,7 +62,9 @@ pub struct Loop {
     /// Whether a request counts from when it was due, not from when it was sent.
     is_open: bool,
     findings: f64,
-    headers: Vec<String>,
+    findings_each: usize,
+    /// The number of the next finding, over all threads.
+    next_finding: Arc<AtomicU64>,
     opening: Semaphore,
 }
 
@@ -73,7 +76,8 @@ pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
     let method = if arguments.body > 0 { "POST" } else { "GET" };
     let body = text::clean_of(arguments.body);
     let shape = RequestShape { method, path, body, closes: arguments.close };
-    let headers = finding_lines(arguments.findings_each);
+    let findings_each = arguments.findings_each;
+    let next_finding = Arc::new(AtomicU64::new(0));
     let (connections, rate) = (arguments.connections, arguments.rate);
     let is_new_each = arguments.new_connection || arguments.close;
     let findings = arguments.findings;
@@ -88,7 +92,8 @@ pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
             is_new_each,
             is_open: rate.is_some(),
             findings,
-            headers: headers.clone(),
+            findings_each,
+            next_finding: Arc::clone(&next_finding),
             opening: Semaphore::new(OPENING_MAX),
         });
         async move {
@@ -100,13 +105,11 @@ pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
     })
 }
 
-/// What is sent with the first, second ... request that carries findings.
-fn finding_lines(each: usize) -> Vec<String> {
-    let lines = text::finding_headers();
-    let each = each.clamp(1, lines.len());
-    (0..lines.len())
-        .map(|first| lines.iter().cycle().skip(first).take(each).map(String::as_str).collect())
-        .collect()
+/// What a request carries that has findings: so many lines, none of them sent before by this process.
+fn finding_lines(number: u64, each: usize) -> String {
+    let lines = text::finding_headers(number);
+    let first = (number % lines.len() as u64) as usize;
+    lines.iter().cycle().skip(first).take(each.clamp(1, lines.len())).map(String::as_str).collect()
 }
 
 impl Loop {
@@ -191,7 +194,7 @@ impl Loop {
             Some(connection) => connection,
             None => self.dialer.dial().await?,
         };
-        connection.send(&self.shape, self.extra(number)).await?;
+        connection.send(&self.shape, &self.extra(number)).await?;
         let answer = connection.receive(|_| {}).await?;
         if answer.status != 200 {
             return Err(io::Error::other(format!("answered {}", answer.status)));
@@ -200,14 +203,13 @@ impl Loop {
     }
 
     /// Every so many requests one carries findings, spread evenly.
-    fn extra(&self, number: u64) -> &str {
+    fn extra(&self, number: u64) -> String {
         let before = (number as f64 * self.findings).floor();
         let after = ((number + 1) as f64 * self.findings).floor();
         if after <= before {
-            return "";
+            return String::new();
         }
-        let index = before as usize % self.headers.len().max(1);
-        self.headers.get(index).map_or("", String::as_str)
+        finding_lines(self.next_finding.fetch_add(1, Ordering::Relaxed), self.findings_each)
     }
 
     fn count(&self, answer: &Answer, connection: &Connection, started: Instant, is_new: bool) {
@@ -234,9 +236,10 @@ mod tests {
     #[test]
     fn requests_carry_as_many_findings_as_asked() {
         for each in [1, 4] {
-            let lines = finding_lines(each);
-            assert_eq!(lines.len(), 4);
-            assert!(lines.iter().all(|line| line.matches("\r\n").count() == each));
+            for number in 0..5 {
+                assert_eq!(finding_lines(number, each).matches("\r\n").count(), each);
+            }
         }
+        assert_ne!(finding_lines(0, 1), finding_lines(1, 1));
     }
 }

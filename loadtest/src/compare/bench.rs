@@ -13,7 +13,7 @@ use super::checks::{checked_errors, checked_events, checked_resumption, figure};
 use super::folder::Folder;
 use super::peers::{Kind, Origin, Peer, Setting};
 use super::process::{Placement, Process, find};
-use super::rows::{Measure, Row, Sample, Work};
+use super::rows::{CPU_EACH, Measure, Row, Sample, Work};
 use super::{descriptors, stop};
 use crate::Outcome;
 use crate::certificates::Files;
@@ -62,6 +62,9 @@ impl Measure {
             Measure::Added { work: Work::TenThousand, .. } => {
                 matches!(kind, Kind::ClawSec | Kind::Nginx | Kind::Hudsucker)
             }
+            Measure::Added { work: Work::Minting, .. } => kind.is_forward(),
+            // Squid takes every tunnel for TLS.
+            Measure::WebSocket { is_tls } => is_tls || kind != Kind::Squid,
             Measure::Names { .. } => kind.is_forward(),
             Measure::Cores | Measure::FloodKept | Measure::FloodLost => kind == Kind::ClawSec,
         }
@@ -76,6 +79,7 @@ impl Measure {
             }
             Measure::Idle { .. } => 1_016,
             Measure::Added { work: Work::TenThousand, .. } => 100,
+            Measure::WebSocket { .. } => 16,
             Measure::Names { .. } | Measure::Added { .. } => 8,
             Measure::Cores | Measure::FloodKept | Measure::FloodLost => 32,
         }
@@ -152,12 +156,19 @@ impl Bench {
                 checked_resumption(row, &result)?;
                 figure(&result, at)
             }
+            Measure::WebSocket { is_tls } => {
+                let peer = self.peer(kind)?;
+                let mut all = self.target(&peer, kind, is_tls, "/ws");
+                all.splice(0..0, ["websocket".to_owned()]);
+                all.extend(self.span());
+                figure(&self.client(&all)?, CPU_EACH)
+            }
             Measure::Names { count } => self.names(kind, count, round),
             Measure::Idle { at } => self.idle(kind, at, round),
             Measure::Added { work, at } => return self.added(kind, work, at, round),
             Measure::Cores => self.scaling(),
             Measure::FloodKept => self.flood_kept(),
-            Measure::FloodLost => self.flood_lost(),
+            Measure::FloodLost => return self.flood_lost(),
         };
         figure.map(Sample::from)
     }
@@ -326,6 +337,12 @@ impl Bench {
                     .then(|| format!("{fitting} of {wanted} connections: `ulimit -n` is {most}"));
                 ("/bytes/1024", &ten_thousand)
             }
+            Work::Minting => ("/bytes/1024", &["requests", "--connections", "4", "--rate", "200"]),
+        };
+        // It runs beside the direct requests too, so that what it costs the client's core counts for nothing.
+        let minting = match work {
+            Work::Minting => Some(self.mint(kind)?),
+            Work::Events | Work::TenThousand => None,
         };
         let run = |way: Vec<String>| {
             let mut all: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
@@ -340,7 +357,29 @@ impl Bench {
             run(self.target(&peer, kind, true, path))
         })?;
         checked_events(work, &direct, &through)?;
+        if minting.is_some_and(|minting| !minting.is_alive()) {
+            return Err("the client that asks for new names ended".into());
+        }
         Ok(Sample { figure: figure(&through, at)? - figure(&direct, at)?, note, decides: true })
+    }
+
+    /// A client that asks for a hundred new names a second, until it is dropped.
+    fn mint(&self, kind: Kind) -> Outcome<Process> {
+        let peer = self.peer(kind)?;
+        let url = format!("https://127.0.0.1:{}/bytes/16", self.origin.tls_without_resumption);
+        let seconds = (300.0 + 4.0 * (self.pace.seconds + self.pace.warmup)).to_string();
+        let (proxy, ca_file) =
+            (format!("127.0.0.1:{}", peer.https), peer.ca_file.display().to_string());
+        // Names that no other row and no other round asks for.
+        let first = monotonic_ns().to_string();
+        let way = ["client", "requests", "--url", &url, "--proxy", &proxy, "--ca-file", &ca_file];
+        let work = ["--close", "--connections", "4", "--rate", "100", "--names", "1000000000"];
+        let span = ["--first-name", &first, "--seconds", &seconds];
+        let args: Vec<String> =
+            way.iter().chain(&work).chain(&span).map(|word| (*word).to_owned()).collect();
+        let placement = Placement { cores: [Some(self.cores.1), None], realtime: self.realtime };
+        let log = self.folder.path().join("minting.log");
+        Process::start(&self.own, &args, placement, &log)
     }
 
     fn scaling(&self) -> Outcome<f64> {

@@ -186,6 +186,8 @@ fn nginx_arguments(setting: &Setting<'_>, http: u16, https: u16) -> Outcome<Vec<
     let folder = setting.folder.display();
     let (leaf, key) = (setting.files.leaf.display(), setting.files.key.display());
     let Origin { http: origin_http, tls: origin_tls, .. } = setting.origin;
+    let upgrade = "proxy_set_header Host $http_host; proxy_set_header Connection upgrade; \
+                   proxy_set_header Upgrade $http_upgrade;";
     let config = format!(
         "daemon off; master_process off; worker_processes 1; worker_rlimit_nofile 65536;
 pid {folder}/nginx.pid; error_log {folder}/error.log crit;
@@ -201,12 +203,17 @@ http {{
   upstream tls {{ server 127.0.0.1:{origin_tls}; keepalive 1024;
     keepalive_requests 100000000; keepalive_timeout 600s; }}
   proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host $http_host;
-  server {{ listen 127.0.0.1:{http} backlog=4096; location / {{ proxy_pass http://clear; }} }}
+  server {{
+    listen 127.0.0.1:{http} backlog=4096;
+    location / {{ proxy_pass http://clear; }}
+    location /ws {{ proxy_pass http://clear; {upgrade} }}
+  }}
   server {{
     listen 127.0.0.1:{https} ssl backlog=4096;
     ssl_certificate {leaf}; ssl_certificate_key {key};
     ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on;
     location / {{ proxy_pass https://tls; }}
+    location /ws {{ proxy_pass https://tls; {upgrade} }}
   }}
 }}
 "

@@ -172,7 +172,9 @@ impl Results {
                         |name| medians.iter().find(|(peer, _)| *peer == name).map(|(_, m)| *m);
                     row.goal.verdict(median("clawsec"), median)
                 }
-                count => format!("not decided: {count} figures are not what the goal asks for"),
+                count => {
+                    format!("not decided: {count} of the rounds are not what the goal asks for")
+                }
             };
             let counted = own.map_or(0, |samples| samples.figures.len());
             let (goal, rounds, again) = (row.goal.text(), self.rounds, &self.again);

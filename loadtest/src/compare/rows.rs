@@ -7,6 +7,8 @@ use super::goal::Goal;
 pub enum Measure {
     /// One run of `client requests`; the figure is at this place of its result.
     Requests { is_tls: bool, path: &'static str, args: &'static [&'static str], at: &'static str },
+    /// Round trips of messages over WebSocket.
+    WebSocket { is_tls: bool },
     /// New server names, less the same names again: what making their leaves costs.
     Names { count: u64 },
     /// Memory for each idle connection.
@@ -26,6 +28,8 @@ pub enum Measure {
 pub enum Work {
     Events,
     TenThousand,
+    /// Kept-alive connections, while another client asks for new names.
+    Minting,
 }
 
 /// What one round gave.
@@ -54,7 +58,7 @@ pub struct Row {
     pub goal: Goal,
 }
 
-const CPU_EACH: &str = "/proxy/cpu_us_per_request";
+pub const CPU_EACH: &str = "/proxy/cpu_us_per_request";
 const CPU_KIB: &str = "/proxy/cpu_ns_per_kib";
 const KEPT: &[&str] = &["--connections", "32"];
 const BULK: &[&str] = &["--connections", "8"];
@@ -136,11 +140,32 @@ pub const ROWS: &[Row] = &[
         goal: Goal::Factors(&[("nginx", 0.55), ("hudsucker", 0.325)]),
     },
     Row {
+        id: "ws",
+        title: "WebSocket, 128-byte messages echoed",
+        unit: "µs CPU a round trip",
+        measure: Measure::WebSocket { is_tls: false },
+        goal: Goal::None,
+    },
+    Row {
+        id: "wss",
+        title: "WebSocket over TLS, 128-byte messages echoed",
+        unit: "µs CPU a round trip",
+        measure: Measure::WebSocket { is_tls: true },
+        goal: Goal::None,
+    },
+    Row {
         id: "names",
         title: "1,000 new host names: making a leaf",
         unit: "µs CPU a leaf",
         measure: Measure::Names { count: 1000 },
         goal: Goal::AtMost(100.0),
+    },
+    Row {
+        id: "names-stall",
+        title: "200 requests a second while 100 new names a second get their leaves: added time, 99.9 %",
+        unit: "µs",
+        measure: Measure::Added { work: Work::Minting, at: "/latency_us/p999" },
+        goal: Goal::AtMost(1000.0),
     },
     Row {
         id: "idle",
@@ -193,7 +218,7 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "flood-lost",
-        title: "Four findings in each of 100,000 requests: lost",
+        title: "Four new findings in each of 100,000 requests, 50,000 findings a second or more: lost",
         unit: "findings",
         measure: Measure::FloodLost,
         goal: Goal::AtMost(0.0),
