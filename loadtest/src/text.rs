@@ -42,18 +42,22 @@ pub const FINDINGS_MAX: usize = 4;
 /// Header lines that each are one finding, of different rules, and new: `number` is in each of the secrets. They are
 /// put together here, so that none of them is in this source or in the program.
 pub fn finding_headers(number: u64) -> [String; FINDINGS_MAX] {
+    let letters = letters(number);
+    let lower = letters.to_lowercase();
+    let digits = number % 1_000_000_000_000;
     [
-        format!("Authorization: Bearer sk-{}-api03-EXAMPLEEXAMPLE{number:012}\r\n", "ant"),
-        format!("X-Access: {}IOSF{}\r\n", "AKIA", letters(number)),
-        format!("X-Lab: {}-loadtest{number:012}\r\n", "glpat"),
-        format!("X-Bot: {}-{number:012}-{number:012}-loadTESTload{number:012}\r\n", "xoxb"),
+        format!("Authorization: Bearer sk-{}-api03-{letters}{lower}\r\n", "ant"),
+        format!("X-Access: {}QX{letters}\r\n", "AKIA"),
+        format!("X-Lab: {}-{letters}x7Kq2m\r\n", "glpat"),
+        format!("X-Bot: {}-{digits:012}-{digits:012}-{letters}{lower}\r\n", "xoxb"),
     ]
 }
 
-/// A number as twelve letters, the lowest digit first.
+/// Fourteen letters of a number, other ones for each: it is spread first, so that they look like those of a key.
 fn letters(number: u64) -> String {
-    let digits = std::iter::successors(Some(number), |left| Some(left / 26));
-    digits.take(12).map(|left| (b'A' + (left % 26) as u8) as char).collect()
+    let spread = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let digits = std::iter::successors(Some(spread), |left| Some(left / 26));
+    digits.take(14).map(|left| (b'A' + (left % 26) as u8) as char).collect()
 }
 
 #[cfg(test)]
