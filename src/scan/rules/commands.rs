@@ -1,5 +1,6 @@
 //! Commands, judged by what they are told to work on.
 
+use super::holds;
 use super::validate::{Evidence, Verdict, command_end};
 
 /// What comes of deleting a path.
@@ -23,6 +24,10 @@ pub(super) fn rm_target(evidence: &Evidence<'_>) -> Verdict {
     let length = after.iter().take_while(|byte| is_path(byte)).count();
     let (path, rest) = after.split_at_checked(length).unwrap_or((after, &[]));
     let others = rest.get(..command_end(rest, b";|&\r\n)`")).unwrap_or_default();
+    if path == b"var/lib/apt/lists/*" && rest.is_empty() && holds(evidence.before, b"apt-get ") {
+        // The end of an image's layer, that what follows is seldom seen with.
+        return Verdict::Fails;
+    }
     if length + others.len() == after.len() && evidence.is_open {
         return Verdict::Silent;
     }
@@ -130,6 +135,20 @@ mod tests {
         let home = b"rm -rf ~";
         let home = Evidence { secret: home, matched: home, ..Evidence::default() };
         assert_eq!(rm_target(&home), Verdict::Passes);
+    }
+
+    #[test]
+    fn the_lists_that_a_layer_of_an_image_leaves_out_may_go_at_the_end_of_what_is_known() {
+        let judged = |before: &[u8], after| {
+            let matched = b"rm -rf /";
+            let evidence = Evidence { secret: matched, matched, before, ..Evidence::default() };
+            rm_target(&Evidence { after, is_open: true, ..evidence })
+        };
+        let layer = b"RUN apt-get update && apt-get install -y curl && ";
+        assert_eq!(judged(layer, b"var/lib/apt/lists/*"), Verdict::Fails);
+        assert_eq!(judged(layer, b"var/lib/apt/lists/* /etc;"), Verdict::Passes);
+        assert_eq!(judged(layer, b"var/lib/apt/lists"), Verdict::Silent);
+        assert_eq!(judged(b"", b"var/lib/apt/lists/*"), Verdict::Silent);
     }
 
     #[test]
