@@ -287,6 +287,10 @@ pub const KNOWN_VALUE_MIN_BYTES: usize = 8;
 pub const KNOWN_VALUES_MAX: usize = 256;
 /// How much of a form of a value is compared: what is longer is told by its beginning.
 pub const KNOWN_FORM_MAX_BYTES: usize = 4096;
+/// What is hidden on each side of half of a known value: so many times what the half has, for the rest of the value in
+/// a longer form, and so much for what is between them.
+pub const KNOWN_HALF_NEAR_LENGTHS: usize = 4;
+pub const KNOWN_HALF_NEAR_BYTES: usize = 256;
 /// First halves of known values that a stream holds back until a second half may have followed.
 pub const KNOWN_HALVES_WAITING: usize = 16;
 

@@ -87,12 +87,32 @@ fn a_form_is_named_and_so_is_a_half() {
     let scanner = scanner();
     let hex = told(&scanner, &format!("x {hex} y"), 7);
     assert_eq!(hex, [(KNOWN_VALUE_RULE.into(), "x [value of PASS_PHRASE, in hex] y".to_owned())]);
-    let behind = "y and more words than the value has";
-    let half = told(&scanner, &format!("x {} {behind}", &VALUE[..VALUE.len() / 2]), 7);
-    assert_eq!(half[0].1, format!("x [value of PASS_PHRASE, first half] {behind}"));
-    // At the end of what is known it may be the beginning of the whole value, and is hidden as such.
-    let half = told(&scanner, &format!("x {} y", &VALUE[..VALUE.len() / 2]), 7);
-    assert_eq!(half[0].1, "x [value of PASS_PHRASE, first half]...");
+    for behind in ["y", "y and more words than the value has"] {
+        let half = told(&scanner, &format!("x {} {behind}", &VALUE[..VALUE.len() / 2]), 7);
+        assert_eq!(half[0].1, "[value of PASS_PHRASE, first half]");
+    }
+}
+
+#[test]
+fn nothing_of_a_value_is_shown_that_is_cut_into_uneven_parts() {
+    let scanner = scanner();
+    for at in 1..VALUE.len() {
+        let (first, second) = VALUE.split_at(at);
+        let longer = if first.len() >= second.len() { first } else { second };
+        for text in [
+            format!("{{\"a\": \"{first}\", \"b\": \"{second}\"}} cat /etc/shadow"),
+            format!("cat /etc/shadow?b={second}&a={first}&c=/etc/passwd"),
+            format!("{longer} but {VALUE}, cat /etc/shadow"),
+            format!("{VALUE} and {longer} cat /etc/shadow"),
+        ] {
+            let told = told(&scanner, &text, 0);
+            assert!(told.iter().any(|(rule, _)| rule == KNOWN_VALUE_RULE), "{text}");
+            for part in VALUE.as_bytes().windows(6) {
+                let part = std::str::from_utf8(part).unwrap();
+                assert!(told.iter().all(|(_, shown)| !shown.contains(part)), "{part}: {told:?}");
+            }
+        }
+    }
 }
 
 #[test]

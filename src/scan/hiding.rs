@@ -55,7 +55,8 @@ impl Masked {
         snippet
     }
 
-    /// The masked context of a known value, and its name instead of it.
+    /// The masked context of a known value, and its name instead of it. Beside half of one the rest of it may
+    /// stand, cut anywhere: its name alone.
     pub(super) fn known_snippet(
         &mut self,
         scenery: &Scenery<'_>,
@@ -63,12 +64,15 @@ impl Masked {
         span: &Range<u64>,
         joined: &mut Vec<u8>,
     ) -> String {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let scene = self.scene(scenery, span, None, joined);
         let name = match found.form.as_str() {
             "" => format!("[value of {}]", found.name),
             form => format!("[value of {}, {form}]", found.name),
         };
+        if found.form.is_half() {
+            return name;
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let scene = self.scene(scenery, span, None, joined);
         let snippet = named_snippet(&scenery.core.redactor, &scene, &name, &mut scratch);
         self.scratch = scratch;
         snippet

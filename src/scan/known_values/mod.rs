@@ -21,7 +21,10 @@ use zeroize::Zeroizing;
 
 use self::anchors::{ANCHOR_BYTES, AnchorHash, Anchors, STRIDE_BYTES};
 use crate::finding::{Confidence, Fingerprint};
-use crate::limits::{KNOWN_FORM_MAX_BYTES, KNOWN_VALUE_MIN_BYTES, KNOWN_VALUES_MAX};
+use crate::limits::{
+    KNOWN_FORM_MAX_BYTES, KNOWN_HALF_NEAR_BYTES, KNOWN_HALF_NEAR_LENGTHS, KNOWN_VALUE_MIN_BYTES,
+    KNOWN_VALUES_MAX,
+};
 
 pub use forms::Form;
 pub use watch::Watch;
@@ -109,6 +112,8 @@ struct Target {
     value: usize,
     form: Form,
     len: usize,
+    /// What of the same form is behind it and is not compared.
+    rest: usize,
     /// The tag of its first 8 bytes.
     head: u32,
     digest: [u8; DIGEST_BYTES],
@@ -145,7 +150,7 @@ impl KnownValues {
             let name = Arc::clone(&value.name);
             known.values.push(Named { name, fingerprint: fingerprint(bytes) });
             for (form, text) in forms::of(bytes) {
-                known.add(number, form, text.get(..KNOWN_FORM_MAX_BYTES).unwrap_or(&text));
+                known.add(number, form, &text);
             }
         }
         known.heads.sort();
@@ -154,7 +159,8 @@ impl KnownValues {
         Ok(known)
     }
 
-    fn add(&mut self, value: usize, form: Form, text: &[u8]) {
+    fn add(&mut self, value: usize, form: Form, all: &[u8]) {
+        let text = all.get(..KNOWN_FORM_MAX_BYTES).unwrap_or(all);
         let (Some(head), Some(tail)) =
             (text.first_chunk::<ANCHOR_BYTES>(), text.last_chunk::<ANCHOR_BYTES>())
         else {
@@ -171,7 +177,8 @@ impl KnownValues {
         self.heads.add(head, number);
         self.tails.add(tail, number);
         let digest = self.digest(text, &[]);
-        let target = Target { value, form, len: text.len(), head: anchors::tag(head), digest };
+        let (len, rest) = (text.len(), all.len() - text.len());
+        let target = Target { value, form, len, rest, head: anchors::tag(head), digest };
         self.targets.push(target);
         self.longest = self.longest.max(text.len());
     }
@@ -197,17 +204,23 @@ impl KnownValues {
     }
 
     /// Where a text holds known values, or pieces of them that an edge of the text cuts off and of which 8
-    /// bytes at least are left: what must not be shown.
+    /// bytes at least are left: what must not be shown. Around a half the rest of its value may stand, cut
+    /// anywhere and in fields of its own, so that what is near it must not be shown either.
     pub fn spans(&self, text: &[u8], spans: &mut Vec<Range<usize>>) {
         if self.is_empty() {
             return;
         }
+        let mut halves = Vec::new();
         self.hash.each(text, &mut |end, hash| {
             let start = end - ANCHOR_BYTES;
             for target in self.heads.at(hash).filter_map(|number| self.targets.get(number)) {
                 match text.get(start..start.saturating_add(target.len)) {
                     Some(whole) if self.digest(whole, &[]) == target.digest => {
-                        spans.push(start..start + target.len);
+                        let end = start + target.len;
+                        match target.form.is_half() {
+                            true => halves.push((start..end, KNOWN_HALF_NEAR_LENGTHS * target.len)),
+                            false => spans.push(start..text.len().min(end + target.rest)),
+                        }
                     }
                     Some(_) => {}
                     None => spans.push(start..text.len()),
@@ -218,6 +231,15 @@ impl KnownValues {
                 spans.push(0..end);
             }
         });
+        let whole_count = spans.len();
+        for (half, near) in halves {
+            let mut wholes = spans.get(..whole_count).unwrap_or_default().iter();
+            if !wholes.any(|whole| whole.start <= half.start && half.end <= whole.end) {
+                let near = near.saturating_add(KNOWN_HALF_NEAR_BYTES);
+                let end = half.end.saturating_add(near).min(text.len());
+                spans.push(half.start.saturating_sub(near)..end);
+            }
+        }
     }
 
     fn digest(&self, first: &[u8], second: &[u8]) -> [u8; DIGEST_BYTES] {

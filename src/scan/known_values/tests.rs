@@ -167,6 +167,30 @@ fn what_would_be_shown_of_a_value_is_covered() {
 }
 
 #[test]
+fn what_is_behind_the_compared_part_of_a_long_value_is_covered() {
+    let long: Vec<u8> =
+        (0..KNOWN_FORM_MAX_BYTES + 500).map(|n| b'a' + (n * n % 23) as u8).collect();
+    let mut spans = Vec::new();
+    let sent = [b"before ".as_slice(), &long, b" behind"].concat();
+    known(&[&long]).spans(&sent, &mut spans);
+    assert!(spans.contains(&(7..7 + long.len())), "{spans:?}");
+}
+
+#[test]
+fn what_is_near_a_half_is_covered_and_nothing_else() {
+    let known = known(&[SECRET]);
+    let mut spans = Vec::new();
+    let near = KNOWN_HALF_NEAR_LENGTHS * 16 + KNOWN_HALF_NEAR_BYTES;
+    let far = vec![b'.'; near + 10];
+    known.spans(&[&far, &SECRET[..16], &far].concat(), &mut spans);
+    assert_eq!(spans, [10..far.len() + 16 + near]);
+    spans.clear();
+    known.spans(&[&far, SECRET, &far].concat(), &mut spans);
+    assert!(spans.iter().all(|span| far.len() <= span.start), "{spans:?}");
+    assert!(spans.iter().all(|span| span.end <= far.len() + SECRET.len()), "{spans:?}");
+}
+
+#[test]
 fn nothing_of_a_value_is_in_debug_output() {
     let known = known(&[SECRET]);
     assert_eq!(format!("{known:?}"), "KnownValues(1)");
