@@ -176,6 +176,12 @@ pub const CONFIG_FILE_MAX_BYTES: u64 = 1024 * 1024;
 
 /// How much of a wrong value a message repeats.
 pub const MESSAGE_VALUE_MAX_CHARS: usize = 120;
+/// Of the texts in it those that look like no secret: the longest, the same of names, and what they are made of.
+pub const MESSAGE_TEXT_MAX_CHARS: usize = 24;
+pub const MESSAGE_NAME_MAX_CHARS: usize = 48;
+pub const MESSAGE_WORD_MAX_CHARS: usize = 16;
+pub const MESSAGE_NUMBER_MAX_DIGITS: usize = 8;
+pub const MESSAGE_MIXED_MAX_CHARS: usize = 6;
 
 /// Host patterns in one list, and the length of one (RFC 1035 §2.3.4: 253 visible characters).
 pub const HOST_PATTERNS_MAX: usize = 4096;

@@ -10,12 +10,12 @@ use log::LevelFilter;
 use super::chain;
 use super::error::{ConfigError, Warning};
 use super::layers::{Setting, Settings};
-use super::value::{self, Value};
+use super::value::Value;
 use super::{
     AccessConfig, AdminConfig, Config, DEFAULT_ADMIN_ADDRESS, DEFAULT_PROXY_HOST, DedupBy,
     HostMismatch, HostPatterns, HttpConfig, ListenConfig, ListenPorts, OriginPatterns,
     PolicyConfig, ReportConfig, RulesConfig, RuntimeConfig, ScanConfig, TlsConfig, WatchConfig,
-    default_credentials,
+    default_credentials, shown,
 };
 use crate::scan::rules::DEFAULT_PACKS;
 
@@ -334,7 +334,7 @@ fn conflict(message: &str) -> ConfigError {
 fn invalid(key: &str, text: &str, setting: &Setting, allowed: &str) -> ConfigError {
     ConfigError::Invalid {
         key: key.to_string(),
-        value: format!("\"{}\"", value::shown(text)),
+        value: shown::quoted(text),
         allowed: allowed.to_string(),
         origin: setting.origin.clone(),
     }

@@ -8,7 +8,7 @@ use super::error::{ConfigError, Origin, Warning};
 use super::keys::{self, KEYS, Key, Kind};
 use super::nearest::nearest;
 use super::value::{self, Value};
-use super::{Overrides, Sources, file};
+use super::{Overrides, Sources, file, shown};
 
 const PREFIX: &str = "CLAWSEC_";
 
@@ -36,7 +36,7 @@ pub fn process_environment() -> Result<Vec<(String, String)>, ConfigError> {
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
         let text = text.into_string().map_err(|raw| ConfigError::Invalid {
             key: name.trim_start_matches(PREFIX).to_ascii_lowercase(),
-            value: value::shown(&raw.to_string_lossy()),
+            value: shown::quoted(&raw.to_string_lossy()),
             allowed: "UTF-8".into(),
             origin: Origin::Environment(name.to_string()),
         })?;
@@ -80,7 +80,7 @@ fn file_layer(
         if checked.is_none() {
             misfit(key, &json, &origin)?;
         }
-        let setting = setting(key, checked, &origin, || value::shown_json(&json))?;
+        let setting = setting(key, checked, &origin, || shown::json(&json))?;
         if layer.insert(key.name, setting).is_some() {
             let message = format!("{name} occurs more than once in {origin}: the last one counts");
             warnings.push(Warning(message));
@@ -113,7 +113,7 @@ fn environment_layer(
         if let (None, Ok(json)) = (&checked, serde_json::from_str(&text)) {
             misfit(key, &json, &origin)?;
         }
-        let setting = setting(key, checked, &origin, || format!("\"{}\"", value::shown(&text)))?;
+        let setting = setting(key, checked, &origin, || shown::quoted(&text))?;
         layer.insert(key.name, setting);
     }
     Ok(without_alias(layer, warnings))
@@ -124,7 +124,7 @@ fn flag_layer(flags: Overrides) -> Result<Settings, ConfigError> {
     for flag in flags.0 {
         let Some(key) = keys::find(flag.key) else { continue };
         let checked = value::from_text(key.kind, &flag.text);
-        let shown = || format!("\"{}\"", value::shown(&flag.text));
+        let shown = || shown::quoted(&flag.text);
         layer.insert(key.name, setting(key, checked, &Origin::Flag(flag.flag), shown)?);
     }
     Ok(layer)
@@ -189,7 +189,7 @@ fn suggested(name: &str) -> Option<String> {
 }
 
 fn unknown(what: &str, name: &str, place: &str, meant: Option<String>) -> Warning {
-    let name = value::shown(name);
+    let name = shown::name(name);
     let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
     Warning(format!("unknown {what} {name} in {place} is ignored{meant}"))
 }

@@ -21,6 +21,7 @@ mod precision;
 #[cfg(test)]
 mod precision_tests;
 mod show;
+mod shown;
 #[cfg(test)]
 pub(crate) mod tests;
 mod value;
@@ -40,6 +41,7 @@ pub use network::Network;
 pub use origins::OriginPatterns;
 pub use patterns::{HostPatterns, glob_matches};
 pub use precision::{ExpectedCredential, Expiry, Slot, Suppression, default_credentials};
+pub use shown::{is_harmless, is_variable_name};
 
 /// Where settings come from, the weakest first. Defaults are weaker still.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value as Json};
 
-use super::value::shown_json;
+use super::shown;
 
 /// What is wrong in a list, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Misfit {
 
 impl Misfit {
     pub fn new(place: impl Into<String>, value: &Json, allowed: impl Into<String>) -> Misfit {
-        Misfit { place: place.into(), value: shown_json(value), allowed: allowed.into() }
+        Misfit { place: place.into(), value: shown::json(value), allowed: allowed.into() }
     }
 }
 
@@ -68,7 +68,7 @@ impl<'a> Object<'a> {
         match self.members.iter().find(|(name, _)| !names.contains(&name.as_str())) {
             None => Ok(()),
             Some((name, value)) => {
-                let place = self.place_of(name);
+                let place = self.place_of(&shown::name(name));
                 Err(Misfit::new(place, value, format!("left out; known are {}", names.join(", "))))
             }
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use log::LevelFilter;
+use serde_json::json;
 use std::io::Write;
 
 /// Loads from a file's text (none: no file), variables and flags.
@@ -269,6 +270,23 @@ fn what_stands_in_place_of_a_hash_is_never_shown() {
     let variables = [("CLAWSEC_PROXY_AUTH", "coder:the-secret-itself")];
     let message = load_from(None, &variables, &[]).unwrap_err();
     assert!(!message.contains("itself"), "{message}");
+}
+
+#[test]
+fn a_secret_in_the_place_of_a_setting_is_not_shown() {
+    let secret = concat!("sk-ant", "-api03-EXAMPLEexample0123456789");
+    for key in ["dedup_by", "proxy_port", "proxy_host", "admin_addr", "log_level", "rules_files"] {
+        let message = file(&json!({ key: secret }).to_string()).unwrap_err();
+        assert!(message.contains(key) && !message.contains("sk-ant"), "{message}");
+        let variables = [(&*format!("CLAWSEC_{}", key.to_ascii_uppercase()), secret)];
+        if let Err(message) = load_from(None, &variables, &[]) {
+            assert!(!message.contains("sk-ant"), "{message}");
+        }
+    }
+    let (_, warnings) = file(&json!({ secret: 1 }).to_string()).unwrap();
+    assert!(!warnings.is_empty() && !warnings.concat().contains("sk-ant"), "{warnings:?}");
+    let message = file(&json!({"suppressions": [{ secret: 1 }]}).to_string()).unwrap_err();
+    assert!(!message.contains("sk-ant"), "{message}");
 }
 
 #[test]

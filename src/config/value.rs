@@ -13,8 +13,8 @@ use super::origins::OriginPatterns;
 use super::patterns::HostPatterns;
 use super::precision::{self, ExpectedCredential, Suppression};
 use crate::limits::{
-    CONFIG_WORD_MAX_CHARS, CONFIG_WORDS_MAX, HOST_PATTERNS_MAX, MESSAGE_VALUE_MAX_CHARS,
-    RULES_FILES_MAX, TIMEOUT_MAX_SECS, TIMEOUT_MIN_SECS, WATCHED_MAX,
+    CONFIG_WORD_MAX_CHARS, CONFIG_WORDS_MAX, HOST_PATTERNS_MAX, RULES_FILES_MAX, TIMEOUT_MAX_SECS,
+    TIMEOUT_MIN_SECS, WATCHED_MAX,
 };
 
 /// A value of the kind that its key asks for.
@@ -128,31 +128,6 @@ pub fn misfit(kind: Kind, json: &Json) -> Option<Misfit> {
         Kind::ExpectedCredentials => precision::expected_credentials(json).err(),
         Kind::Suppressions => precision::suppressions(json).err(),
         _ => None,
-    }
-}
-
-/// A value as a message shows it: on one line, and not endlessly long.
-pub fn shown(raw: &str) -> String {
-    let mut shown: String = raw.escape_debug().take(MESSAGE_VALUE_MAX_CHARS).collect();
-    if raw.escape_debug().nth(MESSAGE_VALUE_MAX_CHARS).is_some() {
-        shown.push_str("...");
-    }
-    shown
-}
-
-/// A value of the file as a message shows it: strings in quotes, so that `"8888"` is not taken for
-/// `8888`.
-pub fn shown_json(json: &Json) -> String {
-    match json {
-        Json::String(text) => format!("\"{}\"", shown(text)),
-        other => {
-            let mut text = other.to_string();
-            if let Some((cut, _)) = text.char_indices().nth(MESSAGE_VALUE_MAX_CHARS) {
-                text.truncate(cut);
-                text.push_str("...");
-            }
-            text
-        }
     }
 }
 
@@ -404,15 +379,5 @@ mod tests {
             assert_eq!(from_json(Kind::HostSeconds, &wrong), None, "{wrong}");
         }
         assert_eq!(from_text(Kind::HostSeconds, "slow.example"), None);
-    }
-
-    #[test]
-    fn a_shown_value_is_one_line_and_bounded() {
-        assert_eq!(shown("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
-        let longest = "x".repeat(MESSAGE_VALUE_MAX_CHARS);
-        assert_eq!(shown(&longest), longest);
-        assert_eq!(shown(&format!("{longest}x")), format!("{longest}..."));
-        assert_eq!(shown_json(&json!("8888")), "\"8888\"");
-        assert!(shown_json(&json!(vec![1; 500])).ends_with("..."));
     }
 }

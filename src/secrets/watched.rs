@@ -1,6 +1,6 @@
 //! What `watch_env` and `watch_files` name ▶ the values to watch for, each with a name that findings may show.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
@@ -11,8 +11,10 @@ use serde_json::Value as Json;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::dotenv;
-use crate::config::WatchConfig;
-use crate::limits::{KNOWN_VALUE_MIN_BYTES, MESSAGE_VALUE_MAX_CHARS, WATCHED_FILE_MAX_BYTES};
+use crate::config::{self, WatchConfig, is_variable_name};
+use crate::limits::{
+    KNOWN_VALUE_MIN_BYTES, MESSAGE_NAME_MAX_CHARS, MESSAGE_VALUE_MAX_CHARS, WATCHED_FILE_MAX_BYTES,
+};
 use crate::scan::NamedValue;
 
 /// A plain word of fewer bytes (`production`, `localhost`) among many values of a file is no secret.
@@ -29,22 +31,40 @@ pub struct Watched {
 /// Reads the variables, by `variable`, and the files.
 pub fn read_watched(config: &WatchConfig, variable: impl Fn(&str) -> Option<OsString>) -> Watched {
     let mut watched = Watched::default();
-    for name in &config.variables {
+    for (number, name) in config.variables.iter().enumerate() {
         match variable(name) {
             Some(value) => watched.add(name, Zeroizing::new(value.into_vec())),
+            // Somebody may have written the secret itself.
+            None if !is_variable_name(name) => watched.warn(format!(
+                "watch_env[{number}] is not the name of a variable that is set: nothing is watched for"
+            )),
             None => watched.warn(format!("watch_env: {name} is not set: nothing is watched for")),
         }
     }
-    for path in &config.files {
+    for (number, path) in config.files.iter().enumerate() {
         match read_file(path) {
             Ok(bytes) => watched.add_file(path, bytes),
-            Err(error) => watched.warn(format!(
-                "watch_files: {} cannot be read, its secrets are not watched for: {error}",
-                path.display()
-            )),
+            Err(error) => {
+                let place = match may_be_shown(path) {
+                    true => format!("watch_files: {}", path.display()),
+                    false => format!("watch_files[{number}]"),
+                };
+                watched.warn(format!(
+                    "{place} cannot be read, its secrets are not watched for: {error}"
+                ));
+            }
         }
     }
     watched
+}
+
+/// Whether no name of a path that is not there may be the secret itself.
+fn may_be_shown(path: &Path) -> bool {
+    let is_harmless =
+        |name: &OsStr| config::is_harmless(&name.to_string_lossy(), MESSAGE_NAME_MAX_CHARS);
+    path.ancestors()
+        .take_while(|place| !place.exists())
+        .all(|place| place.file_name().is_none_or(is_harmless))
 }
 
 impl Watched {
@@ -173,6 +193,23 @@ mod tests {
         assert!(warnings.contains("ABSENT is not set"), "{warnings}");
         assert!(warnings.contains("/nowhere/at.all cannot be read"), "{warnings}");
         assert!(!warnings.contains("seven77"), "{warnings}");
+    }
+
+    #[test]
+    fn a_secret_in_the_place_of_its_name_is_not_shown() {
+        let secret = "hunter2secretpw-in-here";
+        let folder = tempfile::tempdir().unwrap();
+        let config = WatchConfig {
+            variables: vec!["ABSENT".into(), secret.into(), "hunter_secret".into()],
+            files: vec![folder.path().join(secret), folder.path().join(secret).join("below")],
+        };
+        let warnings = read_watched(&config, |_| None).warnings;
+        assert!(warnings.iter().all(|warning| !warning.contains("hunter")), "{warnings:?}");
+        for place in
+            ["ABSENT is", "watch_env[1]", "watch_env[2]", "watch_files[0]", "watch_files[1]"]
+        {
+            assert!(warnings.iter().any(|warning| warning.contains(place)), "{warnings:?}");
+        }
     }
 
     #[test]
