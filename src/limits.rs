@@ -299,6 +299,8 @@ pub const KNOWN_HALF_NEAR_LENGTHS: usize = 4;
 pub const KNOWN_HALF_NEAR_BYTES: usize = 256;
 /// First halves of known values that a stream holds back until a second half may have followed.
 pub const KNOWN_HALVES_WAITING: usize = 16;
+/// How often the percent escapes of a path are undone: servers do it once, or twice by mistake.
+pub const PATH_UNESCAPES_MAX: usize = 4;
 
 /// Objects in `expected_credentials` and in `suppressions`.
 pub const EXPECTED_CREDENTIALS_MAX: usize = 1024;

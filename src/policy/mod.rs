@@ -15,6 +15,7 @@ use crate::config::{ExpectedCredential, PolicyConfig, Slot, Suppression, glob_ma
 use crate::finding::{Confidence, Direction, Fingerprint, Protocol, Severity};
 
 pub use fingerprint::FingerprintKey;
+use place::leads_elsewhere;
 pub use place::{Place, may_meet, path_in, path_of};
 use standing::{Standing, Standings};
 
@@ -146,10 +147,10 @@ impl Policy {
             (Slot::Path(glob), Place::Path)
             | (Slot::Body(glob), Place::Body)
             | (Slot::Message(glob), Place::WebSocket) => {
-                leaves && at.path.is_some_and(|path| matches(glob, path))
+                leaves && at.path.is_some_and(|path| is_path_of(glob, path))
             }
             (Slot::Answer(glob), Place::Body) => {
-                !leaves && at.path.is_some_and(|path| matches(glob, path))
+                !leaves && at.path.is_some_and(|path| is_path_of(glob, path))
             }
             _ => false,
         };
@@ -189,12 +190,17 @@ fn applies(
         && fits(rule, Some(seen.rule))
         && (fits(dest, Some(host)) || fits(dest, Some(at.dest)))
         && fits(header, at.place.header())
-        && fits(path, at.path)
+        && path.as_ref().is_none_or(|glob| at.path.is_some_and(|path| is_path_of(glob, path)))
         && source.is_none_or(|network| network.contains(at.source))
 }
 
 fn matches(glob: &str, text: &str) -> bool {
     glob_matches(glob.as_bytes(), text.as_bytes())
+}
+
+/// Whether a path is one that is meant: `/upload/../x` is none of `/upload/*`.
+fn is_path_of(glob: &str, path: &str) -> bool {
+    matches(glob, path) && !leads_elsewhere(path)
 }
 
 /// The host of `host:port`, without brackets and without the root's dot.

@@ -1,8 +1,11 @@
 //! Where in a message a match stands. Takes the head's bytes as they were scanned and judges none of them.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use memchr::{memchr, memrchr};
+
+use crate::limits::PATH_UNESCAPES_MAX;
 
 /// The place of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +85,49 @@ pub fn path_of(target: &str) -> &str {
 pub fn path_in(head: &[u8]) -> &str {
     let line = head.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
     path_of(text(line.split(|byte| *byte == b' ').nth(1).unwrap_or_default()))
+}
+
+/// Whether a path may lead elsewhere than it reads: it has a segment `.` or `..`, escaped or not, also as servers
+/// take them that know `\\`, parameters behind `;` or a second escape.
+pub fn leads_elsewhere(path: &str) -> bool {
+    let mut path = Cow::Borrowed(path.as_bytes());
+    for _ in 0..PATH_UNESCAPES_MAX {
+        match unescaped(&path) {
+            Some(plain) => path = Cow::Owned(plain),
+            None => return has_dot_segment(&path),
+        }
+    }
+    // Nobody escapes that often without intent.
+    has_dot_segment(&path) || unescaped(&path).is_some()
+}
+
+fn has_dot_segment(path: &[u8]) -> bool {
+    let name = |segment: &[u8]| {
+        let end = segment.iter().position(|byte| *byte == b';' || *byte <= b' ');
+        matches!(segment.get(..end.unwrap_or(segment.len())), Some(b"." | b".."))
+    };
+    path.split(|byte| matches!(byte, b'/' | b'\\')).any(name)
+}
+
+/// The path with its percent escapes undone; none if it has none.
+fn unescaped(path: &[u8]) -> Option<Vec<u8>> {
+    memchr(b'%', path)?;
+    let mut plain = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((first, behind)) = rest.split_first() {
+        let digit = |at: usize| char::from(*behind.get(at)?).to_digit(16);
+        match (first, digit(0).zip(digit(1))) {
+            (b'%', Some((high, low))) => {
+                plain.extend(u8::try_from(16 * high + low));
+                rest = behind.get(2..).unwrap_or_default();
+            }
+            _ => {
+                plain.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    (plain.len() < path.len()).then_some(plain)
 }
 
 fn in_start_line(line: &[u8], at: usize) -> Place<'_> {
@@ -176,10 +222,37 @@ mod tests {
         assert_eq!(path_in(b""), "");
     }
 
+    #[test]
+    fn a_path_with_dots_for_segments_leads_elsewhere() {
+        for path in [
+            "/upload/../x",
+            "/upload/..",
+            "/./x",
+            "/a/%2e%2e/x",
+            "/a/.%2E/x",
+            "/a/%2e%2e%2fx",
+            "/a%2f..%5cx",
+            "/a/..\\x",
+            "/a/..;v=1/x",
+            "/a/%252e%252e/x",
+            "/a/..%00/x",
+            "..",
+        ] {
+            assert!(leads_elsewhere(path), "{path}");
+        }
+        for path in ["/a/.env", "/a/..b/c..", "/a/b.c", "/@a%2fb", "/100%", "/...", "/a;..b/c%20.d"]
+        {
+            assert!(!leads_elsewhere(path), "{path}");
+        }
+        let escaped = |times: usize| format!("/a/%{}2e/x", "25".repeat(times - 1));
+        assert!(leads_elsewhere(&escaped(PATH_UNESCAPES_MAX)));
+        assert!(leads_elsewhere(&escaped(PATH_UNESCAPES_MAX + 1)), "not undone, but not trusted");
+    }
+
     proptest! {
         #[test]
         fn any_bytes_have_a_place(head in prop::collection::vec(any::<u8>(), 0..200), at: u64) {
-            path_in(&head);
+            leads_elsewhere(path_in(&head));
             Place::in_head(&head, at);
             Place::in_head(&head, at % 200);
             Place::in_fields(&head, at % 200);

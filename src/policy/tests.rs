@@ -495,6 +495,19 @@ fn a_suppression_holds_by_each_condition_and_by_all_together() {
 }
 
 #[test]
+fn a_path_that_climbs_out_of_a_suppressed_one_is_not_suppressed() {
+    let policy = policy(vec![Suppression { path: Some("/upload/*".into()), ..suppression() }]);
+    let is_suppressed = |path| {
+        let here = Circumstances { path: Some(path), ..at("llm.example:443", Place::Body) };
+        matches!(judge(&policy, "shell_exec", &here).1, Disposition::Suppressed(_))
+    };
+    assert!(is_suppressed("/upload/x") && is_suppressed("/upload/.x/a%20b"));
+    for path in ["/upload/../x", "/upload/%2e%2E/x", "/upload/..%2fx", "/upload/a/../../x"] {
+        assert!(!is_suppressed(path), "{path}");
+    }
+}
+
+#[test]
 fn a_suppression_ends_at_its_expiry_and_says_so() {
     let until = |at: SystemTime| Suppression {
         rule: Some("*".into()),
