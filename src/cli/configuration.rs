@@ -78,6 +78,16 @@ fn check(explained: &Explained) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     }
+    if !explained.config.rules.files.is_empty() {
+        let selected = rulebook::select(&explained.config.rules);
+        match selected.and_then(|selected| rulebook::refused(&selected.rules)) {
+            Ok(refused) => refused.iter().for_each(output::warning),
+            Err(error) => {
+                output::error(error);
+                return ExitCode::from(EXIT_USAGE);
+            }
+        }
+    }
     warn_of_what_does_nothing(&explained.config);
     exit_code(output::print("The configuration is valid.\n").map(|()| ExitCode::SUCCESS))
 }

@@ -34,10 +34,10 @@ pub fn run(files: &[PathBuf]) -> ExitCode {
             }
         }
     }
-    for twice in ids_twice(together) {
-        is_any_wrong = true;
-        output::error(visible(&twice));
-    }
+    let (twice, replaced) = ids_twice(together);
+    replaced.iter().for_each(|line| output::warning(visible(line)));
+    is_any_wrong |= !twice.is_empty();
+    twice.iter().for_each(|line| output::error(visible(line)));
     if is_any_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
@@ -77,6 +77,9 @@ fn test(path: &Path) -> Result<Report, String> {
         wrong: pack.problems.iter().map(ToString::to_string).collect(),
         ..Report::default()
     };
+    if report.loaded.is_empty() && report.wrong.is_empty() {
+        return Ok(report);
+    }
     let mut rules: RuleSet = report.loaded.iter().map(Arc::clone).collect();
     let mut compiled = Database::compile(&rules);
     if let Err(DatabaseError::Rules(problems)) = &compiled {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::config::{Config, RulesConfig};
 use crate::limits::RULES_FILE_MAX_BYTES;
 use crate::scan::rules::{
-    ParsedExpressions, Problem, RuleSet, Selected, SelectionError, Wanted, pack_names,
+    ParsedExpressions, Problem, Rule, RuleSet, Selected, SelectionError, Wanted, pack_names,
     select as select_rules,
 };
 use crate::scan::{Database, DatabaseError};
@@ -169,16 +169,36 @@ fn compile(rules: &RuleSet) -> Result<(Database, Vec<Problem>), RulebookError> {
         Err(DatabaseError::Rules(problems)) => problems,
         Err(error) => return Err(RulebookError::Database(error)),
     };
-    let is_shipped = |problem: &Problem| {
+    let is_of_pack = |problem: &Problem| {
         let rule = rules.iter().find(|rule| *rule.id == problem.rule);
-        rule.is_some_and(|rule| pack_names().any(|pack| *rule.pack == *pack))
+        rule.is_some_and(|rule| is_shipped(rule))
     };
     let accepted = without(rules, &problems);
-    if accepted.is_empty() || problems.iter().any(is_shipped) {
+    if accepted.is_empty() || problems.iter().any(is_of_pack) {
         return Err(RulebookError::Database(DatabaseError::Rules(problems)));
     }
     match Database::compile(&accepted) {
         Ok(database) => Ok((database, problems)),
+        Err(error) => Err(RulebookError::Database(error)),
+    }
+}
+
+fn is_shipped(rule: &Rule) -> bool {
+    pack_names().any(|pack| *rule.pack == *pack)
+}
+
+/// What a start would say of users' rules that the engine does not take, without compiling those of packs. A line
+/// each; an error where no rule would be left.
+pub fn refused(rules: &RuleSet) -> Result<Vec<String>, RulebookError> {
+    let own: RuleSet = rules.iter().filter(|rule| !is_shipped(rule)).map(Arc::clone).collect();
+    if own.is_empty() {
+        return Ok(Vec::new());
+    }
+    match Database::compile(&own) {
+        Ok(_) => Ok(Vec::new()),
+        Err(DatabaseError::Rules(problems)) if problems.len() < rules.len() => {
+            Ok(in_words(&problems))
+        }
         Err(error) => Err(RulebookError::Database(error)),
     }
 }

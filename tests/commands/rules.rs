@@ -101,9 +101,41 @@ fn rules_test_refuses_two_rules_of_one_id_as_a_start_does() {
     let mut check = clean_command();
     let checked = run(check.args(["config", "check", "--config"]).arg(checked.config_file()));
     assert!(checked.stderr.contains(&words), "{}", checked.stderr);
+}
+
+#[test]
+fn two_files_with_rules_of_one_id_load_together_and_the_later_counts() {
+    let setup = Setup::new(json!({}));
     let [first, second] = ["a.toml", "b.toml"].map(|name| written(setup.directory(), name, OWN));
     let outcome = run(clean_command().args(["rules", "test", &first, &second]));
-    assert_eq!(outcome.code, Some(1), "{}", outcome.text());
-    let words = format!("{first} and {second} both have a rule own_token");
+    let outcome = outcome.expect_success("rules test");
+    let words = format!("{second}: 1 of its rules stand for those of {first} of the same ids");
     assert!(outcome.stderr.contains(&words), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_repositorys_own_gitleaks_file_is_no_error() {
+    let setup = Setup::new(json!({}));
+    let text = "[extend]\nuseDefault = true\n[allowlist]\npaths = ['tests/.*']\n";
+    let file = written(setup.directory(), "gitleaks.toml", text);
+    run(clean_command().args(["rules", "test", &file])).expect_success("rules test");
+    let setup = Setup::new(json!({"rules_files": [file]}));
+    let check = run(clean_command().args(["config", "check", "--config"]).arg(setup.config_file()));
+    check.expect_success("config check");
+    setup.start();
+}
+
+#[test]
+fn config_check_names_the_rules_that_a_start_leaves_out() {
+    let text = "[[rules]]\nid = 'large'\nregex = '(a{1000}){1000}'\n";
+    let setup = Setup::new(json!({}));
+    let file = written(setup.directory(), "large.toml", text);
+    let check = |settings: serde_json::Value| {
+        let setup = Setup::new(settings);
+        run(clean_command().args(["config", "check", "--config"]).arg(setup.config_file()))
+    };
+    let outcome = check(json!({"rules_files": [file]})).expect_success("config check");
+    assert!(outcome.stderr.contains("rule left out: large: "), "{}", outcome.stderr);
+    let outcome = check(json!({"rules_files": [file], "rule_packs": []}));
+    assert_eq!(outcome.code, Some(2), "{}", outcome.text());
 }

@@ -60,7 +60,7 @@ pub enum PackError {
     TooMany,
     /// It is no TOML, or its own fields are wrong.
     Syntax(String),
-    /// There is no rule in it.
+    /// There is no rule in it, and nothing else that scanners have files for.
     Empty,
 }
 
@@ -96,8 +96,9 @@ impl Pack {
             return Err(PackError::TooLarge);
         }
         let document = text::parse(text).map_err(PackError::Syntax)?;
+        let may_be_without_rules = !document.allowlists.is_empty() || document.extends();
         match document.rules.len() {
-            0 => return Err(PackError::Empty),
+            0 if !may_be_without_rules => return Err(PackError::Empty),
             count if count > RULES_MAX => return Err(PackError::TooMany),
             _ => {}
         }
@@ -190,7 +191,13 @@ impl<'a> Reader<'a> {
     }
 
     fn notes(&self) -> Vec<String> {
-        let of_file = self.file_keys.iter().map(|key| format!("\"{key}\" of the file is not used"));
+        let of_file = self.file_keys.iter().map(|key| match key.as_str() {
+            text::EXTEND => format!(
+                "\"{key}\" of the file is not used: what it would add are the rules of rule_packs here, and the \
+                 file's allowlists are for its own rules only"
+            ),
+            key => format!("\"{key}\" of the file is not used"),
+        });
         let of_rules = self
             .ignored
             .iter()

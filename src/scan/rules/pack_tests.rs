@@ -202,6 +202,19 @@ fn a_file_that_is_none_is_refused_as_a_whole() {
 }
 
 #[test]
+fn a_file_of_gitleaks_that_only_extends_others_has_no_rules_and_is_none_the_worse() {
+    let extends = "title = 'x'\n[extend]\nuseDefault = true\n";
+    let allows = "[allowlist]\nregexes = ['example']\npaths = ['tests/.*']\n";
+    for text in [extends.to_owned(), allows.to_owned(), format!("{extends}{allows}")] {
+        let pack = pack(&text);
+        assert!(pack.rules.is_empty() && pack.problems.is_empty(), "{text}");
+        let is_told = pack.notes.iter().any(|note| note.contains("rule_packs"));
+        assert_eq!(is_told, text.contains("extend"), "{:?}", pack.notes);
+    }
+    assert!(Pack::parse("x", "[allowlist]\nregexes = ['(']\n").is_err());
+}
+
+#[test]
 fn the_bounds_of_a_file_hold() {
     let rule = "[[rules]]\nid='a'\nregex='a'\n";
     let sized = |bytes: usize| format!("{rule}#{}", "x".repeat(bytes - rule.len() - 1));

@@ -1,5 +1,6 @@
 //! The rules that a configuration asks for: shipped packs, users' files, without what is disabled.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
@@ -71,8 +72,8 @@ pub enum SelectionError {
     File { file: String, error: PackError },
     /// Rules of a file that are wrong, all of them.
     Rules { file: String, problems: Vec<Problem> },
-    /// Two files, or one twice, have a rule of the same id.
-    Twice { id: String, files: [String; 2] },
+    /// A file has two rules of the same id.
+    Twice { id: String, file: String },
     /// More rules than `limits::RULES_MAX`.
     TooMany,
     /// Nothing is left to look for.
@@ -100,8 +101,8 @@ impl fmt::Display for SelectionError {
                 problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))?;
                 write!(f, "\nMend or remove them; `clawsec rules test {file}` checks the file")
             }
-            SelectionError::Twice { id, files } => {
-                write!(f, "rules_files: {}", have_twice(files, id))
+            SelectionError::Twice { id, file } => {
+                write!(f, "rules_files: {}", has_twice(file, id))
             }
             SelectionError::TooMany => write!(f, "there are more than {RULES_MAX} rules"),
             SelectionError::Nothing => {
@@ -117,11 +118,21 @@ fn did_you_mean(meant: Option<&str>) -> String {
     meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default()
 }
 
-fn have_twice([first, second]: &[String; 2], id: &str) -> String {
-    match first == second {
-        true => format!("{first} has rule {id} twice: rename one"),
-        false => format!("{first} and {second} both have a rule {id}: rename one"),
-    }
+fn has_twice(file: &str, id: &str) -> String {
+    format!("{file} has rule {id} twice: rename one")
+}
+
+/// How many ids a warning names.
+const IDS_NAMED: usize = 5;
+
+fn stand_for(later: &str, earlier: &str, ids: &[Arc<str>]) -> String {
+    let named: Vec<&str> = ids.iter().take(IDS_NAMED).map(|id| &**id).collect();
+    let more = if ids.len() > IDS_NAMED { ", …" } else { "" };
+    format!(
+        "{later}: {} of its rules stand for those of {earlier} of the same ids ({}{more})",
+        ids.len(),
+        named.join(", ")
+    )
 }
 
 /// What is said of an id that no rule has, and of the one that may have been meant.
@@ -155,15 +166,15 @@ pub fn select(
     selection.finish()
 }
 
-/// A line for each id that rules of users' files, given together, have twice.
-pub fn ids_twice(rules: Vec<Arc<Rule>>) -> Vec<String> {
+/// What users' files say twice, if they are given together: what is wrong, and what is worth a warning.
+pub fn ids_twice(rules: Vec<Arc<Rule>>) -> (Vec<String>, Vec<String>) {
     let mut selection = Selection { rules, ..Selection::default() };
     selection.settle_ids(0);
     let twice = selection.errors.iter().filter_map(|error| match error {
-        SelectionError::Twice { id, files } => Some(have_twice(files, id)),
+        SelectionError::Twice { id, file } => Some(has_twice(file, id)),
         _ => None,
     });
-    twice.collect()
+    (twice.collect(), selection.warnings)
 }
 
 /// Parses files, each with its pack's name, all at once: most of a start is this.
@@ -229,10 +240,12 @@ impl Selection {
         self.rules.extend(pack.rules.into_iter().map(Arc::new));
     }
 
-    /// A user's rule stands for the shipped one of its id. Two of one kind cannot both be meant.
+    /// A user's rule stands for the shipped one of its id, and that of a later file for that of an earlier one. Two in
+    /// one file cannot both be meant.
     fn settle_ids(&mut self, shipped: usize) {
         let mut kept: Vec<Arc<Rule>> = Vec::with_capacity(self.rules.len());
         let mut places = std::collections::HashMap::new();
+        let mut replaced: BTreeMap<[Arc<str>; 2], Vec<Arc<str>>> = BTreeMap::new();
         for (number, rule) in std::mem::take(&mut self.rules).into_iter().enumerate() {
             let Some(place) = places.get(&rule.id).copied() else {
                 places.insert(Arc::clone(&rule.id), (kept.len(), number));
@@ -241,18 +254,26 @@ impl Selection {
             };
             let (at, first): (usize, usize) = place;
             let Some(other) = kept.get_mut(at) else { continue };
-            if first < shipped && number >= shipped {
+            if number < shipped || other.pack == rule.pack {
+                let (id, file) = (rule.id.to_string(), rule.pack.to_string());
+                self.errors.push(SelectionError::Twice { id, file });
+                continue;
+            }
+            if first < shipped {
                 self.warnings.push(format!(
                     "{}: its rule {} stands for the shipped one",
                     rule.pack, rule.id
                 ));
-                places.insert(Arc::clone(&rule.id), (at, number));
-                *other = rule;
             } else {
-                let files = [other.pack.to_string(), rule.pack.to_string()];
-                self.errors.push(SelectionError::Twice { id: rule.id.to_string(), files });
+                let files = [Arc::clone(&rule.pack), Arc::clone(&other.pack)];
+                replaced.entry(files).or_default().push(Arc::clone(&rule.id));
             }
+            places.insert(Arc::clone(&rule.id), (at, number));
+            *other = rule;
         }
+        let in_words =
+            replaced.iter().map(|([later, earlier], ids)| stand_for(later, earlier, ids));
+        self.warnings.extend(in_words);
         self.rules = kept;
     }
 
@@ -341,8 +362,28 @@ mod tests {
         assert_eq!(with_own.rules.len(), shipped(&["seed"]).unwrap().len());
         assert_eq!(&*with_own.rules[0].pack, "own.toml");
         assert!(with_own.warnings[0].contains("ai_api_key"));
-        let errors = selected(&["seed"], &[MINE, ("b.toml", MINE.1)], &[]).unwrap_err();
+        let errors = selected(&["seed"], &[MINE, MINE], &[]).unwrap_err();
         assert!(matches!(&errors[0], SelectionError::Twice { id, .. } if id == "mine"));
+    }
+
+    #[test]
+    fn of_two_files_with_a_rule_of_one_id_the_later_counts_and_a_warning_says_so() {
+        let count = IDS_NAMED + 1;
+        let file = |body: &str| {
+            let rule = |at| format!("[[rules]]\nid='r{at}'\nregex='{body}{at}'\n");
+            (0..count).map(rule).collect::<String>()
+        };
+        let (first, second) = (file("one"), file("two"));
+        let both = selected(&[], &[("a.toml", &first), ("b.toml", &second)], &[]).unwrap();
+        assert!(both.rules.iter().all(|rule| &*rule.pack == "b.toml") && both.rules.len() == count);
+        assert_eq!(
+            both.warnings,
+            [
+                "b.toml: 6 of its rules stand for those of a.toml of the same ids (r0, r1, r2, r3, r4, …)"
+            ]
+        );
+        let (wrong, warnings) = ids_twice(both.rules.iter().map(Arc::clone).collect());
+        assert!(wrong.is_empty() && warnings.is_empty());
     }
 
     #[test]

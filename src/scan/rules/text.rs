@@ -17,6 +17,16 @@ pub(super) struct Document {
     pub(super) unknown: Vec<String>,
 }
 
+/// The key of what gitleaks' files add their rules to.
+pub(super) const EXTEND: &str = "extend";
+
+impl Document {
+    /// Whether it is written to add to other rules.
+    pub(super) fn extends(&self) -> bool {
+        self.unknown.iter().any(|key| key == EXTEND)
+    }
+}
+
 /// One rule of a file: its fields, or what is wrong with them.
 pub(super) struct RuleEntry {
     /// What messages call it: its id, or its number in the file.
