@@ -25,6 +25,8 @@ pub mod log_dir;
 mod monitor;
 pub mod output;
 pub mod pid_file;
+/// The PID file looked after while the monitor runs.
+mod pid_watch;
 mod process;
 /// `reload`: the configuration once more.
 pub mod reload;

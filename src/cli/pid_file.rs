@@ -4,6 +4,9 @@
 //! the running
 //! process holds an exclusive `flock` on the file for its lifetime, and the kernel drops it with
 //! the process.
+//!
+//! The folder is locked too, for cleaners of old files (systemd-tmpfiles, `/tmp` being the default's place) leave
+//! alone what is in a locked one.
 
 use std::fmt;
 use std::fs::File;
@@ -15,7 +18,7 @@ use std::time::Duration;
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::process;
+use super::{log_dir, process};
 use crate::limits::{PID_FILE_READ_BYTES, PID_LOCK_ATTEMPTS, PID_LOCK_RETRY_MS};
 
 /// The file's name in the log folder.
@@ -26,6 +29,16 @@ pub const PID_FILE_NAME: &str = "monitor.pid";
 pub struct PidFile {
     file: File,
     path: PathBuf,
+    /// Shared, so that nobody is kept out but cleaners. None where it cannot be had.
+    folder: Option<OwnedFd>,
+}
+
+/// What a look after the file found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    AsItWas,
+    /// It was gone, and is there again.
+    MadeAnew,
 }
 
 /// Why the file cannot be had.
@@ -100,7 +113,28 @@ impl PidFile {
         locked
             .write_pid()
             .map_err(|cause| AcquireError::Io { path: locked.path.clone(), cause })?;
+        locked.folder = lock_folder(log_dir);
         Ok(locked)
+    }
+
+    /// Sees to it that the locks are still on what is at the path: a file, or a folder, that was removed meanwhile is
+    /// seen by nobody. Takes no other's place, and no folder that others may write to.
+    pub fn keep(&mut self) -> Result<Kept, AcquireError> {
+        let path = self.path.clone();
+        let failed = |cause| AcquireError::Io { path: path.clone(), cause };
+        let log_dir = path.parent().unwrap_or(Path::new("."));
+        let folder = self.folder.as_ref();
+        if !folder.is_some_and(|folder| is_still_at(folder, log_dir).unwrap_or(false)) {
+            self.folder = lock_folder(log_dir);
+        }
+        if is_still_at(&self.file, &path).map_err(failed)? {
+            return Ok(Kept::AsItWas);
+        }
+        log_dir::check_trusted(log_dir).map_err(|error| failed(io::Error::other(error)))?;
+        let mut anew = PidFile::acquire(log_dir)?;
+        // What is dropped is no longer at the path, so that nothing is removed.
+        std::mem::swap(self, &mut anew);
+        Ok(Kept::MadeAnew)
     }
 
     /// Removes a file that nobody holds; whether there was one.
@@ -133,7 +167,8 @@ impl PidFile {
             if !is_still_at(&file, &path).map_err(failed)? {
                 continue;
             }
-            let mut locked = PidFile { file: File::from(file), path: path.clone() };
+            let file = File::from(file);
+            let mut locked = PidFile { file, path: path.clone(), folder: None };
             if let Some(pid) = read_pid(&mut locked.file).filter(|pid| process::is_original(*pid)) {
                 locked.leave();
                 return Err(AcquireError::OriginalRunning { pid });
@@ -187,6 +222,13 @@ pub fn inspect(log_dir: &Path) -> io::Result<Instance> {
             None => Ok(Instance::Stale),
         },
     }
+}
+
+fn lock_folder(log_dir: &Path) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(log_dir, flags, Mode::empty()).ok()?;
+    rustix::fs::flock(&folder, FlockOperation::NonBlockingLockShared).ok()?;
+    Some(folder)
 }
 
 /// Opens a regular file, never what a link in its place points to; a pipe does not make it wait.
@@ -332,6 +374,65 @@ mod tests {
         assert!(path.exists(), "the second's file");
         drop(second);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_cleaner_of_old_files_finds_the_folder_locked_while_it_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        // As systemd-tmpfiles tries it before it removes anything of a folder.
+        let cleans = || {
+            let opened = File::open(folder.path()).unwrap();
+            rustix::fs::flock(&opened, FlockOperation::NonBlockingLockExclusive).is_ok()
+        };
+        let held = PidFile::acquire(folder.path()).unwrap();
+        assert!(!cleans());
+        assert_eq!(
+            running_pid(folder.path()),
+            Some(std::process::id()),
+            "looks are not in its way"
+        );
+        drop(held);
+        assert!(cleans());
+    }
+
+    #[test]
+    fn a_file_that_was_removed_while_held_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let log_dir = folder.path().join("logs");
+        let make = || {
+            fs::create_dir(&log_dir).unwrap();
+            fs::set_permissions(&log_dir, fs::Permissions::from_mode(0o700)).unwrap();
+        };
+        make();
+        let mut held = PidFile::acquire(&log_dir).unwrap();
+        assert_eq!(held.keep().unwrap(), Kept::AsItWas);
+        fs::remove_file(log_dir.join(PID_FILE_NAME)).unwrap();
+        assert_eq!(held.keep().unwrap(), Kept::MadeAnew);
+        assert_eq!(running_pid(&log_dir), Some(std::process::id()));
+        fs::remove_dir_all(&log_dir).unwrap();
+        assert!(matches!(held.keep(), Err(AcquireError::Io { .. })), "no folder is made");
+        make();
+        assert_eq!(held.keep().unwrap(), Kept::MadeAnew);
+        assert_eq!(running_pid(&log_dir), Some(std::process::id()));
+        let opened = File::open(&log_dir).unwrap();
+        let lock = rustix::fs::flock(&opened, FlockOperation::NonBlockingLockExclusive);
+        assert_eq!(lock, Err(Errno::WOULDBLOCK), "the new folder is locked");
+        drop(held);
+        assert!(!log_dir.join(PID_FILE_NAME).exists());
+    }
+
+    #[test]
+    fn of_another_that_took_a_removed_files_place_nothing_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = PidFile::acquire(folder.path()).unwrap();
+        fs::remove_file(folder.path().join(PID_FILE_NAME)).unwrap();
+        let second = PidFile::acquire(folder.path()).unwrap();
+        assert!(matches!(first.keep(), Err(AcquireError::AlreadyRunning { .. })));
+        drop(second);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(first.keep(), Err(AcquireError::Io { .. })), "others may write there");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(first.keep().unwrap(), Kept::MadeAnew);
     }
 
     #[test]

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use super::arguments::{CommonArguments, StartArguments};
 use super::pid_file::{AcquireError, PidFile};
-use super::{EXIT_USAGE, check_parts, load, log_dir, output, requirements};
+use super::{EXIT_USAGE, check_parts, load, log_dir, output, pid_watch, requirements};
 use crate::config::{Config, Reread, Warning};
+use crate::report::THREATS_FILE_NAME;
+use crate::secrets::FINGERPRINT_KEY_FILE_NAME;
+use crate::tls::{CERTIFICATE_FILE, KEY_FILE};
 
 /// Runs the command. `serve` is the proxy: it returns when it was told to end and has, or with why
 /// it cannot run.
@@ -30,7 +33,9 @@ pub fn run(
     let outcome = prepare(config, &warnings, &arguments.common)
         // Nobody will log them now, and they may be the reason.
         .inspect_err(|_| warnings.iter().for_each(output::warning))
-        .and_then(|(config, _held)| serve(config, rereading(arguments.clone())));
+        .and_then(|(config, held)| {
+            pid_watch::while_held(held, || serve(config, rereading(arguments.clone())))
+        });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -68,7 +73,26 @@ fn prepare(
     config.file = common.config.as_deref().map(absolute);
     config.warnings.extend(warnings.iter().map(Warning::to_string));
     config.warnings.extend(degraded.iter().map(ToString::to_string));
+    config.warnings.extend(lost_authority(&config));
     Ok((config, pid_file))
+}
+
+/// Says of a folder that was used before that its CA is gone: the one that takes its place is trusted by nobody.
+fn lost_authority(config: &Config) -> Option<String> {
+    let log_dir = &config.report.log_dir;
+    let is_there = |name: &str| log_dir.join(name).symlink_metadata().is_ok();
+    let was_used = [FINGERPRINT_KEY_FILE_NAME, THREATS_FILE_NAME].into_iter().find(|n| is_there(n));
+    if !config.tls.mitm || is_there(CERTIFICATE_FILE) || is_there(KEY_FILE) {
+        return None;
+    }
+    was_used.map(|name| {
+        format!(
+            "{} holds {name} of an earlier run but no CA: a new one is made, and clients that trusted the one \
+             before refuse it until they trust this one. Cleaners and reboots empty /tmp: set log_dir to a \
+             lasting folder",
+            log_dir.display()
+        )
+    })
 }
 
 fn with_remedy(error: &AcquireError, common: &CommonArguments) -> String {
@@ -124,6 +148,30 @@ mod tests {
         assert!(served);
         assert_eq!(code(exit), code(ExitCode::SUCCESS));
         assert!(!log_dir.join("monitor.pid").exists());
+    }
+
+    #[test]
+    fn a_used_folder_without_its_ca_is_warned_of_before_another_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let log_dir = folder.path().join("logs");
+        let warned = |config: &str| {
+            let mut warned = None;
+            run(&arguments(&log_dir, config), |config, _| {
+                warned = Some(config.warnings.iter().any(|line| line.contains("but no CA")));
+                Ok(())
+            });
+            warned.unwrap()
+        };
+        assert!(!warned("{}"), "a first start");
+        for name in [THREATS_FILE_NAME, FINGERPRINT_KEY_FILE_NAME] {
+            std::fs::write(log_dir.join(name), "").unwrap();
+            assert!(warned("{}"), "{name}");
+            assert!(!warned(r#"{"enable_mitm": false}"#));
+            std::fs::write(log_dir.join(CERTIFICATE_FILE), "").unwrap();
+            assert!(!warned("{}"));
+            std::fs::remove_file(log_dir.join(CERTIFICATE_FILE)).unwrap();
+            std::fs::remove_file(log_dir.join(name)).unwrap();
+        }
     }
 
     #[test]

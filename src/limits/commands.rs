@@ -8,6 +8,8 @@ pub const PID_FILE_READ_BYTES: u64 = 64;
 /// How long `start` insists on the PID file's lock: another command's look at it lasts microseconds.
 pub const PID_LOCK_ATTEMPTS: u32 = 20;
 pub const PID_LOCK_RETRY_MS: u64 = 10;
+/// How often a running monitor looks whether its PID file is still there.
+pub const PID_WATCH_MS: u64 = 1_000;
 
 /// How long `stop` waits for the lock at least before it escalates, the grace on top of a longer
 /// `shutdown_timeout_secs`, how long it waits after the escalation, and how often it looks.

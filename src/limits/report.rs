@@ -41,6 +41,9 @@ pub const REPORT_REST_MS: u64 = 10;
 /// How often the logger thread looks at the counters and rewrites `monitor.json`.
 pub const REPORT_TICK_MS: u64 = 500;
 
+/// After how many ticks `monitor.json` is written again although it shows nothing new.
+pub const STATE_REFRESH_TICKS: u32 = 10;
+
 /// How long the logger thread goes on after its handle was dropped without a word.
 pub const LOGGER_GRACE_MS: u64 = 1000;
 

@@ -20,7 +20,10 @@ use super::threats_file::{Opened, Repair, ThreatsFile};
 use super::{STATE_FILE_NAME, THREATS_FILE_NAME};
 use crate::counters::{self, Counters};
 use crate::finding::{Finding, Protocol, Severity};
-use crate::limits::{LAST_LOOK_LEN, LOG_SNIPPET_CHARS, THREATS_RETRY_MAX_MS, THREATS_RETRY_MIN_MS};
+use crate::limits::{
+    LAST_LOOK_LEN, LOG_SNIPPET_CHARS, STATE_REFRESH_TICKS, THREATS_RETRY_MAX_MS,
+    THREATS_RETRY_MIN_MS,
+};
 
 /// Why, and since when, `threats.jsonl` cannot be written.
 #[derive(Debug)]
@@ -67,6 +70,8 @@ pub(super) struct Journal {
     state: Option<State>,
     state_written: Option<State>,
     state_is_failing: bool,
+    /// Ticks since it was written.
+    state_age_ticks: u32,
 }
 
 impl Journal {
@@ -94,6 +99,7 @@ impl Journal {
             state: None,
             state_written: None,
             state_is_failing: false,
+            state_age_ticks: 0,
         }
     }
 
@@ -196,6 +202,7 @@ impl Journal {
     pub fn tick(&mut self, log_lines_lost: u64) {
         self.tell_dropped();
         self.tell_lost_lines(log_lines_lost);
+        self.state_age_ticks += 1;
         self.show_state();
         self.flush_log();
     }
@@ -358,7 +365,8 @@ impl Journal {
         }
     }
 
-    /// Rewrites `monitor.json` when it would show something new.
+    /// Rewrites `monitor.json` when it would show something new; and now and then, for it may have been removed, and
+    /// its age tells whether it is true.
     fn show_state(&mut self) {
         let Some(state) = &self.state else { return };
         let mut state = state.clone();
@@ -372,13 +380,14 @@ impl Journal {
         state.suppressed = self.counts.tally.suppressed.get() + held_back;
         state.dropped = self.dropped();
         state.last_error = self.failure.as_ref().map(|failure| failure.error.clone());
-        if self.state_written.as_ref() == Some(&state) {
+        let is_due = self.state_age_ticks >= STATE_REFRESH_TICKS;
+        if self.state_written.as_ref() == Some(&state) && !is_due {
             return;
         }
         let outcome = state.write(&self.log_dir);
         let was_failing = std::mem::replace(&mut self.state_is_failing, outcome.is_err());
         match outcome {
-            Ok(()) => self.state_written = Some(state),
+            Ok(()) => (self.state_written, self.state_age_ticks) = (Some(state), 0),
             Err(error) if !was_failing => {
                 let message = format_args!("{STATE_FILE_NAME} cannot be written: {error}");
                 self.tell(Level::Warn, message);

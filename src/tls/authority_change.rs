@@ -9,6 +9,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -108,6 +109,8 @@ pub fn import(
 /// One change, alone on the directory.
 struct Change {
     files: AuthorityFiles,
+    /// Held to the end.
+    _lock: OwnedFd,
     provider: CryptoProvider,
     now_secs: u64,
 }
@@ -124,9 +127,9 @@ impl Change {
     fn begin(directory: &Path, now: SystemTime) -> Result<Change, AuthorityError> {
         let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
         let files = AuthorityFiles::open(directory)?;
-        files.lock()?;
+        let lock = files.lock()?;
         let provider = rustls::crypto::aws_lc_rs::default_provider();
-        Ok(Change { files, provider, now_secs })
+        Ok(Change { files, _lock: lock, provider, now_secs })
     }
 
     /// The present `ca.crt`, and the pair unless its time is over.

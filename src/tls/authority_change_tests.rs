@@ -148,10 +148,10 @@ fn an_interrupted_change_leaves_something_that_starts() {
 fn two_changes_at_once_and_a_change_of_nothing_are_refused() {
     let directory = made();
     let files = AuthorityFiles::open(directory.path()).unwrap();
-    files.lock().unwrap();
+    let lock = files.lock().unwrap();
     let error = rotate(directory.path(), 30, now()).unwrap_err();
     assert!(matches!(error, AuthorityError::Busy { .. }), "{error}");
-    drop(files);
+    drop(lock);
     rotate(directory.path(), 30, now()).unwrap();
     let empty = tempfile::tempdir().unwrap();
     let error = rotate(empty.path(), 30, now()).unwrap_err();

@@ -13,6 +13,9 @@ use super::authority_error::AuthorityError;
 use super::authority_pair::CERTIFICATE_FILE;
 use crate::limits::CA_FILE_MAX_BYTES;
 
+/// Locked by who changes the CA.
+const LOCK_FILE: &str = "ca.lock";
+
 /// The CA's directory, held open: what is read and written is in this one, whatever its path means
 /// later.
 pub(super) struct AuthorityFiles {
@@ -128,12 +131,18 @@ impl AuthorityFiles {
         }
     }
 
-    /// Keeps other changes of the CA away for as long as this value lives.
-    pub(super) fn lock(&self) -> Result<(), AuthorityError> {
-        match rustix::fs::flock(&self.directory, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(()),
+    /// Keeps other changes of the CA away for as long as what is returned lives. The directory itself is locked by a
+    /// running monitor.
+    pub(super) fn lock(&self) -> Result<OwnedFd, AuthorityError> {
+        let path = self.path_of(LOCK_FILE);
+        let failed = |errno| AuthorityError::write(&path, errno);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = rustix::fs::openat(&self.directory, LOCK_FILE, flags, mode).map_err(failed)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(file),
             Err(Errno::WOULDBLOCK) => Err(AuthorityError::Busy { path: self.path.clone() }),
-            Err(errno) => Err(AuthorityError::write(&self.path, errno)),
+            Err(errno) => Err(failed(errno)),
         }
     }
 

@@ -26,8 +26,8 @@ use super::authority_files::{AuthorityFiles, FoundFile};
 use super::leaf::{DAY_SECS, crypto_error, date_time};
 use crate::limits::{CA_CHAIN_MAX, CA_VALIDITY_DAYS, LEAF_BACKDATE_DAYS};
 
-pub(super) const CERTIFICATE_FILE: &str = "ca.crt";
-pub(super) const KEY_FILE: &str = "ca.key";
+pub const CERTIFICATE_FILE: &str = "ca.crt";
+pub const KEY_FILE: &str = "ca.key";
 pub(super) const CERTIFICATE_MODE: u32 = 0o644;
 pub(super) const KEY_MODE: u32 = 0o600;
 /// The first CA's name.

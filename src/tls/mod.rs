@@ -57,6 +57,7 @@ pub(crate) mod stream_tests;
 mod test_certificates;
 
 pub use authority::{Authority, AuthorityError, AuthorityWarning, Origin};
+pub use authority_pair::{CERTIFICATE_FILE, KEY_FILE};
 pub use insecure::insecure_client_config;
 pub use leaf::{Leaf, LeafName};
 pub use leaf_cache::{LeafCache, shared_ticketer};

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use crate::cause_finding;
-use crate::support::{Origin, Proxy, Reply, Setup, json};
+use crate::support::{Origin, Proxy, Reply, Setup, json, wait_until};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -112,4 +112,31 @@ fn a_torn_last_line_is_repaired_at_start() {
     assert!(proxy.threats_text().starts_with(&whole));
     let threats = proxy.setup.run("threats", &[]);
     assert_eq!(threats.stdout.matches("\"pattern\"").count(), 2, "{}", threats.text());
+}
+
+#[test]
+fn a_monitor_whose_folder_was_emptied_under_it_is_found_and_stopped_all_the_same() {
+    let mut proxy = Proxy::start(json!({}));
+    let log_dir = proxy.log_dir().to_owned();
+    fs::remove_dir_all(&log_dir).unwrap();
+    fs::create_dir(&log_dir).unwrap();
+    set_mode(&log_dir, 0o700);
+    wait_until("the PID file", || log_dir.join("monitor.pid").exists());
+    proxy.wait_for_log(&["monitor.pid was removed"]);
+    wait_until("the state", || proxy.setup.run("status", &[]).stdout.contains("Version"));
+    let second = proxy.setup.start_refused();
+    assert!(second.stderr.contains("already running"), "{}", second.stderr);
+    proxy.setup.run("stop", &[]).expect_success("stop");
+    assert_eq!(proxy.wait_exit(), Some(0));
+    assert!(!log_dir.join("monitor.pid").exists());
+}
+
+#[test]
+fn a_start_whose_ca_was_cleaned_away_says_that_nobody_trusts_the_new_one() {
+    let setup = Proxy::start(json!({})).stop();
+    for name in ["ca.crt", "ca.key"] {
+        fs::remove_file(setup.log_dir().join(name)).unwrap();
+    }
+    let proxy = setup.start();
+    proxy.wait_for_log(&["[WARNING]", "but no CA: a new one is made"]);
 }

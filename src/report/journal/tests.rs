@@ -208,6 +208,20 @@ fn the_state_shows_the_sums_and_is_rewritten_only_when_they_change() {
 }
 
 #[test]
+fn a_state_that_was_removed_comes_back_although_it_shows_nothing_new() {
+    let mut place = place();
+    let path = place.dir.path().join(STATE_FILE_NAME);
+    place.journal.publish(state::tests::state());
+    std::fs::remove_file(&path).unwrap();
+    for _ in 1..STATE_REFRESH_TICKS {
+        place.journal.tick(0);
+    }
+    assert!(!path.exists());
+    place.journal.tick(0);
+    assert_eq!(state::read(place.dir.path()).unwrap().pid, 4711);
+}
+
+#[test]
 fn a_state_that_cannot_be_written_is_told_once() {
     let mut place = place();
     std::fs::create_dir(place.dir.path().join(STATE_FILE_NAME)).unwrap();
