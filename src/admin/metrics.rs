@@ -257,6 +257,11 @@ fn state(shown: &Shown) -> Vec<Family> {
             "1 while it serves, 0 while it drains",
             u64::from(shown.phase() == Phase::Running),
         ),
+        gauge(
+            "clawsec_findings_write_failing",
+            "1 while threats.jsonl cannot be written",
+            u64::from(shown.tally.failure().is_some()),
+        ),
         gauge("process_start_time_seconds", "When it started, since the epoch", started_at),
         Family::new("clawsec_build_info", "The version that runs", MetricType::Gauge)
             .with(version, Value::Level(1)),

@@ -135,14 +135,23 @@ impl Desk {
 
     fn readiness(&self) -> Answer {
         match self.shown.phase() {
-            Phase::Running => Answer::text(200, "ready\n"),
+            // Traffic goes on, so that it is ready all the same.
+            Phase::Running => match self.shown.tally.failure() {
+                None => Answer::text(200, "ready\n"),
+                Some(error) => {
+                    Answer::text(200, &format!("ready, but findings cannot be written: {error}\n"))
+                }
+            },
             Phase::Draining | Phase::Cut => Answer::text(503, "draining\n"),
         }
     }
 
     fn status(&self) -> Answer {
         match Status::of(&self.shown.log_dir, Timestamp::now(), false) {
-            Ok(status) => Answer::json(200, status.json()),
+            Ok(status) => {
+                let status = status.with_last_error(self.shown.tally.failure());
+                Answer::json(200, status.json())
+            }
             Err(message) => Answer::failed(&message),
         }
     }

@@ -16,7 +16,8 @@ use super::output::visible;
 use super::{doctor_environment, doctor_request, exit_code, load_common, output};
 use crate::config::Config;
 use crate::limits::DOCTOR_CONNECT_MS;
-use crate::report::state::State;
+use crate::report::STATE_FILE_NAME;
+use crate::report::state::{self, State};
 use crate::tls::trust_bundle::own_certificates_of;
 use crate::tls::upstream_roots::system_trusts;
 use crate::tls::{Authority, authority::fingerprint_sha256};
@@ -113,7 +114,8 @@ fn examine(config: &Config, arguments: &DoctorArguments) -> Result<Vec<Point>, S
     };
     let proxy = state.as_deref().and_then(|state| monitor::proxy_address(state).ok());
     points.push(listening(state.as_deref(), proxy));
-    points.push(writing(state.as_deref()));
+    let outdated_secs = state::outdated_secs(log_dir, SystemTime::now());
+    points.push(writing(state.as_deref(), outdated_secs));
     let mitm = state.as_deref().map_or(config.tls.mitm, |state| state.mitm);
     let (authority, own) = authority(log_dir, mitm, common);
     points.extend(authority);
@@ -184,7 +186,7 @@ fn can_connect(address: SocketAddr) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-fn writing(state: Option<&State>) -> Point {
+fn writing(state: Option<&State>, outdated_secs: Option<u64>) -> Point {
     let name = "log";
     match state {
         None => Point::unknown(name, "not known: the monitor does not run"),
@@ -198,7 +200,16 @@ fn writing(state: Option<&State>) -> Point {
             format!("{dropped} findings were lost because more came than could be written"),
             "a larger dedup_window_secs holds repeats back",
         ),
-        Some(_) => Point::well(name, "findings are written"),
+        Some(_) => match outdated_secs {
+            None => Point::well(name, "findings are written"),
+            Some(age) => Point::ill(
+                name,
+                format!(
+                    "{STATE_FILE_NAME} was written {age} s ago, and findings may not be written either"
+                ),
+                "make room or mend the folder; see clawsec.log",
+            ),
+        },
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ use crate::limits::STATUS_THREATS;
 use crate::report::state::{self, State};
 use crate::report::tail::{self, Tail, Verdict};
 use crate::report::threat_filter::is_info;
-use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
+use crate::report::{LOG_FILE_NAME, STATE_FILE_NAME, THREATS_FILE_NAME};
 
 /// The exit code that says stopped (as `systemctl status` has it).
 pub const EXIT_STOPPED: u8 = 3;
@@ -55,6 +56,10 @@ pub struct Status<'a> {
     /// Why there is no state although it runs.
     without_state: Option<String>,
     uptime_secs: Option<u64>,
+    /// The state's age, where it is too old to be true.
+    outdated_secs: Option<u64>,
+    /// Why findings cannot be written.
+    last_error: Option<String>,
     tail: Tail,
     /// Credentials where they belong that were passed over among them.
     left_out: u64,
@@ -78,6 +83,9 @@ impl<'a> Status<'a> {
             _ => (None, None),
         };
         let uptime_secs = state.as_ref().and_then(|state| uptime_secs(&state.started_at, now));
+        let outdated_secs =
+            state.as_ref().and_then(|_| state::outdated_secs(log_dir, SystemTime::from(now)));
+        let last_error = state.as_ref().and_then(|state| state.last_error.clone());
         let mut left_out = 0;
         let mut judge = |threat: &Value| match all || !is_info(threat) {
             true => Verdict::Keep,
@@ -89,7 +97,23 @@ impl<'a> Status<'a> {
         let path = log_dir.join(THREATS_FILE_NAME);
         let tail = tail::last_matching(&path, STATUS_THREATS, &mut judge)
             .map_err(|error| format!("cannot read {THREATS_FILE_NAME}: {error}"))?;
-        Ok(Status { log_dir, instance, state, without_state, uptime_secs, tail, left_out })
+        Ok(Status {
+            log_dir,
+            instance,
+            state,
+            without_state,
+            uptime_secs,
+            outdated_secs,
+            last_error,
+            tail,
+            left_out,
+        })
+    }
+
+    /// As the monitor itself knows it, whatever could be written.
+    pub fn with_last_error(mut self, last_error: Option<String>) -> Status<'a> {
+        self.last_error = last_error;
+        self
     }
 
     fn is_running(&self) -> bool {
@@ -121,6 +145,13 @@ impl<'a> Status<'a> {
             ("threats_skipped", json!(self.tail.skipped)),
         ] {
             object.insert(name.to_string(), value);
+        }
+        object.remove("last_error");
+        if let Some(error) = &self.last_error {
+            object.insert("last_error".to_string(), json!(error));
+        }
+        if let Some(age) = self.outdated_secs {
+            object.insert("outdated_secs".to_string(), json!(age));
         }
         format!("{:#}\n", Value::Object(object))
     }
@@ -169,8 +200,17 @@ impl<'a> Status<'a> {
             "Threats",
             &format!("{written} written, {suppressed} repeats held back, {dropped} lost"),
         );
-        if let Some(error) = &state.last_error {
+        if let Some(error) = &self.last_error {
             line(text, "Problem", error);
+        }
+        if let Some(age) = self.outdated_secs {
+            let words = format!(
+                "{STATE_FILE_NAME} was written {} ago: what is shown here is old. Is the disk full, or {} \
+                 closed to the monitor? See {LOG_FILE_NAME}",
+                duration(age),
+                self.log_dir.display()
+            );
+            line(text, "Problem", &words);
         }
         if !state.counters.is_empty() {
             text.push_str("  Counters:\n");
@@ -319,6 +359,37 @@ mod tests {
         assert_eq!(json["log_dir"], folder.path().to_str().unwrap());
         assert_eq!(json["threats"].as_array().unwrap().len(), STATUS_THREATS);
         assert_eq!(json["threats"][0]["pattern"], "rule_6");
+    }
+
+    #[test]
+    fn a_state_that_is_not_rewritten_any_more_is_a_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        let _held = PidFile::acquire(folder.path()).unwrap();
+        write_state(folder.path(), std::process::id());
+        let shown = |secs| {
+            let now = Timestamp::now() + std::time::Duration::from_secs(secs);
+            let status = Status::of(folder.path(), now, false).unwrap();
+            (status.text(), serde_json::from_str::<Value>(&status.json()).unwrap())
+        };
+        let (text, json) = shown(0);
+        assert!(!text.contains("is old") && json.get("outdated_secs").is_none(), "{text}");
+        let (text, json) = shown(3600);
+        assert!(text.contains("Problem:    monitor.json was written 1 h 0 min ago"), "{text}");
+        assert!(json["outdated_secs"].as_u64().unwrap() >= 3600);
+    }
+
+    #[test]
+    fn what_the_monitor_knows_of_itself_takes_the_place_of_what_it_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let _held = PidFile::acquire(folder.path()).unwrap();
+        write_state(folder.path(), std::process::id());
+        let told = |error: Option<&str>| {
+            let status = Status::of(folder.path(), now(), false).unwrap();
+            let json = status.with_last_error(error.map(str::to_owned)).json();
+            serde_json::from_str::<Value>(&json).unwrap().get("last_error").cloned()
+        };
+        assert_eq!(told(Some("Read-only file system")).unwrap(), "Read-only file system");
+        assert_eq!(told(None), None);
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub const REPORT_TICK_MS: u64 = 500;
 
 /// After how many ticks `monitor.json` is written again although it shows nothing new.
 pub const STATE_REFRESH_TICKS: u32 = 10;
+/// At which age of `monitor.json` it no longer tells how its monitor is.
+pub const STATE_OUTDATED_SECS: u64 = 20;
 
 /// How long the logger thread goes on after its handle was dropped without a word.
 pub const LOGGER_GRACE_MS: u64 = 1000;
@@ -62,4 +64,5 @@ const _: () = assert!((LOG_LINE_MAX_BYTES as u64) < LOG_ROTATE_BYTES);
 const _: () = assert!(THREATS_RETRY_MIN_MS <= THREATS_RETRY_MAX_MS);
 const _: () = assert!(TORN_LINE_MAX_BYTES <= TAIL_LINE_MAX_BYTES);
 const _: () = assert!(REPORT_TICK_MS >= 500, "monitor.json is rewritten at most twice a second");
+const _: () = assert!(STATE_OUTDATED_SECS * 1000 > 2 * STATE_REFRESH_TICKS as u64 * REPORT_TICK_MS);
 const _: () = assert!(REPORT_REST_MS < 50, "a line is in its file before anybody misses it");

@@ -2,6 +2,7 @@
 //! failures are told once, counters are shown. Owns the files and the counts; waits for nothing,
 //! reads no clock.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use super::last_look::LastLook;
 use super::log_file::LogFile;
 use super::log_record::LogLine;
 use super::state::State;
-use super::tally::Tally;
+use super::tally::{Kind, Tally};
 use super::threats_file::{Opened, Repair, ThreatsFile};
 use super::{STATE_FILE_NAME, THREATS_FILE_NAME};
 use crate::counters::{self, Counters};
@@ -60,6 +61,8 @@ pub(super) struct Journal {
     last_look: Option<LastLook>,
     /// What was admitted and has no line yet: snippets are looked at many at a time.
     admitted: Vec<Admitted>,
+    /// Of the lines that wait; they are counted once they are written.
+    uncounted: VecDeque<Kind>,
     failure: Option<Failure>,
     log_is_failing: bool,
     /// Of the findings that full queues lost, those that the log has told of.
@@ -92,6 +95,7 @@ impl Journal {
             log,
             last_look: None,
             admitted: Vec::new(),
+            uncounted: VecDeque::new(),
             failure: None,
             log_is_failing: false,
             dropped_told: 0,
@@ -162,7 +166,7 @@ impl Journal {
     fn write(&mut self, finding: &Finding, suppressed: u64) {
         match self.threats.push(finding, suppressed) {
             Ok(()) => {
-                self.counts.tally.add_line(finding);
+                self.uncounted.push_back(Kind::of(finding));
                 self.mirror(finding);
             }
             Err(error) => {
@@ -279,7 +283,11 @@ impl Journal {
     }
 
     fn flush_threats(&mut self, now: Instant) {
-        match self.threats.flush() {
+        let outcome = self.threats.flush();
+        let waiting = usize::try_from(self.threats.lines_waiting()).unwrap_or(usize::MAX);
+        let written = self.uncounted.len().saturating_sub(waiting);
+        self.counts.tally.add_lines(self.uncounted.drain(..written));
+        match outcome {
             Ok(opened) => self.recovered(now, opened),
             Err(error) => self.failed(now, &error),
         }
@@ -296,6 +304,7 @@ impl Journal {
             }
         }
         if let Some(failure) = self.failure.take() {
+            self.counts.tally.set_failure(None);
             let secs = now.saturating_duration_since(failure.since).as_secs_f64();
             let message = format_args!("{THREATS_FILE_NAME} is written again, after {secs:.1} s");
             self.tell(Level::Warn, message);
@@ -304,6 +313,7 @@ impl Journal {
 
     fn failed(&mut self, now: Instant, error: &io::Error) {
         let error = error.to_string();
+        self.counts.tally.set_failure(Some(error.clone()));
         if let Some(failure) = &mut self.failure {
             failure.delay = (failure.delay * 2).min(Duration::from_millis(THREATS_RETRY_MAX_MS));
             failure.next_try_at = now + failure.delay;

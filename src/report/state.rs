@@ -1,17 +1,19 @@
-//! `monitor.json`: what `status` shows of a running monitor. Written whole or not at all.
+//! `monitor.json`: what `status` shows of a running monitor. Written whole or not at all, as long as there is room for
+//! another file; in place where there is none, for then it has the most to tell.
 //! Whether the monitor still runs is not told here, but by its PID file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::STATE_FILE_NAME;
-use crate::limits::STATE_MAX_BYTES;
+use crate::limits::{STATE_MAX_BYTES, STATE_OUTDATED_SECS};
 
 /// What is written before it takes the name.
 const TEMPORARY_FILE_NAME: &str = "monitor.json.tmp";
@@ -89,19 +91,44 @@ impl State {
     pub(super) fn write(&self, log_dir: &Path) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
-        let temporary = log_dir.join(TEMPORARY_FILE_NAME);
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .custom_flags(flags.cast_signed())
-            .open(&temporary)?;
-        file.write_all(&text)?;
-        drop(file);
-        std::fs::rename(&temporary, log_dir.join(STATE_FILE_NAME))
+        replace(log_dir, &text).or_else(|error| overwrite(log_dir, text).map_err(|_| error))
     }
+}
+
+fn replace(log_dir: &Path, text: &[u8]) -> io::Result<()> {
+    let temporary = log_dir.join(TEMPORARY_FILE_NAME);
+    let mut file = options().create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let written = file.write_all(text);
+    drop(file);
+    let replaced =
+        written.and_then(|()| std::fs::rename(&temporary, log_dir.join(STATE_FILE_NAME)));
+    if replaced.is_err() {
+        // On a full disk it would be in the way of others.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    replaced
+}
+
+/// In one write, with blanks where there was more before, so that a reader finds one text or the other.
+fn overwrite(log_dir: &Path, mut text: Vec<u8>) -> io::Result<()> {
+    let file = options().open(log_dir.join(STATE_FILE_NAME))?;
+    let old_len = file.metadata()?.len().min(STATE_MAX_BYTES);
+    text.resize(text.len().max(usize::try_from(old_len).unwrap_or(0)), b'\n');
+    file.write_all_at(&text, 0)
+}
+
+fn options() -> OpenOptions {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(flags.cast_signed());
+    options
+}
+
+/// How long ago it was written, in seconds, where that is longer than a living monitor leaves it alone.
+pub fn outdated_secs(log_dir: &Path, now: SystemTime) -> Option<u64> {
+    let written_at = std::fs::metadata(log_dir.join(STATE_FILE_NAME)).ok()?.modified().ok()?;
+    let age_secs = now.duration_since(written_at).ok()?.as_secs();
+    (age_secs >= STATE_OUTDATED_SECS).then_some(age_secs)
 }
 
 /// Reads what a monitor wrote. `NotFound` when none did; `InvalidData` when it is not readable as a
@@ -164,6 +191,35 @@ pub(super) mod tests {
         remove(dir.path()).unwrap();
         assert_eq!(read(dir.path()).unwrap_err().kind(), io::ErrorKind::NotFound);
         remove(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn where_no_other_file_can_be_made_it_is_written_in_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = state();
+        state.last_error = Some("No space left on device".into());
+        state.write(dir.path()).unwrap();
+        // A full disk has no room for this one either.
+        std::fs::create_dir(dir.path().join(TEMPORARY_FILE_NAME)).unwrap();
+        state.last_error = None;
+        state.write(dir.path()).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), state, "shorter than what was there");
+        state.last_error = Some("No space left on device, and that for long".into());
+        state.write(dir.path()).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), state);
+        std::fs::remove_file(dir.path().join(STATE_FILE_NAME)).unwrap();
+        assert!(state.write(dir.path()).is_err(), "there is no place");
+    }
+
+    #[test]
+    fn what_a_living_monitor_would_have_rewritten_is_outdated() {
+        let dir = tempfile::tempdir().unwrap();
+        let later = |secs| SystemTime::now() + std::time::Duration::from_secs(secs);
+        assert_eq!(outdated_secs(dir.path(), later(1000)), None);
+        state().write(dir.path()).unwrap();
+        assert_eq!(outdated_secs(dir.path(), later(STATE_OUTDATED_SECS - 1)), None);
+        assert!(outdated_secs(dir.path(), later(STATE_OUTDATED_SECS + 1)).is_some());
+        assert_eq!(outdated_secs(dir.path(), SystemTime::UNIX_EPOCH), None, "a clock that was set");
     }
 
     #[test]

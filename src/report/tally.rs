@@ -12,6 +12,8 @@ pub struct Tally {
     lines: Mutex<BTreeMap<Kind, u64>>,
     /// Findings that the logger's own dedup held back.
     pub suppressed: Count,
+    /// Why lines cannot be written, while they cannot.
+    failure: Mutex<Option<String>>,
 }
 
 /// What lines are counted by.
@@ -22,16 +24,34 @@ pub struct Kind {
     pub severity: &'static str,
 }
 
-impl Tally {
-    /// Counts a line. There are as many patterns as there are rules, and five severities.
-    pub(super) fn add_line(&self, finding: &Finding) {
-        let kind = Kind {
+impl Kind {
+    /// That of a finding's line.
+    pub(super) fn of(finding: &Finding) -> Kind {
+        Kind {
             pattern: finding.pattern.to_string(),
             direction: finding.direction.as_str(),
             severity: finding.severity.as_str(),
-        };
+        }
+    }
+}
+
+impl Tally {
+    /// Counts lines. There are as many patterns as there are rules, and five severities.
+    pub(super) fn add_lines(&self, kinds: impl Iterator<Item = Kind>) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        *lines.entry(kind).or_insert(0) += 1;
+        for kind in kinds {
+            *lines.entry(kind).or_insert(0) += 1;
+        }
+    }
+
+    /// From now on lines cannot be written, or can again.
+    pub(super) fn set_failure(&self, failure: Option<String>) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    /// Why lines cannot be written, while they cannot.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many lines there were of each kind.
@@ -52,10 +72,8 @@ mod tests {
         let tally = Tally::default();
         let mut info = finding("b", "a.example:443");
         info.severity = Severity::Info;
-        for finding in [&info, &finding("a", "b.example:443"), &info, &finding("b", "c.example:1")]
-        {
-            tally.add_line(finding);
-        }
+        let findings = [&info, &finding("a", "b.example:443"), &info, &finding("b", "c.example:1")];
+        tally.add_lines(findings.into_iter().map(Kind::of));
         let lines = tally.lines();
         let told: Vec<_> =
             lines.iter().map(|(kind, count)| (&*kind.pattern, kind.severity, *count)).collect();

@@ -53,6 +53,36 @@ fn readiness_ends_with_the_first_word_of_a_shutdown() {
 }
 
 #[test]
+fn findings_that_cannot_be_written_are_told_everywhere_and_counted_once_they_are() {
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    let proxy = proxy();
+    std::fs::remove_file(proxy.threats_path()).unwrap();
+    // A link is not written to.
+    let elsewhere = proxy.setup.directory().join("elsewhere");
+    std::fs::write(&elsewhere, "").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, proxy.threats_path()).unwrap();
+    assert_eq!(proxy.get(&origin.url("/etc/shadow")).status(), 200);
+    let failing = "clawsec_findings_write_failing 1\n";
+    wait_until("the gauge", || proxy.admin("/metrics").text().contains(failing));
+    let counted = || proxy.admin("/metrics").text().contains("\nclawsec_findings_total{");
+    assert!(!counted(), "it is in no file");
+    let ready = proxy.admin("/readyz");
+    assert!(
+        ready.status() == 200 && ready.text().contains("cannot be written: "),
+        "{}",
+        ready.text()
+    );
+    assert!(proxy.admin("/status").json()["last_error"].is_string());
+    let healthy = proxy.setup.run("healthcheck", &[]).expect_success("healthcheck");
+    assert!(healthy.stdout.contains("findings cannot be written"), "{}", healthy.stdout);
+    std::fs::remove_file(proxy.threats_path()).unwrap();
+    proxy.wait_for_finding(|_| true);
+    wait_until("the count", counted);
+    assert_eq!(proxy.admin("/readyz").text(), "ready\n");
+    assert!(proxy.admin("/status").json().get("last_error").is_none());
+}
+
+#[test]
 fn status_is_what_the_command_says() {
     let proxy = proxy();
     let status = proxy.admin("/status");

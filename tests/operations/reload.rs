@@ -28,6 +28,17 @@ pub fn reload(proxy: &Proxy) -> crate::support::run::Outcome {
 }
 
 #[test]
+fn a_reload_on_a_disk_without_room_for_another_file_has_its_verdict() {
+    let proxy = Proxy::start(json!({}));
+    fs::create_dir(proxy.log_dir().join("monitor.json.tmp")).unwrap();
+    rewrite(&proxy, |config| {
+        config.insert("add_via".into(), json!(true));
+    });
+    let outcome = reload(&proxy).expect_success("reload");
+    assert!(outcome.stdout.contains("Changed: add_via."), "{}", outcome.stdout);
+}
+
+#[test]
 fn what_can_change_does_on_open_connections_and_what_cannot_is_named() {
     let origin = Origin::http(|request| Reply::ok(request.header("via").unwrap_or("none")));
     let proxy = Proxy::start(json!({"log_level": "INFO"}));

@@ -137,6 +137,8 @@ fn a_full_disk_is_told_once_waited_out_and_told_to_be_over() {
     }
     assert_eq!(place.journal.retry_at(), Some(now + longest), "but not without end");
     place.journal.tick(0);
+    assert!(place.journal.counts.tally.lines().is_empty(), "not written, not counted");
+    assert!(place.journal.counts.tally.failure().unwrap().contains("No space left"));
     let shown = state::read(place.dir.path()).unwrap().last_error.unwrap();
     assert!(shown.contains("No space left"), "{shown}");
     make_room(&here, &real);
@@ -146,6 +148,8 @@ fn a_full_disk_is_told_once_waited_out_and_told_to_be_over() {
     assert_eq!(place.journal.lines_waiting(), 0);
     assert_eq!(std::fs::read_to_string(real.join("full")).unwrap().lines().count(), 1);
     assert_eq!(state::read(place.dir.path()).unwrap().last_error, None);
+    assert_eq!(place.journal.counts.tally.failure(), None);
+    assert_eq!(place.journal.counts.tally.lines().len(), 1);
     let messages = place.messages();
     assert_eq!(messages.len(), 3, "{messages:?}");
     assert!(messages[1].starts_with("[ERROR] clawsec: threats.jsonl cannot be written: No space"));
