@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use glommio::ExecutorJoinHandle;
 
 use self::reload::Reloader;
@@ -83,11 +83,13 @@ impl Run {
         for warning in &config.warnings {
             log::warn!("{warning}");
         }
-        let prepared = prepare(&config)?;
+        let config = Arc::new(config);
+        let Some((prepared, is_reload_asked)) = prepare_unless_ended(&config, &signals)? else {
+            return Ok(());
+        };
         prepared.detection.look_last(logger)?;
         let marks = prepared.detection.marks;
         let phase = Arc::new(AtomicU8::new(Phase::Running as u8));
-        let config = Arc::new(config);
         let admin_address = admin.as_ref().map(|held| held.address);
         let listening: Vec<_> = doors.iter().map(|(held, door)| (held.address, *door)).collect();
         let shared = Shared {
@@ -127,7 +129,7 @@ impl Run {
         let Workers { handles, renewals } = workers;
         let with = (LoggerCommands::clone(logger), Arc::clone(&phase));
         let reloader = Reloader::new(reread, (config, marks), renewals, with, state);
-        Serving { reloader, pulse, notifier, signals, phase }.serve(handles)
+        Serving { reloader, pulse, notifier, signals, phase }.serve(handles, is_reload_asked)
     }
 }
 
@@ -166,6 +168,38 @@ struct Prepared {
     interception: Option<Interception>,
     verified: tls::ClientTls,
     insecure: tls::ClientTls,
+}
+
+/// Prepares on a thread of its own, for rules that nobody compiled before take some seconds, and signals are heard
+/// meanwhile. None: one of them ended it, and nothing is waited for. With it, whether a reload was asked for.
+fn prepare_unless_ended(
+    config: &Arc<Config>,
+    signals: &Receiver<Asked>,
+) -> Result<Option<(Prepared, bool)>, String> {
+    let (done, is_done) = bounded(1);
+    let prepared = Arc::clone(config);
+    let work = move || {
+        // Nobody waits for it once the monitor ends.
+        let _ = done.send(prepare(&prepared));
+    };
+    let thread = thread::Builder::new().name("clawsec-prepare".to_owned()).spawn(work);
+    thread.map_err(|error| format!("there is no thread to prepare on: {error}"))?;
+    let mut is_reload_asked = false;
+    loop {
+        select! {
+            recv(is_done) -> prepared => {
+                let prepared = prepared.map_err(|_| "the preparation failed".to_owned())?;
+                return prepared.map(|prepared| Some((prepared, is_reload_asked)));
+            }
+            recv(signals) -> asked => match asked.map_err(|error| error.to_string())? {
+                Asked::Reload => is_reload_asked = true,
+                Asked::End(signal) => {
+                    log::info!("Ended before it was ready (signal {signal}).");
+                    return Ok(None);
+                }
+            },
+        }
+    }
 }
 
 fn prepare(config: &Config) -> Result<Prepared, String> {

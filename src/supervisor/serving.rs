@@ -27,10 +27,14 @@ pub struct Serving {
 
 impl Serving {
     /// Waits for a signal to end, then for the workers: first they finish what is in flight, at the deadline
-    /// they are cut.
-    pub fn serve(mut self, workers: Vec<ExecutorJoinHandle<()>>) -> Result<(), String> {
+    /// they are cut. `is_reload_asked`: while it was not ready yet.
+    pub fn serve(
+        mut self,
+        workers: Vec<ExecutorJoinHandle<()>>,
+        is_reload_asked: bool,
+    ) -> Result<(), String> {
         self.notifier.ready(&self.status());
-        let signal = self.until_end()?;
+        let signal = self.until_end(is_reload_asked)?;
         log::info!("Shutting down (signal {signal})…");
         self.notifier.stopping();
         self.phase.store(Phase::Draining as u8, Ordering::Relaxed);
@@ -41,10 +45,12 @@ impl Serving {
 
     /// The signal that ends it. A reload that is under way then is abandoned; one that is asked for while another
     /// is under way comes after it, since the other may have read the old file.
-    fn until_end(&mut self) -> Result<i32, String> {
+    fn until_end(&mut self, is_reload_asked: bool) -> Result<i32, String> {
         let ticks = tick(Duration::from_millis(PULSE_TICK_MS));
         let signals = self.signals.clone();
-        let (mut reloading, mut is_asked_again): (Option<Receiver<Reloader>>, bool) = (None, false);
+        let mut reloading: Option<Receiver<Reloader>> =
+            is_reload_asked.then(|| self.begin_reload());
+        let mut is_asked_again = false;
         loop {
             let none = never();
             select! {

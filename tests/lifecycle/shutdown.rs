@@ -1,13 +1,16 @@
 //! Signals: what is in flight is finished, what is found is written, and nothing takes for ever.
 
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use crate::cause_finding;
-use crate::support::{Connection, Origin, Proxy, Reply, json, wait_until};
+use crate::support::run::wait_child;
+use crate::support::{Connection, Origin, Proxy, Reply, Setup, json, wait_until};
 
 /// An origin that sends half of its answer, and the other half when told.
 fn half_way_origin() -> (Origin, Sender<()>) {
@@ -48,6 +51,26 @@ fn a_signal_lets_the_answer_in_flight_finish() {
         assert_eq!(client.receive_exact(5), b"again");
         assert_eq!(proxy.wait_exit(), Some(0), "{}", proxy.log());
         assert!(!proxy.log_dir().join("monitor.pid").exists());
+    }
+}
+
+/// Without rules that somebody compiled before, a start takes seconds.
+#[test]
+fn a_signal_during_the_first_start_is_heard() {
+    for (signal, code) in [(Signal::TERM, Some(0)), (Signal::INT, Some(0))] {
+        let setup = Setup::new(json!({}));
+        let mut start = setup.command("start", &[]);
+        start.env("XDG_CACHE_HOME", setup.directory().join("cold"));
+        let mut child = start.stderr(Stdio::null()).spawn().unwrap();
+        let log = setup.log_dir().join("clawsec.log");
+        wait_until("the CA", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("CA")));
+        rustix::process::kill_process(Pid::from_child(&child), signal).unwrap();
+        let began = Instant::now();
+        assert_eq!(wait_child(&mut child, Duration::from_secs(60)), Some(code));
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        assert!(!setup.log_dir().join("monitor.pid").exists());
+        let log = std::fs::read_to_string(&log).unwrap();
+        assert!(log.contains("Ended before it was ready"), "{log}");
     }
 }
 
