@@ -8,6 +8,8 @@ use std::net::TcpStream;
 pub struct Answer {
     status: u16,
     content_type: &'static str,
+    /// Further fields, each with its line end.
+    fields: &'static str,
     body: Body,
 }
 
@@ -17,10 +19,11 @@ enum Body {
     Made(String),
 }
 
-/// To one more connection, or stream, than there may be.
+/// To one more connection, stream or query than there may be.
 pub const BUSY: Answer = Answer {
     status: 503,
     content_type: PLAIN,
+    fields: "Retry-After: 1\r\n",
     body: Body::Fixed("too many connections to the admin listener\n"),
 };
 
@@ -29,7 +32,7 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 impl Answer {
     /// Words.
     pub fn text(status: u16, body: &str) -> Answer {
-        Answer { status, content_type: PLAIN, body: Body::Made(body.to_owned()) }
+        Answer::of(status, PLAIN, body.to_owned())
     }
 
     /// A JSON document.
@@ -39,7 +42,13 @@ impl Answer {
 
     /// A document of another type.
     pub fn of(status: u16, content_type: &'static str, body: String) -> Answer {
-        Answer { status, content_type, body: Body::Made(body) }
+        Answer { status, content_type, fields: "", body: Body::Made(body) }
+    }
+
+    /// With further fields, each with its line end.
+    pub fn with(mut self, fields: &'static str) -> Answer {
+        self.fields = fields;
+        self
     }
 
     /// What was asked for cannot be told.
@@ -53,10 +62,10 @@ impl Answer {
             Body::Fixed(body) => body,
             Body::Made(body) => body.as_str(),
         };
-        let allow = if self.status == 405 { "Allow: GET, HEAD\r\n" } else { "" };
         let mut bytes = format!(
-            "{}{allow}Content-Length: {}\r\n\r\n",
+            "{}{}Content-Length: {}\r\n\r\n",
             head(self.status, self.content_type),
+            self.fields,
             body.len()
         );
         if !is_head {

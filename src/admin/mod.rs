@@ -3,6 +3,8 @@
 //! traffic; the proxy never connects to it (`forward::dial`).
 
 mod answer;
+/// Connections whose request is awaited.
+mod awaited;
 mod metrics;
 mod process;
 mod request;
@@ -17,6 +19,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use answer::Answer;
+use awaited::Awaited;
 use jiff::Timestamp;
 use request::Request;
 
@@ -24,7 +27,10 @@ use crate::cli::status::Status;
 use crate::config::HostPatterns;
 use crate::conn::deadline::Phase;
 use crate::counters::Counters;
-use crate::limits::{ACCEPT_BACKOFF_MS, ADMIN_CONNECTIONS_MAX, ADMIN_STREAMS_MAX, ADMIN_WAIT_MS};
+use crate::limits::{
+    ACCEPT_BACKOFF_MS, ADMIN_CONNECTIONS_MAX, ADMIN_QUERIES_MAX, ADMIN_STATUSES_MAX,
+    ADMIN_STREAMS_MAX, ADMIN_WAIT_MS,
+};
 use crate::report::queue::FindingReceiver;
 use crate::report::tally::Tally;
 
@@ -70,7 +76,10 @@ pub fn serve(held: Held, shown: Shown) -> io::Result<()> {
     let desk = Arc::new(Desk {
         shown,
         connections: Slots::new(ADMIN_CONNECTIONS_MAX),
+        awaited: Awaited::default(),
         streams: Slots::new(ADMIN_STREAMS_MAX),
+        queries: Slots::new(ADMIN_QUERIES_MAX),
+        statuses: Slots::new(ADMIN_STATUSES_MAX),
     });
     let accept = move || {
         for accepted in held.listener.incoming() {
@@ -87,7 +96,10 @@ pub fn serve(held: Held, shown: Shown) -> io::Result<()> {
 struct Desk {
     shown: Shown,
     connections: Arc<Slots>,
+    awaited: Awaited,
     streams: Arc<Slots>,
+    queries: Arc<Slots>,
+    statuses: Arc<Slots>,
 }
 
 fn take(desk: &Arc<Desk>, mut connection: TcpStream) {
@@ -98,19 +110,26 @@ fn take(desk: &Arc<Desk>, mut connection: TcpStream) {
         let _ = answer::BUSY.write(&mut connection, false);
         return;
     };
-    let desk = Arc::clone(desk);
-    // A thread that cannot be had closes the connection.
-    let _ = thread::Builder::new().name("clawsec-admin-connection".to_owned()).spawn(move || {
+    let number = desk.awaited.enter(&connection);
+    let attending = Arc::clone(desk);
+    let attend = move || {
         // One that went away needs no answer, and nobody else is concerned.
-        let _ = desk.attend(&mut connection);
+        let _ = attending.attend(&mut connection, number);
         let _ = connection.shutdown(Shutdown::Write);
         drop(slot);
-    });
+    };
+    // A thread that cannot be had closes the connection.
+    let thread = thread::Builder::new().name("clawsec-admin-connection".to_owned()).spawn(attend);
+    if thread.is_err() {
+        desk.awaited.leave(number);
+    }
 }
 
 impl Desk {
-    fn attend(&self, connection: &mut TcpStream) -> io::Result<()> {
-        let request = match request::read(connection, &self.shown.hosts)? {
+    fn attend(&self, connection: &mut TcpStream, number: u64) -> io::Result<()> {
+        let read = request::read(connection, &self.shown.hosts);
+        self.awaited.leave(number);
+        let request = match read? {
             Ok(request) => request,
             Err(refusal) => return refusal.answer.write(connection, refusal.is_head),
         };
@@ -147,6 +166,7 @@ impl Desk {
     }
 
     fn status(&self) -> Answer {
+        let Some(_slot) = Slots::take(&self.statuses) else { return answer::BUSY };
         match Status::of(&self.shown.log_dir, Timestamp::now(), false) {
             Ok(status) => {
                 let status = status.with_last_error(self.shown.tally.failure());
@@ -164,13 +184,18 @@ impl Desk {
                 return refusal.write(connection, request.is_head);
             }
         };
+        let Some(query) = Slots::take(&self.queries) else {
+            return answer::BUSY.write(connection, request.is_head);
+        };
         if !wanted.follow || request.is_head {
             return threats::last(&self.shown, &wanted).write(connection, request.is_head);
         }
-        match Slots::take(&self.streams) {
-            Some(_slot) => threats::stream(&self.shown, &wanted, connection),
-            None => answer::BUSY.write(connection, false),
-        }
+        let Some(_stream) = Slots::take(&self.streams) else {
+            return answer::BUSY.write(connection, false);
+        };
+        let begun = threats::begin(&self.shown, &wanted)?;
+        drop(query);
+        threats::stream(&self.shown, &wanted, begun, connection)
     }
 }
 

@@ -80,7 +80,7 @@ fn judge(head: &RequestHead<'_>, hosts: &HostPatterns) -> Result<Request, Answer
         return Err(Answer::text(403, words));
     }
     if !matches!(head.method, Method::Get | Method::Head) {
-        return Err(Answer::text(405, "GET and HEAD only\n"));
+        return Err(Answer::text(405, "GET and HEAD only\n").with("Allow: GET, HEAD\r\n"));
     }
     let (path, query) = head.target.split_once('?').unwrap_or((head.target, ""));
     if !path.starts_with('/') {

@@ -18,7 +18,8 @@ use crate::cli::threats_follow::Follow;
 use crate::conn::deadline::Phase;
 use crate::finding::Severity;
 use crate::limits::{
-    ADMIN_STREAM_KEEP_ALIVE_MS, ADMIN_THREATS_MAX, FOLLOW_POLL_MS, THREATS_DEFAULT,
+    ADMIN_QUERY_BYTES, ADMIN_STREAM_KEEP_ALIVE_MS, ADMIN_THREATS_MAX, FOLLOW_POLL_MS,
+    THREATS_DEFAULT,
 };
 use crate::report::THREATS_FILE_NAME;
 use crate::report::tail::{self, Tail};
@@ -92,27 +93,52 @@ fn parse_limit(text: &str) -> Result<usize, String> {
 }
 
 fn tail(shown: &Shown, wanted: &Wanted) -> io::Result<Tail> {
+    // One at a time: each takes a hundred times the room of a finding.
+    static ASKED: Mutex<()> = Mutex::new(());
+    let _asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
     let path = shown.log_dir.join(THREATS_FILE_NAME);
-    tail::last_matching(&path, wanted.limit, &mut |threat| wanted.filter.judge(threat))
+    let mut judge = |threat: &Value| wanted.filter.judge(threat);
+    tail::last_within(&path, wanted.limit, ADMIN_QUERY_BYTES, &mut judge)
 }
 
 /// The last ones, newest first.
 pub fn last(shown: &Shown, wanted: &Wanted) -> Answer {
-    // One at a time: each takes a hundred times the room of a finding.
-    static ASKED: Mutex<()> = Mutex::new(());
-    let _asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
     match tail(shown, wanted) {
-        Ok(tail) => Answer::json(200, format!("{:#}\n", Value::Array(tail.threats))),
+        Ok(tail) => {
+            let is_cut = tail.is_cut;
+            let answer = Answer::json(200, format!("{:#}\n", Value::Array(tail.threats)));
+            if is_cut { answer.with(INCOMPLETE) } else { answer }
+        }
         Err(error) => Answer::failed(&format!("{THREATS_FILE_NAME}: {error}")),
     }
 }
 
-/// The old ones that are asked for, oldest first, then each new one, until the client goes away or the monitor
-/// stops.
-pub fn stream(shown: &Shown, wanted: &Wanted, connection: &mut TcpStream) -> io::Result<()> {
-    let mut follow = Follow::from_end(&shown.log_dir.join(THREATS_FILE_NAME))?;
-    let mut new = tail(shown, wanted)?.threats;
-    new.reverse();
+/// Said of an answer for which not all of the file was read.
+const INCOMPLETE: &str = "Clawsec-Incomplete: older findings were not looked at\r\n";
+
+/// What a stream begins with.
+pub struct Begun {
+    follow: Follow,
+    /// Oldest first.
+    old: Vec<Value>,
+}
+
+/// The old ones that are asked for, and the place from which on there are new ones.
+pub fn begin(shown: &Shown, wanted: &Wanted) -> io::Result<Begun> {
+    let follow = Follow::from_end(&shown.log_dir.join(THREATS_FILE_NAME))?;
+    let mut old = tail(shown, wanted)?.threats;
+    old.reverse();
+    Ok(Begun { follow, old })
+}
+
+/// The old ones, then each new one, until the client goes away or the monitor stops.
+pub fn stream(
+    shown: &Shown,
+    wanted: &Wanted,
+    begun: Begun,
+    connection: &mut TcpStream,
+) -> io::Result<()> {
+    let Begun { mut follow, old: mut new } = begun;
     let head = answer::head(200, "text/event-stream");
     connection.write_all(format!("{head}\r\n").as_bytes())?;
     connection.set_read_timeout(Some(Duration::from_millis(FOLLOW_POLL_MS)))?;

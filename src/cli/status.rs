@@ -15,7 +15,7 @@ use super::output::visible;
 use super::pid_file::{self, Instance};
 use super::threats_format::{left_out_in_words, none_in_words};
 use super::{load_common, log_dir, output};
-use crate::limits::STATUS_THREATS;
+use crate::limits::{STATUS_LOOK_BACK_BYTES, STATUS_THREATS};
 use crate::report::state::{self, State};
 use crate::report::tail::{self, Tail, Verdict};
 use crate::report::threat_filter::is_info;
@@ -95,7 +95,7 @@ impl<'a> Status<'a> {
             }
         };
         let path = log_dir.join(THREATS_FILE_NAME);
-        let tail = tail::last_matching(&path, STATUS_THREATS, &mut judge)
+        let tail = tail::last_within(&path, STATUS_THREATS, STATUS_LOOK_BACK_BYTES, &mut judge)
             .map_err(|error| format!("cannot read {THREATS_FILE_NAME}: {error}"))?;
         Ok(Status {
             log_dir,
@@ -243,6 +243,13 @@ impl<'a> Status<'a> {
         }
         if let Some(words) = left_out_in_words(self.left_out).filter(|_| count > 0) {
             let _ = writeln!(text, "  ({words})");
+        }
+        if self.tail.is_cut {
+            let mebibytes = STATUS_LOOK_BACK_BYTES >> 20;
+            let _ = writeln!(
+                text,
+                "  (the last {mebibytes} MiB of {THREATS_FILE_NAME} were looked through: clawsec threats goes on)"
+            );
         }
         if self.tail.skipped > 0 {
             let _ = writeln!(text, "  ({} unreadable lines skipped)", self.tail.skipped);
@@ -416,6 +423,19 @@ mod tests {
         let json: Value = serde_json::from_str(&status.json()).unwrap();
         assert_eq!(json["stale_pid_file"], true);
         assert!(folder.path().join("monitor.pid").exists(), "looking changes nothing");
+    }
+
+    #[test]
+    fn it_looks_back_so_far_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        write_threats(folder.path(), 1);
+        let text = |text: String| (text.contains("rule_1"), text.contains("were looked through"));
+        let shown = || text(Status::of(folder.path(), now(), false).unwrap().text());
+        assert_eq!(shown(), (true, false));
+        let path = folder.path().join(THREATS_FILE_NAME);
+        let file = fs::OpenOptions::new().append(true).open(path).unwrap();
+        file.set_len(STATUS_LOOK_BACK_BYTES + 1000).unwrap();
+        assert_eq!(shown(), (false, true));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub const STOP_POLL_MS: u64 = 20;
 /// The threats that `status` shows, and those that `threats` shows without `--limit` and at most.
 pub const STATUS_THREATS: usize = 5;
 pub const THREATS_DEFAULT: usize = 10;
+/// How far `status` looks back for them, past what it does not show.
+pub const STATUS_LOOK_BACK_BYTES: u64 = 64 * 1024 * 1024;
 pub const THREATS_MAX: usize = 1_000_000;
 /// The most that the admin listener shows: what it answers is kept as a whole, in the monitor's own memory.
 pub const ADMIN_THREATS_MAX: usize = 10_000;

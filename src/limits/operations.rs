@@ -29,9 +29,15 @@ const _: () = assert!(PROXY_USERS_MAX <= CREDENTIALS_REMEMBERED);
 /// Of how many pieces one is timed while it is scanned.
 pub const SCAN_TIME_SAMPLE_EVERY: u64 = 64;
 
-/// Connections to the admin listener at a time, and of those the ones that follow findings.
-pub const ADMIN_CONNECTIONS_MAX: usize = 32;
+/// Connections to the admin listener at a time, and of those the ones whose request is awaited, that follow findings,
+/// that ask for findings (one is answered, the other waits), and for the status: the rest is left to health and metrics.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+pub const ADMIN_AWAITED_MAX: usize = 32;
 pub const ADMIN_STREAMS_MAX: usize = 8;
+pub const ADMIN_QUERIES_MAX: usize = 2;
+pub const ADMIN_STATUSES_MAX: usize = 4;
+/// What is read of `threats.jsonl` for one of them.
+pub const ADMIN_QUERY_BYTES: u64 = 256 * 1024 * 1024;
 /// The head of a request to it, and how long that may take, as may each write of the answer.
 pub const ADMIN_HEAD_MAX_BYTES: usize = 8 * 1024;
 pub const ADMIN_HEADERS_MAX: usize = 64;
@@ -49,7 +55,9 @@ pub const RELOAD_POLL_MS: u64 = 20;
 /// How often the supervisor looks at the workers.
 pub const PULSE_TICK_MS: u64 = 500;
 
-const _: () = assert!(ADMIN_STREAMS_MAX < ADMIN_CONNECTIONS_MAX);
+const ADMIN_SLOW_MAX: usize =
+    ADMIN_AWAITED_MAX + ADMIN_STREAMS_MAX + ADMIN_QUERIES_MAX + ADMIN_STATUSES_MAX;
+const _: () = assert!(ADMIN_SLOW_MAX + 16 <= ADMIN_CONNECTIONS_MAX, "there is room for health");
 const _: () = assert!(PULSE_TICK_MS > IDLE_TICK_MS, "each worker has beaten between two looks");
 const _: () = assert!(RELOAD_WAIT_MS < RELOAD_VERDICT_WAIT_MS);
 const _: () = assert!(RELOAD_WAIT_MS > 4 * IDLE_TICK_MS, "a worker looks once a tick");

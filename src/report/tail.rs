@@ -17,6 +17,8 @@ pub struct Tail {
     pub threats: Vec<Value>,
     /// Lines among them that are no JSON object, or too long.
     pub skipped: usize,
+    /// More were wanted, and older lines are there that were not looked at.
+    pub is_cut: bool,
 }
 
 /// What becomes of a finding that was read.
@@ -39,8 +41,20 @@ pub fn last_matching(
     limit: usize,
     judge: &mut dyn FnMut(&Value) -> Verdict,
 ) -> io::Result<Tail> {
+    last_within(path, limit, u64::MAX, judge)
+}
+
+/// As [`last_matching`], but only so many bytes are read.
+pub fn last_within(
+    path: &Path,
+    limit: usize,
+    most_bytes: u64,
+    judge: &mut dyn FnMut(&Value) -> Verdict,
+) -> io::Result<Tail> {
+    let sizes =
+        Sizes { block_bytes: TAIL_BLOCK_BYTES, line_max_bytes: TAIL_LINE_MAX_BYTES, most_bytes };
     match File::open(path) {
-        Ok(mut file) => judged(&mut file, limit, TAIL_BLOCK_BYTES, TAIL_LINE_MAX_BYTES, judge),
+        Ok(mut file) => judged(&mut file, limit, sizes, judge),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tail::default()),
         Err(error) => Err(error),
     }
@@ -54,23 +68,33 @@ fn last_of(
     block_bytes: usize,
     line_max_bytes: usize,
 ) -> io::Result<Tail> {
-    judged(file, limit, block_bytes, line_max_bytes, &mut |_| Verdict::Keep)
+    let sizes = Sizes { block_bytes, line_max_bytes, most_bytes: u64::MAX };
+    judged(file, limit, sizes, &mut |_| Verdict::Keep)
 }
 
-/// Reads from the end in blocks of `block_bytes`; takes lines of up to `line_max_bytes`.
+/// How much is read at once, of a line, and in all.
+#[derive(Clone, Copy)]
+struct Sizes {
+    block_bytes: usize,
+    line_max_bytes: usize,
+    most_bytes: u64,
+}
+
+/// Reads from the end, block by block.
 fn judged(
     file: &mut (impl Read + Seek),
     limit: usize,
-    block_bytes: usize,
-    line_max_bytes: usize,
+    sizes: Sizes,
     judge: &mut dyn FnMut(&Value) -> Verdict,
 ) -> io::Result<Tail> {
+    let Sizes { block_bytes, line_max_bytes, most_bytes } = sizes;
     let mut tail = Tail::default();
     let mut line = LineBackwards { end: Vec::new(), is_too_long: false, line_max_bytes };
     let mut block = vec![0; block_bytes];
     let mut position = file.seek(SeekFrom::End(0))?;
-    while position > 0 && tail.threats.len() < limit {
-        let count = usize::try_from(position).unwrap_or(usize::MAX).min(block_bytes);
+    let floor = position.saturating_sub(most_bytes);
+    while position > floor && tail.threats.len() < limit {
+        let count = usize::try_from(position - floor).unwrap_or(usize::MAX).min(block_bytes);
         position -= count as u64;
         file.seek(SeekFrom::Start(position))?;
         let Some(read) = block.get_mut(..count) else { break };
@@ -87,7 +111,9 @@ fn judged(
         }
         line.prepend(unread);
     }
-    if tail.threats.len() < limit {
+    tail.is_cut = floor > 0 && tail.threats.len() < limit;
+    // Of a line that was cut only the end is known.
+    if floor == 0 && tail.threats.len() < limit {
         line.finish(&mut tail, judge);
     }
     Ok(tail)
@@ -188,6 +214,24 @@ mod tests {
         };
         assert_eq!(numbers(&last_matching(&path, 2, &mut judge).unwrap()), [8, 6]);
         assert_eq!(numbers(&last_matching(&path, 10, &mut judge).unwrap()), [8, 6, 4]);
+    }
+
+    #[test]
+    fn so_many_bytes_are_read_and_a_line_that_is_cut_is_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        let line = "{\"n\":1}\n";
+        std::fs::write(&path, line.repeat(3)).unwrap();
+        let within = |limit, bytes: usize| {
+            let keep = &mut |_: &Value| Verdict::Keep;
+            let tail = last_within(&path, limit, bytes as u64, keep).unwrap();
+            assert_eq!(tail.skipped, 0);
+            (tail.threats.len(), tail.is_cut)
+        };
+        assert_eq!(within(5, 3 * line.len()), (3, false));
+        assert_eq!(within(5, 3 * line.len() - 1), (2, true));
+        assert_eq!(within(2, 3 * line.len() - 1), (2, false), "no more were wanted");
+        assert_eq!(within(5, 0), (0, true));
     }
 
     #[test]

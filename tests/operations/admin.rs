@@ -176,26 +176,55 @@ fn a_name_that_nobody_configured_is_refused() {
 }
 
 #[test]
-fn a_request_is_bounded_in_size_and_connections_in_number() {
+fn a_request_is_bounded_in_size() {
     let proxy = proxy();
     let mut large = Connection::open(proxy.admin_address());
     let field = "x".repeat(9000);
     let _ = large.try_send(format!("GET / HTTP/1.1\r\nHost: localhost\r\nA: {field}\r\n\r\n"));
     assert_eq!(large.receive_response().status(), 431);
-    let silent: Vec<Connection> =
-        (0..32).map(|_| Connection::open(proxy.admin_address())).collect();
-    // Whether it is refused or gets a place that has just become free: nothing hangs.
+}
+
+#[test]
+fn unfinished_requests_keep_nobody_from_health() {
+    let proxy = proxy();
+    let mut silent: Vec<Connection> =
+        (0..70).map(|_| Connection::open(proxy.admin_address())).collect();
     let began = Instant::now();
-    let mut one_more = Connection::open(proxy.admin_address());
-    let _ = one_more.try_send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(one_more.receive_response().status(), 503);
-    assert!(began.elapsed() < Duration::from_secs(4), "it was answered at once");
-    drop(silent);
-    wait_until("room again", || {
-        let mut client = Connection::open(proxy.admin_address());
-        client.try_send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").is_ok()
-            && client.try_receive_response_to("GET").is_ok_and(|answer| answer.status() == 200)
-    });
+    assert_eq!(proxy.admin("/healthz").status(), 200);
+    assert!(proxy.admin("/metrics").status() == 200 && began.elapsed() < Duration::from_secs(4));
+    assert_eq!(silent[0].receive_response().status(), 503, "the oldest gave way");
+    silent[69].send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(silent[69].receive_response().status(), 200, "the newest did not");
+}
+
+#[test]
+fn queries_that_take_long_are_few_and_keep_nobody_from_health() {
+    let proxy = proxy();
+    // It is read only once somebody writes to it.
+    std::fs::remove_file(proxy.threats_path()).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    let fifo = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, proxy.threats_path(), fifo, mode, 0).unwrap();
+    let (answered, answers) = std::sync::mpsc::channel();
+    for _ in 0..5 {
+        let (address, answered) = (proxy.admin_address(), answered.clone());
+        std::thread::spawn(move || {
+            let mut client = Connection::open(address);
+            client.send("GET /threats?pattern=zzz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            answered.send(client.receive_response()).unwrap();
+        });
+    }
+    let next = || answers.recv_timeout(Duration::from_secs(30)).unwrap();
+    for _ in 0..3 {
+        let refused = next();
+        assert_eq!((refused.status(), refused.header("retry-after")), (503, Some("1")));
+    }
+    assert_eq!(proxy.admin("/healthz").status(), 200);
+    assert_eq!(proxy.admin("/metrics").status(), 200);
+    let _writer = std::fs::OpenOptions::new().read(true).write(true).open(proxy.threats_path());
+    for _ in 0..2 {
+        assert_eq!(next().status(), 500, "no file to read backwards");
+    }
 }
 
 #[test]
