@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,8 @@ use crate::forward::leg::Leg;
 use crate::http::head::{HeadLimits, RequestHead, parse_request};
 use crate::http::reply::Cause;
 use crate::limits::{
-    CREDENTIALS_MAX_BYTES, CREDENTIALS_REMEMBERED, CREDENTIALS_WAIT_MS, PROXY_USERS_MAX,
+    CREDENTIALS_MAX_BYTES, CREDENTIALS_REMEMBERED, CREDENTIALS_WAIT_MS, CREDENTIALS_WAITING_MAX,
+    CREDENTIALS_WAITING_PER_CLIENT, PROXY_USERS_MAX,
 };
 use crate::secret_hash::{Digest, DigestKey};
 
@@ -33,6 +35,26 @@ pub struct Gate {
     bad: RefCell<HashSet<Digest>>,
     /// One slow hash at a time: who waits for another one can be told its verdict.
     turn: Rc<Semaphore>,
+    /// What waits for it, or has it: the address that asked first, and how many ask.
+    waiting: RefCell<HashMap<Digest, (IpAddr, usize)>>,
+}
+
+/// One that waits for its turn, or has it.
+struct Waiting<'a> {
+    gate: &'a Gate,
+    digest: Digest,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.gate.waiting.borrow_mut();
+        if let Some((_, count)) = waiting.get_mut(&self.digest) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&self.digest);
+            }
+        }
+    }
 }
 
 impl Gate {
@@ -43,13 +65,36 @@ impl Gate {
             good: RefCell::default(),
             bad: RefCell::default(),
             turn: Rc::new(Semaphore::new(1)),
+            waiting: RefCell::default(),
         })
     }
 
-    /// Forgets all: other users may be configured.
-    pub fn forget(&self) {
-        self.good.borrow_mut().clear();
+    /// Forgets what another configuration may judge otherwise: the users who are no longer there with the same hash,
+    /// and, where any differs, who was refused.
+    pub fn renew(&self, before: &[User], now: &[User]) {
+        if before == now {
+            return;
+        }
+        let is_the_same = |name: &Arc<str>| {
+            let user = before.iter().find(|user| user.name == *name);
+            user.is_some_and(|user| now.contains(user))
+        };
+        self.good.borrow_mut().retain(|_, name| is_the_same(name));
         self.bad.borrow_mut().clear();
+    }
+
+    /// A place among those that wait; none while too many do, of this address or in all. Who asks what another asks
+    /// already costs nothing.
+    fn wait(&self, source: IpAddr, digest: Digest) -> Option<Waiting<'_>> {
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting.contains_key(&digest) {
+            let own = waiting.values().filter(|(first, _)| *first == source).count();
+            if waiting.len() >= CREDENTIALS_WAITING_MAX || own >= CREDENTIALS_WAITING_PER_CLIENT {
+                return None;
+            }
+        }
+        waiting.entry(digest).or_insert((source, 0)).1 += 1;
+        Some(Waiting { gate: self, digest })
     }
 
     fn known(&self, digest: &Digest) -> Option<Option<Arc<str>>> {
@@ -90,10 +135,10 @@ pub async fn authorize(
     deadline: &Deadline,
     client: &Leg,
     limits: &HeadLimits,
-    agent: &Agent,
+    (source, agent): (IpAddr, &Agent),
 ) -> Result<(), Error> {
     match parse_request(client.unread.bytes(), limits) {
-        Ok(Some(head)) => check(core, deadline, &head, agent).await,
+        Ok(Some(head)) => check(core, deadline, &head, (source, agent)).await,
         // It is refused for what it is.
         Ok(None) | Err(_) => Ok(()),
     }
@@ -105,18 +150,23 @@ async fn check(
     core: &Rc<Core>,
     deadline: &Deadline,
     head: &RequestHead<'_>,
-    agent: &Agent,
+    (source, agent): (IpAddr, &Agent),
 ) -> Result<(), Error> {
     agent.replace(None);
     let Some(credentials) = credentials(head) else { return Err(unauthorized(core)) };
     let wait = Duration::from_millis(CREDENTIALS_WAIT_MS);
-    let verdict = deadline.within(wait, verdict(core, credentials)).await;
+    let verdict = deadline.within(wait, verdict(core, source, credentials)).await;
     match verdict {
-        Ok(Some(user)) => {
+        Ok(Verdict::Good(user)) => {
             agent.replace(Some(user));
             Ok(())
         }
-        Ok(None) => Err(unauthorized(core)),
+        Ok(Verdict::Bad) => Err(unauthorized(core)),
+        Ok(Verdict::TooMany) => {
+            let (stage, cause) = (Stage::RequestHead, Cause::HttpRequestDenied);
+            let detail = "too many credentials are being checked: try again later";
+            Err(Error::answered(Side::Client, stage, 429, cause, detail))
+        }
         Err(_) => {
             let (stage, cause) = (Stage::RequestHead, Cause::ProxyInternalError);
             let detail = "the credentials could not be checked in time";
@@ -132,15 +182,30 @@ fn unauthorized(core: &Core) -> Error {
     Error::answered(Side::Client, stage, 407, cause, detail)
 }
 
-async fn verdict(core: &Rc<Core>, credentials: Vec<u8>) -> Option<Arc<str>> {
+/// What is thought of credentials.
+enum Verdict {
+    Good(Arc<str>),
+    Bad,
+    /// They were not looked at, since too many others wait for that.
+    TooMany,
+}
+
+impl From<Option<Arc<str>>> for Verdict {
+    fn from(user: Option<Arc<str>>) -> Verdict {
+        user.map_or(Verdict::Bad, Verdict::Good)
+    }
+}
+
+async fn verdict(core: &Rc<Core>, source: IpAddr, credentials: Vec<u8>) -> Verdict {
     let digest = core.gate.key.digest(&credentials);
     if let Some(known) = core.gate.known(&digest) {
-        return known;
+        return known.into();
     }
-    let turn = core.gate.turn.acquire_static_permit(1).await.ok()?;
+    let Some(_waiting) = core.gate.wait(source, digest) else { return Verdict::TooMany };
+    let Ok(turn) = core.gate.turn.acquire_static_permit(1).await else { return Verdict::Bad };
     // Another connection may have asked the same meanwhile.
     if let Some(known) = core.gate.known(&digest) {
-        return known;
+        return known.into();
     }
     let access = core.config.access.clone();
     let user = glommio::executor().spawn_blocking(move || slow(&access, &credentials)).await;
@@ -148,7 +213,7 @@ async fn verdict(core: &Rc<Core>, credentials: Vec<u8>) -> Option<Arc<str>> {
     if !core.is_outdated() {
         core.gate.remember(digest, user.as_ref());
     }
-    user
+    user.into()
 }
 
 /// The user whose secret it is. An unknown name takes as long as a known one.
@@ -265,7 +330,51 @@ mod tests {
         }
         assert_eq!(gate.bad.borrow().len(), 1, "one past the bound the others are forgotten");
         assert_eq!(gate.known(&good), Some(Some(user)), "but nobody who is welcome");
-        gate.forget();
-        assert_eq!(gate.known(&good), None);
+    }
+
+    #[test]
+    fn who_is_still_a_user_after_a_reload_is_not_checked_again() {
+        let user = |name: &str, secret: &[u8]| User {
+            name: name.into(),
+            hash: SecretHash::of(secret).unwrap(),
+        };
+        let gate = Gate::new().unwrap();
+        let before = [user("stays", b"one"), user("changes", b"two"), user("goes", b"three")];
+        let digest = |name: &str| gate.key.digest(name.as_bytes());
+        for user in &before {
+            gate.remember(digest(&user.name), Some(&user.name));
+        }
+        gate.remember(digest("refused"), None);
+        let known = || {
+            ["stays", "changes", "goes", "refused"].map(|name| gate.known(&digest(name)).is_some())
+        };
+        gate.renew(&before, &before);
+        assert_eq!(known(), [true; 4], "the same users");
+        gate.renew(&before, &[before[0].clone(), user("changes", b"four")]);
+        assert_eq!(known(), [true, false, false, false]);
+        gate.renew(&before, &[]);
+        assert_eq!(known(), [false; 4]);
+    }
+
+    #[test]
+    fn so_many_wait_for_their_verdict_of_one_address_and_in_all() {
+        let gate = Gate::new().unwrap();
+        let wait = |address: usize, number: usize| {
+            let source = IpAddr::from([10, 0, 0, u8::try_from(address).unwrap()]);
+            gate.wait(source, gate.key.digest(&[address, number].map(usize::to_le_bytes).concat()))
+        };
+        let own: Vec<_> =
+            (0..CREDENTIALS_WAITING_PER_CLIENT).map(|number| wait(0, number).unwrap()).collect();
+        assert!(wait(0, own.len()).is_none());
+        let same = wait(0, 0);
+        assert!(same.is_some(), "what is asked already");
+        let others: Vec<_> = (0..CREDENTIALS_WAITING_MAX - own.len())
+            .map(|number| wait(1 + number % 200, number).unwrap())
+            .collect();
+        assert!(wait(250, 0).is_none());
+        drop((own, others));
+        assert!(wait(0, 0).is_some() && wait(250, 0).is_some());
+        drop(same);
+        assert!(gate.waiting.borrow().is_empty());
     }
 }

@@ -119,8 +119,9 @@ impl Core {
     pub fn renew(&self, config: Arc<Config>, scanner: Scanner, policy: Arc<Policy>) {
         self.pool.replace(Pool::new(config.http.upstream_idle_timeout));
         self.reporter.borrow_mut().set_dedup_window(config.report.dedup_window);
-        self.newest.replace(Newest { config, scanner: Rc::new(scanner), policy });
-        self.gate.forget();
+        let newest = Newest { config: Arc::clone(&config), scanner: Rc::new(scanner), policy };
+        let before = self.newest.replace(newest).config;
+        self.gate.renew(&before.access.users, &config.access.users);
     }
 
     /// Whether another configuration is in force by now.

@@ -232,7 +232,8 @@ impl<'a> Requests<'a> {
         if !matches!(self.route, Route::Proxy) || !access::is_asked(self.core) {
             return Ok(());
         }
-        Box::pin(access::authorize(self.core, self.deadline, client, limits, self.agent)).await
+        let who = (self.source, self.agent);
+        Box::pin(access::authorize(self.core, self.deadline, client, limits, who)).await
     }
 
     /// Decides about the head at the front of what was read; None while it is not there whole.

@@ -21,10 +21,14 @@ pub const CREDENTIALS_REMEMBERED: usize = 4096;
 /// The longest value of Proxy-Authorization that is looked at, and how long its check may take.
 pub const CREDENTIALS_MAX_BYTES: usize = 2048;
 pub const CREDENTIALS_WAIT_MS: u64 = 10_000;
+/// Credentials that wait for the slow hash on a core: in all, and of one address.
+pub const CREDENTIALS_WAITING_MAX: usize = 128;
+pub const CREDENTIALS_WAITING_PER_CLIENT: usize = 32;
 
 const _: () = assert!(SECRET_HASH_MEMORY_KIB <= SECRET_HASH_MEMORY_MAX_KIB);
 const _: () = assert!(SECRET_HASH_PASSES <= SECRET_HASH_PASSES_MAX);
 const _: () = assert!(PROXY_USERS_MAX <= CREDENTIALS_REMEMBERED);
+const _: () = assert!(CREDENTIALS_WAITING_PER_CLIENT < CREDENTIALS_WAITING_MAX);
 
 /// Of how many pieces one is timed while it is scanned.
 pub const SCAN_TIME_SAMPLE_EVERY: u64 = 64;
