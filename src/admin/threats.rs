@@ -16,7 +16,7 @@ use super::request::Request;
 use crate::cli::threats::FilterArguments;
 use crate::cli::threats_follow::Follow;
 use crate::conn::deadline::Phase;
-use crate::finding::Severity;
+use crate::finding::{Confidence, Severity};
 use crate::limits::{
     ADMIN_QUERY_BYTES, ADMIN_STREAM_KEEP_ALIVE_MS, ADMIN_THREATS_MAX, FOLLOW_POLL_MS,
     THREATS_DEFAULT,
@@ -51,12 +51,13 @@ pub fn wanted(request: &Request) -> Result<Wanted, String> {
             "agent" => arguments.agent.push(value),
             "limit" => limit = Some(parse_limit(&value)?),
             "severity" => arguments.severity = Some(parse_severity(&value)?),
+            "confidence" => arguments.confidence = Some(parse_confidence(&value)?),
             "all" => arguments.all = is_set(&value),
             "follow" => follow = is_set(&value),
             _ => {
                 return Err(format!(
                     "unknown parameter {name:?}: since, pattern, direction, type, dest, source, agent, \
-                     severity, all, limit, follow"
+                     severity, confidence, all, limit, follow"
                 ));
             }
         }
@@ -76,6 +77,11 @@ pub fn wanted(request: &Request) -> Result<Wanted, String> {
 fn parse_severity(text: &str) -> Result<Severity, String> {
     let severity = Severity::from_name(text);
     severity.ok_or_else(|| format!("severity {text:?}: info, low, medium, high or critical"))
+}
+
+fn parse_confidence(text: &str) -> Result<Confidence, String> {
+    let confidence = Confidence::from_name(text);
+    confidence.ok_or_else(|| format!("confidence {text:?}: low, medium or high"))
 }
 
 /// A moment's offset from UTC, written as it is (`+00:00`): in a query a plus means a blank.
@@ -213,6 +219,9 @@ mod tests {
         let wanted = asked(&[("pattern", "a*"), ("pattern", "b"), ("type", "EXFIL")], "").unwrap();
         assert_eq!(wanted.filter.pattern, ["a*", "b"]);
         assert_eq!(wanted.filter.threat_type, ["EXFIL"]);
+        let sure = asked(&[("confidence", "high")], "").unwrap();
+        assert_eq!(sure.filter.least_confidence, Some(Confidence::High), "as the command has it");
+        assert!(asked(&[("confidence", "sure")], "").unwrap_err().contains("low, medium or high"));
         assert!(asked(&[("patern", "a")], "").unwrap_err().contains("patern"));
         assert!(asked(&[("since", "soon")], "").unwrap_err().starts_with("since"));
     }
