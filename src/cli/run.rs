@@ -15,8 +15,8 @@ use super::run_summary::Summary;
 use super::{load_common, monitor, output};
 use crate::config::Config;
 
-/// There is no monitor, or it cannot be reached: the program was not run (as `env` and `timeout`
-/// have it for their own failures).
+/// There is no monitor, it cannot be reached, or the configuration is wrong: the program was not run (as `env` and
+/// `timeout` have it for their own failures).
 const EXIT_NO_MONITOR: u8 = 125;
 
 /// `clawsec run`.
@@ -41,7 +41,8 @@ pub struct RunArguments {
 pub fn run(arguments: &RunArguments) -> ExitCode {
     let config = match load_common(&arguments.common) {
         Ok(config) => config,
-        Err(code) => return code,
+        // The program has exit codes of its own: 2 could be one of them.
+        Err(_) => return ExitCode::from(EXIT_NO_MONITOR),
     };
     match Run::begin(&config, arguments) {
         Ok(Begun::Ready(run)) => run.serve(arguments),

@@ -227,3 +227,11 @@ fn without_interception_no_roots_are_set() {
     assert!(outcome.stdout.contains("https_proxy=http://127.0.0.1:"), "{}", outcome.stdout);
     assert!(!outcome.stdout.contains("SSL_CERT_FILE"), "{}", outcome.stdout);
 }
+
+#[test]
+fn a_wrong_configuration_is_the_runs_own_failure() {
+    let setup = Setup::new(json!({"workers": 0}));
+    let outcome = setup.run("run", &["--", "true"]);
+    assert_eq!(outcome.code, Some(125), "{}", outcome.text());
+    assert!(outcome.stderr.contains("workers"), "{}", outcome.stderr);
+}
