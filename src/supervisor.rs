@@ -89,6 +89,7 @@ impl Run {
         };
         prepared.detection.look_last(logger)?;
         let marks = prepared.detection.marks;
+        let authority = prepared.interception.as_ref().map(|with| Arc::clone(&with.authority));
         let phase = Arc::new(AtomicU8::new(Phase::Running as u8));
         let admin_address = admin.as_ref().map(|held| held.address);
         let listening: Vec<_> = doors.iter().map(|(held, door)| (held.address, *door)).collect();
@@ -107,7 +108,8 @@ impl Run {
             phase.store(Phase::Cut as u8, Ordering::Relaxed);
         })?;
         drop(shared);
-        let state = announce(&config, &doors, admin_address, cpus.len());
+        let mut state = announce(&config, &doors, admin_address, cpus.len());
+        state.ca_sha256 = authority.map(|authority| authority.fingerprint_sha256());
         let stalled = Arc::new(AtomicUsize::new(0));
         let started_at = SystemTime::now();
         if let (Some(held), Some(settings)) = (admin, &config.listen.admin) {

@@ -119,6 +119,15 @@ fn examine(config: &Config, arguments: &DoctorArguments) -> Result<Vec<Point>, S
     let mitm = state.as_deref().map_or(config.tls.mitm, |state| state.mitm);
     let (authority, own) = authority(log_dir, mitm, common);
     points.extend(authority);
+    let shown = state.as_deref().and_then(|state| state.ca_sha256.as_ref());
+    if shown.is_some() && own.first().is_some_and(|first| Some(&fingerprint_sha256(first)) != shown)
+    {
+        points.push(Point::doubtful(
+            "CA",
+            "the monitor still uses the previous CA",
+            format!("a restart changes that: {}", common.restart_commands()),
+        ));
+    }
     let is_trusted = own.first().is_some_and(|_| own.iter().any(system_trusts));
     if !own.is_empty() {
         points.push(store(is_trusted, common));

@@ -26,6 +26,9 @@ pub struct State {
     /// ISO 8601, UTC.
     pub started_at: String,
     pub mitm: bool,
+    /// The fingerprint of the CA that clients are shown (SHA-256).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_sha256: Option<String>,
     /// Whether `proxy_auth` names anybody.
     #[serde(default)]
     pub asks_for_credentials: bool,

@@ -16,6 +16,8 @@ use crate::limits::{RELOAD_WAIT_MS, RELOAD_WARNING_MAX_CHARS, RELOAD_WARNINGS_MA
 use crate::report::logger::LoggerCommands;
 use crate::report::state::{Reloaded, State};
 use crate::report::timestamp;
+use crate::tls::authority::fingerprint_sha256;
+use crate::tls::trust_bundle::own_certificates_of;
 use crate::worker::Renewal;
 
 /// What a reload needs.
@@ -84,6 +86,13 @@ impl Reloader {
         }
     }
 
+    /// Whether the CA on disk is another one than clients are shown.
+    fn has_another_authority(&self) -> bool {
+        let found = own_certificates_of(&self.config.report.log_dir).ok();
+        let found = found.and_then(|own| own.first().map(fingerprint_sha256));
+        found.is_some() && self.state.ca_sha256.is_some() && found != self.state.ca_sha256
+    }
+
     fn tell(&mut self, verdict: Reloaded) {
         let count = self.state.reload.as_ref().map_or(0, |before| before.count) + 1;
         let at = timestamp::iso8601(SystemTime::now());
@@ -110,6 +119,9 @@ impl Reloader {
             if !renewed.changed.iter().any(|changed| changed == key) {
                 renewed.changed.push(key.to_owned());
             }
+        }
+        if self.has_another_authority() {
+            renewed.needs_restart.push("ca".to_owned());
         }
         self.marks = detection.marks;
         self.config = Arc::new(renewed.config);

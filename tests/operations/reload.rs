@@ -39,6 +39,23 @@ fn a_reload_on_a_disk_without_room_for_another_file_has_its_verdict() {
 }
 
 #[test]
+fn a_ca_that_was_rotated_needs_a_restart_and_is_named() {
+    let proxy = Proxy::start(json!({}));
+    let said = || (reload(&proxy).stdout, proxy.setup.run("doctor", &[]).stdout);
+    let is_told = |(reload, doctor): (String, String)| {
+        (
+            reload.contains("Only a restart changes: ca."),
+            doctor.contains("still uses the previous CA"),
+        )
+    };
+    assert_eq!(is_told(said()), (false, false));
+    let mut rotate = crate::support::proxy::clean_command();
+    rotate.args(["ca", "rotate", "--log-dir"]).arg(proxy.log_dir());
+    crate::support::run::run(&mut rotate).expect_success("ca rotate");
+    assert_eq!(is_told(said()), (true, true));
+}
+
+#[test]
 fn what_can_change_does_on_open_connections_and_what_cannot_is_named() {
     let origin = Origin::http(|request| Reply::ok(request.header("via").unwrap_or("none")));
     let proxy = Proxy::start(json!({"log_level": "INFO"}));
