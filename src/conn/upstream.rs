@@ -37,7 +37,7 @@ pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<L
         && let Some(own) = core.dialer.own_address(&origin.host, origin.port)
     {
         // An upstream proxy on this machine would bring the request back.
-        return Err(dial_failure(&DialError::Loop(own), origin));
+        return Err(dial_failure(&DialError::Loop(own), &origin.dest));
     }
     let (host, port) = match &origin.way {
         Way::Direct => (&origin.host, origin.port),
@@ -100,9 +100,9 @@ async fn dial_tcp(
     let wait = core.config.http.connect_timeout;
     match deadline.within(wait, core.dialer.dial(host, port)).await {
         Ok(Ok(tcp)) => Ok(tcp),
-        Ok(Err(error)) => Err(dial_failure(&error, origin)),
+        Ok(Err(error)) => Err(dial_failure(&error, &dialled(origin))),
         Err(Interrupt::Expired) => {
-            let detail = format!("no connection to {} within {wait:?}", origin.dest);
+            let detail = format!("{}: no connection within {wait:?}", dialled(origin));
             let cause = Cause::ConnectionTimeout;
             Err(Error::answered(Side::Upstream, Stage::Dial, 504, cause, detail))
         }
@@ -160,11 +160,21 @@ async fn encrypt(
     }
 }
 
-fn dial_failure(error: &DialError, origin: &Origin) -> Error {
+/// Whom a failure to connect is about: the origin, or the proxy that leads to it.
+fn dialled(origin: &Origin) -> String {
+    match &origin.way {
+        Way::Direct => origin.dest.to_string(),
+        Way::Tunnelled(proxy) | Way::Relayed(proxy) => {
+            format!("{}: the upstream proxy {}:{}", origin.dest, proxy.host, proxy.port)
+        }
+    }
+}
+
+fn dial_failure(error: &DialError, dialled: &str) -> Error {
     if let DialError::Connect(error) = error
         && is_ours(error)
     {
-        let detail = format!("{}: no socket left for it: {error}", origin.dest);
+        let detail = format!("{dialled}: no socket left for it: {error}");
         let cause = Cause::ProxyInternalError;
         return Error::answered(Side::Internal, Stage::Dial, 503, cause, detail);
     }
@@ -178,7 +188,7 @@ fn dial_failure(error: &DialError, origin: &Origin) -> Error {
             _ => (502, Cause::DestinationIpUnroutable),
         },
     };
-    let detail = format!("{}: {error}", origin.dest);
+    let detail = format!("{dialled}: {error}");
     Error::answered(Side::Upstream, Stage::Dial, status, cause, detail)
 }
 
@@ -240,7 +250,7 @@ mod tests {
         let origin = Origin::clear("example.com", 80);
         let failure = |errno: Errno| {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());
-            dial_failure(&DialError::Connect(error), &origin).to_string()
+            dial_failure(&DialError::Connect(error), &dialled(&origin)).to_string()
         };
         for ours in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
             assert!(failure(ours).contains("no socket left"), "{}", failure(ours));

@@ -1,6 +1,7 @@
 //! Another proxy behind this one: absolute-form and CONNECT, credentials, exceptions, refusals.
 
 use crate::support::connection::lossy;
+use crate::support::origin::unused_address;
 use crate::support::tls::{self, Shown};
 use crate::support::{Connection, Origin, Proxy, Reply, json};
 
@@ -108,6 +109,19 @@ fn a_parents_refusal_is_told_in_words_and_without_credentials() {
     assert_eq!(answer.status(), 502);
     assert!(answer.text().contains("407"), "{}", answer.text());
     assert!(!proxy.log().contains("hunter2"));
+}
+
+#[test]
+fn a_parent_that_is_not_there_is_named_without_its_credentials() {
+    let parent = unused_address();
+    let url = format!("http://intruder:hunter2hunter2@{parent}");
+    let proxy = Proxy::start(json!({ "upstream_proxy": url }));
+    for answer in [proxy.get("http://origin.test/"), proxy.request_tunnel("origin.test:443").1] {
+        let text = answer.text();
+        assert_eq!(answer.status(), 502, "{text}");
+        assert!(text.contains(&format!(": the upstream proxy {parent}: ")), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
 }
 
 #[test]
