@@ -1,6 +1,7 @@
 //! One run of the monitor, from a checked configuration to the exit: builds the parts, starts the logger and
 //! the workers, waits for signals, and ends all in order. Touches no socket, byte or rule itself.
 
+mod expiry;
 mod pulse;
 mod reload;
 mod serving;
@@ -109,7 +110,8 @@ impl Run {
         })?;
         drop(shared);
         let mut state = announce(&config, &doors, admin_address, cpus.len());
-        state.ca_sha256 = authority.map(|authority| authority.fingerprint_sha256());
+        state.ca_sha256 = authority.as_ref().map(|authority| authority.fingerprint_sha256());
+        state.ca_not_after_secs = authority.as_ref().map(|authority| authority.not_after_secs());
         let stalled = Arc::new(AtomicUsize::new(0));
         let started_at = SystemTime::now();
         if let (Some(held), Some(settings)) = (admin, &config.listen.admin) {
@@ -122,6 +124,7 @@ impl Run {
                 stalled: Arc::clone(&stalled),
                 started_at,
                 hosts: settings.hosts.clone(),
+                ca_not_after_secs: state.ca_not_after_secs,
             };
             admin::serve(held, shown).map_err(|error| format!("admin_addr: {error}"))?;
         }
@@ -131,7 +134,9 @@ impl Run {
         let Workers { handles, renewals } = workers;
         let with = (LoggerCommands::clone(logger), Arc::clone(&phase));
         let reloader = Reloader::new(reread, (config, marks), renewals, with, state);
-        Serving { reloader, pulse, notifier, signals, phase }.serve(handles, is_reload_asked)
+        let expiry = expiry::Expiry::new(authority, Instant::now());
+        Serving { reloader, pulse, expiry, notifier, signals, phase }
+            .serve(handles, is_reload_asked)
     }
 }
 

@@ -247,7 +247,14 @@ fn state(shown: &Shown) -> Vec<Family> {
     let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
     let started_at = shown.started_at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let stalled = shown.stalled.load(Ordering::Relaxed) as u64;
+    let authority = Family::new(
+        "clawsec_ca_not_after_seconds",
+        "When the CA in use expires, since the epoch",
+        MetricType::Gauge,
+    );
+    let not_after = shown.ca_not_after_secs.map(|secs| (Vec::new(), Value::Level(secs)));
     vec![
+        Family { values: not_after.into_iter().collect(), ..authority },
         Family::new("clawsec_connections_open", "Client connections open now", MetricType::Gauge)
             .by_core(&shown.cores, |core| Value::Level(core.connections_open.get())),
         gauge("clawsec_workers", "Workers, one a core", shown.cores.len() as u64),

@@ -49,6 +49,8 @@ pub struct Shown {
     pub started_at: SystemTime,
     /// Names that a Host field may hold, beside addresses and `localhost`.
     pub hosts: HostPatterns,
+    /// The end of the CA in use, since the epoch; none without interception.
+    pub ca_not_after_secs: Option<u64>,
 }
 
 impl Shown {

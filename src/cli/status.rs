@@ -15,7 +15,7 @@ use super::output::visible;
 use super::pid_file::{self, Instance};
 use super::threats_format::{left_out_in_words, none_in_words};
 use super::{load_common, log_dir, output};
-use crate::limits::{STATUS_LOOK_BACK_BYTES, STATUS_THREATS};
+use crate::limits::{CA_EXPIRY_WARNING_DAYS, STATUS_LOOK_BACK_BYTES, STATUS_THREATS};
 use crate::report::state::{self, State};
 use crate::report::tail::{self, Tail, Verdict};
 use crate::report::threat_filter::is_info;
@@ -50,6 +50,7 @@ pub fn run(arguments: &StatusArguments) -> ExitCode {
 #[derive(Debug)]
 pub struct Status<'a> {
     log_dir: &'a Path,
+    now: Timestamp,
     instance: Instance,
     /// What the running monitor wrote about itself; none of a stopped one, or of the original.
     state: Option<State>,
@@ -99,6 +100,7 @@ impl<'a> Status<'a> {
             .map_err(|error| format!("cannot read {THREATS_FILE_NAME}: {error}"))?;
         Ok(Status {
             log_dir,
+            now,
             instance,
             state,
             without_state,
@@ -203,6 +205,9 @@ impl<'a> Status<'a> {
         if let Some(error) = &self.last_error {
             line(text, "Problem", error);
         }
+        if let Some(words) = state.ca_not_after_secs.and_then(|end| self.end_of_ca(end)) {
+            line(text, "Problem", &words);
+        }
         if let Some(age) = self.outdated_secs {
             let words = format!(
                 "{STATE_FILE_NAME} was written {} ago: what is shown here is old. Is the disk full, or {} \
@@ -217,6 +222,21 @@ impl<'a> Status<'a> {
         }
         for (name, value) in &state.counters {
             let _ = writeln!(text, "    {:<22} {value}", visible(name).replace('_', " "));
+        }
+    }
+
+    /// Of a CA whose end is near or past.
+    fn end_of_ca(&self, not_after_secs: u64) -> Option<String> {
+        let left = i64::try_from(not_after_secs).ok()?.saturating_sub(self.now.as_second());
+        let remedy = "clawsec ca rotate (or ca import), then a restart";
+        match u64::try_from(left) {
+            Err(_) => {
+                Some(format!("the CA has expired, and clients of HTTPS are refused: {remedy}"))
+            }
+            Ok(left) if left < CA_EXPIRY_WARNING_DAYS * 86_400 => {
+                Some(format!("the CA expires in {}: {remedy}", duration(left)))
+            }
+            Ok(_) => None,
         }
     }
 
@@ -383,6 +403,17 @@ mod tests {
         let (text, json) = shown(3600);
         assert!(text.contains("Problem:    monitor.json was written 1 h 0 min ago"), "{text}");
         assert!(json["outdated_secs"].as_u64().unwrap() >= 3600);
+    }
+
+    #[test]
+    fn a_ca_that_ends_soon_or_has_ended_is_a_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        let status = Status::of(folder.path(), now(), false).unwrap();
+        let at =
+            |days: i64| status.end_of_ca(u64::try_from(now().as_second() + days * 86_400).unwrap());
+        assert_eq!(at(CA_EXPIRY_WARNING_DAYS.cast_signed()), None);
+        assert!(at(29).unwrap().contains("expires in 29 d 0 h: clawsec ca rotate"));
+        assert!(at(-1).unwrap().contains("has expired"));
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub const WORKER_STALL_MS: u64 = 10_000;
 pub const RELOAD_WAIT_MS: u64 = 5_000;
 pub const RELOAD_VERDICT_WAIT_MS: u64 = 60_000;
 pub const RELOAD_POLL_MS: u64 = 20;
+/// How often it is said that the CA ends soon.
+pub const CA_EXPIRY_REPEAT_SECS: u64 = 86_400;
 /// How often the supervisor looks at the workers.
 pub const PULSE_TICK_MS: u64 = 500;
 

@@ -29,6 +29,9 @@ pub struct State {
     /// The fingerprint of the CA that clients are shown (SHA-256).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_sha256: Option<String>,
+    /// Its end, in seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_not_after_secs: Option<u64>,
     /// Whether `proxy_auth` names anybody.
     #[serde(default)]
     pub asks_for_credentials: bool,

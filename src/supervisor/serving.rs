@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, bounded, never, select, tick};
 use glommio::ExecutorJoinHandle;
 
+use super::expiry::Expiry;
 use super::pulse::Pulse;
 use super::reload::Reloader;
 use super::signals::Asked;
@@ -20,6 +21,7 @@ use crate::notify::Notifier;
 pub struct Serving {
     pub reloader: Reloader,
     pub pulse: Pulse,
+    pub expiry: Expiry,
     pub notifier: Notifier,
     pub signals: Receiver<Asked>,
     pub phase: Arc<AtomicU8>,
@@ -70,6 +72,9 @@ impl Serving {
                 },
                 recv(ticks) -> _ => {
                     let now = Instant::now();
+                    if let Some(warning) = self.expiry.due(now, SystemTime::now()) {
+                        log::warn!("{warning}");
+                    }
                     // A service manager that hears nothing starts it anew.
                     if self.pulse.look(now) {
                         self.notifier.alive(now);

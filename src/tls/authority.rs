@@ -45,6 +45,8 @@ pub enum AuthorityWarning {
     NoKeyIdentifier { path: PathBuf },
     /// The CA ends within 30 days.
     ExpiresSoon { path: PathBuf, not_after: OffsetDateTime },
+    /// Its end came while it was in use.
+    HasExpired { path: PathBuf, not_after: OffsetDateTime },
     /// What a rotation left to ease the change cannot be used: only the new CA is shown.
     OverlapUnusable { problem: String },
     /// Others than its owner could read the key. `mended`: they no longer can.
@@ -63,6 +65,13 @@ impl fmt::Display for AuthorityWarning {
             Self::ExpiresSoon { path, not_after } => write!(
                 out,
                 "the CA in {} expires on {}: clawsec ca rotate makes a new one, to be trusted anew",
+                path.display(),
+                not_after.date()
+            ),
+            Self::HasExpired { path, not_after } => write!(
+                out,
+                "the CA in {} expired on {}, and clients of HTTPS are refused: clawsec ca rotate (or ca \
+                 import), then a restart",
                 path.display(),
                 not_after.date()
             ),
@@ -182,10 +191,6 @@ impl Authority {
         if !pair.has_key_identifier {
             warnings.push(AuthorityWarning::NoKeyIdentifier { path: certificate_path.clone() });
         }
-        if pair.not_after_secs.saturating_sub(now_secs) < CA_EXPIRY_WARNING_DAYS * DAY_SECS {
-            let path = certificate_path.clone();
-            warnings.push(AuthorityWarning::ExpiresSoon { path, not_after });
-        }
 
         let leaf_key = KeyPair::generate().map_err(crypto_error)?;
         let leaf_key_der = PrivatePkcs8KeyDer::from(leaf_key.serialize_der());
@@ -193,7 +198,7 @@ impl Authority {
             .key_provider
             .load_private_key(PrivateKeyDer::Pkcs8(leaf_key_der))
             .map_err(crypto_error)?;
-        let authority = Self {
+        let mut authority = Self {
             issuer: pair.issuer,
             certificate: pair.certificate,
             chain,
@@ -208,6 +213,8 @@ impl Authority {
             warnings,
         };
         authority.check_issuer_name(now_secs)?;
+        let expiry = authority.expiry_warning(now_secs);
+        authority.warnings.extend(expiry);
         Ok(authority)
     }
 
@@ -248,6 +255,21 @@ impl Authority {
     /// The CA's `notAfter`.
     pub fn expires_at(&self) -> OffsetDateTime {
         self.not_after
+    }
+
+    /// Its end in seconds since the epoch.
+    pub fn not_after_secs(&self) -> u64 {
+        self.not_after_secs
+    }
+
+    /// What is to be said of its end at this time, in seconds since the epoch.
+    pub fn expiry_warning(&self, now_secs: u64) -> Option<AuthorityWarning> {
+        let (path, not_after) = (self.certificate_path.clone(), self.not_after);
+        if now_secs > self.not_after_secs {
+            return Some(AuthorityWarning::HasExpired { path, not_after });
+        }
+        let is_near = self.not_after_secs - now_secs < CA_EXPIRY_WARNING_DAYS * DAY_SECS;
+        is_near.then_some(AuthorityWarning::ExpiresSoon { path, not_after })
     }
 
     /// What its owner should know; for the log, at start.

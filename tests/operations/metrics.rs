@@ -41,6 +41,8 @@ fn traffic_is_counted_by_what_it_was() {
     is("clawsec_workers ", 1.0);
     is("clawsec_workers_stalled ", 0.0);
     is("clawsec_ready ", 1.0);
+    is("clawsec_findings_write_failing ", 0.0);
+    assert!(value(&page, "clawsec_ca_not_after_seconds ") > 1.8e9);
     is("clawsec_findings_dropped_total{core=\"0\"}", 0.0);
     is("clawsec_finding_queue_length ", 0.0);
     assert!(value(&page, "clawsec_bytes_total{core=\"0\",direction=\"inbound\"}") > 6.0);
