@@ -3,6 +3,8 @@
 
 mod decoding;
 mod folding;
+#[cfg(test)]
+mod tests;
 
 use std::rc::Rc;
 

@@ -18,28 +18,74 @@ pub fn run_around(text: &[u8], at: usize) -> Option<Run> {
     if !text.get(at).is_some_and(|byte| is_base64(*byte)) {
         return None;
     }
-    let (start, before) = digits_before(text, at);
-    let near = Near::around(text, at, before)?;
-    let digits = near.digits.get(..near.len)?;
-    let is_all =
-        |alphabet: &[u8; 256]| digits.iter().all(|byte| value(alphabet, *byte) != NO_DIGIT);
-    let mut found = None;
-    if digits.len() >= SHORT_ALPHABET_MIN_DIGITS && is_all(&HEX) {
-        found = shift(digits, &HEX, 4, 2).map(|shift| (Kind::Hex, shift, 2));
+    let (start, before) = digits_before(text, at, &BASE64);
+    let near = Near::around(text, at, before, &BASE64)?;
+    if let Some(run) = SHORT_ALPHABETS.iter().find_map(|short| short.run_around(text, at, &near)) {
+        return Some(run);
     }
-    if found.is_none() && digits.len() >= SHORT_ALPHABET_MIN_DIGITS && is_all(&BASE32) {
-        found = shift(digits, &BASE32, 5, 8).map(|shift| (Kind::Base32, shift, 8));
-    }
-    let (kind, shift, group) =
-        found.or_else(|| base64_shift(digits).map(|shift| (Kind::Base64, shift, 4)))?;
+    let shift = base64_shift(near.digits())?;
     // Digits before those that were looked at, and those by which the first group is late.
-    let late = (before - near.before + shift) % group;
-    Some(Run { start: start + late, kind })
+    Some(Run { start: start + (before - near.before + shift) % 4, kind: Kind::Base64 })
+}
+
+/// An alphabet of fewer digits than base64, whose texts may be glued to what has more: a path.
+struct ShortAlphabet {
+    digits: &'static [u8; 256],
+    kind: Kind,
+    /// Bits of a digit, and digits of a group that stands for whole bytes.
+    width: u32,
+    group: usize,
+    /// Whether what is glued to other digits has all its letters large, or all small: the letters of base64 are mixed.
+    is_of_one_case: bool,
+}
+
+static SHORT_ALPHABETS: [ShortAlphabet; 2] = [
+    ShortAlphabet { digits: &HEX, kind: Kind::Hex, width: 4, group: 2, is_of_one_case: false },
+    ShortAlphabet { digits: &BASE32, kind: Kind::Base32, width: 5, group: 8, is_of_one_case: true },
+];
+
+impl ShortAlphabet {
+    /// The run of this alphabet around a place; `all` are the digits of base64 there.
+    fn run_around(&self, text: &[u8], at: usize, all: &Near) -> Option<Run> {
+        if !self.has(text.get(at)?) {
+            return None;
+        }
+        let (start, before) = digits_before(text, at, self.digits);
+        let near = Near::around(text, at, before, self.digits)?;
+        if !self.may_be_all_of_it(near.digits(), all.len) {
+            return None;
+        }
+        let shift = shift(near.digits(), self.digits, self.width, self.group)?;
+        Some(Run { start: start + (before - near.before + shift) % self.group, kind: self.kind })
+    }
+
+    fn has(&self, byte: &u8) -> bool {
+        value(self.digits, *byte) != NO_DIGIT
+    }
+
+    /// Whether digits of this alphabet, among `all` ones of base64, may be a text of it.
+    fn may_be_all_of_it(&self, digits: &[u8], all: usize) -> bool {
+        let is_mixed = || {
+            digits.iter().any(u8::is_ascii_lowercase) && digits.iter().any(u8::is_ascii_uppercase)
+        };
+        digits.len() >= SHORT_ALPHABET_MIN_DIGITS
+            && (!self.is_of_one_case || digits.len() == all || !is_mixed())
+    }
+
+    /// The middle of the first part of a row that may be a text of this alphabet.
+    fn place_in(&self, row: &[u8]) -> Option<usize> {
+        let mut start = 0;
+        row.split(|byte| !self.has(byte)).find_map(|part| {
+            let middle = start + part.len() / 2;
+            start += part.len() + 1;
+            self.may_be_all_of_it(part, row.len()).then_some(middle)
+        })
+    }
 }
 
 /// A place in each row of digits that is too short for [`super::next_run`] to be sure to see it, and may say
-/// something: for [`run_around`]. Looks at blocks of as many bytes as such a row has at least: it reaches over
-/// the end of one.
+/// something: for [`run_around`]. The parts of a path are such rows, too. Looks at blocks of as many bytes as such a
+/// row has at least: it reaches over the end of one.
 pub fn short_rows(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
     const { assert!(ENCODED_SHORT_MIN_DIGITS == LANE_BYTES) };
     let (blocks, tail) = text.as_chunks::<LANE_BYTES>();
@@ -47,7 +93,7 @@ pub fn short_rows(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
     let last = base64_digits(Lane::load(&last_chunk(tail, 0))).mask();
     // The digits of the row that reaches to the end of the blocks so far.
     let mut open = 0;
-    masks.chain([last]).enumerate().filter_map(move |(number, digits)| {
+    let rows = masks.chain([last]).enumerate().filter_map(move |(number, digits)| {
         let more = digits.trailing_ones() as usize;
         let len = open + more;
         if more == LANE_BYTES {
@@ -55,31 +101,54 @@ pub fn short_rows(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
             return None;
         }
         open = digits.leading_ones() as usize;
-        if !(ENCODED_SHORT_MIN_DIGITS..ENCODED_SEEN_DIGITS).contains(&len) {
-            return None;
-        }
-        let start = number * LANE_BYTES + more - len;
-        let row = text.get(start..start + len)?;
-        may_say_something(row).then_some(start + len / 2)
+        (len >= ENCODED_SHORT_MIN_DIGITS).then_some((number * LANE_BYTES + more - len, len))
+    });
+    rows.flat_map(|(start, len)| {
+        let row = text.get(start..start + len).unwrap_or_default();
+        places_in_row(row).map(move |place| start + place)
     })
 }
 
+/// A place in each part of a row of digits that may say something.
+fn places_in_row(row: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let is_path = row.len() >= ENCODED_SEEN_DIGITS;
+    let mut start = 0;
+    row.split(move |byte| is_path && *byte == b'/').filter_map(move |part| {
+        let at = start;
+        start += part.len() + 1;
+        let is_short = (ENCODED_SHORT_MIN_DIGITS..ENCODED_SEEN_DIGITS).contains(&part.len());
+        place_in(Some(part).filter(|_| is_short)?).map(|place| at + place)
+    })
+}
+
+/// A place in a row of digits that may be text in any alphabet.
+fn place_in(row: &[u8]) -> Option<usize> {
+    if base64_shifts(row).next().is_some() {
+        return Some(row.len() / 2);
+    }
+    SHORT_ALPHABETS.iter().find_map(|short| short.place_in(row))
+}
+
 /// Where the run begins that holds `at`, over line breaks, and the number of its digits up to there.
-fn digits_before(text: &[u8], at: usize) -> (usize, usize) {
+fn digits_before(text: &[u8], at: usize, alphabet: &[u8; 256]) -> (usize, usize) {
     let least = at.saturating_sub(ENCODED_LOOK_BACK_BYTES);
     let (mut start, mut digits) = (at, 0);
     loop {
         let line = text.get(least..start).unwrap_or_default();
-        let len = line.iter().rev().take_while(|byte| is_base64(**byte)).count();
+        let len = digits_at_end(line, alphabet);
         (start, digits) = (start - len, digits + len);
         let before = text.get(least..start).unwrap_or_default();
-        let Some(broken) = break_before(before) else { return (start, digits) };
+        let Some(broken) = break_before(before, alphabet) else { return (start, digits) };
         start -= broken;
     }
 }
 
+fn digits_at_end(text: &[u8], alphabet: &[u8; 256]) -> usize {
+    text.iter().rev().take_while(|byte| value(alphabet, **byte) != NO_DIGIT).count()
+}
+
 /// The length of the line break that `text` ends with, if it has a whole line of digits before it.
-fn break_before(text: &[u8]) -> Option<usize> {
+fn break_before(text: &[u8], alphabet: &[u8; 256]) -> Option<usize> {
     const LINE_MIN_DIGITS: usize = 16;
     let indent = text.iter().rev().take(8).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let text_end = text.len() - indent;
@@ -87,9 +156,8 @@ fn break_before(text: &[u8]) -> Option<usize> {
     let text = text.get(..text_end)?;
     let end = ends.into_iter().find(|end| text.ends_with(end))?;
     let line = text.get(..text.len() - end.len())?;
-    let digits =
-        line.iter().rev().take(LINE_MIN_DIGITS).take_while(|byte| is_base64(**byte)).count();
-    (digits == LINE_MIN_DIGITS).then_some(indent + end.len())
+    let last = line.last_chunk::<LINE_MIN_DIGITS>()?;
+    (digits_at_end(last, alphabet) == LINE_MIN_DIGITS).then_some(indent + end.len())
 }
 
 /// The digits around a place, line breaks left out.
@@ -102,20 +170,25 @@ struct Near {
 
 impl Near {
     /// None, if they are fewer than a text needs.
-    fn around(text: &[u8], at: usize, run_before: usize) -> Option<Self> {
+    fn around(text: &[u8], at: usize, run_before: usize, alphabet: &[u8; 256]) -> Option<Self> {
+        let is_digit = |byte: &u8| value(alphabet, *byte) != NO_DIGIT;
         let mut near = Self { digits: [0; BEFORE_DIGITS + BEHIND_DIGITS], len: 0, before: 0 };
         let line = text.get(..at)?.iter().rev().take(BEFORE_DIGITS.min(run_before));
-        near.before = line.take_while(|byte| is_base64(**byte)).count();
+        near.before = line.take_while(|byte| is_digit(byte)).count();
         let mut from = at - near.before;
         for place in near.digits.iter_mut().take(near.before + BEHIND_DIGITS) {
             let rest = text.get(from..)?;
             let broken = super::line_break(rest).filter(|_| near.len > near.before).unwrap_or(0);
-            let Some(byte) = rest.get(broken).filter(|byte| is_base64(**byte)) else { break };
+            let Some(byte) = rest.get(broken).filter(|byte| is_digit(byte)) else { break };
             *place = *byte;
             near.len += 1;
             from += broken + 1;
         }
         (near.len >= BASE64_MIN_DIGITS).then_some(near)
+    }
+
+    fn digits(&self) -> &[u8] {
+        self.digits.get(..self.len).unwrap_or_default()
     }
 }
 
@@ -144,13 +217,6 @@ fn base64_shifts(digits: &[u8]) -> impl Iterator<Item = usize> + '_ {
         }
         digits.get(*shift..).and_then(two_groups).is_some_and(|bytes| opens_text(&bytes))
     })
-}
-
-/// Whether a row of digits may be text in any alphabet.
-fn may_say_something(row: &[u8]) -> bool {
-    let is_all = |alphabet: &[u8; 256]| row.iter().all(|byte| value(alphabet, *byte) != NO_DIGIT);
-    base64_shifts(row).next().is_some()
-        || row.len() >= SHORT_ALPHABET_MIN_DIGITS && (is_all(&HEX) || is_all(&BASE32))
 }
 
 /// The shift by which the longest text is read.
@@ -265,15 +331,14 @@ mod tests {
 
         #[test]
         fn rows_seen_by_blocks_are_those_seen_byte_by_byte(
-            text in "([a-zA-Z0-9_/+-]{0,60}[ \"\n]{0,2}){0,6}",
+            text in "([a-zA-Z0-9_/+-]{0,60}[ \"\n]{0,2}|[a-z/]{0,30}[0-9a-f]{0,50}){0,6}",
         ) {
             let mut start = 0;
             let rows = text.as_bytes().split(|byte| !is_base64(*byte));
-            let by_byte = rows.filter_map(|row| {
-                let middle = start + row.len() / 2;
+            let by_byte = rows.flat_map(|row| {
+                let at = start;
                 start += row.len() + 1;
-                let lens = ENCODED_SHORT_MIN_DIGITS..ENCODED_SEEN_DIGITS;
-                (lens.contains(&row.len()) && may_say_something(row)).then_some(middle)
+                places_in_row(row).map(move |place| at + place)
             });
             let by_byte: Vec<usize> = by_byte.collect();
             prop_assert_eq!(short_rows(text.as_bytes()).collect::<Vec<_>>(), by_byte);
@@ -285,7 +350,7 @@ mod tests {
             behind in "[ \"}.]",
         ) {
             let lens = ENCODED_SHORT_MIN_DIGITS..ENCODED_SEEN_DIGITS;
-            if !lens.contains(&row.len()) || may_say_something(&row) {
+            if !lens.contains(&row.len()) || place_in(&row).is_some() {
                 return Ok(());
             }
             let text = [&row, behind.as_bytes()].concat();

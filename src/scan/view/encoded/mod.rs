@@ -210,8 +210,10 @@ fn is_seen_at(text: &[u8], at: usize, from: usize) -> bool {
     let block = |at: usize| text.get(at..).and_then(<[u8]>::first_chunk::<LANE_BYTES>);
     let digits = |at: usize| block(at).filter(|block| is_base64_block(block));
     let Some(own) = digits(at) else { return false };
+    let looks = |other| looks_encoded([own, other]);
     let before = at.checked_sub(LANE_BYTES).filter(|before| *before >= from).and_then(digits);
-    before.or_else(|| digits(at + LANE_BYTES)).is_some_and(|other| looks_encoded([own, other]))
+    // The block before may be of a path that the digits are glued to.
+    before.is_some_and(looks) || digits(at + LANE_BYTES).is_some_and(looks)
 }
 
 #[inline(always)]
@@ -237,14 +239,15 @@ fn run_start(text: &[u8], at: usize, from: usize) -> usize {
     start - before.iter().rev().take_while(|byte| is_base64(**byte)).count()
 }
 
-/// The first part that is worth decoding of the run of digits around `seen`, or where the run ends. A long one
-/// is looked at again now and then: a text may be glued to something else.
+/// The first part that is worth decoding of the run of digits around `seen`, or where the run ends: from its start, or
+/// from behind a sign, which may end a path. A long one is looked at again now and then: a text may be glued to
+/// something else.
 #[inline(never)]
 fn in_run(text: &[u8], seen: usize, from: usize) -> Result<Run, usize> {
     let start = run_start(text, seen, from);
     let judged =
         |at: usize| judge(text.get(at..).unwrap_or_default()).map(|kind| Run { start: at, kind });
-    if let Some(run) = judged(start).or_else(|| glued(text, start).and_then(judged)) {
+    if let Some(run) = judged(start).or_else(|| behind_signs(text, start).find_map(judged)) {
         return Ok(run);
     }
     // What was cut off in front may have shifted the digits.
@@ -273,19 +276,30 @@ fn in_run(text: &[u8], seen: usize, from: usize) -> Result<Run, usize> {
     }
 }
 
-/// Behind the last sign that may glue a name or a path to the run that begins at `start`.
+/// Behind each sign that may glue a name or a path to digits, in the run that begins at `start`, as far as it is looked
+/// at before the next look.
 #[inline]
-fn glued(text: &[u8], start: usize) -> Option<usize> {
-    let block = text.get(start..).and_then(<[u8]>::first_chunk::<{ 2 * LANE_BYTES }>)?;
-    let ([first, second], _) = block.as_chunks::<LANE_BYTES>() else { return None };
-    // With these bits set, plus, minus and slash are the same.
-    let glue = |block| {
-        let lane = Lane::load(block);
-        u32::from(lane.with_bits(6).equals(b'/').or(lane.equals(b'_')).mask())
-    };
-    let signs = glue(first) | glue(second) << LANE_BYTES;
-    let behind = u32::BITS - signs.leading_zeros();
-    (behind > 0).then_some(start + behind as usize)
+fn behind_signs(text: &[u8], start: usize) -> impl Iterator<Item = usize> + '_ {
+    let end = text.len().min(start + ENCODED_LOOK_AGAIN_BYTES);
+    let (mut block, mut signs, mut is_open) = (start, 0_u32, true);
+    std::iter::from_fn(move || {
+        while signs == 0 {
+            if !is_open || block >= end {
+                return None;
+            }
+            let lane = Lane::load(&last_chunk(text, block));
+            let others = !base64_digits(lane).mask();
+            // With these bits set, plus, minus and slash are the same.
+            let glue = lane.with_bits(6).equals(b'/').or(lane.equals(b'_')).mask();
+            let len = others.trailing_zeros();
+            is_open = others == 0;
+            signs = u32::from(glue) & !(u32::MAX << len);
+            block += LANE_BYTES;
+        }
+        let sign = signs.trailing_zeros() as usize;
+        signs &= signs - 1;
+        Some(block - LANE_BYTES + sign + 1)
+    })
 }
 
 /// Where the digits of base64 from `at` on end.

@@ -65,8 +65,11 @@ proptest! {
         kind in kinds(),
         secret in "[ -~]{36,90}",
         before in "[ -~]{0,90}[ .,;(]",
+        glue in prop_oneof![Just(""), Just("x/"), Just("/api/v1/"), Just("//e.example/a_b/")],
         line in prop_oneof![Just(60_usize), Just(76), Just(4000)],
     ) {
+        let glue = if kind == Kind::Numbers { "" } else { glue };
+        let before = format!("{before}{glue}");
         let encoded = written(kind, secret.as_bytes(), line);
         let text = format!("{before}{encoded}");
         let mut from = 0;

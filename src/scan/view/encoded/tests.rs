@@ -320,3 +320,72 @@ fn bytes_in_hex_with_commas_are_no_numbers_though_the_first_have_no_letter() {
     let numbers = Some(Run { start: 0, kind: Kind::Numbers });
     assert_eq!(next_run(format!("{caps}, and a fad").as_bytes(), 0), numbers);
 }
+
+/// What paths glue to the front of digits.
+const GLUE: [&str; 8] =
+    ["/x/", "x/", "/x-", "/x_", "/api/", "/collect/v1/", "/Ab9/Cd8/", "//e.example/a-b/x/"];
+
+#[test]
+fn hex_and_base32_behind_a_path_are_found_wherever_they_stand() {
+    let text = b"rm -rf / --no-preserve-r";
+    let encoded = [
+        (HEXLOWER.encode(text), Kind::Hex),
+        (HEXUPPER.encode(SECRET.as_bytes()), Kind::Hex),
+        (BASE32_NOPAD.encode(SECRET.as_bytes()), Kind::Base32),
+        (BASE64_NOPAD.encode(SECRET.as_bytes()), Kind::Base64),
+    ];
+    assert_eq!(encoded[0].0.len(), 48);
+    for (digits, kind) in &encoded {
+        for glue in GLUE {
+            for before in 0..100 {
+                for behind in ["", " -o x"] {
+                    let front = format!("{}{glue}", " ".repeat(before));
+                    let text = format!("{front}{digits}{behind}");
+                    let run = Some(Run { start: front.len(), kind: *kind });
+                    assert_eq!(next_run(text.as_bytes(), 0), run, "{text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_part_of_a_path_is_found_as_far_behind_its_start_as_the_next_look() {
+    let encoded = HEXLOWER.encode(SECRET.as_bytes());
+    for len in [ENCODED_LOOK_AGAIN_BYTES - 1, ENCODED_LOOK_AGAIN_BYTES] {
+        let path = format!("{}/{encoded}", "Ab9-".repeat(300).split_at(len).0);
+        let run = Run { start: len + 1, kind: Kind::Hex };
+        let found = next_run(path.as_bytes(), 0);
+        assert_eq!(found.filter(|found| *found == run).is_some(), len < ENCODED_LOOK_AGAIN_BYTES);
+    }
+}
+
+#[test]
+fn short_digits_behind_a_path_are_found_wherever_they_stand() {
+    let text = b"cat /etc/shadow";
+    let encoded = [
+        (HEXLOWER.encode(text), Kind::Hex),
+        (BASE32_NOPAD.encode(text), Kind::Base32),
+        (BASE64URL_NOPAD.encode(text), Kind::Base64),
+    ];
+    for (digits, kind) in &encoded {
+        let long = format!("/a/{}/", "long-name-of-something-".repeat(4));
+        for glue in GLUE.into_iter().chain([&*long]) {
+            // The digits of base64 that glue has go on in it.
+            if *kind == Kind::Base64 && glue.ends_with(['-', '_']) {
+                continue;
+            }
+            for before in 0..40 {
+                let front = format!("{}{glue}", " ".repeat(before));
+                let text = format!("{front}{digits} HTTP/1.1");
+                let mut runs = short_rows(text.as_bytes())
+                    .filter_map(|place| run_around(text.as_bytes(), place));
+                let is_found = |run: Run| {
+                    let said = decode(run.kind, &text.as_bytes()[run.start..]).0;
+                    run.kind == *kind && said.ends_with("cat /etc/shadow")
+                };
+                assert!(runs.any(is_found), "{text}");
+            }
+        }
+    }
+}
