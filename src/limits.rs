@@ -326,6 +326,8 @@ pub const SCAN_RUN_BEFORE_BYTES: usize = 1024;
 
 /// The largest piece of a text (a head, a short body) in which short runs are looked for byte by byte.
 pub const SCAN_SHORT_TEXT_BYTES: usize = 1024;
+/// How much of a row of digits that goes on from one piece to the next is looked at together, of each of them.
+pub const SCAN_OPEN_ROW_BYTES: usize = 256;
 /// The digits of such a run at least, and of one that is seen in any text.
 pub const ENCODED_SHORT_MIN_DIGITS: usize = 16;
 pub const ENCODED_SEEN_DIGITS: usize = 47;
@@ -373,6 +375,7 @@ pub const SCAN_LANE_PENDING_BYTES: usize = 32 * 1024;
 /// The largest WebSocket message whose pieces of text are joined to those of others.
 pub const SCAN_MESSAGE_KEPT_BYTES: usize = 64 * 1024;
 
+const _: () = assert!(SCAN_OPEN_ROW_BYTES <= SCAN_RUN_BEFORE_BYTES);
 const _: () = assert!(SCAN_RUN_BEFORE_BYTES <= SCAN_CARRY_BYTES);
 const _: () = assert!(SCAN_FOLD_AROUND_BYTES + SCAN_FOLD_SEAM_BYTES <= SCAN_CARRY_BYTES);
 

@@ -175,7 +175,7 @@ impl Text {
     pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
         for window in bytes.windows(scope.core.window_bytes()) {
             self.step(window, End::Open, scope);
-            self.look_within(window.bytes(), scope);
+            self.look_within(window.bytes(), End::Open, scope);
             self.stream.carry(window.bytes());
         }
     }
@@ -187,7 +187,7 @@ impl Text {
             return self.finish(scope);
         }
         self.step(bytes, End::Here, scope);
-        self.look_within(bytes.bytes(), scope);
+        self.look_within(bytes.bytes(), End::Here, scope);
         self.end_within(scope);
     }
 
@@ -224,6 +224,9 @@ impl Text {
     /// The end: what only the end decides is told. Afterwards it is as new.
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
         self.step(Padded::default(), End::Here, scope);
+        if self.decoded.is_none() && !self.place.is_deepest() {
+            self.decode_open_row(&[], End::Here, scope);
+        }
         self.end_within(scope);
         self.stream.clear();
         self.decoded_to = 0;
@@ -246,12 +249,12 @@ impl Text {
         self.stream.step(window, end, &mut teller);
     }
 
-    fn look_within(&mut self, window: &[u8], scope: &mut Scope<'_>) {
+    fn look_within(&mut self, window: &[u8], end: End, scope: &mut Scope<'_>) {
         // Taken before anything within is read, which leaves others there.
         let mut places = scope.core.take_gates();
         if !self.place.is_deepest() {
             self.fold(window, scope);
-            self.decode(window, &mut places, scope);
+            self.decode(window, &mut places, end, scope);
         }
         scope.core.return_gates(places);
     }

@@ -2,9 +2,16 @@
 
 use super::{Scope, Text};
 use crate::finding::Step;
-use crate::limits::{SCAN_RUN_BEFORE_BYTES, SCAN_RUN_SEAM_BYTES, SCAN_SHORT_TEXT_BYTES};
+use crate::limits::{
+    ENCODED_SHORT_MIN_DIGITS, SCAN_OPEN_ROW_BYTES, SCAN_RUN_BEFORE_BYTES, SCAN_RUN_SEAM_BYTES,
+    SCAN_SHORT_TEXT_BYTES,
+};
 use crate::scan::content::Content;
+use crate::scan::scanner::End;
 use crate::scan::view::encoded::{self, Kind, RunDecoder};
+
+/// Within so many digits of a window a run seems to begin that begins before it.
+const FRONT_DIGITS: usize = 4;
 
 /// A run of an encoding, read decoded.
 pub(super) struct Decoded {
@@ -15,10 +22,24 @@ pub(super) struct Decoded {
 impl Text {
     /// Reads what is encoded in the window as what it stands for, in order: what the engine saw only encoded texts hold
     /// (`places`, each the end of such a row of bytes), short rows of a short text, and long runs.
-    pub(super) fn decode(&mut self, window: &[u8], places: &mut Vec<u64>, scope: &mut Scope<'_>) {
+    pub(super) fn decode(
+        &mut self,
+        window: &[u8],
+        places: &mut Vec<u64>,
+        end: End,
+        scope: &mut Scope<'_>,
+    ) {
         let offset = self.stream.offset();
         if window.len() <= SCAN_SHORT_TEXT_BYTES {
-            places.extend(encoded::short_rows(window).map(|place| offset + place as u64 + 1));
+            // The rest of a row may stand in the next window, which sees all of it.
+            let open = match end {
+                End::Open => encoded::digits_before(window),
+                End::Pause | End::Here => 0,
+            };
+            let is_held = open <= SCAN_OPEN_ROW_BYTES;
+            let closed = if is_held { window.len() - open } else { window.len() };
+            let rows = encoded::short_rows(window).take_while(|place| *place < closed);
+            places.extend(rows.map(|place| offset + place as u64 + 1));
             places.sort_unstable();
         }
         let mut places = places.iter().copied().peekable();
@@ -29,6 +50,8 @@ impl Text {
             let (old, _) = self.stream.before(window, 0, back);
             let decoded = self.open_run(kind, old, offset - old.len() as u64, scope);
             at = self.go_on(decoded, window, 0, scope);
+        } else {
+            self.decode_open_row(window, end, scope);
         }
         while self.decoded.is_none() {
             let run = encoded::next_run(window, at);
@@ -36,13 +59,20 @@ impl Text {
             while self.decoded.is_none()
                 && let Some(place) = places.next_if(|place| *place <= start)
             {
-                self.decode_around(place, window, scope);
+                self.decode_around(place.saturating_sub(1), window, scope);
             }
             let Some(run) = run.filter(|_| self.decoded.is_none()) else { break };
             if self.decoded_to > start {
                 // It was read as part of what stands before it.
                 at = usize::try_from(self.decoded_to - offset).unwrap_or(usize::MAX);
                 continue;
+            }
+            // Its front may stand before the window.
+            if run.start < FRONT_DIGITS && self.stream.offset() > 0 {
+                self.decode_around(start, window, scope);
+                if self.decoded_to > start {
+                    continue;
+                }
             }
             let decoded = self.open_run(run.kind, &[], start, scope);
             at = self.go_on(decoded, window, run.start, scope);
@@ -59,16 +89,39 @@ impl Text {
         is_new.then_some((run.kind, back))
     }
 
-    /// The run in which the engine saw what only an encoded text holds.
-    fn decode_around(&mut self, gate: u64, window: &[u8], scope: &mut Scope<'_>) {
-        if self.decoded.is_some() || gate <= self.decoded_to {
+    /// The row of digits that was open when the window began, once it is seen as a whole: in windows of few bytes each
+    /// holds too little of it.
+    pub(super) fn decode_open_row(&mut self, window: &[u8], end: End, scope: &mut Scope<'_>) {
+        let (old, _) = self.stream.before(window, 0, SCAN_OPEN_ROW_BYTES);
+        let before = encoded::digits_before(old);
+        if before == 0 {
             return;
         }
-        // The byte before the gate's end is the run's.
-        let at = gate.checked_sub(self.stream.offset() + 1).and_then(|at| at.try_into().ok());
-        let Some(at) = at else { return };
-        let (old, new) = self.stream.before(window, at, SCAN_RUN_BEFORE_BYTES);
-        let before = old.len() + new.len();
+        let near = window.get(..SCAN_OPEN_ROW_BYTES).unwrap_or(window);
+        let behind = encoded::digits_behind(near);
+        let is_open = behind == window.len() && matches!(end, End::Open);
+        if is_open || before + behind < ENCODED_SHORT_MIN_DIGITS {
+            return;
+        }
+        let mut row = [0; 2 * SCAN_OPEN_ROW_BYTES];
+        let digits = old.iter().skip(old.len() - before).chain(near.iter().take(behind));
+        row.iter_mut().zip(digits).for_each(|(to, from)| *to = *from);
+        let start = self.stream.offset() - before as u64;
+        for place in encoded::places_in_row(row.get(..before + behind).unwrap_or_default()) {
+            self.decode_around(start + place as u64, window, scope);
+        }
+    }
+
+    /// The run that holds the byte at `place` in the text, in the window or not long before it.
+    fn decode_around(&mut self, place: u64, window: &[u8], scope: &mut Scope<'_>) {
+        if self.decoded.is_some() || place < self.decoded_to {
+            return;
+        }
+        let offset = self.stream.offset();
+        let bytes = |from: u64, to: u64| usize::try_from(to.saturating_sub(from));
+        let (Ok(at), Ok(back)) = (bytes(offset, place), bytes(place, offset)) else { return };
+        let (old, new) = self.stream.before(window, at, SCAN_RUN_BEFORE_BYTES + back);
+        let Some(before) = (old.len() + new.len()).checked_sub(back) else { return };
         let mut joined = scope.core.take_buffer();
         // Copied only where it reaches back over the window's front, and no more than is looked at.
         let (near, behind) = if old.is_empty() {
@@ -81,7 +134,7 @@ impl Text {
             (joined.written(), behind)
         };
         if let Some(run) = encoded::run_around(near, before) {
-            let start = self.stream.offset() + at as u64 - before as u64 + run.start as u64;
+            let start = place - before as u64 + run.start as u64;
             let bytes = near.get(run.start..).unwrap_or_default();
             let mut decoded = self.open_run(run.kind, &[], start, scope);
             let mut taken = decoded.feed(bytes, scope);

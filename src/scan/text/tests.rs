@@ -1,6 +1,7 @@
 //! Encoded and hidden texts as callers see them: found in any place, and however they are cut.
 
 use data_encoding::{BASE32, BASE32_NOPAD, BASE64, BASE64URL_NOPAD, HEXLOWER};
+use proptest::prelude::*;
 
 use crate::scan::tests::{SCANNER, scan_head, scan_pieces};
 
@@ -33,5 +34,67 @@ fn what_a_path_carries_in_hex_is_told_wherever_it_stands() {
             let names = SCANNER.with(|scanner| scan_head(scanner, head.as_bytes()).names());
             assert_eq!(names, [*name], "{head}");
         }
+    }
+}
+
+/// Texts that are short when they are encoded, and what is told of each.
+fn short_texts() -> Vec<(String, &'static str)> {
+    let texts =
+        [(aws_id(), "aws_access_key"), ("bash -c \"id; uname -a\"".to_owned(), "shell_exec")];
+    let encoded = texts.iter().flat_map(|(text, name)| {
+        let bytes = text.as_bytes();
+        let digits = [
+            BASE64.encode(bytes),
+            BASE64URL_NOPAD.encode(bytes),
+            BASE32.encode(bytes),
+            HEXLOWER.encode(bytes),
+        ];
+        digits.map(|digits| (digits, *name))
+    });
+    encoded.collect()
+}
+
+#[test]
+fn a_short_encoded_text_is_told_however_it_is_cut() {
+    for (digits, name) in short_texts() {
+        for text in [
+            digits.clone(),
+            format!("see {digits} "),
+            format!("/api/v1/some-name-of-it/{digits} "),
+            format!("{{\"data\":\"{digits}\"}}"),
+        ] {
+            for len in [1, 2, 3, 4, 5, 7, 9, 16, 31] {
+                let pieces: Vec<&[u8]> = text.as_bytes().chunks(len).collect();
+                assert_eq!(told(&pieces), [name], "{text} by {len}");
+            }
+            for at in 1..text.len() {
+                let (head, tail) = text.split_at(at);
+                assert_eq!(told(&[head, tail]), [name], "{head}|{tail}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_short_encoded_text_is_told_in_any_place_and_however_it_is_cut(
+        text in prop::sample::select(short_texts()),
+        before in "([a-z]{1,9} ){0,40}",
+        glue in prop::sample::select(vec!["", "/x/", "/collect/v1/", "\""]),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..9),
+    ) {
+        let (digits, name) = text;
+        let text = format!("{before}{glue}{digits}\" end");
+        let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+        ends.sort_unstable();
+        ends.push(text.len());
+        let mut from = 0;
+        let pieces: Vec<&[u8]> = ends
+            .into_iter()
+            .map(|end| &text.as_bytes()[std::mem::replace(&mut from, end)..end])
+            .collect();
+        prop_assert_eq!(told(&pieces), vec![name], "{:?}", pieces);
     }
 }

@@ -18,7 +18,7 @@ pub fn run_around(text: &[u8], at: usize) -> Option<Run> {
     if !text.get(at).is_some_and(|byte| is_base64(*byte)) {
         return None;
     }
-    let (start, before) = digits_before(text, at, &BASE64);
+    let (start, before) = run_before(text, at, &BASE64);
     let near = Near::around(text, at, before, &BASE64)?;
     if let Some(run) = SHORT_ALPHABETS.iter().find_map(|short| short.run_around(text, at, &near)) {
         return Some(run);
@@ -50,7 +50,7 @@ impl ShortAlphabet {
         if !self.has(text.get(at)?) {
             return None;
         }
-        let (start, before) = digits_before(text, at, self.digits);
+        let (start, before) = run_before(text, at, self.digits);
         let near = Near::around(text, at, before, self.digits)?;
         if !self.may_be_all_of_it(near.digits(), all.len) {
             return None;
@@ -109,8 +109,18 @@ pub fn short_rows(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
-/// A place in each part of a row of digits that may say something.
-fn places_in_row(row: &[u8]) -> impl Iterator<Item = usize> + '_ {
+/// How many digits of base64 `text` ends with.
+pub fn digits_before(text: &[u8]) -> usize {
+    digits_at_end(text, &BASE64)
+}
+
+/// How many it begins with.
+pub fn digits_behind(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| is_base64(**byte)).count()
+}
+
+/// A place in each part of a row of digits that may say something, as [`short_rows`] finds them.
+pub fn places_in_row(row: &[u8]) -> impl Iterator<Item = usize> + '_ {
     let is_path = row.len() >= ENCODED_SEEN_DIGITS;
     let mut start = 0;
     row.split(move |byte| is_path && *byte == b'/').filter_map(move |part| {
@@ -130,7 +140,7 @@ fn place_in(row: &[u8]) -> Option<usize> {
 }
 
 /// Where the run begins that holds `at`, over line breaks, and the number of its digits up to there.
-fn digits_before(text: &[u8], at: usize, alphabet: &[u8; 256]) -> (usize, usize) {
+fn run_before(text: &[u8], at: usize, alphabet: &[u8; 256]) -> (usize, usize) {
     let least = at.saturating_sub(ENCODED_LOOK_BACK_BYTES);
     let (mut start, mut digits) = (at, 0);
     loop {
