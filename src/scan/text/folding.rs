@@ -23,14 +23,20 @@ pub(super) struct Folded {
     dropped_before: u64,
     /// Whether it ends with its line.
     is_of_line: bool,
+    /// What it goes on with.
+    next_trigger: NextTrigger,
 }
+
+/// Where folding is worth a look.
+type NextTrigger = fn(&[u8], usize) -> Option<usize>;
 
 impl Text {
     /// Reads the stretches around escapes once more, with the escapes resolved.
     pub(super) fn fold(&mut self, window: &[u8], scope: &mut Scope<'_>) {
         let mut at = 0;
+        let next_trigger = next_trigger_in(self.place.view);
         if self.folded.is_none()
-            && let Some(back) = self.trigger_across(window)
+            && let Some(back) = self.trigger_across(window, next_trigger)
         {
             self.folded = Some(self.open_fold(window, 0, back, scope));
         }
@@ -44,7 +50,7 @@ impl Text {
                 } else {
                     self.folded = Some(folded);
                 }
-            } else if let Some(trigger) = fold::next_trigger(window, at) {
+            } else if let Some(trigger) = next_trigger(window, at) {
                 self.folded = Some(self.open_fold(window, trigger, 0, scope));
                 at = trigger;
             } else {
@@ -54,10 +60,10 @@ impl Text {
     }
 
     /// An escape that began before the window: how many bytes before.
-    fn trigger_across(&self, window: &[u8]) -> Option<usize> {
+    fn trigger_across(&self, window: &[u8], next_trigger: NextTrigger) -> Option<usize> {
         let mut seam = [0; 2 * SCAN_FOLD_SEAM_BYTES];
         let (seam, old) = self.stream.seam(window, &mut seam);
-        let trigger = fold::next_trigger(seam, 0)?;
+        let trigger = next_trigger(seam, 0)?;
         old.checked_sub(trigger).filter(|back| *back > 0)
     }
 
@@ -70,6 +76,11 @@ impl Text {
         scope: &mut Scope<'_>,
     ) -> Box<Folded> {
         let (mut old, mut new) = self.stream.before(window, at, SCAN_FOLD_AROUND_BYTES + back);
+        let sign = match back {
+            0 => window.get(at),
+            back => old.len().checked_sub(back).and_then(|at| old.get(at)),
+        };
+        let is_form = is_in_form(self.place.view) && matches!(sign, Some(b'%' | b'+'));
         if self.is_of_lines {
             (old, new) = match memrchr(b'\n', new) {
                 Some(end) => (&[][..], new.get(end + 1..).unwrap_or_default()),
@@ -80,7 +91,8 @@ impl Text {
         let mut text = Text::new(self.place.within(start), scope);
         text.reading_of = Some(Box::new(self.read_again(start)));
         let mut folded = Box::new(Folded {
-            folder: Folder::new(),
+            folder: if is_form { Folder::of_form() } else { Folder::new() },
+            next_trigger: next_trigger_in(self.place.view),
             view: self.place.view,
             text,
             left: SCAN_FOLD_AROUND_BYTES,
@@ -105,6 +117,18 @@ impl Text {
     }
 }
 
+/// Whether a text was written as a form, or in a query: what it holds may be one again.
+fn is_in_form(view: View) -> bool {
+    view.steps().any(|step| matches!(step, Step::Form | Step::Percent))
+}
+
+/// What of a text seen so is worth a look. Of what was escaped once, a plus was written as it stands in a path.
+fn next_trigger_in(view: View) -> NextTrigger {
+    let escaped = view.steps().filter(|step| *step == Step::Percent).count();
+    let is_form = escaped > 1 || view.steps().any(|step| step == Step::Form);
+    if is_form { fold::next_form_trigger } else { fold::next_trigger }
+}
+
 /// What of these bytes is of the last line.
 fn behind_last_line(bytes: &[u8]) -> &[u8] {
     let end = memrchr(b'\n', bytes).map_or(0, |end| end + 1);
@@ -116,7 +140,7 @@ impl Folded {
     fn reach(&mut self, bytes: &[u8]) -> usize {
         let mut from = 0;
         while from < self.left.min(bytes.len())
-            && let Some(trigger) = fold::next_trigger(bytes, from)
+            && let Some(trigger) = (self.next_trigger)(bytes, from)
             && trigger < self.left
         {
             self.left = trigger + SCAN_FOLD_AROUND_BYTES;
@@ -173,6 +197,7 @@ fn steps_of(kinds: Kinds) -> impl Iterator<Item = Step> {
         (Kinds::SHELL, Step::Shell),
         (Kinds::ANSI, Step::Ansi),
         (Kinds::MARKDOWN, Step::Markdown),
+        (Kinds::FORM, Step::Form),
     ]
     .into_iter()
     .filter(move |(kind, _)| kinds.contains(*kind))

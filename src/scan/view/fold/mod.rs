@@ -6,6 +6,7 @@
 
 mod control;
 mod escape;
+mod form;
 mod letters;
 mod markdown;
 mod shell;
@@ -16,6 +17,7 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
+pub use form::next_form_trigger;
 pub use trigger::next_trigger;
 
 use self::escape::{Escape, Value};
@@ -43,8 +45,9 @@ impl Kinds {
     pub const SHELL: Self = Self(1 << 7);
     pub const ANSI: Self = Self(1 << 8);
     pub const MARKDOWN: Self = Self(1 << 9);
+    pub const FORM: Self = Self(1 << 10);
 
-    const NAMES: [(Self, &str); 10] = [
+    const NAMES: [(Self, &str); 11] = [
         (Self::PERCENT, "percent"),
         (Self::UNICODE, "unicode"),
         (Self::HTML, "html"),
@@ -55,6 +58,7 @@ impl Kinds {
         (Self::SHELL, "shell"),
         (Self::ANSI, "ansi"),
         (Self::MARKDOWN, "markdown"),
+        (Self::FORM, "form"),
     ];
 
     pub fn is_empty(self) -> bool {
@@ -87,6 +91,8 @@ pub struct Folder {
     is_foreign: bool,
     /// What is left of a word whose quotes and empty parameters go.
     quoted: usize,
+    /// Whether a plus that is no escape is a blank.
+    is_form: bool,
 }
 
 /// What follows a row of letters that look like ASCII.
@@ -100,6 +106,11 @@ enum RowEnd {
 impl Folder {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Of a form within a form: a plus is a blank in it.
+    pub fn of_form() -> Self {
+        Self { is_form: true, ..Self::default() }
     }
 
     /// Appends what the text says, as far as it can be told without what follows.
@@ -152,7 +163,7 @@ impl Folder {
             let rest = bytes.get(at..).unwrap_or_default();
             let plain = plain_len(rest);
             if plain > 0 {
-                self.copy(rest.get(..plain).unwrap_or_default(), out);
+                self.plain(rest.get(..plain).unwrap_or_default(), out);
                 self.quoted = self.quoted.saturating_sub(plain);
                 at += plain;
                 continue;
@@ -311,6 +322,21 @@ impl Folder {
             self.is_foreign = end == RowEnd::Foreign;
         }
         taken
+    }
+
+    /// Gives out bytes that hide nothing, but for the blanks of a form.
+    #[inline]
+    fn plain(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let mut rest = bytes;
+        while self.is_form
+            && let Some(plus) = memchr::memchr(b'+', rest)
+        {
+            self.kinds.insert(Kinds::FORM);
+            self.copy(rest.get(..plus).unwrap_or_default(), out);
+            self.copy(b" ", out);
+            rest = rest.get(plus + 1..).unwrap_or_default();
+        }
+        self.copy(rest, out);
     }
 
     /// Gives bytes out as they are.

