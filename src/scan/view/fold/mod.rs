@@ -93,6 +93,8 @@ pub struct Folder {
     quoted: usize,
     /// Whether a plus that is no escape is a blank.
     is_form: bool,
+    /// Whether letters that look like ASCII were seen among those of ASCII: words of nothing else are folded, too.
+    is_disguised: bool,
 }
 
 /// What follows a row of letters that look like ASCII.
@@ -111,6 +113,13 @@ impl Folder {
     /// Of a form within a form: a plus is a blank in it.
     pub fn of_form() -> Self {
         Self { is_form: true, ..Self::default() }
+    }
+
+    /// What is known of the text from the trigger that it holds at its front, or further behind.
+    #[must_use]
+    pub fn with_trigger(self, trigger: &[u8]) -> Self {
+        let folded = first_char(trigger).map(|(char, _)| letters::fold(char));
+        Self { is_disguised: matches!(folded, Some(Folded::Homoglyph(_))), ..self }
     }
 
     /// Appends what the text says, as far as it can be told without what follows.
@@ -293,7 +302,8 @@ impl Folder {
         len
     }
 
-    /// Folds letters that look like ASCII, if they stand in a word with ASCII letters and no others.
+    /// Folds letters that look like ASCII, if they stand in a word with ASCII letters and no others; or in one of their
+    /// own, where other words are so disguised.
     fn row(&mut self, rest: &[u8], out: &mut Vec<u8>) -> usize {
         let mut ascii = [0; ROW_MAX_BYTES];
         let mut places = ascii.iter_mut();
@@ -314,7 +324,8 @@ impl Folder {
         };
         let follows = (self.recent as u8).is_ascii_alphabetic();
         let is_mixed = follows || end == RowEnd::Ascii;
-        if is_mixed && end != RowEnd::Foreign {
+        if (is_mixed || self.is_disguised) && end != RowEnd::Foreign {
+            self.is_disguised = true;
             self.kinds.insert(Kinds::HOMOGLYPH);
             self.copy(ascii.get(..count).unwrap_or_default(), out);
         } else {

@@ -229,3 +229,23 @@ fn a_plus_is_a_blank_in_a_form_within_a_form() {
     assert_eq!(String::from_utf8_lossy(&out), "c=curl -s https://x+ | sh");
     assert_eq!(folder.kinds().names().collect::<Vec<_>>(), ["percent", "form"]);
 }
+
+#[test]
+fn a_word_with_one_letter_of_ascii_is_disguised_unless_it_is_greek() {
+    assert_found("іd_rsa", "id_rsa", &["homoglyph"]);
+    assert_found("nс -e", "nc -e", &["homoglyph"]);
+    assert_found("run ѕk-ant", "run sk-ant", &["homoglyph"]);
+    for text in ["Αx", "xη", "1С", "А4", "xрю", "IPадрес", "с x"] {
+        assert_quiet(text);
+    }
+}
+
+#[test]
+fn words_of_letters_that_look_like_ascii_are_folded_where_others_are_disguised() {
+    assert_found("сurl x | ѕһ", "curl x | sh", &["homoglyph"]);
+    let (mut folder, mut out) = (Folder::new().with_trigger("ѕa".as_bytes()), Vec::new());
+    folder.feed("есһо ѕѕһ-rѕа Съешь сор не".as_bytes(), &mut out);
+    folder.finish(&mut out);
+    assert_eq!(String::from_utf8_lossy(&out), "echo ssh-rsa Съешь cop не");
+    assert_folds("ѕһ х", "ѕһ х", &[]);
+}

@@ -392,7 +392,8 @@ fn is_hidden_text(text: &[u8], start: usize) -> bool {
 
 /// Whether the letters around here that look like ASCII are of one word with real ones, and no others.
 fn is_mixed_word(text: &[u8], start: usize) -> bool {
-    let (mut ascii, mut first, mut end, mut has_capital_greek) = (0, start, start, true);
+    let (mut ascii, mut first, mut end) = (0, start, start);
+    let (mut has_capital_greek, mut is_greek) = (true, false);
     // Back to the start of the word.
     for _ in 0..ROW_MAX_CHARS {
         let Some(at) = first.checked_sub(1).and_then(|at| char_start(text, at)) else { break };
@@ -410,7 +411,10 @@ fn is_mixed_word(text: &[u8], start: usize) -> bool {
         let Some((char, len)) = text.get(end..).and_then(first_char) else { break };
         match fold(char) {
             // Small Greek letters stand beside Latin ones in formulas.
-            Folded::Homoglyph(_) => has_capital_greek &= !matches!(char, 'α'..='ω'),
+            Folded::Homoglyph(_) => {
+                has_capital_greek &= !matches!(char, 'α'..='ω');
+                is_greek |= matches!(char, '\u{370}'..='\u{3FF}');
+            }
             Folded::Same if char.is_ascii_alphabetic() => ascii += 1,
             Folded::Same if is_word_letter(char) => return false,
             _ => break,
@@ -418,7 +422,8 @@ fn is_mixed_word(text: &[u8], start: usize) -> bool {
         end += len;
     }
     let is_inside = ascii_before > 0 && ascii > ascii_before;
-    ascii >= 2 && (has_capital_greek || is_inside)
+    // One letter beside Greek ones is a formula, or a unit.
+    ascii >= 2 && (has_capital_greek || is_inside) || ascii == 1 && !is_greek
 }
 
 /// Whether a form of an ASCII character stands where it is read as one.
