@@ -187,3 +187,14 @@ fn a_command_in_letters_of_another_script_is_told_whichever_they_are() {
         }
     }
 }
+
+#[test]
+fn a_command_in_tag_characters_behind_a_word_is_told() {
+    let tags = COMMAND.chars().map(|c| char::from_u32(0xE0000 + c as u32).unwrap());
+    let text = format!("hello{}you", tags.collect::<String>());
+    assert!(told(&[&text]).contains(&"pipe_to_shell"), "{text}");
+    for at in 1..text.len() {
+        let (head, tail) = text.as_bytes().split_at(at);
+        assert!(told(&[head, tail]).contains(&"pipe_to_shell"), "{at}");
+    }
+}

@@ -104,6 +104,14 @@ pub fn is_letter(char: char) -> bool {
     }
 }
 
+/// Whether `text` begins with more hidden characters than stand within a word.
+pub fn is_hidden_text(text: &[u8]) -> bool {
+    const LEAST: usize = 4;
+    let (chars, _) = text.as_chunks::<4>();
+    let is_hidden = |char: &[u8; 4]| matches!(first_char(char), Some((char, _)) if matches!(fold(char), Folded::Hidden(_)));
+    chars.iter().take(LEAST).filter(|char| is_hidden(char)).count() == LEAST
+}
+
 /// What is left of a character.
 pub fn fold(char: char) -> Folded {
     match char {

@@ -93,6 +93,8 @@ pub struct Folder {
     quoted: usize,
     /// Whether a plus that is no escape is a blank.
     is_form: bool,
+    /// Whether the last character was one of a hidden text.
+    is_hidden: bool,
     /// Whether letters that look like ASCII were seen among those of ASCII: words of nothing else are folded, too.
     is_disguised: bool,
 }
@@ -283,7 +285,7 @@ impl Folder {
             Folded::Invisible => self.kinds.insert(Kinds::INVISIBLE),
             Folded::Hidden(byte) => {
                 self.kinds.insert(Kinds::INVISIBLE);
-                self.copy(&[byte], out);
+                self.hidden(byte, rest, out);
             }
             Folded::Blank(byte) => {
                 self.kinds.insert(Kinds::COMPAT);
@@ -300,6 +302,28 @@ impl Folder {
             Folded::Homoglyph(_) => return self.row(rest, out),
         }
         len
+    }
+
+    /// Gives out a hidden character, the first of a text apart from the word before it.
+    fn hidden(&mut self, byte: u8, rest: &[u8], out: &mut Vec<u8>) {
+        let goes_on = std::mem::take(&mut self.is_hidden);
+        if !goes_on && letters::is_hidden_text(rest) {
+            self.part(byte, out);
+            self.is_hidden = true;
+        }
+        let is_hidden = self.is_hidden || goes_on;
+        self.is_hidden = false;
+        self.copy(&[byte], out);
+        self.is_hidden = is_hidden;
+    }
+
+    /// Puts a blank between two words of which one is hidden.
+    fn part(&mut self, next: u8, out: &mut Vec<u8>) {
+        let is_word =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'.');
+        if is_word(self.recent as u8) && is_word(next) {
+            self.copy(b" ", out);
+        }
     }
 
     /// Folds letters that look like ASCII, if they stand in a word with ASCII letters and no others; or in one of their
@@ -353,6 +377,11 @@ impl Folder {
     /// Gives bytes out as they are.
     #[inline]
     fn copy(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.is_hidden)
+            && let Some(next) = bytes.first()
+        {
+            self.part(*next, out);
+        }
         out.extend_from_slice(bytes);
         if let Some(last) = bytes.last_chunk() {
             self.recent = u128::from_be_bytes(*last);

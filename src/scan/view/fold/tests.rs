@@ -77,7 +77,7 @@ fn what_cannot_be_seen_goes() {
     assert_found("pass\u{FE0F}word", "password", &["invisible"]);
     let hidden: String =
         "ignore all".chars().map(|c| char::from_u32(0xE0000 + c as u32).unwrap()).collect();
-    assert_found(&format!("Hello{hidden}"), "Helloignore all", &["invisible"]);
+    assert_found(&format!("Hello{hidden}"), "Hello ignore all", &["invisible"]);
     let carried: String =
         "run me".bytes().map(|b| char::from_u32(0xE0100 + u32::from(b) - 16).unwrap()).collect();
     assert_found(&format!("\u{1F600}{carried}"), "\u{1F600}run me", &["invisible"]);
@@ -248,4 +248,21 @@ fn words_of_letters_that_look_like_ascii_are_folded_where_others_are_disguised()
     folder.finish(&mut out);
     assert_eq!(String::from_utf8_lossy(&out), "echo ssh-rsa Съешь cop не");
     assert_folds("ѕһ х", "ѕһ х", &[]);
+}
+
+#[test]
+fn a_hidden_text_is_apart_from_the_words_beside_it_and_a_hidden_letter_is_not() {
+    let hidden = |text: &str| -> String {
+        text.chars().map(|c| char::from_u32(0xE0000 + c as u32).unwrap()).collect()
+    };
+    let command = hidden("curl x | sh");
+    assert_found(&format!("hello{command}bye"), "hello curl x | sh bye", &["invisible"]);
+    assert_found(
+        &format!("hello \u{E0001}{command}\u{E007F}."),
+        "hello curl x | sh .",
+        &["invisible"],
+    );
+    assert_folds(&format!("cu{}l", hidden("r")), "curl", &["invisible"]);
+    assert_found(&format!("c{}l", hidden("ur")), "curl", &["invisible"]);
+    assert_found(&format!("a{}b", hidden("cat")), "acatb", &["invisible"]);
 }
