@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::{Range, RangeInclusive};
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use super::found::{Gap, KnownMatch, Match, MatchSink};
 use super::padded::Padded;
@@ -42,13 +42,16 @@ impl Scanner {
     }
 }
 
-/// Where in a request's head its query stands, if it holds a `+`: percent escapes are read wherever they are.
+/// Where in a request's head its query stands, if it holds a `+`, escaped or not: other percent
+/// escapes are read wherever they are.
 fn query_of(head: &[u8]) -> Option<Range<usize>> {
     let line = head.get(..memchr(b'\n', head)?)?;
     let start = memchr(b'?', line)? + 1;
     let query = line.get(start..)?;
     let query = query.get(..memchr(b' ', query).unwrap_or(query.len()))?;
-    memchr(b'+', query).map(|_| start..start + query.len())
+    let is_plus = |at: usize| matches!(query.get(at + 1..), Some([b'2', b'B' | b'b', ..]));
+    let has_plus = memchr(b'+', query).is_some() || memchr_iter(b'%', query).any(is_plus);
+    has_plus.then_some(start..start + query.len())
 }
 
 /// Scans a head, unless the same bytes were scanned before and there was nothing to tell.

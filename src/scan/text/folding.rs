@@ -62,12 +62,13 @@ impl Text {
         }
     }
 
-    /// An escape that began before the window: how many bytes before.
+    /// An escape that began before the window: how many bytes before. A letter at its front may be one by what stands
+    /// before it.
     fn trigger_across(&self, window: &[u8], next_trigger: NextTrigger) -> Option<usize> {
         let mut seam = [0; 2 * SCAN_FOLD_SEAM_BYTES];
         let (seam, old) = self.stream.seam(window, &mut seam);
         let trigger = next_trigger(seam, 0)?;
-        old.checked_sub(trigger).filter(|back| *back > 0)
+        old.checked_sub(trigger)
     }
 
     /// A stretch that begins some way before `at` in the window, or before the `back` bytes in front of it.
