@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(quoted("a\nb\u{1b}[31m"), "\"a\\nb\\u{1b}[31m\"");
         assert_eq!(json(&value!("8888")), "\"8888\"");
         assert!(json(&value!(vec![1; 500])).ends_with("..."));
-        let longest = vec!["ab"; MESSAGE_TEXT_MAX_CHARS / 3].join(" ");
+        let longest = ["ab"; MESSAGE_TEXT_MAX_CHARS / 3].join(" ");
         let filled = format!("{longest}{}", " ".repeat(MESSAGE_TEXT_MAX_CHARS - longest.len()));
         assert_eq!(quoted(&filled), format!("\"{filled}\""));
         assert!(quoted(&format!("{filled} ")).starts_with("a text of"));
