@@ -231,15 +231,21 @@ impl KnownValues {
                 spans.push(0..end);
             }
         });
-        let whole_count = spans.len();
+        // By their starts, as the halves come: a text may hold thousands of both.
+        spans.sort_unstable_by_key(|span| span.start);
+        let mut wholes = spans.iter().peekable();
+        let (mut covered_to, mut around) = (0, Vec::new());
         for (half, near) in halves {
-            let mut wholes = spans.get(..whole_count).unwrap_or_default().iter();
-            if !wholes.any(|whole| whole.start <= half.start && half.end <= whole.end) {
+            while let Some(whole) = wholes.next_if(|whole| whole.start <= half.start) {
+                covered_to = covered_to.max(whole.end);
+            }
+            if covered_to < half.end {
                 let near = near.saturating_add(KNOWN_HALF_NEAR_BYTES);
                 let end = half.end.saturating_add(near).min(text.len());
-                spans.push(half.start.saturating_sub(near)..end);
+                around.push(half.start.saturating_sub(near)..end);
             }
         }
+        spans.append(&mut around);
     }
 
     fn digest(&self, first: &[u8], second: &[u8]) -> [u8; DIGEST_BYTES] {
