@@ -62,7 +62,9 @@ fn clean_json(criterion: &mut Criterion) {
         [("all_rules", &all, &json), ("all_rules_as_text", &all, &prose), ("seed", &seed, &json)]
     {
         let database = Arc::new(Database::compile(rules).expect("the rules compile"));
-        let scanner = Scanner::new(&database, READ_BYTES).expect("there is memory for a scratch");
+        let scanner = Scanner::new(&database, READ_BYTES)
+            .expect("there is memory for a scratch")
+            .without_memory();
         let scan = |sink: &mut Sink| {
             let mut body = scanner.body(shape);
             for start in (0..TOTAL_BYTES).step_by(READ_BYTES) {
@@ -102,7 +104,9 @@ fn small(criterion: &mut Criterion) {
     let text = conversation::conversation(TOTAL_BYTES).expect("there are sources");
     let all = default_rules().expect("the shipped rules are well formed");
     let database = Arc::new(Database::compile(&all).expect("the rules compile"));
-    let scanner = Scanner::new(&database, READ_BYTES).expect("there is memory for a scratch");
+    let scanner = Scanner::new(&database, READ_BYTES)
+        .expect("there is memory for a scratch")
+        .without_memory();
     let json = Shape::new(std::iter::empty(), Some(b"application/json"));
     let message = br#"{"role":"user","content":""#;
     let pieces = |bytes: usize, before: &[u8]| -> Vec<Vec<u8>> {

@@ -49,7 +49,12 @@ impl MatchSink for Notes {
     fn found(&mut self, _found: &Match<'_>, _snippet: String) {}
 }
 
+/// One to which nothing is known: else only the first passes would be scanned.
 fn scanner_of(rules: &RuleSet) -> Scanner {
+    remembering(rules).without_memory()
+}
+
+fn remembering(rules: &RuleSet) -> Scanner {
     let database = Arc::new(Database::compile(rules).expect("the rules compile"));
     Scanner::new(&database, WINDOW_BYTES).expect("there is memory for a scratch")
 }
@@ -157,6 +162,26 @@ fn shipped_rules(criterion: &mut Criterion) {
     }
 }
 
+/// The same clean request again and again, which is known from the third time on; and the first time, over and over.
+fn repeated(criterion: &mut Criterion) {
+    let rules = default_rules().expect("the shipped rules are well formed");
+    let shape = Shape::new(std::iter::empty(), Some(b"application/json"));
+    let mut text = json_of(256 * KIB);
+    let mut group = criterion.benchmark_group("repeated/256_kib");
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    text.resize(text.len() + PADDING_BYTES, 0);
+    let mut sink = Sink { is_wanted: true };
+    for (name, scanner) in [("new", scanner_of(&rules)), ("known", remembering(&rules))] {
+        for _ in 0..3 {
+            scan(&scanner, &shape, &text, &mut sink);
+        }
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| scan(&scanner, &shape, &text, &mut sink));
+        });
+    }
+    group.finish();
+}
+
 /// Messages as agents send them, without a hit, with padding behind.
 fn conversation(bytes: usize) -> Vec<u8> {
     let message = concat!(
@@ -239,5 +264,5 @@ fn hits(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, shipped_rules, clean_bodies, clean_heads, hits);
+criterion_group!(benches, shipped_rules, repeated, clean_bodies, clean_heads, hits);
 criterion_main!(benches);

@@ -1,6 +1,7 @@
 //! Every bound of the proxy, its unit in the name, and how the bounds relate.
 
 mod backlog;
+mod clean_blocks;
 mod commands;
 mod endings;
 mod heads;
@@ -19,6 +20,7 @@ mod websocket;
 mod words;
 
 pub use backlog::*;
+pub use clean_blocks::*;
 pub use commands::*;
 pub use endings::*;
 pub use git::*;

@@ -18,7 +18,8 @@ use super::known_values::{Known, Watch};
 use super::overlaps::Overlaps;
 use super::precedence::{Claim, yields_to};
 use super::rules::{Evidence, Mentions, Rule, Validator};
-use super::scanner::{Core, End};
+use super::scanner::Core;
+use super::stream::End;
 use crate::finding::{Confidence, View as Seen};
 use crate::limits::{
     RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_MATCH_AHEAD_BYTES, SCAN_REPEATS_APART_BYTES,
@@ -80,6 +81,11 @@ impl Reported {
     /// Whether it waits for a word that its rule asks for.
     pub(super) fn waits(&self) -> bool {
         self.waits
+    }
+
+    /// Whether more bytes change nothing about it.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.waits && !self.open
     }
 }
 
@@ -166,6 +172,7 @@ pub(super) fn confirm_known(
         watch.finish(&mut |known| work.known.push(known));
     }
     if !work.known.is_empty() {
+        core.note_heard();
         grow_secrets(core, history, reported, secrets, &mut work.joined);
     }
     for known in &work.known {
@@ -230,12 +237,17 @@ fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>
         }
         let previous = reported.iter_mut().find(|told| told.rule == hit.rule);
         if previous.as_ref().is_some_and(|told| is_repeat(rule, told, *hit)) {
+            core.note_heard();
             continue;
         }
         let before = previous.as_ref().map_or(0, |told| told.in_window);
+        if previous.as_ref().is_some_and(|told| may_be_of(rule, told, *hit)) {
+            core.note_heard();
+        }
         let Some(span) = new_match(rule, exact, history, *hit, previous, &mut work.joined) else {
             continue;
         };
+        core.note_heard();
         let judged = judge(rule, exact, history, &span, (&mut work.joined, &mut work.mentions));
         let is_sure = judged.as_ref().is_some_and(|judged| judged.confidence != Confidence::Low);
         let told = Reported {
@@ -265,6 +277,11 @@ fn is_repeat(rule: &Rule, told: &Reported, hit: Hit) -> bool {
         && !told.open
         && told.in_window >= SCAN_REPEATS_PER_WINDOW
         && hit.end < told.end.saturating_add(SCAN_REPEATS_APART_BYTES as u64)
+}
+
+/// Whether a hit may be more of what was told.
+fn may_be_of(rule: &Rule, told: &Reported, hit: Hit) -> bool {
+    told.end > hit.end.saturating_sub(rule.max_width() as u64)
 }
 
 /// Whether more may come of what counts as near to a match.

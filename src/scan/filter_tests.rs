@@ -8,7 +8,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::rules::{DEFAULT_PACKS, Pack, SEED_PACK, pack_names, shipped};
 
-use super::scanner::{End, Stream};
+use super::stream::{End, Stream};
 use super::*;
 use crate::limits::SCAN_WINDOW_MIN_BYTES;
 

@@ -111,6 +111,56 @@ impl MatchSink for Undecoded<'_> {
     }
 }
 
+/// Passes everything on, and remembers whether there was anything.
+pub(super) struct Listening<'a> {
+    sink: &'a mut dyn MatchSink,
+    has_heard: bool,
+}
+
+impl<'a> Listening<'a> {
+    pub(super) fn new(sink: &'a mut dyn MatchSink) -> Listening<'a> {
+        Listening { sink, has_heard: false }
+    }
+
+    /// Whether there was anything, wanted or not.
+    pub(super) fn has_heard(&self) -> bool {
+        self.has_heard
+    }
+}
+
+impl MatchSink for Listening<'_> {
+    fn wants(&mut self, found: &Match<'_>) -> bool {
+        self.has_heard = true;
+        self.sink.wants(found)
+    }
+
+    fn found(&mut self, found: &Match<'_>, snippet: String) {
+        self.sink.found(found, snippet);
+    }
+
+    fn watches(&self) -> bool {
+        self.sink.watches()
+    }
+
+    fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
+        self.has_heard = true;
+        self.sink.wants_known(found)
+    }
+
+    fn found_known(&mut self, found: &KnownMatch<'_>, snippet: String) {
+        self.sink.found_known(found, snippet);
+    }
+
+    fn is_one_place(&self, one: &RangeInclusive<u64>, other: &RangeInclusive<u64>) -> bool {
+        self.sink.is_one_place(one, other)
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.has_heard = true;
+        self.sink.gap(gap);
+    }
+}
+
 /// What the scanner could not look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {

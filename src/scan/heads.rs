@@ -4,11 +4,11 @@
 
 use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 
-use super::found::{Gap, KnownMatch, Match, MatchSink};
+use super::found::{Listening, MatchSink};
 use super::padded::Padded;
 use super::scanner::Scanner;
 use super::text::{Text, UnitState};
@@ -24,12 +24,13 @@ impl Scanner {
 
     /// The head of an answer, as a unit.
     pub fn scan_answer(&self, head: Padded<'_>, sink: &mut dyn MatchSink) {
-        unless_clean(&self.core.clean_answers, head, sink, |sink| self.scan_block(head, sink));
+        let known = &self.core.clean_answers;
+        self.unless_clean(known, head, sink, |sink| self.scan_block(head, sink));
     }
 
     /// The head of a request, as a unit. Its query is read as a form, too, where that makes a difference.
     pub fn scan_request(&self, head: Padded<'_>, sink: &mut dyn MatchSink) {
-        unless_clean(&self.core.clean_requests, head, sink, |sink| {
+        self.unless_clean(&self.core.clean_requests, head, sink, |sink| {
             let mut unit = UnitState::default();
             let mut scope = unit.scope(&self.core, sink);
             let mut text = Text::of_head(&mut scope);
@@ -39,6 +40,28 @@ impl Scanner {
                 text.read_query(bytes, query.start, &mut scope);
             }
         });
+    }
+
+    /// Scans a head, unless the same bytes were scanned before and there was nothing to tell.
+    fn unless_clean(
+        &self,
+        known: &Cell<CleanHeads>,
+        head: Padded<'_>,
+        sink: &mut dyn MatchSink,
+        scan: impl FnOnce(&mut dyn MatchSink),
+    ) {
+        if !self.core.remembers.get() {
+            return scan(sink);
+        }
+        let mut clean = known.take();
+        if !clean.has(head.bytes()) {
+            let mut sink = Listening::new(sink);
+            scan(&mut sink);
+            if !sink.has_heard() {
+                clean.keep(head.bytes());
+            }
+        }
+        known.set(clean);
     }
 }
 
@@ -52,24 +75,6 @@ fn query_of(head: &[u8]) -> Option<Range<usize>> {
     let is_plus = |at: usize| matches!(query.get(at + 1..), Some([b'2', b'B' | b'b', ..]));
     let has_plus = memchr(b'+', query).is_some() || memchr_iter(b'%', query).any(is_plus);
     has_plus.then_some(start..start + query.len())
-}
-
-/// Scans a head, unless the same bytes were scanned before and there was nothing to tell.
-fn unless_clean(
-    known: &Cell<CleanHeads>,
-    head: Padded<'_>,
-    sink: &mut dyn MatchSink,
-    scan: impl FnOnce(&mut dyn MatchSink),
-) {
-    let mut clean = known.take();
-    if !clean.has(head.bytes()) {
-        let mut sink = Listening { sink, has_heard: false };
-        scan(&mut sink);
-        if !sink.has_heard {
-            clean.keep(head.bytes());
-        }
-    }
-    known.set(clean);
 }
 
 /// The last heads in which nothing was found, each at the place that its hash names.
@@ -102,51 +107,13 @@ fn place_of(head: &[u8]) -> usize {
     hasher.finish() as usize % CLEAN_HEADS_MAX
 }
 
-/// Passes everything on, and remembers whether there was anything.
-struct Listening<'a> {
-    sink: &'a mut dyn MatchSink,
-    has_heard: bool,
-}
-
-impl MatchSink for Listening<'_> {
-    fn wants(&mut self, found: &Match<'_>) -> bool {
-        self.has_heard = true;
-        self.sink.wants(found)
-    }
-
-    fn found(&mut self, found: &Match<'_>, snippet: String) {
-        self.sink.found(found, snippet);
-    }
-
-    fn watches(&self) -> bool {
-        self.sink.watches()
-    }
-
-    fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
-        self.has_heard = true;
-        self.sink.wants_known(found)
-    }
-
-    fn found_known(&mut self, found: &KnownMatch<'_>, snippet: String) {
-        self.sink.found_known(found, snippet);
-    }
-
-    fn is_one_place(&self, one: &RangeInclusive<u64>, other: &RangeInclusive<u64>) -> bool {
-        self.sink.is_one_place(one, other)
-    }
-
-    fn gap(&mut self, gap: Gap) {
-        self.has_heard = true;
-        self.sink.gap(gap);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::scan::Database;
+    use crate::scan::found::Match;
     use crate::scan::padded::PaddedBuffer;
     use crate::scan::rules::shipped;
 

@@ -6,8 +6,9 @@ use std::ops::Range;
 use super::found::KnownMatch;
 use super::history::{History, View};
 use super::redact::{Secret, headed, merge};
-use super::scanner::{Core, End};
+use super::scanner::Core;
 use super::snippet::{Scene, Scratch, named_snippet, snippet};
+use super::stream::End;
 use crate::limits::{
     SCAN_REDACTION_AFTER_BYTES, SCAN_REDACTION_BEFORE_BYTES, SCAN_REDACTION_STRETCH_MAX_BYTES,
 };

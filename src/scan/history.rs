@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::scanner::End;
+use super::stream::End;
 
 /// What is known of a stream: the carried tail, then the window just scanned.
 pub(super) struct History<'a> {

@@ -4,24 +4,26 @@
 //! unit       a head, a body, the messages of a direction: what callers hand bytes to
 //!   content  what the bytes are: JSON, events, a form, parts, an archive, something inflated (with `view`)
 //!     text   what somebody reads as one piece; escapes and encoded runs in it are texts, or contents, again
-//!       scanner   the engine's streams over a text, the carried past, the core's reused memory
+//!       stream    the engine over a text, and the carried past; `scanner`: the reused memory of a core
 //!         confirm   filter hits ▶ exact spans, judged by their rule; the first rule of a stretch tells of it
 //! told       a match that several texts of a unit show is told once
 //! ```
 //!
 //! Two stages. Hyperscan reads every byte of a text once, what is around long words (`words`) twice, and names rule
-//! and end of each possible match (`database`, `engines`, `scanner`). The rule's exact expression then finds the
+//! and end of each possible match (`database`, `engines`, `stream`). The rule's exact expression then finds the
 //! span in the few bytes around that end, and each distinct match is told once (`confirm`). Only a match that the
 //! caller wants gets a snippet, in which every secret is masked (`hiding`, `redact`, `snippet`). Beside the engine
 //! go the secrets that are known by their value (`known_values`).
 //!
 //! JSON is scanned as what its strings say instead of as it stands, so that it costs one scan; a stretch with
 //! escapes, an encoded run, a joined text cost a scan of their own, and are opened only where there are some. A
-//! head that comes again, byte for byte, and said nothing is not scanned again (`heads`).
+//! head that comes again, byte for byte, and said nothing is not scanned again (`heads`), nor is a block of a body
+//! that comes again behind the same blocks (`clean_blocks`; who passes over it is `content::repeats`).
 //!
 //! Deciding code: bytes in, masked matches out. No socket, file, clock, log or lock.
 
 mod canary;
+mod clean_blocks;
 mod confirm;
 mod content;
 mod database;
@@ -44,6 +46,7 @@ mod redact;
 pub mod rules;
 mod scanner;
 mod snippet;
+mod stream;
 mod text;
 mod told;
 mod unit;
@@ -64,6 +67,8 @@ mod judging_tests;
 mod masking_tests;
 #[cfg(test)]
 mod neighbour_tests;
+#[cfg(test)]
+mod repeats_tests;
 #[cfg(test)]
 mod scanner_tests;
 #[cfg(test)]

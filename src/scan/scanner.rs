@@ -1,25 +1,25 @@
-//! The scanner of one core, and the streams that go through it.
+//! The scanner of one core, and what its streams share.
 //!
 //! All work memory belongs to the core and is reused: the engine's scratch, the engine streams
 //! (reset, not reopened), the carried tails. The engine's callback only notes rule and end; what
 //! a hit means is decided after the scan, in `confirm`.
 
 use std::cell::{Cell, OnceCell};
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use hyperscan::{Scratch, Stream as EngineStream};
 use regex::bytes::Regex;
 
-use super::confirm::{Reported, Work, confirm, confirm_known};
+use super::clean_blocks::CleanBlocks;
+use super::confirm::Work;
 use super::content::Shape;
 use super::database::{Database, DatabaseError};
-use super::found::{Gap, MatchSink};
+use super::found::MatchSink;
 use super::heads::CleanHeads;
 use super::history::History;
 use super::hits::Hits;
-use super::known_values::{KnownValues, Watch};
+use super::known_values::KnownValues;
 use super::padded::{Padded, PaddedBuffer};
 use super::redact::Redactor;
 use super::rules::Rule;
@@ -27,8 +27,8 @@ use super::text::{Place, Text, UnitState};
 use super::unit::{Body, Messages};
 use super::words::Stretches;
 use crate::limits::{
-    SCAN_BUFFER_KEPT_BYTES, SCAN_BUFFERS_KEPT, SCAN_CARRY_BYTES, SCAN_PADDING_BYTES,
-    SCAN_STREAMS_KEPT, SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES, SCAN_WORK_BYTES,
+    SCAN_BUFFER_KEPT_BYTES, SCAN_BUFFERS_KEPT, SCAN_PADDING_BYTES, SCAN_STREAMS_KEPT,
+    SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES, SCAN_WORK_BYTES,
 };
 
 /// What the streams of a core share.
@@ -40,20 +40,26 @@ pub(super) struct Core {
     /// None where nothing is watched for.
     pub(super) known: Option<Arc<KnownValues>>,
     database: Arc<Database>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     pub(super) window_bytes: usize,
     pub(super) idle_engines: Cell<Vec<EngineStream>>,
     pub(super) idle_tails: Cell<Vec<Vec<u8>>>,
     idle_buffers: Cell<Vec<PaddedBuffer>>,
     idle_work: Cell<Vec<Vec<u8>>>,
     /// How many bytes the engine was given.
-    engine_bytes: Cell<u64>,
+    pub(super) engine_bytes: Cell<u64>,
     /// Where the last step saw what only encoded text holds: offsets of the stream.
-    gates: Cell<Vec<u64>>,
+    pub(super) gates: Cell<Vec<u64>>,
     stretches: Cell<Stretches>,
-    work: Cell<Work>,
+    pub(super) work: Cell<Work>,
     pub(super) clean_requests: Cell<CleanHeads>,
     pub(super) clean_answers: Cell<CleanHeads>,
+    /// Whether what was scanned and clean is remembered.
+    pub(super) remembers: Cell<bool>,
+    /// None before the first body that is longer than a block.
+    pub(super) clean_blocks: Cell<Option<Box<CleanBlocks>>>,
+    /// How often there was something to tell, or to judge, told or not.
+    heard: Cell<u64>,
 }
 
 impl Core {
@@ -73,7 +79,7 @@ impl Core {
     }
 
     /// An engine stream at its start; none if there is no memory for one.
-    fn take_engine(&self) -> Option<EngineStream> {
+    pub(super) fn take_engine(&self) -> Option<EngineStream> {
         let mut idle = self.idle_engines.take();
         let engine = idle.pop();
         self.idle_engines.set(idle);
@@ -81,7 +87,7 @@ impl Core {
     }
 
     /// Resets an engine stream and keeps it for the next. What matches at the end goes to `hits`.
-    fn return_engine(&self, engine: EngineStream, hits: Option<(&mut Hits, u64)>) {
+    pub(super) fn return_engine(&self, engine: EngineStream, hits: Option<(&mut Hits, u64)>) {
         let reset = match hits {
             Some((hits, base)) => engine.reset(&self.scratch, hits.noting(base)),
             None => engine.reset(&self.scratch, ()),
@@ -96,7 +102,7 @@ impl Core {
     }
 
     /// Notes what matches if a stream ends here, which it may not.
-    fn look_at_end(&self, engine: &EngineStream, hits: &mut Hits, base: u64) {
+    pub(super) fn look_at_end(&self, engine: &EngineStream, hits: &mut Hits, base: u64) {
         let Some(copy) = self.take_engine() else { return };
         if copy.reset_and_copy_stream(engine, &self.scratch, ()).is_ok() {
             self.return_engine(copy, Some((hits, base)));
@@ -112,7 +118,7 @@ impl Core {
     }
 
     /// Gives what is around the long words to their engine, which notes its hits. False: it could not be scanned.
-    fn scan_words(&self, history: &History<'_>, hits: &mut Hits) -> bool {
+    pub(super) fn scan_words(&self, history: &History<'_>, hits: &mut Hits) -> bool {
         let mut stretches = self.stretches.take();
         stretches.gather(history);
         let mut is_scanned = true;
@@ -126,6 +132,16 @@ impl Core {
         stretches.shrink();
         self.stretches.set(stretches);
         is_scanned
+    }
+
+    /// That there was something to tell, or to judge.
+    pub(super) fn note_heard(&self) {
+        self.heard.set(self.heard.get().wrapping_add(1));
+    }
+
+    /// How often there was.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard.get()
     }
 
     /// What the engine gets at once.
@@ -181,14 +197,14 @@ impl Core {
         self.idle_buffers.set(idle);
     }
 
-    fn take_tail(&self) -> Vec<u8> {
+    pub(super) fn take_tail(&self) -> Vec<u8> {
         let mut idle = self.idle_tails.take();
         let tail = idle.pop().unwrap_or_default();
         self.idle_tails.set(idle);
         tail
     }
 
-    fn return_tail(&self, mut tail: Vec<u8>) {
+    pub(super) fn return_tail(&self, mut tail: Vec<u8>) {
         if tail.capacity() == 0 {
             return;
         }
@@ -248,8 +264,18 @@ impl Scanner {
             work: Cell::default(),
             clean_requests: Cell::default(),
             clean_answers: Cell::default(),
+            remembers: Cell::new(true),
+            clean_blocks: Cell::default(),
+            heard: Cell::default(),
         };
         Ok(Scanner { core: Rc::new(core) })
+    }
+
+    /// The same one that scans all there is, whether or not it came before and was clean: for those who want to know
+    /// what scanning costs.
+    pub fn without_memory(self) -> Scanner {
+        self.core.remembers.set(false);
+        self
     }
 
     /// Compiles what all scanners share, which else the first one does.
@@ -288,189 +314,5 @@ impl Scanner {
     /// The same of messages of which plain ones say nothing together.
     pub fn separate_messages(&self) -> Messages {
         Messages::separate(&self.core)
-    }
-}
-
-/// Whether a window is the last of its stream.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// More may follow.
-    Open,
-    /// The same, but not soon.
-    Pause,
-    /// Nothing follows.
-    Here,
-}
-
-/// Bytes that belong together and arrive piecemeal. A match across the pieces is found once.
-pub(super) struct Stream {
-    core: Rc<Core>,
-    /// The engine's state, from the first byte on.
-    pub(super) engine: Option<EngineStream>,
-    /// The `offset` at which the engine's state began.
-    engine_base: u64,
-    /// The last bytes before `offset`, at most `limits::SCAN_CARRY_BYTES`.
-    pub(super) tail: Vec<u8>,
-    /// How many bytes went through.
-    offset: u64,
-    /// In a box, since most streams have none.
-    past: Option<Box<Past>>,
-}
-
-/// What was seen in a stream.
-#[derive(Default)]
-struct Past {
-    /// The last match told of each rule that had one.
-    reported: Vec<Reported>,
-    /// Where in the tail there are matches that are secrets.
-    secrets: Vec<Range<u64>>,
-    watch: Option<Watch>,
-}
-
-impl Stream {
-    /// Takes nothing before its first byte.
-    pub(super) fn new(core: &Rc<Core>) -> Stream {
-        Stream {
-            core: Rc::clone(core),
-            engine: None,
-            engine_base: 0,
-            tail: Vec::new(),
-            offset: 0,
-            past: None,
-        }
-    }
-
-    /// How many bytes were carried.
-    pub(super) fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// The last bytes carried and the first of a window, as many of each as half of `room` holds; and how many
-    /// of them are old.
-    pub(super) fn seam<'b>(&self, window: &[u8], room: &'b mut [u8]) -> (&'b [u8], usize) {
-        let half = room.len() / 2;
-        let old = self.tail.get(self.tail.len().saturating_sub(half)..).unwrap_or_default();
-        if old.is_empty() {
-            return (&[], 0);
-        }
-        let new = window.get(..half.min(window.len())).unwrap_or_default();
-        let bytes = old.iter().chain(new);
-        for (place, byte) in room.iter_mut().zip(bytes) {
-            *place = *byte;
-        }
-        (room.get(..old.len() + new.len()).unwrap_or_default(), old.len())
-    }
-
-    /// The last `len` bytes before `at` in a window, as far as they are known: carried ones, then the window's.
-    pub(super) fn before<'b>(
-        &'b self,
-        window: &'b [u8],
-        at: usize,
-        len: usize,
-    ) -> (&'b [u8], &'b [u8]) {
-        let new = window.get(at.saturating_sub(len)..at).unwrap_or_default();
-        let left = len.saturating_sub(at);
-        (self.tail.get(self.tail.len().saturating_sub(left)..).unwrap_or_default(), new)
-    }
-
-    /// One run of the engine, then a look at what it noted.
-    pub(super) fn step(&mut self, window: Padded<'_>, end: End, sink: &mut dyn MatchSink) {
-        // Taken out for the time of the step: a sink that scanned would get work of its own.
-        let mut work = self.core.work.take();
-        work.hits.begin(self.core.rules().len());
-        let is_scanned = self.scan(window, &mut work.hits);
-        match (end, &self.engine) {
-            (End::Pause, Some(engine)) => {
-                self.core.look_at_end(engine, &mut work.hits, self.engine_base);
-            }
-            (End::Here, _) => {
-                if let Some(engine) = self.engine.take() {
-                    self.core.return_engine(engine, Some((&mut work.hits, self.engine_base)));
-                }
-            }
-            _ => {}
-        }
-        let history =
-            History { tail: &self.tail, window: window.bytes(), offset: self.offset, end };
-        if !self.core.scan_words(&history, &mut work.hits) || !is_scanned {
-            sink.gap(Gap::UnscannedBytes(window.len()));
-        }
-        work.begin();
-        let watched = self.core.known.as_ref().filter(|_| sink.watches());
-        if watched.is_some() || !work.hits.is_empty() {
-            self.past.get_or_insert_default();
-        }
-        if let Some(past) = &mut self.past
-            && (!work.hits.is_empty() || past.reported.iter().any(Reported::waits))
-        {
-            let Past { reported, secrets, .. } = past.as_mut();
-            confirm(&self.core, &history, reported, secrets, &mut work, sink);
-            if work.hits.passed_over() > 0 {
-                sink.gap(Gap::UnconfirmedHits(work.hits.passed_over()));
-            }
-        }
-        if let (Some(known), Some(past)) = (watched, &mut self.past) {
-            let Past { reported, secrets, watch } = past.as_mut();
-            let watch = watch.get_or_insert_with(|| Watch::new(known));
-            confirm_known(&self.core, &history, watch, (reported, secrets), &mut work, sink);
-        }
-        // Those of a text that does not ask for them are not the next one's.
-        let mut gates = self.core.take_gates();
-        work.hits.move_gates(&mut gates);
-        self.core.gates.set(gates);
-        self.core.work.set(work);
-    }
-
-    /// Gives a window to the engine, which notes its hits. False: it could not be scanned.
-    fn scan(&mut self, window: Padded<'_>, hits: &mut Hits) -> bool {
-        if window.is_empty() {
-            return true;
-        }
-        if self.engine.is_none() {
-            self.engine = self.core.take_engine();
-            self.engine_base = self.offset;
-        }
-        let Some(engine) = &self.engine else {
-            return false;
-        };
-        self.core.engine_bytes.set(self.core.engine_bytes.get() + window.len() as u64);
-        let scanned =
-            engine.scan(window.bytes(), &self.core.scratch, hits.noting(self.engine_base));
-        if scanned.is_err()
-            && let Some(engine) = self.engine.take()
-        {
-            self.core.close_engine(engine);
-        }
-        scanned.is_ok()
-    }
-
-    /// Keeps the end of what went through.
-    pub(super) fn carry(&mut self, window: &[u8]) {
-        self.offset += window.len() as u64;
-        if self.tail.capacity() == 0 {
-            self.tail = self.core.take_tail();
-            self.tail.reserve_exact(SCAN_CARRY_BYTES);
-        }
-        let kept = SCAN_CARRY_BYTES.saturating_sub(window.len());
-        let stale = self.tail.len().saturating_sub(kept);
-        self.tail.drain(..stale);
-        let fresh = window.len().saturating_sub(SCAN_CARRY_BYTES);
-        self.tail.extend_from_slice(window.get(fresh..).unwrap_or_default());
-    }
-
-    /// Gives everything back. What would match only at an end is not told.
-    pub(super) fn clear(&mut self) {
-        if let Some(engine) = self.engine.take() {
-            self.core.return_engine(engine, None);
-        }
-        self.core.return_tail(std::mem::take(&mut self.tail));
-        self.offset = 0;
-        self.past = None;
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.clear();
     }
 }

@@ -2,7 +2,8 @@
 
 use super::found::{Match, MatchSink};
 use super::padded::{Padded, PaddedBuffer};
-use super::scanner::{End, Scanner, Stream};
+use super::scanner::Scanner;
+use super::stream::{End, Stream};
 use super::tests::DATABASE;
 use crate::limits::{
     SCAN_CARRY_BYTES, SCAN_STREAMS_KEPT, SCAN_WINDOW_MAX_BYTES, SCAN_WINDOW_MIN_BYTES,

@@ -375,7 +375,7 @@ fn streams_side_by_side_do_not_mix() {
 
 #[test]
 fn a_flood_is_bounded_said_and_does_not_hide_another_rule() {
-    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES).without_memory();
     let flood = "rm -rf / ".repeat(100_000);
     let text = format!("{flood}; cat /etc/shadow ;");
     let seen = scan_pieces(&scanner, &[text.as_bytes()]);

@@ -12,7 +12,8 @@ use self::decoding::Decoded;
 use self::folding::Folded;
 use super::found::{Gap, MatchSink};
 use super::padded::Padded;
-use super::scanner::{Core, End, Stream};
+use super::scanner::Core;
+use super::stream::{End, Stream};
 use super::told::{Reading, Teller, Telling, Told};
 use super::view::codings::Allowance;
 use super::view::form::FormDecoder;
@@ -31,6 +32,7 @@ pub(super) struct Scope<'a> {
 impl Scope<'_> {
     /// Why something could not be looked at, told once a unit: an archive may hold thousands of it.
     pub(super) fn gap(&mut self, gap: Gap) {
+        self.core.note_heard();
         if self.told.is_new_gap(gap) {
             self.sink.gap(gap);
         }
@@ -235,6 +237,20 @@ impl Text {
     /// More may follow, but not soon: a secret that ends here is told now.
     pub(super) fn pause(&mut self, scope: &mut Scope<'_>) {
         self.step(Padded::default(), End::Pause, scope);
+    }
+
+    /// Whether what it says next depends on no more than the last bytes: no run is being decoded, nothing waits.
+    pub(super) fn is_settled(&self) -> bool {
+        self.decoded.is_none()
+            && self.stream.is_settled()
+            && self.folded.as_ref().is_none_or(|folded| folded.is_settled())
+    }
+
+    /// Goes on so many bytes further on, as at the start.
+    pub(super) fn jump(&mut self, bytes: u64) {
+        self.folded = None;
+        self.decoded = None;
+        self.stream.jump(bytes);
     }
 
     fn step(&mut self, window: Padded<'_>, end: End, scope: &mut Scope<'_>) {

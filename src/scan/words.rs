@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::history::History;
 use super::padded::{Padded, PaddedBuffer};
 use super::rules::is_of_word;
-use super::scanner::End;
+use super::stream::End;
 use super::view::words::{next_word, word_end};
 use crate::limits::{
     LONG_WORD_BEFORE_BYTES, LONG_WORD_BEHIND_BYTES, LONG_WORD_FILTER_MAX_BYTES,

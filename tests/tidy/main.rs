@@ -189,6 +189,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "tls/",
             "policy/",
             "secrets/",
+            "scan/clean_blocks.rs",
             "scan/known_values/",
             "scan/rules/checksum.rs",
             "rulebook/cache.rs",

@@ -4,6 +4,7 @@
 
 use super::kind::opening;
 use super::lanes::Lanes;
+use super::repeats::Repeats;
 use crate::finding::Step;
 use crate::limits::{SCAN_FIRST_LINE_MAX_BYTES, SCAN_WORK_BYTES};
 use crate::scan::padded::Padded;
@@ -15,13 +16,33 @@ use crate::scan::view::json::{
 /// One JSON text.
 pub(super) struct JsonText {
     place: Place,
-    unescaper: Unescaper,
-    text: Text,
+    said: Said,
+    repeats: Repeats,
     elements: Elements,
     asides: Asides,
     /// What its strings say together, as soon as there is any.
     commands: Option<Text>,
     settings: Option<Text>,
+}
+
+/// What its strings say, in the order and among the bytes that they stand in.
+pub(super) struct Said {
+    pub(super) unescaper: Unescaper,
+    pub(super) text: Text,
+}
+
+impl Said {
+    /// The next bytes.
+    pub(super) fn read(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        let mut out = scope.core.take_buffer();
+        for piece in bytes.windows(SCAN_WORK_BYTES) {
+            match self.unescaper.feed(piece.bytes(), out.begin()) {
+                Unescaped::Unchanged => self.text.feed(piece, scope),
+                Unescaped::Written => self.text.feed(out.padded(), scope),
+            }
+        }
+        scope.core.return_buffer(out);
+    }
 }
 
 /// What of it may be the events of a stream.
@@ -48,15 +69,15 @@ enum Splitter {
 impl JsonText {
     /// Nothing read yet.
     pub(super) fn new(place: Place, scope: &mut Scope<'_>) -> JsonText {
-        JsonText::behind(Text::new(place, scope), place)
+        JsonText { repeats: Repeats::default(), ..JsonText::behind(Text::new(place, scope), place) }
     }
 
     /// The same behind what a text said so far.
     pub(super) fn behind(text: Text, place: Place) -> JsonText {
         JsonText {
             place,
-            unescaper: Unescaper::new(),
-            text: text.then(Step::Json),
+            said: Said { unescaper: Unescaper::new(), text: text.then(Step::Json) },
+            repeats: Repeats::behind(),
             elements: if place.is_joined { Elements::None } else { Elements::Unknown },
             asides: Asides::new(),
             commands: None,
@@ -75,14 +96,7 @@ impl JsonText {
     }
 
     pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
-        let mut out = scope.core.take_buffer();
-        for piece in bytes.windows(SCAN_WORK_BYTES) {
-            match self.unescaper.feed(piece.bytes(), out.begin()) {
-                Unescaped::Unchanged => self.text.feed(piece, scope),
-                Unescaped::Written => self.text.feed(out.padded(), scope),
-            }
-        }
-        scope.core.return_buffer(out);
+        self.repeats.feed(&mut self.said, bytes, self.place, scope);
         self.join(bytes.bytes(), scope);
         self.read_asides(bytes.bytes(), scope);
     }
@@ -106,11 +120,12 @@ impl JsonText {
     }
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
+        self.repeats.finish(&mut self.said, scope);
         let mut out = scope.core.take_buffer();
-        self.unescaper.finish(out.begin());
-        self.text.feed(out.padded(), scope);
+        self.said.unescaper.finish(out.begin());
+        self.said.text.feed(out.padded(), scope);
         scope.core.return_buffer(out);
-        self.text.finish(scope);
+        self.said.text.finish(scope);
         for text in [&mut self.commands, &mut self.settings].into_iter().flatten() {
             text.finish(scope);
         }
@@ -125,7 +140,7 @@ impl JsonText {
             self.elements = match *first {
                 b'[' => {
                     let splitter = Splitter::Elements(ArraySplitter::new());
-                    Joined::elements(splitter, self.text.place().beside(Step::JsonArray))
+                    Joined::elements(splitter, self.said.text.place().beside(Step::JsonArray))
                 }
                 b'{' => Elements::FirstLine(Vec::new()),
                 _ => Elements::None,

@@ -20,6 +20,7 @@ mod plain;
 mod prefix;
 mod prefixed;
 mod protobuf;
+mod repeats;
 mod wide_text;
 
 #[cfg(test)]
@@ -44,6 +45,7 @@ use pdf::PdfText;
 pub(super) use plain::PlainTexts;
 use prefixed::Prefixed;
 use protobuf::ProtobufText;
+use repeats::Repeats;
 use wide_text::WideText;
 
 use super::fed::Fed;
@@ -56,6 +58,7 @@ pub(super) struct Content {
     place: Place,
     media: Media,
     state: State,
+    repeats: Repeats,
     behind: Behind,
 }
 
@@ -89,7 +92,8 @@ impl Content {
             true => Behind::None,
             false => Behind::new(),
         };
-        Content { place, media, state: State::Unknown(PaddedBuffer::new()), behind }
+        let state = State::Unknown(PaddedBuffer::new());
+        Content { place, media, state, repeats: Repeats::default(), behind }
     }
 
     /// Content of which nothing is known.
@@ -104,7 +108,10 @@ impl Content {
         }
         let held = match &mut self.state {
             State::Known(reader) => {
-                reader.feed(bytes, scope);
+                match reader {
+                    Reader::Text(text) => self.repeats.feed(text, bytes, self.place, scope),
+                    reader => reader.feed(bytes, scope),
+                }
                 return self.behind.feed(bytes, self.place, scope);
             }
             State::Unknown(held) => held,
@@ -156,6 +163,9 @@ impl Content {
             self.begin_held(kind, scope);
         }
         if let State::Known(reader) = &mut self.state {
+            if let Reader::Text(text) = reader {
+                self.repeats.finish(text, scope);
+            }
             reader.finish(scope);
         }
         self.behind.finish(scope);
@@ -164,6 +174,7 @@ impl Content {
     /// More may follow, but not soon: as [`Text::pause`].
     fn pause(&mut self, scope: &mut Scope<'_>) {
         if let State::Known(Reader::Text(text)) = &mut self.state {
+            self.repeats.catch_up(text, scope);
             text.pause(scope);
         }
     }

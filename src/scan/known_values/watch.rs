@@ -40,6 +40,11 @@ impl Watch {
         &self.known
     }
 
+    /// Whether no first half waits for its second.
+    pub fn is_settled(&self) -> bool {
+        self.halves.is_empty()
+    }
+
     /// The next bytes.
     pub fn feed(&mut self, bytes: &[u8], found: &mut dyn FnMut(Known)) {
         let known = Arc::clone(&self.known);

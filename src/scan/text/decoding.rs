@@ -7,7 +7,7 @@ use crate::limits::{
     SCAN_SHORT_TEXT_BYTES,
 };
 use crate::scan::content::Content;
-use crate::scan::scanner::End;
+use crate::scan::stream::End;
 use crate::scan::view::encoded::{self, Kind, RunDecoder};
 
 /// Within so many digits of a window a run seems to begin that begins before it.

@@ -170,6 +170,11 @@ impl Folded {
         scope.core.return_buffer(out);
     }
 
+    /// As [`Text::is_settled`].
+    pub(super) fn is_settled(&self) -> bool {
+        self.text.is_settled()
+    }
+
     pub(super) fn finish(mut self: Box<Self>, scope: &mut Scope<'_>) {
         let mut out = scope.core.take_buffer();
         self.folder.finish(out.begin());

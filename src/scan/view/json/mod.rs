@@ -30,4 +30,4 @@ pub use events::{EventSplitter, LineSplitter};
 pub use frames::AwsEventSplitter;
 pub use leaves::{Lanes, Leaf, NotJson, Reader};
 pub use named::{begins_packets, may_be_part, may_begin_packets, packet, part};
-pub use unescape::{Text, Unescaper, looks_like_json};
+pub use unescape::{Mark, Text, Unescaper, looks_like_json};

@@ -54,6 +54,13 @@ enum Place {
     NotJson,
 }
 
+/// Where in JSON a text stands between two bytes that are not of one escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    place: Place,
+    last: u8,
+}
+
 /// Unescapes the strings of one JSON text, or of several in a row.
 #[derive(Debug)]
 pub struct Unescaper {
@@ -74,6 +81,16 @@ impl Default for Unescaper {
 impl Unescaper {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One that goes on where another stood.
+    pub fn at(mark: Mark) -> Self {
+        Self { place: mark.place, last: mark.last, ..Self::default() }
+    }
+
+    /// Where it stands; none within an escape.
+    pub fn mark(&self) -> Option<Mark> {
+        (self.cut_len == 0).then_some(Mark { place: self.place, last: self.last })
     }
 
     /// Whether nothing that was fed so far proves that this is no JSON.

