@@ -3,6 +3,7 @@
 
 #![deny(unsafe_code)]
 
+mod bodies;
 mod bounds;
 mod certificates;
 mod client;

@@ -8,32 +8,64 @@ const WORDS: [&str; 24] = [
     "branch",
 ];
 
-/// How long one repetition of the clean text is before it starts again.
+/// How long the clean text is at least before it starts again.
 pub const TEXT_BYTES: usize = 1024 * 1024;
 
-/// Clean text, always the same, `TEXT_BYTES` long.
-pub fn clean() -> Vec<u8> {
-    let mut text = Vec::with_capacity(TEXT_BYTES + 128);
+/// Words that tell a number, and the spaces between them.
+pub const SLOT_BYTES: usize = 19;
+/// The bits of a number that its words tell.
+pub const NUMBER_BITS: u32 = 48;
+/// Each second line has a slot, at its front.
+const LINES_A_SLOT: usize = 2;
+
+/// Text with slots for numbers, `SLOT_BYTES` each.
+pub struct Text {
+    pub bytes: Vec<u8>,
+    /// Where they begin, in order.
+    pub slots: Vec<usize>,
+}
+
+/// Clean text in lines of JSON, always the same. Some 250 bytes lie between its slots, never 512.
+pub fn clean() -> Text {
+    let mut text = Text { bytes: Vec::with_capacity(TEXT_BYTES + 256), slots: Vec::new() };
     let mut state: u32 = 2_463_534_242;
-    while text.len() < TEXT_BYTES {
-        text.extend_from_slice(br#"{"type":"content_block_delta","delta":{"text":""#);
+    let mut line = 0;
+    while text.bytes.len() < TEXT_BYTES {
+        text.bytes.extend_from_slice(br#"{"type":"content_block_delta","delta":{"text":""#);
+        if line % LINES_A_SLOT == 0 {
+            text.slots.push(text.bytes.len());
+            text.bytes.extend_from_slice(&words_of(0));
+            text.bytes.push(b' ');
+        }
         for _ in 0..12 {
             state ^= state << 13;
             state ^= state >> 17;
             state ^= state << 5;
             let word = WORDS.get(state as usize % WORDS.len()).copied().unwrap_or("word");
-            text.extend_from_slice(word.as_bytes());
-            text.push(b' ');
+            text.bytes.extend_from_slice(word.as_bytes());
+            text.bytes.push(b' ');
         }
-        text.extend_from_slice(b"\"}}\n");
+        text.bytes.extend_from_slice(b"\"}}\n");
+        line += 1;
     }
-    text.truncate(TEXT_BYTES);
     text
 }
 
-/// Clean text of `len` bytes.
-pub fn clean_of(len: usize) -> Vec<u8> {
-    clean().into_iter().cycle().take(len).collect()
+/// Four words that tell a number, other ones for each: short and of letters, as the text around them is.
+pub fn words_of(number: u64) -> [u8; SLOT_BYTES] {
+    const CONSONANTS: &[u8; 16] = b"bdfghjklmnprstvz";
+    const VOWELS: &[u8; 4] = b"aeio";
+    let consonant = |bits: u64| CONSONANTS.get(bits as usize & 15).copied().unwrap_or(b'x');
+    let vowel = |bits: u64| VOWELS.get(bits as usize & 3).copied().unwrap_or(b'y');
+    let mut words = [b' '; SLOT_BYTES];
+    for (word, shift) in words.chunks_mut(5).zip([36, 24, 12, 0]) {
+        let bits = number >> shift;
+        let letters = [consonant(bits >> 8), vowel(bits >> 6), consonant(bits >> 2), vowel(bits)];
+        for (place, letter) in word.iter_mut().zip(letters) {
+            *place = letter;
+        }
+    }
+    words
 }
 
 /// Findings that a request may carry.
@@ -65,11 +97,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clean_text_has_its_length_and_repeats() {
-        assert_eq!(clean().len(), TEXT_BYTES);
-        let long = clean_of(TEXT_BYTES + 10);
-        assert_eq!(long.len(), TEXT_BYTES + 10);
-        assert_eq!(long.get(TEXT_BYTES..), long.get(..10));
+    fn slots_lie_closer_than_a_stretch_that_may_not_come_twice() {
+        let Text { bytes, slots } = clean();
+        assert!(bytes.len() >= TEXT_BYTES && bytes.ends_with(b"\n"));
+        let again = slots.iter().map(|slot| slot + bytes.len());
+        let places: Vec<usize> = slots.iter().copied().chain(again).collect();
+        let ends = places.windows(2).map(|pair| pair[1] + SLOT_BYTES - pair[0]);
+        assert!(ends.max().unwrap() <= crate::bodies::STRETCH_BYTES);
+        assert!(
+            bytes.windows(SLOT_BYTES).filter(|window| *window == words_of(0)).count()
+                == slots.len()
+        );
+    }
+
+    #[test]
+    fn every_number_has_words_of_its_own() {
+        assert_eq!(&words_of(0), b"baba baba baba baba");
+        assert_eq!(&words_of((1 << NUMBER_BITS) - 1), b"zozo zozo zozo zozo");
+        let numbers = (0..5000).chain((0..NUMBER_BITS).map(|bit| 1 << bit).filter(|n| *n >= 5000));
+        let numbers: Vec<u64> = numbers.collect();
+        let words: std::collections::HashSet<_> = numbers.iter().map(|n| words_of(*n)).collect();
+        assert_eq!(words.len(), numbers.len());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The harness from outside, as its user runs it: what it says when there was nothing to measure, or too little.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
-
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -244,6 +245,7 @@ fn a_comparison_fails_when_a_row_of_clawsec_does() {
     let table = std::fs::read_to_string(results.join("results.md")).unwrap();
     assert!(table.contains("0 of 1") && table.contains("a round failed: "), "{table}");
     assert!(table.contains("not measured"), "{table}");
+    assert!(table.contains("Bodies never repeat"), "{table}");
     assert!(!results.join("http-1k.svg").exists());
 }
 
@@ -257,4 +259,137 @@ fn the_client_refuses_what_is_not_this_machine_and_names_without_tls() {
     assert!(requests(&way).contains("example.com is not loopback"));
     let names = ["--url", "http://127.0.0.1:9/", "--names", "10"];
     assert!(requests(&names).contains("https://"));
+}
+
+/// A server that answers each request with 200 and keeps the bodies, by connection.
+struct Captor {
+    address: String,
+    bodies: Arc<Mutex<Vec<Vec<Vec<u8>>>>>,
+}
+
+impl Captor {
+    fn start() -> Captor {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let bodies: Arc<Mutex<Vec<Vec<Vec<u8>>>>> = Arc::default();
+        let all = Arc::clone(&bodies);
+        std::thread::spawn(move || {
+            for (at, stream) in listener.incoming().enumerate() {
+                all.lock().unwrap().push(Vec::new());
+                let (stream, all) = (stream.unwrap(), Arc::clone(&all));
+                std::thread::spawn(move || {
+                    Captor::serve(stream, |body| all.lock().unwrap()[at].push(body))
+                });
+            }
+        });
+        Captor { address, bodies }
+    }
+
+    fn serve(stream: TcpStream, mut keep: impl FnMut(Vec<u8>)) {
+        let mut reader = BufReader::new(stream);
+        loop {
+            let (mut line, mut len) = (String::new(), 0);
+            while line != "\r\n" {
+                line.clear();
+                if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                    return;
+                }
+                if let Some(said) = line.strip_prefix("Content-Length: ") {
+                    len = said.trim().parse().unwrap();
+                }
+            }
+            let mut body = vec![0; len];
+            if reader.read_exact(&mut body).is_err() {
+                return;
+            }
+            keep(body);
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+            if reader.get_mut().write_all(answer).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+/// The payload of an answer that comes with a length, or in chunks.
+fn get(origin: &Origin, path: &str) -> Vec<u8> {
+    let mut stream =
+        TcpStream::connect(("127.0.0.1", origin.ports["http"].as_u64().unwrap() as u16)).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let at = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    let mut rest = answer.split_off(at + 4);
+    if !String::from_utf8(answer).unwrap().contains("chunked") {
+        return rest;
+    }
+    let mut payload = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|window| window == b"\r\n").unwrap();
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        if size == 0 {
+            return payload;
+        }
+        payload.extend(rest.drain(..end + 2 + size + 2).skip(end + 2).take(size));
+    }
+}
+
+/// Whether 512 bytes in a row come twice in these bodies.
+fn have_a_common_stretch<'a>(bodies: impl IntoIterator<Item = &'a [u8]>) -> bool {
+    const STRETCH: usize = 512;
+    const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
+    let leaving = (0..STRETCH).fold(1_u64, |power, _| power.wrapping_mul(BASE));
+    let (mut seen, mut is_again) = (HashSet::new(), false);
+    for body in bodies {
+        let mut hash = 0_u64;
+        for (at, byte) in body.iter().enumerate() {
+            hash = hash.wrapping_mul(BASE).wrapping_add(u64::from(*byte) + 1);
+            if at >= STRETCH {
+                hash = hash.wrapping_sub((u64::from(body[at - STRETCH]) + 1).wrapping_mul(leaving));
+            }
+            is_again |= at + 1 >= STRETCH && !seen.insert(hash);
+        }
+    }
+    is_again
+}
+
+fn are_lines_of_json(body: &[u8]) -> bool {
+    let (lines, _cut) = std::str::from_utf8(body).unwrap().rsplit_once('\n').unwrap();
+    lines.lines().all(|line| serde_json::from_str::<Value>(line).is_ok())
+}
+
+#[test]
+fn answers_never_repeat() {
+    let origin = Origin::start("repeat");
+    let paths = ["/bytes/1200000", "/chunked/200000", "/bytes/65536", "/bytes/1024", "/slow?ms=1"];
+    let sizes = [1_200_000, 200_000, 65_536, 1024, 1024];
+    let bodies = paths.map(|path| get(&origin, path));
+    for (body, size) in bodies.iter().zip(sizes) {
+        assert_eq!(body.len(), size);
+        assert!(are_lines_of_json(body));
+    }
+    assert!(!have_a_common_stretch(bodies.iter().map(Vec::as_slice)));
+    let twice = [bodies[3].as_slice(), &bodies[3]];
+    assert!(have_a_common_stretch(twice), "what is sent again is found");
+}
+
+#[test]
+fn bodies_of_requests_never_repeat() {
+    let captor = Captor::start();
+    let origin = Origin::start("repeat-requests");
+    for _ in 0..2 {
+        let url = captor.url("/sink");
+        let args = ["client", "requests", "--url", &url, "--body", "20000", "--requests", "20"];
+        result(&loadtest(&[&args[..], &["--connections", "2", "--threads", "2"]].concat()));
+    }
+    let mut bodies: Vec<_> = captor.bodies.lock().unwrap().concat();
+    assert!((40..=44).contains(&bodies.len()), "{}", bodies.len());
+    assert!(bodies.iter().all(|body| body.len() == 20_000 && are_lines_of_json(body)));
+    bodies.push(get(&origin, "/bytes/20000"));
+    assert!(!have_a_common_stretch(bodies.iter().map(Vec::as_slice)));
 }

@@ -40,7 +40,6 @@ pub struct RequestShape {
     pub method: &'static str,
     /// Path and query.
     pub path: String,
-    pub body: Vec<u8>,
     /// Ask for the connection to be closed.
     pub closes: bool,
 }
@@ -69,7 +68,7 @@ impl Connection {
     }
 
     /// Sends a request; `extra` is whole header lines.
-    pub async fn send(&mut self, shape: &RequestShape, extra: &str) -> io::Result<()> {
+    pub async fn send(&mut self, shape: &RequestShape, extra: &str, body: &[u8]) -> io::Result<()> {
         self.requests_sent += 1;
         let scheme = if self.is_absolute { "http://" } else { "" };
         let prefix = if self.is_absolute { self.authority.as_str() } else { "" };
@@ -80,22 +79,20 @@ impl Connection {
             shape.method, shape.path, self.authority
         )
         .into_bytes();
-        if !shape.body.is_empty() {
-            let length = format!(
-                "Content-Type: application/json\r\nContent-Length: {}\r\n",
-                shape.body.len()
-            );
+        if !body.is_empty() {
+            let length =
+                format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
             message.extend_from_slice(length.as_bytes());
         }
         message.extend_from_slice(b"\r\n");
-        let is_short = shape.body.len() <= COALESCED_BYTES;
+        let is_short = body.len() <= COALESCED_BYTES;
         if is_short {
-            message.extend_from_slice(&shape.body);
+            message.extend_from_slice(body);
         }
         self.write(&message).await?;
         match is_short {
             true => Ok(()),
-            false => self.write(&shape.body).await,
+            false => self.write(body).await,
         }
     }
 

@@ -79,7 +79,7 @@ async fn hold(arguments: &IdleArguments, pid: u32) -> Outcome<Value> {
     for mut connection in held {
         let slow = slow.clone();
         waiting.spawn_local(async move {
-            connection.send(&slow, "").await?;
+            connection.send(&slow, "", &[]).await?;
             connection.receive(|_| {}).await?;
             Ok::<_, io::Error>(connection)
         });
@@ -115,7 +115,7 @@ async fn hold(arguments: &IdleArguments, pid: u32) -> Outcome<Value> {
 }
 
 fn shape(path: &str) -> RequestShape {
-    RequestShape { method: "GET", path: path.to_owned(), body: Vec::new(), closes: false }
+    RequestShape { method: "GET", path: path.to_owned(), closes: false }
 }
 
 /// Opens connections that each had one quick answer. Those that fail are left out; why the first of them did is said.
@@ -132,7 +132,7 @@ async fn open(
         tasks.spawn_local(async move {
             let _permit = opening.acquire().await;
             let mut connection = dialer.dial().await?;
-            connection.send(&quick, "").await?;
+            connection.send(&quick, "", &[]).await?;
             connection.receive(|_| {}).await?;
             Ok::<_, io::Error>(connection)
         });

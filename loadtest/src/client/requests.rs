@@ -16,6 +16,7 @@ use super::dial::Dialer;
 use super::exchange::{Answer, Connection, RequestShape};
 use super::run::{Plan, Share, SpanArguments, When, measure};
 use super::{TargetArguments, open_loop};
+use crate::bodies::Bodies;
 use crate::{Outcome, bounds, meter, text};
 
 /// Connections being opened at a time.
@@ -58,6 +59,9 @@ pub struct Loop {
     pub share: Share,
     dialer: Arc<Dialer>,
     shape: RequestShape,
+    /// Bytes of a request's body, and where it is from.
+    body: usize,
+    bodies: Arc<Bodies>,
     is_new_each: bool,
     /// Whether a request counts from when it was due, not from when it was sent.
     is_open: bool,
@@ -74,8 +78,9 @@ pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
     let dialer = arguments.target.dialer()?;
     let path = dialer.target.path.clone();
     let method = if arguments.body > 0 { "POST" } else { "GET" };
-    let body = text::clean_of(arguments.body);
-    let shape = RequestShape { method, path, body, closes: arguments.close };
+    let body = arguments.body;
+    let bodies = Arc::new(Bodies::of_client(text::clean()));
+    let shape = RequestShape { method, path, closes: arguments.close };
     let findings_each = arguments.findings_each;
     let next_finding = Arc::new(AtomicU64::new(0));
     let (connections, rate) = (arguments.connections, arguments.rate);
@@ -89,6 +94,8 @@ pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
             share,
             dialer: Arc::clone(&dialer),
             shape: shape.clone(),
+            body,
+            bodies: Arc::clone(&bodies),
             is_new_each,
             is_open: rate.is_some(),
             findings,
@@ -194,7 +201,8 @@ impl Loop {
             Some(connection) => connection,
             None => self.dialer.dial().await?,
         };
-        connection.send(&self.shape, &self.extra(number)).await?;
+        let body = self.bodies.whole(self.body);
+        connection.send(&self.shape, &self.extra(number), &body).await?;
         let answer = connection.receive(|_| {}).await?;
         if answer.status != 200 {
             return Err(io::Error::other(format!("answered {}", answer.status)));
@@ -221,7 +229,7 @@ impl Loop {
             When::Late => return tally.note_late(started.elapsed()),
         }
         tally.requests += 1;
-        tally.body_bytes += answer.body_bytes + self.shape.body.len() as u64;
+        tally.body_bytes += answer.body_bytes + self.body as u64;
         tally.connections += u64::from(is_new);
         tally.resumed += u64::from(is_new && connection.resumed);
         tally.latency.record(started.elapsed());

@@ -13,6 +13,7 @@ use super::TargetArguments;
 use super::dial::Dialer;
 use super::exchange::{Connection, RequestShape};
 use super::run::{Plan, Share, SpanArguments, measure};
+use crate::bodies::Bodies;
 use crate::meter::monotonic_ns;
 use crate::{Outcome, text, websocket};
 
@@ -86,8 +87,8 @@ pub fn run_sse(arguments: SseArguments) -> Outcome<Value> {
 async fn event_stream(share: &Share, dialer: &Dialer) -> io::Result<()> {
     let mut connection = dialer.dial().await?;
     let path = dialer.target.path.clone();
-    let shape = RequestShape { method: "GET", path, body: Vec::new(), closes: false };
-    connection.send(&shape, "").await?;
+    let shape = RequestShape { method: "GET", path, closes: false };
+    connection.send(&shape, "", &[]).await?;
     let mut line = Vec::new();
     let answer = connection.receive(|piece| count_events(share, &mut line, piece)).await?;
     connection.close().await;
@@ -129,20 +130,21 @@ fn sent_ns(line: &[u8]) -> Option<u64> {
 pub fn run_websocket(arguments: WebsocketArguments) -> Outcome<Value> {
     let dialer = arguments.target.dialer()?;
     let connections = arguments.connections;
-    let message = text::clean_of(arguments.message);
+    let bodies = Arc::new(Bodies::of_client(text::clean()));
+    let len = arguments.message;
     measure(&plan(&arguments.span, &arguments.target), move |share| {
         let (share, dialer) = (Rc::new(share), Arc::clone(&dialer));
-        let message: Rc<[u8]> = message.clone().into();
+        let bodies = Arc::clone(&bodies);
         async move {
             let mut tasks = JoinSet::new();
             for _ in 0..share.of(connections) {
                 let (share, dialer) = (Rc::clone(&share), Arc::clone(&dialer));
-                let message = Rc::clone(&message);
+                let bodies = Arc::clone(&bodies);
                 tasks.spawn_local(async move {
                     share.shared.opened().await;
                     while share.shared.may_start() {
                         share.tally.borrow_mut().streams += 1;
-                        if let Err(error) = echo(&share, &dialer, &message).await {
+                        if let Err(error) = echo(&share, &dialer, &bodies, len).await {
                             share.tally.borrow_mut().note_error(error.to_string());
                             tokio::time::sleep(ERROR_BACKOFF).await;
                         }
@@ -154,11 +156,13 @@ pub fn run_websocket(arguments: WebsocketArguments) -> Outcome<Value> {
     })
 }
 
-async fn echo(share: &Share, dialer: &Dialer, message: &[u8]) -> io::Result<()> {
+/// Messages that each are new.
+async fn echo(share: &Share, dialer: &Dialer, bodies: &Bodies, len: usize) -> io::Result<()> {
     let mut connection = dialer.dial_tunnel().await?;
     upgrade(&mut connection, &dialer.target.path).await?;
-    let frame = websocket::write_frame(2, message, true);
     loop {
+        let message = bodies.whole(len);
+        let frame = websocket::write_frame(2, &message, true);
         let started = Instant::now();
         connection.write(&frame).await?;
         let echoed = loop {
@@ -193,8 +197,8 @@ async fn upgrade(connection: &mut Connection, path: &str) -> io::Result<()> {
         websocket::CLIENT_KEY
     );
     let path = path.to_owned();
-    let shape = RequestShape { method: "GET", path, body: Vec::new(), closes: false };
-    connection.send(&shape, &headers).await?;
+    let shape = RequestShape { method: "GET", path, closes: false };
+    connection.send(&shape, &headers, &[]).await?;
     match connection.receive_head().await?.0.status {
         101 => Ok(()),
         status => Err(io::Error::other(format!("upgrade answered {status}"))),

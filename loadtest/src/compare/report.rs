@@ -11,6 +11,7 @@ use super::peers::Kind;
 use super::rows::{ROWS, Row, Sample};
 use super::{CompareArguments, about, chart};
 use crate::Outcome;
+use crate::bodies::STRETCH_BYTES;
 
 /// All samples, by row and peer.
 pub struct Results {
@@ -187,9 +188,12 @@ impl Results {
         text + &self.remarks()
     }
 
-    /// What failed, and what has to be known.
+    /// What has to be known of all rows; then what of some, and what failed.
     fn remarks(&self) -> String {
-        let mut text = String::new();
+        let mut text = format!(
+            "\n- Bodies never repeat: no {STRETCH_BYTES} bytes in a row come twice, in a body or among bodies, of \
+             origin or client. Heads do."
+        );
         for (row, peers) in &self.rows {
             for (peer, samples) in peers {
                 let failed = samples.errors.iter().map(|error| format!("a round failed: {error}"));
@@ -199,7 +203,7 @@ impl Results {
                 }
             }
         }
-        if text.is_empty() { text } else { text + "\n" }
+        text + "\n"
     }
 }
 

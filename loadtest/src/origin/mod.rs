@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::bodies::Bodies;
 use crate::{Outcome, certificates, text, tls};
 
 /// How long to wait after a failed accept (no descriptors left).
@@ -40,10 +41,10 @@ pub fn run(arguments: &OriginArguments) -> Outcome<()> {
 
 async fn serve(arguments: &OriginArguments) -> Outcome<()> {
     let files = certificates::make(&arguments.tls_dir)?;
-    let text: Rc<[u8]> = text::clean().into();
-    let http = open(&text, None).await?;
-    let resuming = open(&text, Some(tls::server(&files, true)?)).await?;
-    let full = open(&text, Some(tls::server(&files, false)?)).await?;
+    let bodies = Rc::new(Bodies::of_origin(text::clean()));
+    let http = open(&bodies, None).await?;
+    let resuming = open(&bodies, Some(tls::server(&files, true)?)).await?;
+    let full = open(&bodies, Some(tls::server(&files, false)?)).await?;
     let ports = json!({
         "http": http,
         "tls": resuming,
@@ -75,23 +76,23 @@ async fn parent_gone() {
 }
 
 /// Listens on one port of both loopback addresses (IPv4 alone where there is no IPv6); returns the port.
-async fn open(text: &Rc<[u8]>, config: Option<Arc<ServerConfig>>) -> Outcome<u16> {
+async fn open(bodies: &Rc<Bodies>, config: Option<Arc<ServerConfig>>) -> Outcome<u16> {
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let port = listener.local_addr()?.port();
     let acceptor = config.map(TlsAcceptor::from);
-    tokio::task::spawn_local(accept(listener, Rc::clone(text), acceptor.clone()));
+    tokio::task::spawn_local(accept(listener, Rc::clone(bodies), acceptor.clone()));
     if let Ok(listener) = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await {
-        tokio::task::spawn_local(accept(listener, Rc::clone(text), acceptor));
+        tokio::task::spawn_local(accept(listener, Rc::clone(bodies), acceptor));
     }
     Ok(port)
 }
 
-async fn accept(listener: TcpListener, text: Rc<[u8]>, acceptor: Option<TlsAcceptor>) {
+async fn accept(listener: TcpListener, bodies: Rc<Bodies>, acceptor: Option<TlsAcceptor>) {
     let mut is_said = false;
     loop {
         match listener.accept().await {
             Ok((tcp, _)) => {
-                tokio::task::spawn_local(connection(tcp, Rc::clone(&text), acceptor.clone()));
+                tokio::task::spawn_local(connection(tcp, Rc::clone(&bodies), acceptor.clone()));
             }
             Err(error) => {
                 if !is_said {
@@ -105,12 +106,12 @@ async fn accept(listener: TcpListener, text: Rc<[u8]>, acceptor: Option<TlsAccep
 }
 
 /// A connection's errors end it, and nothing else.
-async fn connection(tcp: TcpStream, text: Rc<[u8]>, acceptor: Option<TlsAcceptor>) {
+async fn connection(tcp: TcpStream, bodies: Rc<Bodies>, acceptor: Option<TlsAcceptor>) {
     let _ = tcp.set_nodelay(true);
     let _ = match acceptor {
-        None => routes::serve(tcp, &text).await,
+        None => routes::serve(tcp, &bodies).await,
         Some(acceptor) => match acceptor.accept(tcp).await {
-            Ok(stream) => routes::serve(stream, &text).await,
+            Ok(stream) => routes::serve(stream, &bodies).await,
             Err(error) => Err(error),
         },
     };

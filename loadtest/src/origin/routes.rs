@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use crate::bodies::Bodies;
 use crate::meter::monotonic_ns;
 use crate::websocket;
 use crate::wire::{ChunkDecoder, Framing, RequestHead, request_head};
@@ -19,6 +20,10 @@ const ECHO_MAX_BYTES: usize = 16 * 1024 * 1024;
 const CHUNK_BYTES: usize = 16 * 1024;
 /// Bytes that go with a head in one write.
 const COALESCED_BYTES: usize = 16 * 1024;
+/// Bytes of a longer body that are made and written at once.
+const PIECE_BYTES: usize = 64 * 1024;
+/// What is beside the time in an event.
+const EVENT_PAD: &str = "the model answers with a short list of steps and then asks which";
 /// One read.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -41,8 +46,8 @@ impl OriginStream for TlsStream<TcpStream> {
 }
 
 /// Serves requests until the connection ends.
-pub async fn serve<S: OriginStream>(stream: S, text: &[u8]) -> io::Result<()> {
-    let mut exchange = Exchange { stream, input: Vec::new(), text };
+pub async fn serve<S: OriginStream>(stream: S, bodies: &Bodies) -> io::Result<()> {
+    let mut exchange = Exchange { stream, input: Vec::new(), bodies };
     while let Some(head) = exchange.next_head().await? {
         let keep_alive = head.keep_alive;
         if !exchange.answer(head).await? || !keep_alive {
@@ -56,7 +61,7 @@ struct Exchange<'a, S> {
     stream: S,
     /// Read and not yet used.
     input: Vec<u8>,
-    text: &'a [u8],
+    bodies: &'a Bodies,
 }
 
 impl<S: OriginStream> Exchange<'_, S> {
@@ -173,29 +178,26 @@ impl<S: OriginStream> Exchange<'_, S> {
     }
 
     async fn bytes(&mut self, size: u64) -> io::Result<bool> {
-        let first = usize::try_from(size).unwrap_or(usize::MAX).min(COALESCED_BYTES);
+        let mut body = self.bodies.body(size);
         let mut message = head("application/json", size).into_bytes();
-        message.extend_from_slice(self.text.get(..first).unwrap_or_default());
+        body.write(COALESCED_BYTES, &mut message);
         self.stream.write_all(&message).await?;
-        let mut sent = first as u64;
-        while sent < size {
-            let at = (sent % self.text.len() as u64) as usize;
-            let rest = self.text.get(at..).unwrap_or_default();
-            let len = rest.len().min(usize::try_from(size - sent).unwrap_or(usize::MAX));
-            self.stream.write_all(rest.get(..len).unwrap_or_default()).await?;
-            sent += len as u64;
+        while body.left() > 0 {
+            message.clear();
+            body.write(PIECE_BYTES, &mut message);
+            self.stream.write_all(&message).await?;
         }
         self.flushed().await
     }
 
     async fn chunked(&mut self, size: u64) -> io::Result<bool> {
         self.stream.write_all(STREAMED_HEAD_JSON.as_bytes()).await?;
-        let mut left = size;
-        while left > 0 {
-            let len = left.min(CHUNK_BYTES as u64);
-            let chunk = self.text.get(..len as usize).unwrap_or_default();
-            self.stream.write_all(&chunk_of(chunk)).await?;
-            left -= len;
+        let mut body = self.bodies.body(size);
+        let mut data = Vec::new();
+        while body.left() > 0 {
+            data.clear();
+            body.write(CHUNK_BYTES, &mut data);
+            self.stream.write_all(&chunk_of(&data)).await?;
         }
         self.stream.write_all(b"0\r\n\r\n").await?;
         self.flushed().await
@@ -205,13 +207,11 @@ impl<S: OriginStream> Exchange<'_, S> {
     async fn events(&mut self, events: u64, interval_ms: u64) -> io::Result<bool> {
         self.stream.write_all(STREAMED_HEAD_EVENTS.as_bytes()).await?;
         self.stream.flush().await?;
-        let pad = String::from_utf8_lossy(self.text.get(46..110).unwrap_or_default()).into_owned();
-        let pad = pad.replace(['"', '{', '}', '\n'], " ");
         for number in 0..events {
             tokio::time::sleep(Duration::from_millis(interval_ms)).await;
             let sent_ns = monotonic_ns();
             let event = format!(
-                "data: {{\"sent_ns\":{sent_ns},\"number\":{number},\"text\":\"{pad}\"}}\n\n"
+                "data: {{\"sent_ns\":{sent_ns},\"number\":{number},\"text\":\"{EVENT_PAD}\"}}\n\n"
             );
             self.stream.write_all(&chunk_of(event.as_bytes())).await?;
             self.stream.flush().await?;
