@@ -8,6 +8,17 @@ const WORDS: [&str; 24] = [
     "branch",
 ];
 
+/// Words of prose and code; none of them is part of a rule either.
+const TALK_WORDS: [&str; 64] = [
+    "the", "a", "file", "test", "value", "index", "list", "we", "that", "should", "change",
+    "first", "window", "border", "length", "count", "each", "line", "is", "not", "counted",
+    "twice", "when", "reader", "gives", "less", "than", "asked", "for", "so", "loop", "ends",
+    "before", "last", "piece", "comes", "parser", "state", "keeps", "what", "was", "left", "over",
+    "and", "returns", "early", "if", "nothing", "new", "arrived", "buffer", "slice", "offset",
+    "module", "function", "argument", "branch", "build", "passes", "now", "with", "these", "two",
+    "lines",
+];
+
 /// How long the clean text is at least before it starts again.
 pub const TEXT_BYTES: usize = 1024 * 1024;
 
@@ -46,6 +57,48 @@ pub fn clean() -> Text {
             text.bytes.push(b' ');
         }
         text.bytes.extend_from_slice(b"\"}}\n");
+        line += 1;
+    }
+    text
+}
+
+/// Clean text as agents send it, lines of prose and of code, always the same; with slots as close.
+pub fn talk() -> Text {
+    let mut text = Text { bytes: Vec::with_capacity(TEXT_BYTES + 256), slots: Vec::new() };
+    let mut state: u32 = 2_463_534_242;
+    let mut line = 0;
+    while text.bytes.len() < TEXT_BYTES {
+        if line % LINES_A_SLOT == 0 {
+            text.slots.push(text.bytes.len());
+            text.bytes.extend_from_slice(&words_of(0));
+            text.bytes.push(b' ');
+        }
+        let mut word = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            TALK_WORDS.get(state as usize % TALK_WORDS.len()).copied().unwrap_or("word")
+        };
+        let words = match line % 5 {
+            0 => format!(
+                "    let {}_{} = {}.read(\"{}/{}.rs\")?;\n",
+                word(),
+                word(),
+                word(),
+                word(),
+                word()
+            ),
+            2 => format!(
+                "    if {}.is_{}() {{ return {}({}, {}) }}\n",
+                word(),
+                word(),
+                word(),
+                word(),
+                word()
+            ),
+            _ => (0..14).map(|_| word()).collect::<Vec<_>>().join(" ") + ".\n",
+        };
+        text.bytes.extend_from_slice(words.as_bytes());
         line += 1;
     }
     text
@@ -98,16 +151,15 @@ mod tests {
 
     #[test]
     fn slots_lie_closer_than_a_stretch_that_may_not_come_twice() {
-        let Text { bytes, slots } = clean();
-        assert!(bytes.len() >= TEXT_BYTES && bytes.ends_with(b"\n"));
-        let again = slots.iter().map(|slot| slot + bytes.len());
-        let places: Vec<usize> = slots.iter().copied().chain(again).collect();
-        let ends = places.windows(2).map(|pair| pair[1] + SLOT_BYTES - pair[0]);
-        assert!(ends.max().unwrap() <= crate::bodies::STRETCH_BYTES);
-        assert!(
-            bytes.windows(SLOT_BYTES).filter(|window| *window == words_of(0)).count()
-                == slots.len()
-        );
+        for Text { bytes, slots } in [clean(), talk()] {
+            assert!(bytes.len() >= TEXT_BYTES && bytes.ends_with(b"\n"));
+            let again = slots.iter().map(|slot| slot + bytes.len());
+            let places: Vec<usize> = slots.iter().copied().chain(again).collect();
+            let ends = places.windows(2).map(|pair| pair[1] + SLOT_BYTES - pair[0]);
+            assert!(ends.max().unwrap() <= crate::bodies::STRETCH_BYTES);
+            let is_slot = |window: &&[u8]| *window == words_of(0);
+            assert_eq!(bytes.windows(SLOT_BYTES).filter(is_slot).count(), slots.len());
+        }
     }
 
     #[test]

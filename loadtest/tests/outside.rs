@@ -393,3 +393,44 @@ fn bodies_of_requests_never_repeat() {
     bodies.push(get(&origin, "/bytes/20000"));
     assert!(!have_a_common_stretch(bodies.iter().map(Vec::as_slice)));
 }
+
+#[test]
+fn a_conversation_grows_and_none_is_like_another() {
+    let captor = Captor::start();
+    let url = captor.url("/sink");
+    let args = ["client", "requests", "--url", &url, "--conversation", "--requests", "240"];
+    let result = result(&loadtest(&[&args[..], &["--connections", "3"]].concat()));
+    let mut conversations: Vec<Vec<String>> = Vec::new();
+    let (mut tails, mut sent, mut grown) = (HashSet::new(), 0, 0);
+    for bodies in captor.bodies.lock().unwrap().iter() {
+        let mut before: Vec<String> = Vec::new();
+        for body in bodies {
+            assert!((65_536..=262_144).contains(&body.len()), "{}", body.len());
+            sent += body.len() as u64;
+            let whole: Value = serde_json::from_slice(body).unwrap();
+            let keys: Vec<_> = whole.as_object().unwrap().keys().collect();
+            assert_eq!(keys, ["model", "messages", "system", "tools"]);
+            tails.insert(format!("{}{}", whole["system"], whole["tools"]));
+            let messages = whole["messages"].as_array().unwrap();
+            let messages: Vec<String> = messages.iter().map(Value::to_string).collect();
+            // As it is on the wire, not as it reads.
+            let begins =
+                format!("{{\"model\":{},\"messages\":[{}", whole["model"], before.join(","));
+            if !before.is_empty() && body.starts_with(begins.as_bytes()) {
+                assert!((1..=2).contains(&(messages.len() - before.len())));
+                grown += 1;
+            } else {
+                conversations.push(std::mem::take(&mut before));
+            }
+            before = messages;
+        }
+        conversations.push(before);
+    }
+    conversations.retain(|messages| !messages.is_empty());
+    assert!(conversations.len() >= 6 && grown > 200, "{} {grown}", conversations.len());
+    assert_eq!(tails.len(), 1);
+    assert_eq!(result["body_bytes"].as_u64(), Some(sent + 2 * 240), "{result}");
+    let all: Vec<&String> = conversations.iter().flatten().collect();
+    assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+    assert!(!have_a_common_stretch(all.iter().map(|message| message.as_bytes())));
+}

@@ -1,6 +1,7 @@
 //! The client: opens connections through a proxy or straight to an origin, puts one kind of work on them, and
 //! prints what it saw, with what the proxy's process spent meanwhile.
 
+mod conversation;
 mod dial;
 mod exchange;
 mod idle;

@@ -80,14 +80,14 @@ pub async fn run(work: Rc<Loop>, connections: usize, rate: f64) {
     let ended = Rc::new(RefCell::new(Ended::default()));
     let mut tasks = JoinSet::new();
     let mut queues = Vec::new();
-    for _ in 0..count {
+    for index in 0..count {
         let (send, mut receive) = mpsc::unbounded_channel::<Due>();
         queues.push(send);
         let (own, ended) = (Rc::clone(&work), Rc::clone(&ended));
         tasks.spawn_local(async move {
-            let mut held = own.first_connection().await;
+            let mut caller = own.caller(index).await;
             while let Some((due, number)) = receive.recv().await {
-                held = own.request(held, due, number).await;
+                own.request(&mut caller, due, number).await;
                 ended.borrow_mut().note(number);
             }
         });

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::conversation::{Conversation, Conversations};
 use super::dial::Dialer;
 use super::exchange::{Answer, Connection, RequestShape};
 use super::run::{Plan, Share, SpanArguments, When, measure};
@@ -46,6 +47,10 @@ pub struct RequestsArguments {
     /// Send a body of so many bytes (POST).
     #[arg(long, default_value_t = 0)]
     body: usize,
+    /// Send conversations as an agent does (POST): each request is the one before on its connection and a new
+    /// message or two, from 64 to 256 KiB.
+    #[arg(long, conflicts_with = "body")]
+    conversation: bool,
     /// The share of requests that carry findings, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = bounds::share)]
     findings: f64,
@@ -62,6 +67,8 @@ pub struct Loop {
     /// Bytes of a request's body, and where it is from.
     body: usize,
     bodies: Arc<Bodies>,
+    conversations: Option<Arc<Conversations>>,
+    connections: usize,
     is_new_each: bool,
     /// Whether a request counts from when it was due, not from when it was sent.
     is_open: bool,
@@ -72,14 +79,22 @@ pub struct Loop {
     opening: Semaphore,
 }
 
+/// One connection's place: the connection that stands there now, if any, and what it talks of.
+pub struct Caller {
+    held: Option<Connection>,
+    conversation: Option<Conversation>,
+}
+
 /// Measures.
 pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
     meter::check_descriptors(arguments.connections)?;
     let dialer = arguments.target.dialer()?;
     let path = dialer.target.path.clone();
-    let method = if arguments.body > 0 { "POST" } else { "GET" };
+    let has_body = arguments.body > 0 || arguments.conversation;
+    let method = if has_body { "POST" } else { "GET" };
     let body = arguments.body;
     let bodies = Arc::new(Bodies::of_client(text::clean()));
+    let conversations = arguments.conversation.then(|| Arc::new(Conversations::new()));
     let shape = RequestShape { method, path, closes: arguments.close };
     let findings_each = arguments.findings_each;
     let next_finding = Arc::new(AtomicU64::new(0));
@@ -96,6 +111,8 @@ pub fn run(arguments: RequestsArguments) -> Outcome<Value> {
             shape: shape.clone(),
             body,
             bodies: Arc::clone(&bodies),
+            conversations: conversations.clone(),
+            connections,
             is_new_each,
             is_open: rate.is_some(),
             findings,
@@ -122,14 +139,14 @@ fn finding_lines(number: u64, each: usize) -> String {
 impl Loop {
     async fn closed(self: Rc<Self>, connections: usize) {
         let mut tasks = JoinSet::new();
-        for _ in 0..self.share.of(connections) {
+        for index in 0..self.share.of(connections) {
             let own = Rc::clone(&self);
             tasks.spawn_local(async move {
-                let mut held = own.first_connection().await;
+                let mut caller = own.caller(index).await;
                 let mut number = 0;
                 while own.share.shared.may_start() {
                     let started = Instant::now();
-                    held = own.request(held, started, number).await;
+                    own.request(&mut caller, started, number).await;
                     number += 1;
                 }
             });
@@ -137,8 +154,16 @@ impl Loop {
         while tasks.join_next().await.is_some() {}
     }
 
+    /// One of this thread's callers, ready for its first request.
+    pub async fn caller(&self, index: usize) -> Caller {
+        let index = index * self.share.threads + self.share.index;
+        let talk = |all: &Arc<_>| Conversation::new(Arc::clone(all), index, self.connections);
+        let conversation = self.conversations.as_ref().map(talk);
+        Caller { held: self.first_connection().await, conversation }
+    }
+
     /// The connection that a keep-alive client begins with.
-    pub async fn first_connection(&self) -> Option<Connection> {
+    async fn first_connection(&self) -> Option<Connection> {
         if self.is_new_each {
             self.share.shared.opened().await;
             return None;
@@ -157,19 +182,25 @@ impl Loop {
         }
     }
 
-    /// One request, counted from `started`; gives back the connection when it can be used again.
-    pub async fn request(
-        &self,
-        held: Option<Connection>,
-        started: Instant,
-        number: u64,
-    ) -> Option<Connection> {
+    /// One request, counted from `started`. The caller keeps the connection when it can be used again.
+    pub async fn request(&self, caller: &mut Caller, started: Instant, number: u64) {
+        let held = caller.held.take();
         let is_new = held.is_none();
-        match self.exchange(held, number).await {
+        let made;
+        let body = match &mut caller.conversation {
+            Some(conversation) => conversation.next(),
+            None => {
+                made = self.bodies.whole(self.body);
+                &made
+            }
+        };
+        match self.exchange(held, number, body).await {
             Ok((answer, connection)) => {
-                self.count(&answer, &connection, started, is_new);
+                let bytes = answer.body_bytes + body.len() as u64;
+                self.count(&answer, bytes, &connection, started, is_new);
                 if answer.keep_alive && !self.is_new_each {
-                    return Some(connection);
+                    caller.held = Some(connection);
+                    return;
                 }
                 connection.close().await;
             }
@@ -180,7 +211,6 @@ impl Loop {
                 tokio::time::sleep(ERROR_BACKOFF).await;
             }
         }
-        None
     }
 
     /// How a request that ends now stands to the measured stretch.
@@ -196,13 +226,13 @@ impl Loop {
         &self,
         held: Option<Connection>,
         number: u64,
+        body: &[u8],
     ) -> io::Result<(Answer, Connection)> {
         let mut connection = match held {
             Some(connection) => connection,
             None => self.dialer.dial().await?,
         };
-        let body = self.bodies.whole(self.body);
-        connection.send(&self.shape, &self.extra(number), &body).await?;
+        connection.send(&self.shape, &self.extra(number), body).await?;
         let answer = connection.receive(|_| {}).await?;
         if answer.status != 200 {
             return Err(io::Error::other(format!("answered {}", answer.status)));
@@ -220,7 +250,14 @@ impl Loop {
         finding_lines(self.next_finding.fetch_add(1, Ordering::Relaxed), self.findings_each)
     }
 
-    fn count(&self, answer: &Answer, connection: &Connection, started: Instant, is_new: bool) {
+    fn count(
+        &self,
+        answer: &Answer,
+        body_bytes: u64,
+        connection: &Connection,
+        started: Instant,
+        is_new: bool,
+    ) {
         let when = self.when(started);
         let mut tally = self.share.tally.borrow_mut();
         match when {
@@ -229,7 +266,7 @@ impl Loop {
             When::Late => return tally.note_late(started.elapsed()),
         }
         tally.requests += 1;
-        tally.body_bytes += answer.body_bytes + self.body as u64;
+        tally.body_bytes += body_bytes;
         tally.connections += u64::from(is_new);
         tally.resumed += u64::from(is_new && connection.resumed);
         tally.latency.record(started.elapsed());

@@ -13,7 +13,7 @@ use super::checks::{checked_errors, checked_events, checked_resumption, figure};
 use super::folder::Folder;
 use super::peers::{Kind, Origin, Peer, Setting};
 use super::process::{Placement, Process, find};
-use super::rows::{CPU_EACH, Measure, Row, Sample, Work};
+use super::rows::{CONVERSATION, CPU_EACH, Measure, Row, Sample, Work};
 use super::{descriptors, stop};
 use crate::Outcome;
 use crate::certificates::Files;
@@ -56,7 +56,7 @@ impl Measure {
     /// Whether the row says anything about the peer.
     fn applies_to(self, kind: Kind) -> bool {
         match self {
-            Measure::Requests { .. } | Measure::Idle { .. } => true,
+            Measure::Requests { .. } | Measure::Conversation { .. } | Measure::Idle { .. } => true,
             Measure::Added { work: Work::Events, .. } => true,
             // The others need minutes to open so many connections, or cannot hold them.
             Measure::Added { work: Work::TenThousand, .. } => {
@@ -80,7 +80,7 @@ impl Measure {
             Measure::Idle { .. } => 1_016,
             Measure::Added { work: Work::TenThousand, .. } => 100,
             Measure::WebSocket { .. } => 16,
-            Measure::Names { .. } | Measure::Added { .. } => 8,
+            Measure::Conversation { .. } | Measure::Names { .. } | Measure::Added { .. } => 8,
             Measure::Cores | Measure::FloodKept | Measure::FloodLost => 32,
         }
     }
@@ -147,14 +147,14 @@ impl Bench {
         descriptors::check(row.measure.connections(), descriptors_max())?;
         let figure = match row.measure {
             Measure::Requests { is_tls, path, args, at } => {
-                let peer = self.peer(kind)?;
-                let mut all = self.target(&peer, kind, is_tls, path);
-                all.splice(0..0, ["requests".to_owned()]);
-                all.extend(args.iter().map(|word| (*word).to_owned()));
-                all.extend(self.span());
-                let result = self.client(&all)?;
+                let result = self.requests(kind, is_tls, path, args)?;
                 checked_resumption(row, &result)?;
                 figure(&result, at)
+            }
+            Measure::Conversation { at } => {
+                let name = format!("conversation {}", kind.name());
+                let run = || self.requests(kind, true, "/sink", CONVERSATION);
+                figure(&*self.once(name, round, run)?, at)
             }
             Measure::WebSocket { is_tls } => {
                 let peer = self.peer(kind)?;
@@ -171,6 +171,16 @@ impl Bench {
             Measure::FloodLost => return self.flood_lost(),
         };
         figure.map(Sample::from)
+    }
+
+    /// One run of `client requests` through the peer that serves most rows.
+    fn requests(&self, kind: Kind, is_tls: bool, path: &str, args: &[&str]) -> Outcome<Value> {
+        let peer = self.peer(kind)?;
+        let mut all = self.target(&peer, kind, is_tls, path);
+        all.splice(0..0, ["requests".to_owned()]);
+        all.extend(args.iter().map(|word| (*word).to_owned()));
+        all.extend(self.span());
+        self.client(&all)
     }
 
     /// A result that more than one row needs: measured once a round.

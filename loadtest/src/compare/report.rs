@@ -192,7 +192,8 @@ impl Results {
     fn remarks(&self) -> String {
         let mut text = format!(
             "\n- Bodies never repeat: no {STRETCH_BYTES} bytes in a row come twice, in a body or among bodies, of \
-             origin or client. Heads do."
+             origin or client. Heads do, and in `conversation` the messages of the requests before, the system prompt \
+             and the tools."
         );
         for (row, peers) in &self.rows {
             for (peer, samples) in peers {

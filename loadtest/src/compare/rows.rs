@@ -7,6 +7,8 @@ use super::goal::Goal;
 pub enum Measure {
     /// One run of `client requests`; the figure is at this place of its result.
     Requests { is_tls: bool, path: &'static str, args: &'static [&'static str], at: &'static str },
+    /// Conversations that grow, as agents send them; two rows take their figures from one run.
+    Conversation { at: &'static str },
     /// Round trips of messages over WebSocket.
     WebSocket { is_tls: bool },
     /// New server names, less the same names again: what making their leaves costs.
@@ -63,6 +65,8 @@ const CPU_KIB: &str = "/proxy/cpu_ns_per_kib";
 const KEPT: &[&str] = &["--connections", "32"];
 const BULK: &[&str] = &["--connections", "8"];
 const POST: &[&str] = &["--connections", "8", "--body", "65536"];
+/// Of `Measure::Conversation`.
+pub const CONVERSATION: &[&str] = &["--connections", "8", "--conversation"];
 const NEW: &[&str] = &["--connections", "4", "--new-connection"];
 const RESUMED: &[&str] = &["--connections", "4", "--new-connection", "--resume"];
 const FINDINGS: &[&str] = &["--connections", "32", "--findings", "0.1"];
@@ -116,6 +120,20 @@ pub const ROWS: &[Row] = &[
         title: "HTTPS, 64 KiB request bodies",
         unit: "ns CPU a KiB",
         measure: requests(true, "/sink", POST, CPU_KIB),
+        goal: Goal::None,
+    },
+    Row {
+        id: "conversation",
+        title: "HTTPS, an agent's conversations that grow, 64 to 256 KiB a request",
+        unit: "µs CPU a request",
+        measure: Measure::Conversation { at: CPU_EACH },
+        goal: Goal::None,
+    },
+    Row {
+        id: "conversation-kib",
+        title: "An agent's conversations that grow, by what is sent",
+        unit: "ns CPU a KiB",
+        measure: Measure::Conversation { at: CPU_KIB },
         goal: Goal::None,
     },
     Row {
