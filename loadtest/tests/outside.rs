@@ -434,3 +434,21 @@ fn a_conversation_grows_and_none_is_like_another() {
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
     assert!(!have_a_common_stretch(all.iter().map(|message| message.as_bytes())));
 }
+
+/// Needs `make hudsucker-peer`; without it there is nothing to try.
+#[test]
+fn wss_through_hudsucker_trusts_the_origin() {
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/hudsucker-peer/target/release");
+    if !std::path::Path::new(built).join("hudsucker-peer").exists() {
+        return;
+    }
+    let folder = Folder::new("wss");
+    let mut command = Command::new(PROGRAM);
+    command.args(["compare", "--peers", "hudsucker", "--rows", "wss", "--rounds", "1"]);
+    command.args(["--seconds", "0.3", "--warmup", "0.1", "--results"]).arg(&folder.0);
+    let path = format!("{built}:{}", std::env::var("PATH").unwrap());
+    let output = command.env("PATH", path).env("TMPDIR", &folder.0).output().unwrap();
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && table.contains("`wss`"), "{table}");
+    assert!(!table.contains("failed"), "{table}");
+}

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use hudsucker::Proxy;
 use hudsucker::certificate_authority::RcgenAuthority;
@@ -12,6 +13,7 @@ use hudsucker::rustls::crypto::aws_lc_rs;
 use hudsucker::rustls::pki_types::CertificateDer;
 use hudsucker::rustls::pki_types::pem::PemObject;
 use hudsucker::rustls::{ClientConfig, RootCertStore};
+use hudsucker::tokio_tungstenite::Connector;
 use hyper_rustls::HttpsConnectorBuilder;
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,12 +35,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_safe_default_protocol_versions()?
         .with_root_certificates(store)
         .with_no_client_auth();
+    // WebSockets are dialled by another crate, which would trust the system's roots alone.
+    let websockets = Connector::Rustls(Arc::new(config.clone()));
     let connector =
         HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
     Proxy::builder()
         .with_addr(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .with_ca(RcgenAuthority::new(issuer, 1_000, provider))
         .with_http_connector(connector)
+        .with_websocket_connector(websockets)
         .build()?
         .start()
         .await?;
