@@ -85,12 +85,32 @@ fn what_fell_due_and_was_not_answered_is_said() {
     let origin = Origin::start("due");
     let url = origin.url("/slow?ms=60000");
     let args = ["client", "requests", "--url", &url, "--rate", "100", "--connections", "4"];
-    let result = result(&loadtest(&[&args[..], &["--seconds", "1", "--warmup", "0"]].concat()));
+    let output = loadtest(&[&args[..], &["--seconds", "1", "--warmup", "0"]].concat());
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
     let offered = result["offered"].as_u64().unwrap();
+    let said = failure(&output);
+    let words = format!("{offered} of {offered} requests that fell due were not answered");
+    assert!(said.contains(&words), "{said}");
     assert!((95..=105).contains(&offered), "{result}");
     assert_eq!(result["unanswered"].as_u64(), Some(offered), "{result}");
     assert_eq!(result["latency_us"]["count"].as_u64(), Some(offered), "{result}");
     assert!(result["latency_us"]["p50"].as_f64().unwrap() > 1e6, "{result}");
+}
+
+#[test]
+fn a_client_fails_when_its_requests_do_and_says_how_many() {
+    let origin = Origin::start("failures");
+    let run = |work: &str, path: &str| {
+        let url = origin.url(path);
+        loadtest(&["client", work, "--url", &url, "--connections", "2", "--seconds", "0.5"])
+    };
+    let output = run("requests", "/missing");
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let words = format!("{} errors: {{\"answered 404\":", result["errors"]);
+    let said = failure(&output);
+    assert!(said.contains(&words), "{said}");
+    assert!(failure(&run("sse", "/missing")).contains("answered 404"));
+    assert!(run("requests", "/bytes/16").status.success());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod conversation;
 mod dial;
 mod exchange;
+mod failures;
 mod idle;
 mod open_loop;
 mod requests;
@@ -19,7 +20,8 @@ use clap::{Args, Subcommand};
 use self::dial::Dialer;
 use crate::{Outcome, bounds, tls};
 
-/// Put load on a proxy, or straight on an origin.
+/// Put load on a proxy, or straight on an origin. Prints what it measured, and fails when more than 1 % of the
+/// requests did, or were not answered.
 #[derive(Args)]
 pub struct ClientArguments {
     #[command(subcommand)]
@@ -86,7 +88,7 @@ impl TargetArguments {
     }
 }
 
-/// Runs one kind of work and prints its result as one JSON object.
+/// Runs one kind of work and prints its result as one JSON object; an error after that when too much of it failed.
 pub fn run(arguments: ClientArguments) -> Outcome<()> {
     crate::meter::raise_descriptor_limit();
     let result = match arguments.work {
@@ -95,6 +97,7 @@ pub fn run(arguments: ClientArguments) -> Outcome<()> {
         Work::Websocket(arguments) => streams::run_websocket(arguments),
         Work::Idle(arguments) => idle::run(&arguments),
     };
-    println!("{}", serde_json::to_string_pretty(&result?)?);
-    Ok(())
+    let result = result?;
+    println!("{}", serde_json::to_string_pretty(&result)?);
+    failures::check(&result)
 }
