@@ -472,3 +472,16 @@ fn wss_through_hudsucker_trusts_the_origin() {
     assert!(output.status.success() && table.contains("`wss`"), "{table}");
     assert!(!table.contains("failed"), "{table}");
 }
+
+#[test]
+fn memory_of_idle_connections_is_read_after_a_warm_up() {
+    let origin = Origin::start("idle");
+    let (url, pid) = (origin.url("/slow?ms=4000"), origin.child.id().to_string());
+    let args = ["client", "idle", "--url", &url, "--charge", &pid, "--connections", "400"];
+    let result = result(&loadtest(&args));
+    assert_eq!(result["shrank"].as_array().map(Vec::len), Some(0), "{result}");
+    assert_eq!(result["answered"].as_u64(), Some(400), "{result}");
+    assert_eq!(result["open_while_waiting"].as_u64(), Some(400), "{result}");
+    let each = result["pss_kib_each"]["idle"].as_f64().unwrap();
+    assert!((0.5..100.0).contains(&each), "{result}");
+}

@@ -18,6 +18,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use self::dial::Dialer;
+pub use self::idle::{NOISE_KIB, SHRANK};
 use crate::{Outcome, bounds, tls};
 
 /// Put load on a proxy, or straight on an origin. Prints what it measured, and fails when more than 1 % of the

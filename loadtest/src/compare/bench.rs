@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::checks::{checked_events, checked_resumption, figure};
+use super::checks::{checked_events, checked_growth, checked_resumption, figure};
 use super::folder::Folder;
 use super::peers::{Kind, Origin, Peer, Setting};
 use super::process::{Placement, Process, find};
@@ -24,6 +24,8 @@ const CLIENT_MAX: Duration = Duration::from_secs(480);
 /// How often a row of new names is measured in a round.
 const NAME_TURNS: u64 = 3;
 
+/// Connections of the rows of idle ones, some more of which are opened first.
+const IDLE: usize = 2_000;
 /// Connections of the row of ten thousand.
 const TEN_THOUSAND: usize = 10_000;
 
@@ -77,7 +79,7 @@ impl Measure {
                 let mut words = args.iter().skip_while(|word| **word != "--connections");
                 words.nth(1).and_then(|count| count.parse().ok()).unwrap_or(32)
             }
-            Measure::Idle { .. } => 1_016,
+            Measure::Idle { .. } => IDLE + 400,
             Measure::Added { work: Work::TenThousand, .. } => 100,
             Measure::WebSocket { .. } => 16,
             Measure::Conversation { .. } | Measure::Names { .. } | Measure::Added { .. } => 8,
@@ -164,7 +166,7 @@ impl Bench {
                 figure(&self.client(&all)?, CPU_EACH)
             }
             Measure::Names { count } => self.names(kind, count, round),
-            Measure::Idle { at } => self.idle(kind, at, round),
+            Measure::Idle { at } => return self.idle(kind, at, round),
             Measure::Added { work, at } => return self.added(kind, work, at, round),
             Measure::Cores => self.scaling(),
             Measure::FloodKept => self.flood_kept(),
@@ -323,18 +325,16 @@ impl Bench {
     }
 
     /// A fresh instance each time: memory that was given back to an allocator only looks free.
-    fn idle(&self, kind: Kind, at: &str, round: usize) -> Outcome<f64> {
+    fn idle(&self, kind: Kind, at: &str, round: usize) -> Outcome<Sample> {
         let name = format!("{}-idle-{round}", kind.name());
         let result = self.once(name.clone(), round, || {
             let peer = self.fresh(kind, &name, 1, 60)?;
             let mut args = self.target(&peer, kind, true, "/slow?ms=5000");
             args.splice(0..0, ["idle".to_owned()]);
+            args.extend(["--connections".to_owned(), IDLE.to_string()]);
             self.client(&args)
         })?;
-        if let Some(warning) = result.get("warning").and_then(Value::as_str) {
-            return Err(warning.into());
-        }
-        figure(&result, at)
+        checked_growth(&result, at)
     }
 
     fn added(&self, kind: Kind, work: Work, at: &str, round: usize) -> Outcome<Sample> {

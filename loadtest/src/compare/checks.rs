@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::rows::{Row, Work};
+use super::rows::{Row, Sample, Work};
 use crate::Outcome;
+use crate::client::{NOISE_KIB, SHRANK};
 
 /// The share of the events of a direct run that has to arrive through a proxy.
 const EVENTS_MIN_SHARE: f64 = 0.9;
@@ -30,4 +31,39 @@ pub fn checked_resumption(row: &Row, result: &Value) -> Outcome<()> {
         return Err(format!("only {:.0} % of the sessions were resumed", share * 100.0).into());
     }
     Ok(())
+}
+
+/// Memory that shrank is no growth; one that hardly grew is told with what readings are off by.
+pub fn checked_growth(result: &Value, at: &str) -> Outcome<Sample> {
+    let each = figure(result, at)?;
+    let shrank = result.get("shrank").and_then(Value::as_array);
+    let is_own = |name: &Value| name.as_str().is_some_and(|name| at.ends_with(&format!("/{name}")));
+    if shrank.is_some_and(|names| names.iter().any(is_own)) {
+        return Err(SHRANK.into());
+    }
+    let noise = NOISE_KIB as f64 / figure(result, "/connections")?;
+    let note = (each < noise).then(|| format!("readings are off by up to {noise:.2} KiB each"));
+    Ok(Sample { figure: each, note, decides: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_of_memory_fails_by_its_own_shrinking_alone() {
+        let result = json!({
+            "shrank": ["idle_after_answer"],
+            "connections": 2000,
+            "pss_kib_each": { "idle": -0.2, "awaiting_answer": 12.0, "idle_after_answer": -3.0 },
+        });
+        let idle = checked_growth(&result, "/pss_kib_each/idle").unwrap();
+        assert_eq!((idle.figure, idle.note.is_some()), (-0.2, true));
+        let awaiting = checked_growth(&result, "/pss_kib_each/awaiting_answer").unwrap();
+        assert_eq!((awaiting.figure, awaiting.note.is_some()), (12.0, false));
+        let said = checked_growth(&result, "/pss_kib_each/idle_after_answer").unwrap_err();
+        assert!(said.to_string().contains("not fresh"), "{said}");
+    }
 }
