@@ -455,22 +455,35 @@ fn a_conversation_grows_and_none_is_like_another() {
     assert!(!have_a_common_stretch(all.iter().map(|message| message.as_bytes())));
 }
 
-/// Needs `make hudsucker-peer`; without it there is nothing to try.
-#[test]
-fn wss_through_hudsucker_trusts_the_origin() {
-    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/hudsucker-peer/target/release");
-    if !std::path::Path::new(built).join("hudsucker-peer").exists() {
-        return;
-    }
-    let folder = Folder::new("wss");
+/// One short round of `wss` over a peer, whose program may be in this folder.
+fn assert_echoes_over_tls(peer: &str, programs: &str) {
+    let folder = Folder::new(&format!("wss-{peer}"));
     let mut command = Command::new(PROGRAM);
-    command.args(["compare", "--peers", "hudsucker", "--rows", "wss", "--rounds", "1"]);
+    command.args(["compare", "--peers", peer, "--rows", "wss", "--rounds", "1"]);
     command.args(["--seconds", "0.3", "--warmup", "0.1", "--results"]).arg(&folder.0);
-    let path = format!("{built}:{}", std::env::var("PATH").unwrap());
+    let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
     let output = command.env("PATH", path).env("TMPDIR", &folder.0).output().unwrap();
     let table = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && table.contains("`wss`"), "{table}");
     assert!(!table.contains("failed"), "{table}");
+}
+
+/// Needs `make hudsucker-peer`; without it there is nothing to try.
+#[test]
+fn wss_through_hudsucker_trusts_the_origin() {
+    let built = concat!(env!("CARGO_MANIFEST_DIR"), "/hudsucker-peer/target/release");
+    if std::path::Path::new(built).join("hudsucker-peer").exists() {
+        assert_echoes_over_tls("hudsucker", built);
+    }
+}
+
+/// Needs Squid with TLS; without it there is nothing to try.
+#[test]
+fn wss_through_squid_is_upgraded() {
+    let needed = ["/usr/lib/squid/security_file_certgen", "/usr/sbin/squid"];
+    if needed.iter().all(|path| std::path::Path::new(path).exists()) {
+        assert_echoes_over_tls("squid", "/usr/sbin");
+    }
 }
 
 #[test]

@@ -291,6 +291,7 @@ sslcrtd_children 4 startup=4 idle=4
 tls_outgoing_options cafile={authority}
 ssl_bump bump all
 http_access allow all
+http_upgrade_request_protocols websocket allow all
 cache deny all
 cache_effective_user proxy
 access_log none
