@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::checks::{checked_events, checked_growth, checked_resumption, figure};
+use super::checks::{charged, checked_events, checked_growth, checked_resumption, figure};
 use super::folder::Folder;
 use super::peers::{Kind, Origin, Peer, Setting};
 use super::process::{Placement, Process, find};
@@ -151,19 +151,19 @@ impl Bench {
             Measure::Requests { is_tls, path, args, at } => {
                 let result = self.requests(kind, is_tls, path, args)?;
                 checked_resumption(row, &result)?;
-                figure(&result, at)
+                return charged(&result, at);
             }
             Measure::Conversation { at } => {
                 let name = format!("conversation {}", kind.name());
                 let run = || self.requests(kind, true, "/sink", CONVERSATION);
-                figure(&*self.once(name, round, run)?, at)
+                return charged(&*self.once(name, round, run)?, at);
             }
             Measure::WebSocket { is_tls } => {
                 let peer = self.peer(kind)?;
                 let mut all = self.target(&peer, kind, is_tls, "/ws");
                 all.splice(0..0, ["websocket".to_owned()]);
                 all.extend(self.span());
-                figure(&self.client(&all)?, CPU_EACH)
+                return charged(&self.client(&all)?, CPU_EACH);
             }
             Measure::Names { count } => self.names(kind, count, round),
             Measure::Idle { at } => return self.idle(kind, at, round),

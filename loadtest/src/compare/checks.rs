@@ -23,6 +23,13 @@ pub fn checked_events(work: Work, direct: &Value, through: &Value) -> Outcome<()
     Ok(())
 }
 
+/// A figure of CPU time. Of processes that ended meanwhile it has what they used only if their parent waited for them.
+pub fn charged(result: &Value, at: &str) -> Outcome<Sample> {
+    let ended = result.pointer("/proxy/processes_ended").and_then(Value::as_u64).unwrap_or(0);
+    let told = format!("{ended} of its processes ended meanwhile, what they used may be missing");
+    Ok(Sample { figure: figure(result, at)?, note: (ended > 0).then_some(told), decides: true })
+}
+
 /// The row of resumed sessions means nothing when they were not resumed.
 pub fn checked_resumption(row: &Row, result: &Value) -> Outcome<()> {
     let count = |name| result.get(name).and_then(Value::as_f64).unwrap_or(0.0);
@@ -51,6 +58,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn processes_that_ended_are_told() {
+        for (ended, is_told) in [(2, true), (0, false)] {
+            let result = json!({ "proxy": { "processes_ended": ended, "cpu": 7.5 } });
+            let sample = charged(&result, "/proxy/cpu").unwrap();
+            assert_eq!((sample.figure, sample.note.is_some()), (7.5, is_told));
+        }
+    }
 
     #[test]
     fn a_row_of_memory_fails_by_its_own_shrinking_alone() {
