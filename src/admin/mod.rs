@@ -3,6 +3,8 @@
 //! traffic; the proxy never connects to it (`forward::dial`).
 
 mod answer;
+/// Whether whoever asked is still there.
+mod asker;
 /// Connections whose request is awaited.
 mod awaited;
 mod metrics;
@@ -19,6 +21,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use answer::Answer;
+use asker::Asker;
 use awaited::Awaited;
 use jiff::Timestamp;
 use request::Request;
@@ -189,13 +192,15 @@ impl Desk {
         let Some(query) = Slots::take(&self.queries) else {
             return answer::BUSY.write(connection, request.is_head);
         };
+        let mut asker = Asker::new(connection, request.takes_interim);
         if !wanted.follow || request.is_head {
-            return threats::last(&self.shown, &wanted).write(connection, request.is_head);
+            let answer = threats::last(&self.shown, &wanted, &mut asker);
+            return answer.write(connection, request.is_head);
         }
         let Some(_stream) = Slots::take(&self.streams) else {
             return answer::BUSY.write(connection, false);
         };
-        let begun = threats::begin(&self.shown, &wanted)?;
+        let begun = threats::begin(&self.shown, &wanted, &mut asker)?;
         drop(query);
         threats::stream(&self.shown, &wanted, begun, connection)
     }

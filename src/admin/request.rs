@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 
 use super::answer::Answer;
 use crate::config::HostPatterns;
-use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, parse_request};
+use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, parse_request};
 use crate::limits::{ADMIN_HEAD_MAX_BYTES, ADMIN_HEADERS_MAX, ADMIN_WAIT_MS};
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     pub is_head: bool,
+    /// Whether something may be sent before the answer (HTTP/1.1, RFC 9110 §15.2).
+    pub takes_interim: bool,
     pub path: String,
     /// The query's parameters, decoded, in order.
     pub parameters: Vec<(String, String)>,
@@ -92,6 +94,7 @@ fn judge(head: &RequestHead<'_>, hosts: &HostPatterns) -> Result<Request, Answer
     let accept = head.get("accept").unwrap_or_default();
     Ok(Request {
         is_head: head.method == Method::Head,
+        takes_interim: head.version == Version::Http11,
         path: path.to_owned(),
         parameters,
         accept: String::from_utf8_lossy(accept).into_owned(),

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::Shown;
 use super::answer::{self, Answer};
+use super::asker::Asker;
 use super::request::Request;
 use crate::cli::threats::FilterArguments;
 use crate::cli::threats_follow::Follow;
@@ -98,18 +99,20 @@ fn parse_limit(text: &str) -> Result<usize, String> {
     limit.ok_or_else(|| format!("limit {text:?}: a number from 0 to {ADMIN_THREATS_MAX}"))
 }
 
-fn tail(shown: &Shown, wanted: &Wanted) -> io::Result<Tail> {
+/// An error once the client has left.
+fn tail(shown: &Shown, wanted: &Wanted, asker: &mut Asker<'_>) -> io::Result<Tail> {
     // One at a time: each takes a hundred times the room of a finding.
     static ASKED: Mutex<()> = Mutex::new(());
     let _asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
     let path = shown.log_dir.join(THREATS_FILE_NAME);
     let mut judge = |threat: &Value| wanted.filter.judge(threat);
-    tail::last_within(&path, wanted.limit, ADMIN_QUERY_BYTES, &mut judge)
+    let mut goes_on = || asker.is_there();
+    tail::last_while(&path, wanted.limit, ADMIN_QUERY_BYTES, &mut judge, &mut goes_on)
 }
 
 /// The last ones, newest first.
-pub fn last(shown: &Shown, wanted: &Wanted) -> Answer {
-    match tail(shown, wanted) {
+pub fn last(shown: &Shown, wanted: &Wanted, asker: &mut Asker<'_>) -> Answer {
+    match tail(shown, wanted, asker) {
         Ok(tail) => {
             let is_cut = tail.is_cut;
             let answer = Answer::json(200, format!("{:#}\n", Value::Array(tail.threats)));
@@ -130,9 +133,9 @@ pub struct Begun {
 }
 
 /// The old ones that are asked for, and the place from which on there are new ones.
-pub fn begin(shown: &Shown, wanted: &Wanted) -> io::Result<Begun> {
+pub fn begin(shown: &Shown, wanted: &Wanted, asker: &mut Asker<'_>) -> io::Result<Begun> {
     let follow = Follow::from_end(&shown.log_dir.join(THREATS_FILE_NAME))?;
-    let mut old = tail(shown, wanted)?.threats;
+    let mut old = tail(shown, wanted, asker)?.threats;
     old.reverse();
     Ok(Begun { follow, old })
 }
@@ -194,6 +197,7 @@ mod tests {
         let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         wanted(&Request {
             is_head: false,
+            takes_interim: true,
             path: "/threats".to_owned(),
             parameters: parameters.iter().map(pair).collect(),
             accept: accept.to_owned(),

@@ -51,10 +51,21 @@ pub fn last_within(
     most_bytes: u64,
     judge: &mut dyn FnMut(&Value) -> Verdict,
 ) -> io::Result<Tail> {
+    last_while(path, limit, most_bytes, judge, &mut || Ok(()))
+}
+
+/// As [`last_within`], for somebody who may leave: each block is asked for, and an error instead of it ends all.
+pub fn last_while(
+    path: &Path,
+    limit: usize,
+    most_bytes: u64,
+    judge: &mut dyn FnMut(&Value) -> Verdict,
+    goes_on: &mut dyn FnMut() -> io::Result<()>,
+) -> io::Result<Tail> {
     let sizes =
         Sizes { block_bytes: TAIL_BLOCK_BYTES, line_max_bytes: TAIL_LINE_MAX_BYTES, most_bytes };
     match File::open(path) {
-        Ok(mut file) => judged(&mut file, limit, sizes, judge),
+        Ok(mut file) => judged(&mut file, limit, sizes, judge, goes_on),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tail::default()),
         Err(error) => Err(error),
     }
@@ -69,7 +80,7 @@ fn last_of(
     line_max_bytes: usize,
 ) -> io::Result<Tail> {
     let sizes = Sizes { block_bytes, line_max_bytes, most_bytes: u64::MAX };
-    judged(file, limit, sizes, &mut |_| Verdict::Keep)
+    judged(file, limit, sizes, &mut |_| Verdict::Keep, &mut || Ok(()))
 }
 
 /// How much is read at once, of a line, and in all.
@@ -86,6 +97,7 @@ fn judged(
     limit: usize,
     sizes: Sizes,
     judge: &mut dyn FnMut(&Value) -> Verdict,
+    goes_on: &mut dyn FnMut() -> io::Result<()>,
 ) -> io::Result<Tail> {
     let Sizes { block_bytes, line_max_bytes, most_bytes } = sizes;
     let mut tail = Tail::default();
@@ -94,6 +106,7 @@ fn judged(
     let mut position = file.seek(SeekFrom::End(0))?;
     let floor = position.saturating_sub(most_bytes);
     while position > floor && tail.threats.len() < limit {
+        goes_on()?;
         let count = usize::try_from(position - floor).unwrap_or(usize::MAX).min(block_bytes);
         position -= count as u64;
         file.seek(SeekFrom::Start(position))?;
@@ -232,6 +245,25 @@ mod tests {
         assert_eq!(within(5, 3 * line.len() - 1), (2, true));
         assert_eq!(within(2, 3 * line.len() - 1), (2, false), "no more were wanted");
         assert_eq!(within(5, 0), (0, true));
+    }
+
+    #[test]
+    fn whoever_is_asked_before_each_block_can_end_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        std::fs::write(&path, "{\"n\":1}\n".repeat(TAIL_BLOCK_BYTES)).unwrap();
+        let (mut judged, mut asked) = (0, 0);
+        let mut judge = |_: &Value| {
+            judged += 1;
+            Verdict::PassOver
+        };
+        let mut goes_on = || {
+            asked += 1;
+            if asked < 3 { Ok(()) } else { Err(io::ErrorKind::ConnectionAborted.into()) }
+        };
+        let ended = last_while(&path, 1, u64::MAX, &mut judge, &mut goes_on).unwrap_err();
+        assert_eq!(ended.kind(), io::ErrorKind::ConnectionAborted);
+        assert_eq!((asked, judged), (3, 2 * TAIL_BLOCK_BYTES / 8 - 1), "of two blocks");
     }
 
     #[test]

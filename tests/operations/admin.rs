@@ -227,6 +227,50 @@ fn queries_that_take_long_are_few_and_keep_nobody_from_health() {
     }
 }
 
+/// What a process has read so far, and how many of its threads serve connections of the admin listener.
+fn read_and_serving(pid: u32) -> (u64, usize) {
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    let read = io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let names =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("comm")).ok());
+    (read.parse().unwrap(), names.filter(|name| name.starts_with("clawsec-admin-")).count())
+}
+
+#[test]
+fn a_query_whose_client_has_left_ends_before_all_is_read() {
+    const BYTES: usize = 64 << 20;
+    let proxy = proxy();
+    std::fs::write(proxy.threats_path(), b"{}\n".repeat(BYTES / 3)).unwrap();
+    let (before, _) = read_and_serving(proxy.pid());
+    for query in ["", "&limit=9&follow=1"] {
+        let mut client = Connection::open(proxy.admin_address());
+        client.send(format!("GET /threats?pattern=zzz{query} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        drop(client);
+    }
+    assert_eq!(proxy.admin("/healthz").status(), 200, "it was accepted after them");
+    wait_until("the ends of the queries", || read_and_serving(proxy.pid()).1 == 0);
+    let read = read_and_serving(proxy.pid()).0 - before;
+    assert!(read < BYTES as u64 / 2, "{read} of twice {BYTES}");
+}
+
+#[test]
+fn a_client_that_only_says_no_more_gets_its_answer() {
+    let proxy = proxy();
+    cause_finding(&proxy, &Origin::http(|_| Reply::ok("")));
+    for version in ["1.0", "1.1"] {
+        let mut client = Connection::open(proxy.admin_address());
+        client.send(format!("GET /threats HTTP/{version}\r\nHost: localhost\r\n\r\n"));
+        client.finish_sending();
+        let answer = String::from_utf8(client.receive_to_end().0).unwrap();
+        let answer = answer.trim_start_matches("HTTP/1.1 100 Continue\r\n\r\n");
+        assert!(
+            answer.starts_with("HTTP/1.1 200 ") && answer.contains("unix_sensitive"),
+            "{answer}"
+        );
+    }
+}
+
 #[test]
 fn it_is_out_of_reach_through_the_proxy_by_any_spelling() {
     let proxy = proxy();
