@@ -1,6 +1,7 @@
 //! One run of the monitor, from a checked configuration to the exit: builds the parts, starts the logger and
 //! the workers, waits for signals, and ends all in order. Touches no socket, byte or rule itself.
 
+mod ending;
 mod expiry;
 mod pulse;
 mod reload;
@@ -8,6 +9,7 @@ mod serving;
 mod signals;
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::thread;
@@ -16,10 +18,12 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use glommio::ExecutorJoinHandle;
 
+pub use self::ending::Ending;
 use self::reload::Reloader;
 use self::serving::Serving;
 use self::signals::Asked;
 use crate::admin;
+use crate::cli::output;
 use crate::cli::requirements::ring_problem;
 use crate::config::{Config, Reread};
 use crate::conn::Door;
@@ -35,12 +39,13 @@ use crate::report::queue;
 use crate::report::state::{Listeners, State};
 use crate::report::tally::Tally;
 use crate::report::timestamp;
+use crate::rulebook::GATE;
 use crate::scan::Scanner;
 use crate::tls::{self, Authority, Origin};
 use crate::worker::{self, Interception, Post, Renewal, Shared};
 
-/// What to do about the end of a run that went well but lost something.
-type Ended = Result<(), String>;
+/// How it ended; or what to do about a run that could not be had, or went well but lost something.
+type Ended = Result<Ending, String>;
 
 /// Runs the monitor until a signal ends it. An error is one sentence for the person who started it.
 pub fn run(mut config: Config, reread: Reread) -> Ended {
@@ -59,7 +64,9 @@ pub fn run(mut config: Config, reread: Reread) -> Ended {
     let deadline = Instant::now() + Duration::from_millis(DRAIN_RESERVE_MS);
     let drained = logger.shutdown(deadline);
     if !drained.all_written() {
-        return Err(format!("{} findings could not be written", drained.findings_unwritten));
+        let lost = format!("{} findings could not be written", drained.findings_unwritten);
+        let Ok(Ending::WhileCompiling { .. }) = outcome else { return Err(lost) };
+        output::error(lost);
     }
     outcome
 }
@@ -85,8 +92,9 @@ impl Run {
             log::warn!("{warning}");
         }
         let config = Arc::new(config);
-        let Some((prepared, is_reload_asked)) = prepare_unless_ended(&config, &signals)? else {
-            return Ok(());
+        let (prepared, is_reload_asked) = match prepare_unless_ended(&config, &signals)? {
+            ControlFlow::Continue(ready) => ready,
+            ControlFlow::Break(ending) => return Ok(ending),
         };
         prepared.detection.look_last(logger)?;
         let marks = prepared.detection.marks;
@@ -178,15 +186,16 @@ struct Prepared {
 }
 
 /// Prepares on a thread of its own, for rules that nobody compiled before take some seconds, and signals are heard
-/// meanwhile. None: one of them ended it, and nothing is waited for. With it, whether a reload was asked for.
+/// meanwhile. With it, whether a reload was asked for. A signal to end: what is being compiled may still be kept for
+/// the next start.
 fn prepare_unless_ended(
     config: &Arc<Config>,
     signals: &Receiver<Asked>,
-) -> Result<Option<(Prepared, bool)>, String> {
+) -> Result<ControlFlow<Ending, (Prepared, bool)>, String> {
     let (done, is_done) = bounded(1);
     let prepared = Arc::clone(config);
     let work = move || {
-        // Nobody waits for it once the monitor ends.
+        // Of a monitor that ends nobody takes it.
         let _ = done.send(prepare(&prepared));
     };
     let thread = thread::Builder::new().name("clawsec-prepare".to_owned()).spawn(work);
@@ -196,17 +205,28 @@ fn prepare_unless_ended(
         select! {
             recv(is_done) -> prepared => {
                 let prepared = prepared.map_err(|_| "the preparation failed".to_owned())?;
-                return prepared.map(|prepared| Some((prepared, is_reload_asked)));
+                return prepared.map(|prepared| ControlFlow::Continue((prepared, is_reload_asked)));
             }
             recv(signals) -> asked => match asked.map_err(|error| error.to_string())? {
                 Asked::Reload => is_reload_asked = true,
                 Asked::End(signal) => {
                     log::info!("Ended before it was ready (signal {signal}).");
-                    return Ok(None);
+                    return Ok(ControlFlow::Break(ending_while_preparing(config, signals, signal)));
                 }
             },
         }
     }
+}
+
+/// What is being compiled for a first start, the next one has.
+fn ending_while_preparing(config: &Config, signals: &Receiver<Asked>, signal: i32) -> Ending {
+    if GATE.is_entered() {
+        log::info!(
+            "Waiting at most {} s for the rules that are being compiled, so that the next start has them.",
+            config.runtime.shutdown_timeout.as_secs_f32()
+        );
+    }
+    ending::await_compilations(&GATE, ending::deadline(config), signals, signal)
 }
 
 fn prepare(config: &Config) -> Result<Prepared, String> {

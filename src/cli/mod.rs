@@ -56,6 +56,7 @@ use clap::Parser;
 
 use crate::config::{self, Config, ConfigError, Overrides, Reread, Sources, Warning};
 use crate::rulebook;
+use crate::supervisor::Ending;
 use crate::tls::upstream_roots;
 use arguments::{Arguments, Command, CommonArguments};
 
@@ -63,7 +64,7 @@ use arguments::{Arguments, Command, CommonArguments};
 pub const EXIT_USAGE: u8 = 2;
 
 /// Parses the process's arguments and runs the command. `serve` is the proxy itself, for `start`.
-pub fn run(serve: impl FnOnce(Config, Reread) -> Result<(), String>) -> ExitCode {
+pub fn run(serve: impl FnOnce(Config, Reread) -> Result<Ending, String>) -> ExitCode {
     match Arguments::parse().command {
         Command::Start(arguments) => start::run(&arguments, serve),
         Command::Stop(arguments) => stop::run(&arguments),

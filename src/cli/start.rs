@@ -10,6 +10,7 @@ use super::{EXIT_USAGE, check_parts, load, log_dir, output, pid_watch, requireme
 use crate::config::{Config, Reread, Warning};
 use crate::report::THREATS_FILE_NAME;
 use crate::secrets::FINGERPRINT_KEY_FILE_NAME;
+use crate::supervisor::Ending;
 use crate::tls::{CERTIFICATE_FILE, KEY_FILE};
 
 /// Runs the command. `serve` is the proxy: it returns when it was told to end and has, or with why
@@ -17,7 +18,7 @@ use crate::tls::{CERTIFICATE_FILE, KEY_FILE};
 /// It finds in `Config::warnings` what is to be said once there is a log.
 pub fn run(
     arguments: &StartArguments,
-    serve: impl FnOnce(Config, Reread) -> Result<(), String>,
+    serve: impl FnOnce(Config, Reread) -> Result<Ending, String>,
 ) -> ExitCode {
     if arguments.own_session {
         // It fails for the leader of a group, which has left its parent's job already.
@@ -37,7 +38,10 @@ pub fn run(
             pid_watch::while_held(held, || serve(config, rereading(arguments.clone())))
         });
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(ending) => {
+            ending.complete();
+            ExitCode::SUCCESS
+        }
         Err(message) => {
             output::error(message);
             ExitCode::FAILURE
@@ -143,7 +147,7 @@ mod tests {
             assert_eq!(config.report.log_dir, log_dir);
             assert!(config.warnings.iter().any(|line| line.contains("proxy_port")));
             assert!(log_dir.join("monitor.pid").exists());
-            Ok(())
+            Ok(Ending::Whole)
         });
         assert!(served);
         assert_eq!(code(exit), code(ExitCode::SUCCESS));
@@ -158,7 +162,7 @@ mod tests {
             let mut warned = None;
             run(&arguments(&log_dir, config), |config, _| {
                 warned = Some(config.warnings.iter().any(|line| line.contains("but no CA")));
-                Ok(())
+                Ok(Ending::Whole)
             });
             warned.unwrap()
         };
@@ -211,7 +215,7 @@ mod tests {
         let exit = run(&arguments(&log_dir, "{}"), |_, _| {
             let second = run(&arguments(&log_dir, "{}"), |_, _| panic!("two of them"));
             assert_eq!(code(second), code(ExitCode::FAILURE));
-            Ok(())
+            Ok(Ending::Whole)
         });
         assert_eq!(code(exit), code(ExitCode::SUCCESS));
     }

@@ -51,6 +51,8 @@ pub const ADMIN_STREAM_KEEP_ALIVE_MS: u64 = 15_000;
 
 /// How long a worker may show no sign of life before it counts as stalled.
 pub const WORKER_STALL_MS: u64 = 10_000;
+/// How often whoever ends a monitor looks whether rules are still being compiled.
+pub const COMPILATION_TICK_MS: u64 = 20;
 /// How long a reload waits for every worker to take the configuration over, and `clawsec reload` for the verdict
 /// (rules that nobody compiled before take some seconds).
 pub const RELOAD_WAIT_MS: u64 = 5_000;

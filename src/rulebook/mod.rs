@@ -2,6 +2,8 @@
 //! compiled, or read back from what an earlier start kept. Joins `config` and `scan`; judges no byte.
 
 mod cache;
+/// Compilations under way.
+mod compiling;
 mod named;
 
 use std::fmt;
@@ -20,6 +22,8 @@ use crate::scan::rules::{
 use crate::scan::{Database, DatabaseError};
 
 pub use cache::Cache;
+use compiling::Compiling;
+pub use compiling::{GATE, Gate};
 pub use named::{names_rules, unknown_names};
 
 /// Why the configured rules cannot be used.
@@ -31,6 +35,8 @@ pub enum RulebookError {
     Selection(Vec<SelectionError>),
     /// The engine does not take them.
     Database(DatabaseError),
+    /// The process is about to end.
+    Ending,
 }
 
 impl fmt::Display for RulebookError {
@@ -44,6 +50,7 @@ impl fmt::Display for RulebookError {
                 f.write_str(&lines.join("\n"))
             }
             RulebookError::Database(error) => error.fmt(f),
+            RulebookError::Ending => f.write_str("the monitor is stopping"),
         }
     }
 }
@@ -106,6 +113,7 @@ pub fn prepare(config: &Config) -> Result<Prepared, RulebookError> {
         Ok(cache) => with_cache(&cache, &config.rules),
         Err(reason) => {
             let selected = select(&config.rules)?;
+            let _compiling = begin_compiling(&selected.rules)?;
             let (database, refused) = compile(&selected.rules)?;
             let ids = selected.ids();
             let mut warnings = selected.warnings;
@@ -134,6 +142,8 @@ fn with_cache(cache: &Cache, config: &RulesConfig) -> Result<Prepared, RulebookE
         Ok(None) => {}
         Err(reason) => warnings.push(format!("kept rules are compiled anew: {reason}")),
     }
+    // Until it is kept.
+    let _compiling = begin_compiling(rules)?;
     let (database, refused) = compile(rules)?;
     let kept = database
         .to_compiled()
@@ -160,6 +170,13 @@ fn select_with_cache(cache: &Cache, config: &RulesConfig) -> Result<Selected, Ru
         selected.warnings.push(format!("parsed rules are not kept: {reason}"));
     }
     Ok(selected)
+}
+
+/// Of a process that is about to end there is none.
+fn begin_compiling(rules: &RuleSet) -> Result<Compiling<'static>, RulebookError> {
+    let compiling = GATE.enter().ok_or(RulebookError::Ending)?;
+    log::info!("Compiling {} rules; hundreds take some seconds", rules.len());
+    Ok(compiling)
 }
 
 /// Compiles the rules. Users' rules that the engine does not take are left out, unless none is left.

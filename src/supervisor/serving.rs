@@ -8,14 +8,15 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, bounded, never, select, tick};
 use glommio::ExecutorJoinHandle;
 
+use super::ending::{self, Ending};
 use super::expiry::Expiry;
 use super::pulse::Pulse;
 use super::reload::Reloader;
 use super::signals::Asked;
-use crate::config::Config;
 use crate::conn::deadline::Phase;
-use crate::limits::{DRAIN_RESERVE_MS, PULSE_TICK_MS};
+use crate::limits::PULSE_TICK_MS;
 use crate::notify::Notifier;
+use crate::rulebook::GATE;
 
 /// What is looked after while the workers serve.
 pub struct Serving {
@@ -29,20 +30,23 @@ pub struct Serving {
 
 impl Serving {
     /// Waits for a signal to end, then for the workers: first they finish what is in flight, at the deadline
-    /// they are cut. `is_reload_asked`: while it was not ready yet.
+    /// they are cut. What a reload compiles is waited for as long. `is_reload_asked`: while it was not ready yet.
     pub fn serve(
         mut self,
         workers: Vec<ExecutorJoinHandle<()>>,
         is_reload_asked: bool,
-    ) -> Result<(), String> {
+    ) -> Result<Ending, String> {
         self.notifier.ready(&self.status());
         let signal = self.until_end(is_reload_asked)?;
         log::info!("Shutting down (signal {signal})…");
         self.notifier.stopping();
         self.phase.store(Phase::Draining as u8, Ordering::Relaxed);
-        self.drain(workers);
+        GATE.close();
+        let deadline = ending::deadline(&self.reloader.config);
+        self.drain(workers, deadline);
+        let ending = ending::await_compilations(&GATE, deadline, &self.signals, signal);
         log::info!("Done.");
-        Ok(())
+        Ok(ending)
     }
 
     /// The signal that ends it. A reload that is under way then is abandoned; one that is asked for while another
@@ -97,10 +101,8 @@ impl Serving {
         }
     }
 
-    fn drain(&mut self, workers: Vec<ExecutorJoinHandle<()>>) {
-        let reserve = Duration::from_millis(DRAIN_RESERVE_MS);
-        let grace = self.reloader.config.runtime.shutdown_timeout.saturating_sub(reserve);
-        let at_deadline = crossbeam_channel::at(Instant::now() + grace);
+    fn drain(&mut self, workers: Vec<ExecutorJoinHandle<()>>, deadline: Instant) {
+        let at_deadline = crossbeam_channel::at(deadline);
         let (ended, all_ended) = bounded::<()>(0);
         let joiner = thread::spawn(move || {
             for handle in workers {
@@ -120,7 +122,7 @@ impl Serving {
                 recv(ticks) -> _ => self.notifier.alive(Instant::now()),
                 recv(self.signals) -> again => {
                     if let Ok(Asked::End(signal)) = again {
-                        exit_at_once(&self.reloader.config, signal);
+                        ending::at_once(&self.reloader.config, signal);
                     }
                 }
             }
@@ -128,10 +130,4 @@ impl Serving {
         // It has nothing left to do.
         let _ = joiner.join();
     }
-}
-
-/// A second signal: nothing is waited for any more.
-fn exit_at_once(config: &Config, signal: i32) -> ! {
-    let _ = std::fs::remove_file(config.report.log_dir.join("monitor.pid"));
-    std::process::exit(128 + signal);
 }

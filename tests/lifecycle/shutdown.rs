@@ -1,10 +1,11 @@
 //! Signals: what is in flight is finished, what is found is written, and nothing takes for ever.
 
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
@@ -54,23 +55,51 @@ fn a_signal_lets_the_answer_in_flight_finish() {
     }
 }
 
-/// Without rules that somebody compiled before, a start takes seconds.
+/// How a first start ends that is sent these signals while it compiles the rules, which takes seconds, and whether
+/// what it compiled is kept.
+fn first_start_ended_by(signals: &[Signal], shutdown_timeout_secs: u64) -> (ExitStatus, bool) {
+    let setup = Setup::new(json!({ "shutdown_timeout_secs": shutdown_timeout_secs }));
+    let cache = setup.directory().join("cold");
+    let mut start = setup.command("start", &[]);
+    start.env("XDG_CACHE_HOME", &cache);
+    let mut child = start.stderr(Stdio::null()).spawn().unwrap();
+    let log = || std::fs::read_to_string(setup.log_dir().join("clawsec.log")).unwrap_or_default();
+    wait_until("the compiler", || log().contains("Compiling"));
+    for (number, signal) in signals.iter().enumerate() {
+        let heard = || log().matches("Ended before it was ready").count() == number.min(1);
+        wait_until("the signal before", heard);
+        rustix::process::kill_process(Pid::from_child(&child), *signal).unwrap();
+    }
+    wait_child(&mut child, Duration::from_secs(180)).expect("it ends");
+    assert!(log().contains("Ended before it was ready"), "{}", log());
+    assert!(!setup.log_dir().join("monitor.pid").exists());
+    let kept = std::fs::read_dir(cache.join("clawsec")).unwrap().flatten();
+    let is_kept =
+        kept.map(|file| file.path()).any(|path| path.extension() == Some("rules".as_ref()));
+    (child.wait().unwrap(), is_kept)
+}
+
 #[test]
-fn a_signal_during_the_first_start_is_heard() {
-    for (signal, code) in [(Signal::TERM, Some(0)), (Signal::INT, Some(0))] {
-        let setup = Setup::new(json!({}));
-        let mut start = setup.command("start", &[]);
-        start.env("XDG_CACHE_HOME", setup.directory().join("cold"));
-        let mut child = start.stderr(Stdio::null()).spawn().unwrap();
-        let log = setup.log_dir().join("clawsec.log");
-        wait_until("the CA", || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("CA")));
-        rustix::process::kill_process(Pid::from_child(&child), signal).unwrap();
-        let began = Instant::now();
-        assert_eq!(wait_child(&mut child, Duration::from_secs(60)), Some(code));
-        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-        assert!(!setup.log_dir().join("monitor.pid").exists());
-        let log = std::fs::read_to_string(&log).unwrap();
-        assert!(log.contains("Ended before it was ready"), "{log}");
+fn what_a_first_start_compiles_is_waited_for_and_kept_when_it_is_ended() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let (status, is_kept) = first_start_ended_by(&[signal], 170);
+        assert_eq!((status.code(), is_kept), (Some(0), true));
+    }
+}
+
+/// Where the compiler is quicker than that, it is waited for.
+#[test]
+fn a_first_start_that_compiles_too_long_ends_as_its_signal_ends_it() {
+    for (signals, timeout, last) in [
+        (&[Signal::TERM][..], 1, Signal::TERM),
+        (&[Signal::INT], 1, Signal::INT),
+        (&[Signal::TERM, Signal::INT], 170, Signal::INT),
+    ] {
+        let (status, is_kept) = first_start_ended_by(signals, timeout);
+        match status.code() {
+            Some(code) => assert_eq!((code, is_kept), (0, true), "{signals:?}"),
+            None => assert_eq!(status.signal(), Some(last.as_raw()), "{signals:?}"),
+        }
     }
 }
 
