@@ -53,6 +53,8 @@ pub mod finding;
 pub mod secret_hash;
 /// Numbers and texts as bytes and back, for files that only this program reads.
 mod packed;
+/// Commands as one types them, for messages that name one.
+mod shell;
 /// The installation's secrets, read once: the fingerprints' key, the values that must never leave.
 pub mod secrets;
 /// What each core counts, readable from any thread.

@@ -9,7 +9,6 @@ use super::ca::CaArguments;
 use super::configuration::ConfigArguments;
 use super::doctor::DoctorArguments;
 use super::environment::EnvArguments;
-use super::environment_shells::sh_word;
 use super::generated::{CompletionsArguments, ManArguments};
 use super::rules::RulesArguments;
 use super::run::RunArguments;
@@ -17,6 +16,7 @@ use super::scan::ScanArguments;
 use super::stats::StatsArguments;
 use super::threats::ThreatsArguments;
 use crate::config::Overrides;
+use crate::shell;
 
 const AFTER_HELP: &str = "\
 Every setting is a key of the config file (JSON), a CLAWSEC_<KEY> environment variable, or a flag; the later \
@@ -154,7 +154,7 @@ impl CommonArguments {
             [("--config", config.as_deref()), ("--log-dir", self.log_dir.as_deref())]
         {
             if let Some(value) = value {
-                line.push_str(&format!(" {flag} {}", sh_word(value)));
+                line.push_str(&format!(" {flag} {}", shell::word(value)));
             }
         }
         line

@@ -269,7 +269,9 @@ fn store(is_trusted: bool, common: &CommonArguments) -> Point {
             "store",
             "this system's store does not hold the CA (each program needs its variable)",
             format!(
-                "clawsec run and clawsec env set them; or, for the whole system: sudo {}",
+                "{} and {} set them; or, for the whole system: sudo {}",
+                common.run_command(),
+                common.command("env"),
                 common.command("ca install")
             ),
         ),

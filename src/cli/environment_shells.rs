@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::environment::{Environment, ShellKind};
+use crate::shell::quoted;
 
 /// The text for a shell to read.
 pub fn written(environment: &Environment, shell: ShellKind) -> String {
@@ -20,7 +21,7 @@ pub fn written(environment: &Environment, shell: ShellKind) -> String {
     for (name, value) in &environment.variables {
         // Writing into a String cannot fail.
         let _ = match (shell, value) {
-            (ShellKind::Sh, Some(value)) => writeln!(text, "export {name}={}", sh(value)),
+            (ShellKind::Sh, Some(value)) => writeln!(text, "export {name}={}", quoted(value)),
             (ShellKind::Sh, None) => writeln!(text, "unset {name}"),
             (ShellKind::Fish, Some(value)) => writeln!(text, "set -gx {name} {};", fish(value)),
             (ShellKind::Fish, None) => writeln!(text, "set -e {name};"),
@@ -39,20 +40,6 @@ pub fn written(environment: &Environment, shell: ShellKind) -> String {
         };
     }
     text
-}
-
-/// Single quotes keep everything but themselves (POSIX XCU §2.2.2).
-fn sh(value: &str) -> String {
-    format!("'{}'", value.replace('\'', r"'\''"))
-}
-
-/// As [`sh`], but left as it is where nothing in it means anything to a shell.
-pub fn sh_word(value: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
-    match !value.is_empty() && value.bytes().all(is_plain) {
-        true => value.to_owned(),
-        false => sh(value),
-    }
 }
 
 /// In fish's single quotes a backslash escapes itself and the quote.

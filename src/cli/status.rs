@@ -1,7 +1,9 @@
 //! `clawsec status`: whether it runs, as what, what it counted and what it found last. Changes
 //! nothing.
 
-use std::fmt::Write;
+/// In words.
+mod text;
+
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,15 +13,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::arguments::StatusArguments;
-use super::output::visible;
 use super::pid_file::{self, Instance};
-use super::threats_format::{left_out_in_words, none_in_words};
 use super::{load_common, log_dir, output};
-use crate::limits::{CA_EXPIRY_WARNING_DAYS, STATUS_LOOK_BACK_BYTES, STATUS_THREATS};
+use crate::limits::{STATUS_LOOK_BACK_BYTES, STATUS_THREATS};
 use crate::report::state::{self, State};
 use crate::report::tail::{self, Tail, Verdict};
 use crate::report::threat_filter::is_info;
-use crate::report::{LOG_FILE_NAME, STATE_FILE_NAME, THREATS_FILE_NAME};
+use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
 
 /// The exit code that says stopped (as `systemctl status` has it).
 pub const EXIT_STOPPED: u8 = 3;
@@ -32,7 +32,10 @@ pub fn run(arguments: &StatusArguments) -> ExitCode {
     };
     let path = &config.report.log_dir;
     let printed = Status::of(path, Timestamp::now(), arguments.all).and_then(|status| {
-        let text = if arguments.json { status.json() } else { status.text() };
+        let text = match arguments.json {
+            true => status.json(),
+            false => status.text(&arguments.common),
+        };
         output::result(&text).map_err(|error| format!("cannot print: {error}"))?;
         Ok(status.is_running())
     });
@@ -157,130 +160,6 @@ impl<'a> Status<'a> {
         }
         format!("{:#}\n", Value::Object(object))
     }
-
-    fn text(&self) -> String {
-        let mut text = match &self.instance {
-            Instance::Running { pid: Some(pid), .. } => {
-                format!("ClawSec Monitor: RUNNING (PID {pid})\n")
-            }
-            Instance::Running { pid: None, .. } => "ClawSec Monitor: RUNNING (starting)\n".into(),
-            Instance::Original { pid } => {
-                format!("ClawSec Monitor: RUNNING (PID {pid}, the original in Python)\n")
-            }
-            Instance::Stopped => "ClawSec Monitor: STOPPED\n".into(),
-            Instance::Stale => {
-                "ClawSec Monitor: STOPPED\n  It ended without cleaning up: the PID file is stale.\n"
-                    .into()
-            }
-        };
-        if let Some(why) = &self.without_state {
-            line(&mut text, "Details", &format!("none ({why})"));
-        }
-        if let Some(state) = &self.state {
-            self.describe(state, &mut text);
-        }
-        line(&mut text, "Log folder", &self.log_dir.display().to_string());
-        self.describe_threats(&mut text);
-        text
-    }
-
-    fn describe(&self, state: &State, text: &mut String) {
-        let or_off = |address: &Option<String>| address.clone().unwrap_or_else(|| "off".into());
-        line(text, "Version", &state.version);
-        if let Some(seconds) = self.uptime_secs {
-            line(text, "Uptime", &format!("{} (since {})", duration(seconds), state.started_at));
-        }
-        line(text, "Proxy", &or_off(&state.listeners.proxy));
-        line(text, "Gateway", &or_off(&state.listeners.gateway));
-        line(text, "Admin", &or_off(&state.listeners.admin));
-        line(text, "MITM", if state.mitm { "ON" } else { "OFF" });
-        line(text, "Workers", &state.workers.to_string());
-        let (written, suppressed, dropped) =
-            (state.threats_written, state.suppressed, state.dropped);
-        line(
-            text,
-            "Threats",
-            &format!("{written} written, {suppressed} repeats held back, {dropped} lost"),
-        );
-        if let Some(error) = &self.last_error {
-            line(text, "Problem", error);
-        }
-        if let Some(words) = state.ca_not_after_secs.and_then(|end| self.end_of_ca(end)) {
-            line(text, "Problem", &words);
-        }
-        if let Some(age) = self.outdated_secs {
-            let words = format!(
-                "{STATE_FILE_NAME} was written {} ago: what is shown here is old. Is the disk full, or {} \
-                 closed to the monitor? See {LOG_FILE_NAME}",
-                duration(age),
-                self.log_dir.display()
-            );
-            line(text, "Problem", &words);
-        }
-        if !state.counters.is_empty() {
-            text.push_str("  Counters:\n");
-        }
-        for (name, value) in &state.counters {
-            let _ = writeln!(text, "    {:<22} {value}", visible(name).replace('_', " "));
-        }
-    }
-
-    /// Of a CA whose end is near or past.
-    fn end_of_ca(&self, not_after_secs: u64) -> Option<String> {
-        let left = i64::try_from(not_after_secs).ok()?.saturating_sub(self.now.as_second());
-        let remedy = "clawsec ca rotate (or ca import), then a restart";
-        match u64::try_from(left) {
-            Err(_) => {
-                Some(format!("the CA has expired, and clients of HTTPS are refused: {remedy}"))
-            }
-            Ok(left) if left < CA_EXPIRY_WARNING_DAYS * 86_400 => {
-                Some(format!("the CA expires in {}: {remedy}", duration(left)))
-            }
-            Ok(_) => None,
-        }
-    }
-
-    fn describe_threats(&self, text: &mut String) {
-        let count = self.tail.threats.len();
-        let _ = match count {
-            0 => writeln!(text, "\n{}", none_in_words(self.left_out)),
-            _ => writeln!(text, "\nLast {count} threat{}:", if count == 1 { "" } else { "s" }),
-        };
-        for threat in &self.tail.threats {
-            let field =
-                |name: &str| visible(threat.get(name).and_then(Value::as_str).unwrap_or("?"));
-            let _ = writeln!(
-                text,
-                "  {} {}/{} {} {} {}\n      {}",
-                field("timestamp"),
-                field("protocol"),
-                field("direction"),
-                field("threat_type"),
-                field("pattern"),
-                field("dest"),
-                field("snippet"),
-            );
-        }
-        if let Some(words) = left_out_in_words(self.left_out).filter(|_| count > 0) {
-            let _ = writeln!(text, "  ({words})");
-        }
-        if self.tail.is_cut {
-            let mebibytes = STATUS_LOOK_BACK_BYTES >> 20;
-            let _ = writeln!(
-                text,
-                "  (the last {mebibytes} MiB of {THREATS_FILE_NAME} were looked through: clawsec threats goes on)"
-            );
-        }
-        if self.tail.skipped > 0 {
-            let _ = writeln!(text, "  ({} unreadable lines skipped)", self.tail.skipped);
-        }
-    }
-}
-
-/// One indented line of a name and a value.
-fn line(text: &mut String, name: &str, value: &str) {
-    // Writing into a String cannot fail.
-    let _ = writeln!(text, "  {:<11} {}", format!("{name}:"), visible(value));
 }
 
 fn uptime_secs(started_at: &str, now: Timestamp) -> Option<u64> {
@@ -288,25 +167,14 @@ fn uptime_secs(started_at: &str, now: Timestamp) -> Option<u64> {
     u64::try_from(now.as_second().saturating_sub(started.as_second())).ok()
 }
 
-/// The two largest units of a time.
-fn duration(seconds: u64) -> String {
-    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
-    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{rest} s"),
-        (0, 0, _) => format!("{minutes} min {rest} s"),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        _ => format!("{days} d {hours} h"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::arguments::CommonArguments;
     use crate::cli::pid_file::PidFile;
     use std::fs;
 
-    fn now() -> Timestamp {
+    pub(super) fn now() -> Timestamp {
         "2026-02-19T14:42:02+00:00".parse().unwrap()
     }
 
@@ -320,7 +188,7 @@ mod tests {
         fs::write(log_dir.join(STATE_FILE_NAME), state.to_string()).unwrap();
     }
 
-    fn write_threats(log_dir: &Path, count: usize) {
+    pub(super) fn write_threats(log_dir: &Path, count: usize) {
         let line = |n: usize| {
             json!({"direction": "outbound", "protocol": "https", "threat_type": "EXFIL",
                    "pattern": format!("rule_{n}"), "snippet": "\u{1b}[2J evil", "source": "127.0.0.1",
@@ -337,8 +205,12 @@ mod tests {
         for path in [folder.path(), &missing] {
             let status = Status::of(path, now(), false).unwrap();
             assert!(!status.is_running());
-            assert!(status.text().starts_with("ClawSec Monitor: STOPPED\n"), "{}", status.text());
-            assert!(status.text().ends_with("No threats recorded.\n"));
+            assert!(
+                status.text(&CommonArguments::default()).starts_with("ClawSec Monitor: STOPPED\n"),
+                "{}",
+                status.text(&CommonArguments::default())
+            );
+            assert!(status.text(&CommonArguments::default()).ends_with("No threats recorded.\n"));
             let json: Value = serde_json::from_str(&status.json()).unwrap();
             assert_eq!(json["running"], false);
             assert_eq!(json["pid"], Value::Null);
@@ -355,7 +227,7 @@ mod tests {
         write_state(folder.path(), pid);
         write_threats(folder.path(), STATUS_THREATS + 1);
         let status = Status::of(folder.path(), now(), false).unwrap();
-        let text = status.text();
+        let text = status.text(&CommonArguments::default());
         assert!(text.starts_with(&format!("ClawSec Monitor: RUNNING (PID {pid})\n")), "{text}");
         for part in [
             "9.8.7",
@@ -366,8 +238,8 @@ mod tests {
             "Workers:    2",
             "7 written, 8 repeats held back, 9 lost",
             "Problem:    No space left",
-            "requests               12",
-            "bytes inbound          345",
+            "\n    requests      12\n",
+            "\n    bytes inbound 345\n",
             "Last 5 threats:",
             "https/outbound EXFIL rule_6 api.example:443",
             "\\u{1b}[2J evil",
@@ -396,24 +268,16 @@ mod tests {
         let shown = |secs| {
             let now = Timestamp::now() + std::time::Duration::from_secs(secs);
             let status = Status::of(folder.path(), now, false).unwrap();
-            (status.text(), serde_json::from_str::<Value>(&status.json()).unwrap())
+            (
+                status.text(&CommonArguments::default()),
+                serde_json::from_str::<Value>(&status.json()).unwrap(),
+            )
         };
         let (text, json) = shown(0);
         assert!(!text.contains("is old") && json.get("outdated_secs").is_none(), "{text}");
         let (text, json) = shown(3600);
         assert!(text.contains("Problem:    monitor.json was written 1 h 0 min ago"), "{text}");
         assert!(json["outdated_secs"].as_u64().unwrap() >= 3600);
-    }
-
-    #[test]
-    fn a_ca_that_ends_soon_or_has_ended_is_a_problem() {
-        let folder = tempfile::tempdir().unwrap();
-        let status = Status::of(folder.path(), now(), false).unwrap();
-        let at =
-            |days: i64| status.end_of_ca(u64::try_from(now().as_second() + days * 86_400).unwrap());
-        assert_eq!(at(CA_EXPIRY_WARNING_DAYS.cast_signed()), None);
-        assert!(at(29).unwrap().contains("expires in 29 d 0 h: clawsec ca rotate"));
-        assert!(at(-1).unwrap().contains("has expired"));
     }
 
     #[test]
@@ -434,13 +298,20 @@ mod tests {
     fn the_state_of_an_earlier_monitor_is_not_shown_as_this_ones() {
         let folder = tempfile::tempdir().unwrap();
         write_state(folder.path(), 1);
-        assert!(!Status::of(folder.path(), now(), false).unwrap().text().contains("9.8.7"));
+        assert!(
+            !Status::of(folder.path(), now(), false)
+                .unwrap()
+                .text(&CommonArguments::default())
+                .contains("9.8.7")
+        );
         let _held = PidFile::acquire(folder.path()).unwrap();
-        let text = Status::of(folder.path(), now(), false).unwrap().text();
+        let text =
+            Status::of(folder.path(), now(), false).unwrap().text(&CommonArguments::default());
         assert!(text.contains("RUNNING") && text.contains("just starting"), "{text}");
         assert!(!text.contains("9.8.7"), "{text}");
         fs::write(folder.path().join(STATE_FILE_NAME), "{").unwrap();
-        let text = Status::of(folder.path(), now(), false).unwrap().text();
+        let text =
+            Status::of(folder.path(), now(), false).unwrap().text(&CommonArguments::default());
         assert!(text.contains("RUNNING") && text.contains("monitor.json"), "{text}");
     }
 
@@ -450,64 +321,17 @@ mod tests {
         fs::write(folder.path().join("monitor.pid"), "1\n").unwrap();
         let status = Status::of(folder.path(), now(), false).unwrap();
         assert!(!status.is_running());
-        assert!(status.text().contains("STOPPED") && status.text().contains("stale"));
+        assert!(
+            status.text(&CommonArguments::default()).contains("STOPPED")
+                && status.text(&CommonArguments::default()).contains("stale")
+        );
         let json: Value = serde_json::from_str(&status.json()).unwrap();
         assert_eq!(json["stale_pid_file"], true);
         assert!(folder.path().join("monitor.pid").exists(), "looking changes nothing");
     }
 
     #[test]
-    fn it_looks_back_so_far_and_says_so() {
-        let folder = tempfile::tempdir().unwrap();
-        write_threats(folder.path(), 1);
-        let text = |text: String| (text.contains("rule_1"), text.contains("were looked through"));
-        let shown = || text(Status::of(folder.path(), now(), false).unwrap().text());
-        assert_eq!(shown(), (true, false));
-        let path = folder.path().join(THREATS_FILE_NAME);
-        let file = fs::OpenOptions::new().append(true).open(path).unwrap();
-        file.set_len(STATUS_LOOK_BACK_BYTES + 1000).unwrap();
-        assert_eq!(shown(), (false, true));
-    }
-
-    #[test]
-    fn unreadable_lines_are_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(THREATS_FILE_NAME), "rubbish\n{\"pattern\":\"x\"}\n").unwrap();
-        let text = Status::of(folder.path(), now(), false).unwrap().text();
-        assert!(text.contains("Last 1 threat:") && text.contains("1 unreadable lines"), "{text}");
-        assert!(text.contains("? ?/? ? x ?"), "{text}");
-    }
-
-    #[test]
-    fn credentials_where_they_belong_are_left_out_and_said() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(THREATS_FILE_NAME);
-        let text = |all| Status::of(folder.path(), now(), all).unwrap().text();
-        let info = "{\"severity\":\"info\",\"pattern\":\"ai_api_key\"}\n";
-        fs::write(&path, info).unwrap();
-        let none = "No threats; 1 credential where it belongs (--all shows it).\n";
-        assert!(text(false).ends_with(none), "{}", text(false));
-        assert!(text(true).contains("Last 1 threat:"), "{}", text(true));
-        fs::write(&path, format!("{info}{{\"pattern\":\"x\"}}\n{info}")).unwrap();
-        let some = "2 credentials where they belong are left out (--all shows them)";
-        assert!(text(false).contains("Last 1 threat:") && text(false).contains(some));
-        assert!(!text(true).contains("left out"), "{}", text(true));
-    }
-
-    #[test]
-    fn times_are_shown_in_their_two_largest_units() {
-        for (seconds, shown) in [
-            (0, "0 s"),
-            (59, "59 s"),
-            (60, "1 min 0 s"),
-            (3599, "59 min 59 s"),
-            (3600, "1 h 0 min"),
-            (86_399, "23 h 59 min"),
-            (86_400, "1 d 0 h"),
-            (200_000, "2 d 7 h"),
-        ] {
-            assert_eq!(duration(seconds), shown);
-        }
+    fn an_uptime_that_cannot_be_told_is_none() {
         assert_eq!(uptime_secs("rubbish", now()), None);
         assert_eq!(uptime_secs("2026-02-19T14:42:03+00:00", now()), None, "a clock set back");
     }

@@ -196,7 +196,7 @@ impl Connect<'_> {
         match first {
             Some(Rejection::Leaf) => log::warn!(
                 "{} does not trust our certificate for {host} ({error}): install the CA in its trust \
-                 store (README, \"Trust the CA\"), or name the host in passthrough_hosts if the \
+                 store (README, \"Trusting the CA\"), or name the host in passthrough_hosts if the \
                  client pins it",
                 self.source,
             ),

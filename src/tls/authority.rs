@@ -37,6 +37,7 @@ use super::leaf::{
 use super::provider::provider;
 use super::trust_bundle::certificate_pem;
 use crate::limits::CA_EXPIRY_WARNING_DAYS;
+use crate::shell;
 
 /// What the CA's owner should know, although it works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,21 +60,24 @@ impl fmt::Display for AuthorityWarning {
             Self::NoKeyIdentifier { path } => write!(
                 out,
                 "the CA in {} has no subject key identifier: Python 3.13 and other strict clients \
-                 refuse it; clawsec ca rotate makes a new one, to be trusted anew",
-                path.display()
+                 refuse it; {} makes a new one, to be trusted anew",
+                path.display(),
+                rotation(path)
             ),
             Self::ExpiresSoon { path, not_after } => write!(
                 out,
-                "the CA in {} expires on {}: clawsec ca rotate makes a new one, to be trusted anew",
+                "the CA in {} expires on {}: {} makes a new one, to be trusted anew",
                 path.display(),
-                not_after.date()
+                not_after.date(),
+                rotation(path)
             ),
             Self::HasExpired { path, not_after } => write!(
                 out,
-                "the CA in {} expired on {}, and clients of HTTPS are refused: clawsec ca rotate (or ca \
-                 import), then a restart",
+                "the CA in {} expired on {}, and clients of HTTPS are refused: {} (or ca import), then a \
+                 restart",
                 path.display(),
-                not_after.date()
+                not_after.date(),
+                rotation(path)
             ),
             Self::OverlapUnusable { problem } => write!(
                 out,
@@ -93,6 +97,12 @@ impl fmt::Display for AuthorityWarning {
             ),
         }
     }
+}
+
+/// The command that makes another CA where this certificate is. The new key is its caller's, so that the monitor's
+/// user is to call it.
+fn rotation(certificate: &Path) -> String {
+    shell::command_on(certificate.parent().unwrap_or(certificate), "ca rotate")
 }
 
 /// The CA with its key, and the one key of all leaves. Shared by all cores; nothing in it changes.

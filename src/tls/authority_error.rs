@@ -81,7 +81,7 @@ impl fmt::Display for AuthorityError {
             }
             Self::Absent { certificate } => write!(
                 out,
-                "there is no CA yet: {} is missing; the first clawsec start makes it",
+                "there is no CA yet: {} is missing; the monitor's first start makes it",
                 certificate.display()
             ),
             Self::Busy { path } => write!(

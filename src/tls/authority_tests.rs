@@ -3,12 +3,13 @@
 
 use std::collections::HashSet;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rcgen::{KeyPair, KeyUsagePurpose};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
 use super::test_certificates::{Fixture, authority, days, now, pkcs1_pem, rsa_key, sec1_pem};
@@ -179,6 +180,19 @@ fn serials_are_unique_positive_and_of_16_bytes() {
         let serial = certificate.raw_serial().to_vec();
         assert!(serial.len() == 16 && serial[0] & 0x80 == 0 && serial[0] != 0, "{serial:x?}");
         assert!(serials.insert(serial));
+    }
+}
+
+#[test]
+fn a_warning_that_names_a_command_names_the_folder_that_it_is_for() {
+    let (path, not_after) = (PathBuf::from("/var/lib/own logs/ca.crt"), OffsetDateTime::UNIX_EPOCH);
+    for warning in [
+        AuthorityWarning::NoKeyIdentifier { path: path.clone() },
+        AuthorityWarning::ExpiresSoon { path: path.clone(), not_after },
+        AuthorityWarning::HasExpired { path: path.clone(), not_after },
+    ] {
+        let said = warning.to_string();
+        assert!(said.contains("clawsec ca rotate --log-dir '/var/lib/own logs' "), "{said}");
     }
 }
 
