@@ -65,7 +65,8 @@ impl Detection {
         for warning in &warnings {
             log::warn!("{warning}");
         }
-        let marks = Marks { rules_files, watched: mark_of(&watched.values, &policy) };
+        let of_files = watched.values.get(watched.of_variables..).unwrap_or_default();
+        let marks = Marks { rules_files, watched: mark_of(of_files, &policy) };
         let known = known_values(watched.values, &policy)?;
         let detection = Detection { database, policy: Arc::new(policy), known, marks };
         Ok(Prepared { detection, warnings })

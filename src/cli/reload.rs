@@ -11,18 +11,27 @@ use super::monitor::{self, Monitor};
 use super::output::visible;
 use super::pid_file::{self, Instance};
 use super::stop::Target;
-use super::{exit_code, load_common, log_dir, output};
+use super::{EXIT_USAGE, exit_code, load, log_dir, output};
+use crate::config::Warning;
 use crate::limits::{RELOAD_POLL_MS, RELOAD_VERDICT_WAIT_MS};
 use crate::report::state::{Reloaded, State};
 
 /// Runs the command.
 pub fn run(arguments: &CommonArguments) -> ExitCode {
-    let config = match load_common(arguments) {
-        Ok(config) => config,
-        Err(code) => return code,
+    let (config, warnings) = match load(arguments.config.as_deref(), arguments.overrides()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            output::error(error);
+            return ExitCode::from(EXIT_USAGE);
+        }
     };
+    let told: Vec<String> = warnings.iter().map(Warning::to_string).collect();
+    told.iter().for_each(output::warning);
     let outcome = reload(&config.report.log_dir, arguments).and_then(|verdict| {
-        verdict.warnings.iter().map(|words| visible(words)).for_each(output::warning);
+        // The monitor has read the same file. What it says of it may be cut.
+        let is_new = |words: &&String| !told.iter().any(|before| before.starts_with(*words));
+        let new = verdict.warnings.iter().filter(is_new);
+        new.map(|words| visible(words)).for_each(output::warning);
         match &verdict.error {
             Some(error) => Err(visible(error)),
             None => output::print(&in_words(&verdict)).map(|()| ExitCode::SUCCESS),
@@ -35,7 +44,7 @@ fn reload(log_dir: &Path, arguments: &CommonArguments) -> Result<Reloaded, Strin
     let before = match monitor::look(log_dir)? {
         Monitor::Running(state) => *state,
         Monitor::Starting => return Err("it is just starting; try again".to_owned()),
-        Monitor::Stopped => return Err(format!("not running in {}", log_dir.display())),
+        Monitor::Stopped => return Err(stopped(log_dir, arguments)),
         Monitor::Original { pid } => {
             return Err(format!("the original in Python runs (PID {pid}): it cannot reload"));
         }
@@ -50,6 +59,18 @@ fn reload(log_dir: &Path, arguments: &CommonArguments) -> Result<Reloaded, Strin
     };
     Target::open(pid, Some(file))?.signal(Signal::HUP)?;
     await_verdict(log_dir, &before)
+}
+
+/// A file may name another `log_dir` now than when the monitor was started with it.
+fn stopped(log_dir: &Path, arguments: &CommonArguments) -> String {
+    let said = format!("not running in {}", log_dir.display());
+    match arguments.log_dir {
+        Some(_) => said,
+        None => format!(
+            "{said}; where log_dir was another one at its start: {} --log-dir DIR",
+            arguments.command("reload")
+        ),
+    }
 }
 
 /// The monitor reads the file that it was started with, whichever is named here.
@@ -165,6 +186,12 @@ mod tests {
     fn nobody_is_there_to_reload() {
         let folder = tempfile::tempdir().unwrap();
         let said = format!("not running in {}", folder.path().display());
-        assert_eq!(reload(folder.path(), &CommonArguments::default()).unwrap_err(), said);
+        let named = folder.path().to_str().map(str::to_owned);
+        let by_folder = CommonArguments { config: None, log_dir: named };
+        assert_eq!(reload(folder.path(), &by_folder).unwrap_err(), said);
+        // The file that it reads may name another folder by now.
+        let by_file = CommonArguments { config: Some("own.json".into()), log_dir: None };
+        let refused = reload(folder.path(), &by_file).unwrap_err();
+        assert!(refused.ends_with(": clawsec reload --config own.json --log-dir DIR"), "{refused}");
     }
 }

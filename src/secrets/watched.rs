@@ -23,7 +23,10 @@ const WORD_MAX_BYTES: usize = 16;
 /// What there is to watch for, and what is not as its owner may think.
 #[derive(Debug, Default)]
 pub struct Watched {
+    /// Those of variables, then those of files.
     pub values: Vec<NamedValue>,
+    /// How many of them are of variables.
+    pub of_variables: usize,
     /// Without a byte of any value.
     pub warnings: Vec<String>,
 }
@@ -41,6 +44,7 @@ pub fn read_watched(config: &WatchConfig, variable: impl Fn(&str) -> Option<OsSt
             None => watched.warn(format!("watch_env: {name} is not set: nothing is watched for")),
         }
     }
+    watched.of_variables = watched.values.len();
     for (number, path) in config.files.iter().enumerate() {
         match read_file(path) {
             Ok(bytes) => watched.add_file(path, bytes),

@@ -212,6 +212,34 @@ fn what_named_files_hold_is_a_change_and_one_that_is_gone_a_warning() {
 }
 
 #[test]
+fn a_variable_that_is_no_longer_watched_is_no_change_of_the_watched_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let watched = folder.path().join("watched.env");
+    fs::write(&watched, "KEY=invented-value-0001\n").unwrap();
+    let setup = Setup::new(json!({"watch_env": ["OWN_SECRET"], "watch_files": [watched]}));
+    let proxy = setup.environment("OWN_SECRET", "invented-value-0002").start();
+    rewrite(&proxy, |config| {
+        config.insert("watch_env".into(), json!([]));
+    });
+    let outcome = reload(&proxy).expect_success("reload");
+    assert!(outcome.stdout.contains("Changed: watch_env.\n"), "{}", outcome.text());
+}
+
+#[test]
+fn what_the_command_and_the_monitor_both_warn_of_is_said_once() {
+    let proxy = Proxy::start(json!({}));
+    rewrite(&proxy, |config| {
+        config.insert("add_vai".into(), json!(true));
+        config.insert("suppressions".into(), json!([{"reason": "a test", "rule": "no_such"}]));
+    });
+    let mut command = crate::support::proxy::clean_command();
+    command.args(["reload", "--config"]).arg(proxy.setup.directory().join("config.json"));
+    let said = crate::support::run::run(&mut command).expect_success("reload").stderr;
+    assert_eq!(said.matches("unknown key add_vai").count(), 1, "{said}");
+    assert!(said.contains("no rule has the id \"no_such\""), "{said}");
+}
+
+#[test]
 fn another_file_than_the_monitors_is_refused_and_the_one_that_it_reads_is_named() {
     let proxy = Proxy::start(json!({}));
     let file = proxy.setup.directory().join("config.json");
