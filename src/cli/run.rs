@@ -72,9 +72,9 @@ impl Run {
     fn begin(config: &Config, arguments: &RunArguments) -> Result<Begun, String> {
         // Before the monitor: a signal from here on finds somebody who cleans up.
         let mut relay = Relay::listen()?;
-        let monitor = RunMonitor::start_or_join(config, &arguments.common, &mut || {
-            relay.interrupted().is_some()
-        });
+        let (common, is_quiet) = (&arguments.common, arguments.quiet);
+        let interrupted = &mut || relay.interrupted().is_some();
+        let monitor = RunMonitor::start_or_join(config, common, is_quiet, interrupted);
         if let Some(code) = relay.interrupted() {
             if let Ok(monitor) = monitor {
                 monitor.release()?;

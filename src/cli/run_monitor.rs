@@ -15,11 +15,13 @@ use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use super::arguments::CommonArguments;
-use super::log_dir;
 use super::monitor::{self, Monitor};
 use super::stop::{self, Patience};
+use super::{log_dir, output};
 use crate::config::Config;
-use crate::limits::{PID_FILE_READ_BYTES, RUN_MONITOR_WORDS_BYTES, RUN_POLL_MS, RUN_START_WAIT_MS};
+use crate::limits::{
+    PID_FILE_READ_BYTES, RUN_MONITOR_WORDS_BYTES, RUN_POLL_MS, RUN_START_NOTE_MS, RUN_START_WAIT_MS,
+};
 use crate::report::state::State;
 
 const LOCK_FILE_NAME: &str = "runs.lock";
@@ -48,6 +50,7 @@ impl RunMonitor {
     pub fn start_or_join(
         config: &Config,
         arguments: &CommonArguments,
+        is_quiet: bool,
         interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<RunMonitor, String> {
         let log_dir = config.report.log_dir.clone();
@@ -57,6 +60,8 @@ impl RunMonitor {
         })?;
         let mut child = None;
         let deadline = Instant::now() + Duration::from_millis(RUN_START_WAIT_MS);
+        let note_at = Instant::now() + Duration::from_millis(RUN_START_NOTE_MS);
+        let mut note_at = (!is_quiet).then_some(note_at);
         loop {
             match monitor::look(&log_dir)? {
                 Monitor::Running(state) => {
@@ -77,12 +82,14 @@ impl RunMonitor {
                 Monitor::Starting => {}
             }
             if interrupted() || Instant::now() >= deadline {
+                let was_ours = child.is_some();
                 give_up(child);
-                return Err(format!(
-                    "the monitor is not ready after {} s: {}",
-                    RUN_START_WAIT_MS / 1000,
-                    arguments.command("status")
-                ));
+                return Err(not_ready(was_ours, arguments));
+            }
+            if note_at.take_if(|at| Instant::now() >= *at).is_some() {
+                output::note(
+                    "the monitor is starting; the first time it compiles the rules, for some seconds",
+                );
             }
             std::thread::sleep(Duration::from_millis(RUN_POLL_MS));
         }
@@ -189,6 +196,20 @@ fn refuse_if_ended(child: &mut Option<Child>, log_dir: &Path) -> Result<(), Stri
     Err(format!("the monitor did not start:\n{}", words.trim_end()))
 }
 
+/// Of a monitor that was ended for it, `status` would only say that it is stopped.
+fn not_ready(was_ours: bool, arguments: &CommonArguments) -> String {
+    let seconds = RUN_START_WAIT_MS / 1000;
+    match was_ours {
+        true => format!(
+            "the monitor was not ready after {seconds} s, and is ended; to see what it does: {}",
+            arguments.command("start")
+        ),
+        false => {
+            format!("the monitor is not ready after {seconds} s: {}", arguments.command("status"))
+        }
+    }
+}
+
 /// Ends a monitor that was started and never got ready.
 fn give_up(child: Option<Child>) {
     let Some(mut child) = child else { return };
@@ -196,5 +217,18 @@ fn give_up(child: Option<Child>) {
     // It is not waited for yet, so that the PID is its own.
     if rustix::process::kill_process(pid, rustix::process::Signal::TERM).is_ok() {
         let _ = child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_monitor_that_was_ended_for_its_slowness_is_not_to_be_asked_after() {
+        let common = CommonArguments { config: Some("own.json".into()), log_dir: None };
+        let ours = not_ready(true, &common);
+        assert!(ours.ends_with("is ended; to see what it does: clawsec start --config own.json"));
+        assert!(not_ready(false, &common).ends_with(": clawsec status --config own.json"));
     }
 }

@@ -61,7 +61,9 @@ pub const STATS_BAR_CHARS: usize = 40;
 pub const SCAN_FILE_READ_BYTES: usize = 256 * 1024;
 
 /// How long `run` waits for a monitor to be ready.
-pub const RUN_START_WAIT_MS: u64 = 20_000;
+pub const RUN_START_WAIT_MS: u64 = 60_000;
+/// After how long it says what it waits for.
+pub const RUN_START_NOTE_MS: u64 = 1_500;
 pub const RUN_POLL_MS: u64 = 20;
 /// What is kept of the words of a monitor that does not start.
 pub const RUN_MONITOR_WORDS_BYTES: usize = 16 * 1024;
