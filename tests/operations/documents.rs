@@ -36,7 +36,7 @@ fn programs(setup: &Setup) -> std::path::PathBuf {
     };
     let root = root().display();
     // It must be a command that there is.
-    stand_in("sudo", "exec \"$@\" --help");
+    stand_in("sudo", "test \"$1\" != -u || shift 2; exec \"$@\" --help");
     // It must be a target that there is.
     stand_in("make", &format!("grep -q \"^$1:\" '{root}/Makefile'"));
     stand_in("python", "exec python3 \"$@\"");
