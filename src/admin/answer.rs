@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
 
+use crate::limits::ADMIN_LAST_BYTES;
+
 /// An answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -58,6 +60,27 @@ impl Answer {
 
     /// Sends it.
     pub fn write(&self, connection: &mut TcpStream, is_head: bool) -> io::Result<()> {
+        connection.write_all(&self.bytes(is_head))
+    }
+
+    /// Sends it, and gives its place back before the last bytes: whoever has the whole answer and asks again finds
+    /// a place.
+    pub fn write_and_leave<P>(
+        self,
+        connection: &mut TcpStream,
+        is_head: bool,
+        place: P,
+    ) -> io::Result<()> {
+        let mut bytes = self.bytes(is_head);
+        drop(self);
+        let last = bytes.split_off(bytes.len().saturating_sub(ADMIN_LAST_BYTES));
+        connection.write_all(&bytes)?;
+        drop(bytes);
+        drop(place);
+        connection.write_all(&last)
+    }
+
+    fn bytes(&self, is_head: bool) -> Vec<u8> {
         let body = match &self.body {
             Body::Fixed(body) => body,
             Body::Made(body) => body.as_str(),
@@ -71,7 +94,7 @@ impl Answer {
         if !is_head {
             bytes.push_str(body);
         }
-        connection.write_all(bytes.as_bytes())
+        bytes.into_bytes()
     }
 }
 
@@ -93,4 +116,43 @@ pub fn head(status: u16, content_type: &str) -> String {
         "HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nCache-Control: no-store\r\n\
          X-Content-Type-Options: nosniff\r\nConnection: close\r\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Says that it was dropped.
+    struct Place(Sender<()>);
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            self.0.send(()).unwrap();
+        }
+    }
+
+    #[test]
+    fn whoever_has_the_whole_answer_finds_its_place_free() {
+        for body in [String::new(), "x".repeat(3 * ADMIN_LAST_BYTES)] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let mut connection = listener.accept().unwrap().0;
+            let expected = Answer::json(200, body.clone()).bytes(false);
+            let (left, has_left) = channel();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let answer = Answer::json(200, body.clone());
+                    answer.write_and_leave(&mut connection, false, Place(left)).unwrap();
+                });
+                let mut read = vec![0; expected.len()];
+                client.read_exact(&mut read).unwrap();
+                has_left.try_recv().unwrap();
+                assert_eq!(read, expected);
+            });
+        }
+    }
 }

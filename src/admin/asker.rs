@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 /// The client of one connection.
 #[derive(Debug)]
@@ -26,7 +27,11 @@ impl<'a> Asker<'a> {
     /// something is sent: whoever has left answers that with a reset. Never waits.
     pub fn is_there(&mut self) -> io::Result<()> {
         let mut polled = PollFd::new(self.connection, PollFlags::RDHUP);
-        poll(std::slice::from_mut(&mut polled), Some(&Timespec::default()))?;
+        match poll(std::slice::from_mut(&mut polled), Some(&Timespec::default())) {
+            // The next look tells.
+            Err(Errno::INTR) => return Ok(()),
+            outcome => outcome?,
+        };
         let found = polled.revents();
         if found.intersects(PollFlags::ERR | PollFlags::HUP) {
             return Err(ErrorKind::ConnectionAborted.into());

@@ -144,7 +144,7 @@ impl Desk {
             "/metrics" => metrics::answer(&self.shown, &request).write(connection, is_head),
             "/healthz" => self.health().write(connection, is_head),
             "/readyz" => self.readiness().write(connection, is_head),
-            "/status" => self.status().write(connection, is_head),
+            "/status" => self.status(connection, is_head),
             "/threats" => self.threats(&request, connection),
             _ => Answer::text(404, INDEX).write(connection, is_head),
         }
@@ -170,15 +170,18 @@ impl Desk {
         }
     }
 
-    fn status(&self) -> Answer {
-        let Some(_slot) = Slots::take(&self.statuses) else { return answer::BUSY };
-        match Status::of(&self.shown.log_dir, Timestamp::now(), false) {
+    fn status(&self, connection: &mut TcpStream, is_head: bool) -> io::Result<()> {
+        let Some(place) = Slots::take(&self.statuses) else {
+            return answer::BUSY.write(connection, is_head);
+        };
+        let answer = match Status::of(&self.shown.log_dir, Timestamp::now(), false) {
             Ok(status) => {
                 let status = status.with_last_error(self.shown.tally.failure());
                 Answer::json(200, status.json())
             }
             Err(message) => Answer::failed(&message),
-        }
+        };
+        answer.write_and_leave(connection, is_head, place)
     }
 
     fn threats(&self, request: &Request, connection: &mut TcpStream) -> io::Result<()> {
@@ -195,7 +198,7 @@ impl Desk {
         let mut asker = Asker::new(connection, request.takes_interim);
         if !wanted.follow || request.is_head {
             let answer = threats::last(&self.shown, &wanted, &mut asker);
-            return answer.write(connection, request.is_head);
+            return answer.write_and_leave(connection, request.is_head, query);
         }
         let Some(_stream) = Slots::take(&self.streams) else {
             return answer::BUSY.write(connection, false);

@@ -46,6 +46,8 @@ pub const ADMIN_QUERY_BYTES: u64 = 256 * 1024 * 1024;
 pub const ADMIN_HEAD_MAX_BYTES: usize = 8 * 1024;
 pub const ADMIN_HEADERS_MAX: usize = 64;
 pub const ADMIN_WAIT_MS: u64 = 5_000;
+/// What of an answer is sent once its place is another's; it fits into what the kernel takes of a connection at once.
+pub const ADMIN_LAST_BYTES: usize = 1024;
 /// How often a stream of findings that brings none says that it is still there.
 pub const ADMIN_STREAM_KEEP_ALIVE_MS: u64 = 15_000;
 
