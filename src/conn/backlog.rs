@@ -149,7 +149,9 @@ impl Backlog {
         match part {
             Part::Head(whence) => scan_head(&whence, bytes, 0..len),
             Part::Body(whence, shape) => {
-                Inspector::of_body(whence, &shape).feed_slice(bytes, 0..len, turn).await;
+                let mut inspector = Inspector::of_body(whence, &shape);
+                inspector.ends_next();
+                inspector.feed_slice(bytes, 0..len, turn).await;
             }
             Part::Piece(trailing) => trailing.scan_waiting(bytes, len),
         }

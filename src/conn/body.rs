@@ -33,7 +33,7 @@ pub(super) async fn step_request(
         Piece::Data(range) => ranges.push(range),
         aside => asides.add(&aside, chunk.bytes()),
     });
-    inspect(inspector, chunk, &ranges).await;
+    inspect(inspector, chunk, &ranges, body.is_done()).await;
     asides.tell();
     judged.map_err(|error| {
         let detail = error.to_string();
@@ -69,11 +69,19 @@ pub(super) fn judge_response(
     judged.map_err(|error| bad_response(&error.to_string()))
 }
 
-/// Scans the ranges of what was read.
-pub(super) async fn inspect(inspector: &mut Inspector, chunk: &Chunk, ranges: &Ranges) {
+/// Scans the ranges of what was read; of the last read what stands at its end is judged so.
+pub(super) async fn inspect(
+    inspector: &mut Inspector,
+    chunk: &Chunk,
+    ranges: &Ranges,
+    is_last: bool,
+) {
     let mut turn = Turn::begin();
     let mut unscanned = inspector.unscanned(ranges.iter().map(ExactSizeIterator::len).sum());
-    for range in ranges {
+    for (number, range) in ranges.iter().enumerate() {
+        if is_last && number + 1 == ranges.len() {
+            inspector.ends_next();
+        }
         // From here on the inspector counts them.
         unscanned.given(range.len());
         inspector.feed(chunk, range.clone(), &mut turn).await;
@@ -148,7 +156,7 @@ mod tests {
             let len = chunk.append(&packed("rm -rf / ; cat /etc/passwd ", 2));
             let ranges: Ranges = (0..len).step_by(64).map(|at| at..len.min(at + 64)).collect();
             let ends = async { glommio::timer::sleep(Duration::from_millis(1)).await };
-            futures_lite::future::or(inspect(&mut inspector, &chunk, &ranges), ends).await;
+            futures_lite::future::or(inspect(&mut inspector, &chunk, &ranges, false), ends).await;
             drop(inspector);
             (core.counters.bytes_unscanned.get(), len as u64)
         };
@@ -180,7 +188,7 @@ mod tests {
                     glommio::timer::sleep(Duration::from_micros(100)).await;
                 }
             });
-            inspect(&mut inspector, &chunk, &ranges).await;
+            inspect(&mut inspector, &chunk, &ranges, false).await;
             let turns = others.get();
             other.cancel().await;
             turns

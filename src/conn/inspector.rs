@@ -26,6 +26,8 @@ pub struct Inspector {
     place: Place<'static>,
     body: Body,
     pace: Pace,
+    /// Whether what is fed next are the last bytes.
+    ends_next: bool,
 }
 
 impl Inspector {
@@ -45,7 +47,12 @@ impl Inspector {
             log::warn!("{}: a body is read as it stands only: {unknown}", whence.sight.dest);
         }
         let body = whence.core.scanner.body(shape);
-        Inspector { whence, place, body, pace: Pace::new(shape.is_encoded()) }
+        Inspector { whence, place, body, pace: Pace::new(shape.is_encoded()), ends_next: false }
+    }
+
+    /// That no byte comes behind those that are fed next.
+    pub(super) fn ends_next(&mut self) {
+        self.ends_next = true;
     }
 
     /// The next bytes: `range` of those not taken from `chunk` yet. Others get their turn where few bytes make
@@ -62,13 +69,20 @@ impl Inspector {
         range: Range<usize>,
         turn: &mut Turn,
     ) {
-        let Inspector { whence, place, body, pace } = self;
+        let Inspector { whence, place, body, pace, ends_next } = self;
         let Some(bytes) = counted(&whence.core, backing, range) else { return };
         let mut sink = whence.reporting(*place);
+        let mut left = bytes.len();
         let timed = |piece: Option<Padded<'_>>| {
             let _timed = whence.core.counters.scan_time.begin();
             match piece {
-                Some(piece) => body.feed_some(piece, &mut sink),
+                Some(piece) => {
+                    left = left.saturating_sub(piece.len());
+                    if *ends_next && left == 0 {
+                        body.ends_next();
+                    }
+                    body.feed_some(piece, &mut sink)
+                }
                 None => body.go_on(&mut sink),
             }
         };

@@ -64,7 +64,7 @@ impl Trailing {
         match self.inspector.take() {
             Some(mut inspector) => {
                 inspector.catch_up(&mut turn).await;
-                inspect(&mut inspector, chunk, ranges).await;
+                inspect(&mut inspector, chunk, ranges, is_last).await;
                 self.inspector.set(Some(inspector));
             }
             None => self.count_unscanned(len),

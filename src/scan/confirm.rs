@@ -71,14 +71,14 @@ pub(super) struct Reported {
     open: bool,
     /// Its rule tells of it: a match without the word that the rule asks for is none for the others.
     is_told: bool,
-    /// That word may still come.
+    /// That word may still come, or the match's own rest will at once.
     waits: bool,
     /// How many of the window's matches were more than doubtful.
     in_window: usize,
 }
 
 impl Reported {
-    /// Whether it waits for a word that its rule asks for.
+    /// Whether it waits for a word that its rule asks for, or for its rest.
     pub(super) fn waits(&self) -> bool {
         self.waits
     }
@@ -101,7 +101,14 @@ pub(super) fn confirm(
     secrets.retain(|secret| secret.end > history.first());
     find_matches(core, history, reported, work);
     grow_secrets(core, history, reported, secrets, &mut work.joined);
-    // All matches of a window are known before the first is shown: one may stand in another's context.
+    // All matches of a window are known before the first is shown: one may stand in another's context. So may one that
+    // waits for its rest.
+    for held in reported.iter().filter(|told| told.is_told && told.waits) {
+        let number = usize::try_from(held.rule).unwrap_or(usize::MAX);
+        if core.rules().get(number).is_some_and(|rule| rule.is_secret) {
+            secrets.push(held.start..held.end);
+        }
+    }
     for found in &work.confirmed {
         if core.rules().get(found.rule).is_some_and(|rule| rule.is_secret) {
             secrets.push(found.secret.clone());
@@ -249,14 +256,17 @@ fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>
         };
         core.note_heard();
         let judged = judge(rule, exact, history, &span, (&mut work.joined, &mut work.mentions));
+        let is_told = judged.is_some();
+        let is_cut = is_told && is_cut(history, &span);
+        let judged = judged.filter(|_| !is_cut);
         let is_sure = judged.as_ref().is_some_and(|judged| judged.confidence != Confidence::Low);
         let told = Reported {
             rule: hit.rule,
             start: span.start,
             end: span.end,
             open: span.end == history.last(),
-            is_told: judged.is_some(),
-            waits: judged.is_none() && may_get_near(history, &span),
+            is_told,
+            waits: is_cut || (!is_told && may_get_near(history, &span)),
             in_window: before + usize::from(is_sure),
         };
         match reported.iter_mut().find(|told| told.rule == hit.rule) {
@@ -287,10 +297,17 @@ fn may_be_of(rule: &Rule, told: &Reported, hit: Hit) -> bool {
 /// Whether more may come of what counts as near to a match.
 fn may_get_near(history: &History<'_>, span: &Range<u64>) -> bool {
     let near_to = span.end.saturating_add(RULE_NEAR_BYTES as u64);
-    history.end == End::Open && near_to > history.last()
+    matches!(history.end, End::Open | End::Follows) && near_to > history.last()
 }
 
-/// A match that had not got the word that its rule asks for: it may be behind it in what came since.
+/// Whether the rest of a match is at hand, and all of it will still be known then: it is told with it.
+fn is_cut(history: &History<'_>, span: &Range<u64>) -> bool {
+    history.end == End::Follows
+        && span.end == history.last()
+        && span.end - span.start < RULE_NEAR_BYTES as u64
+}
+
+/// A match that had not got its rest, or the word that its rule asks for: it may be in what came since.
 fn judge_again(core: &Core, history: &History<'_>, told: &mut Reported, work: &mut Work) {
     let number = usize::try_from(told.rule).unwrap_or(usize::MAX);
     told.waits = false;
@@ -344,7 +361,8 @@ fn judge(
 ) -> Option<Judged> {
     let around = RULE_NEAR_BYTES as u64;
     let near = span.start.saturating_sub(around)..span.end.saturating_add(around);
-    let is_open = history.end != End::Here && near.end >= history.last();
+    let is_over = matches!(history.end, End::Last | End::Here);
+    let is_open = !is_over && near.end >= history.last();
     let view = history.view(near, joined);
     if !rule.has_keyword(view.bytes) {
         return None;

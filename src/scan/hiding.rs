@@ -8,7 +8,6 @@ use super::history::{History, View};
 use super::redact::{Secret, headed, merge};
 use super::scanner::Core;
 use super::snippet::{Scene, Scratch, named_snippet, snippet};
-use super::stream::End;
 use crate::limits::{
     SCAN_REDACTION_AFTER_BYTES, SCAN_REDACTION_BEFORE_BYTES, SCAN_REDACTION_STRETCH_MAX_BYTES,
 };
@@ -98,7 +97,7 @@ impl Masked {
             self.ahead_bytes = (2 * self.ahead_bytes).min(SCAN_REDACTION_STRETCH_MAX_BYTES);
             let view = history.view(self.stretch.clone(), joined);
             let is_cut_before = self.stretch.start > 0;
-            let is_cut_after = end < history.last() || history.end == End::Open;
+            let is_cut_after = end < history.last() || history.end.is_ahead();
             core.redactor.find(view.bytes, is_cut_before, is_cut_after, &mut self.secrets);
             find_confirmed(core, &view, secrets, &mut self.confirmed);
         }

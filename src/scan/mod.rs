@@ -68,6 +68,8 @@ mod masking_tests;
 #[cfg(test)]
 mod neighbour_tests;
 #[cfg(test)]
+mod once_tests;
+#[cfg(test)]
 mod repeats_tests;
 #[cfg(test)]
 mod scanner_tests;

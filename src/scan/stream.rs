@@ -19,10 +19,21 @@ use crate::limits::SCAN_CARRY_BYTES;
 pub(super) enum End {
     /// More may follow.
     Open,
+    /// More is at hand, and follows at once.
+    Follows,
+    /// Nothing follows, which the engine is yet to be told.
+    Last,
     /// The same, but not soon.
     Pause,
     /// Nothing follows.
     Here,
+}
+
+impl End {
+    /// Whether the engine waits for more.
+    pub(super) fn is_ahead(self) -> bool {
+        matches!(self, End::Open | End::Follows | End::Last)
+    }
 }
 
 /// Bytes that belong together and arrive piecemeal. A match across the pieces is found once.

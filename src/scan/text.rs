@@ -27,6 +27,8 @@ pub(super) struct Scope<'a> {
     /// How far it may be inflated.
     pub(super) allowance: &'a mut Allowance,
     pub(super) sink: &'a mut dyn MatchSink,
+    /// Whether the bytes that go through are the unit's last.
+    pub(super) is_last: bool,
 }
 
 impl Scope<'_> {
@@ -40,7 +42,8 @@ impl Scope<'_> {
 
     /// The same for a text that goes on over many units, with what was told of it.
     pub(super) fn of_another<'s>(&'s mut self, told: &'s mut Told) -> Scope<'s> {
-        Scope { core: self.core, told, allowance: self.allowance, sink: self.sink }
+        let Scope { core, allowance, sink, .. } = self;
+        Scope { core, told, allowance, sink: *sink, is_last: false }
     }
 }
 
@@ -49,6 +52,7 @@ impl Scope<'_> {
 pub(super) struct UnitState {
     told: Told,
     allowance: Allowance,
+    is_last: bool,
 }
 
 impl UnitState {
@@ -58,7 +62,13 @@ impl UnitState {
         core: &'a Rc<Core>,
         sink: &'a mut dyn MatchSink,
     ) -> Scope<'a> {
-        Scope { core, told: &mut self.told, allowance: &mut self.allowance, sink }
+        let UnitState { told, allowance, is_last } = self;
+        Scope { core, told, allowance, sink, is_last: *is_last }
+    }
+
+    /// That no byte comes behind those that are fed next.
+    pub(super) fn ends(&mut self) {
+        self.is_last = true;
     }
 
     /// That so many bytes came by wire.
@@ -75,6 +85,7 @@ impl UnitState {
     pub(super) fn clear(&mut self) {
         self.told.clear();
         self.allowance = Allowance::default();
+        self.is_last = false;
     }
 }
 
@@ -175,9 +186,22 @@ impl Text {
 
     /// The next bytes.
     pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
-        for window in bytes.windows(scope.core.window_bytes()) {
-            self.step(window, End::Open, scope);
-            self.look_within(window.bytes(), End::Open, scope);
+        let is_unit = self.place.origin.is_none() && self.place.view.is_plain();
+        let end = if scope.is_last && is_unit { End::Last } else { End::Open };
+        self.feed_to(bytes, end, scope);
+    }
+
+    /// The same where others are at hand, and follow at once.
+    pub(super) fn feed_more(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        self.feed_to(bytes, End::Follows, scope);
+    }
+
+    fn feed_to(&mut self, bytes: Padded<'_>, end: End, scope: &mut Scope<'_>) {
+        let mut windows = bytes.windows(scope.core.window_bytes()).peekable();
+        while let Some(window) = windows.next() {
+            let end = if windows.peek().is_some() { End::Follows } else { end };
+            self.step(window, end, scope);
+            self.look_within(window.bytes(), end, scope);
             self.stream.carry(window.bytes());
         }
     }

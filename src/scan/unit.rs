@@ -92,6 +92,13 @@ impl Body {
         if waits { self.go_on(sink) } else { fed.is_behind }
     }
 
+    /// That no byte comes behind those that are fed next: what stands at their end is judged so.
+    pub fn ends_next(&mut self) {
+        if matches!(self.layer, Layer::Plain(_)) {
+            self.state.ends();
+        }
+    }
+
     /// Whether it is to go on with bytes that it was fed.
     pub fn is_behind(&self) -> bool {
         self.left.is_behind()

@@ -6,7 +6,6 @@ use std::ops::Range;
 use super::history::History;
 use super::padded::{Padded, PaddedBuffer};
 use super::rules::is_of_word;
-use super::stream::End;
 use super::view::words::{next_word, word_end};
 use crate::limits::{
     LONG_WORD_BEFORE_BYTES, LONG_WORD_BEHIND_BYTES, LONG_WORD_FILTER_MAX_BYTES,
@@ -58,7 +57,7 @@ impl Stretches {
             }
         });
         if let Some(stretch) = open {
-            let goes_on = stretch.end == history.last() && history.end == End::Open;
+            let goes_on = stretch.end == history.last() && history.end.is_ahead();
             self.copy(history, stretch);
             if goes_on {
                 self.bytes.extend(&[MORE]);
@@ -144,6 +143,7 @@ fn each_word(history: &History<'_>, mut tell: impl FnMut(Range<u64>)) {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::stream::End;
     use super::*;
 
     /// The long words, byte by byte.

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use crate::support::samples::sample;
-use crate::support::{Connection, Origin, Proxy, json, wait_until};
+use crate::support::{Connection, Origin, Proxy, Reply, json, wait_until};
 
 /// A text that is found only where it is known to end.
 fn text() -> String {
@@ -131,4 +131,37 @@ fn a_tunnel_whose_client_resets_it_is_told_of() {
     wait_until("the text at the origin", || origin.received().len() == sent.len());
     client.reset();
     assert_told(&proxy, "outbound", &origin.dest());
+}
+
+/// Both ways a script whose last line deletes everything, with nothing behind it.
+#[test]
+fn a_command_that_a_body_ends_with_is_told_with_high_confidence_once() {
+    let script = format!("FROM scratch\nRUN rm {} /", "-rf");
+    let answered = script.clone();
+    let origin = Origin::http(move |request| match request.body.is_empty() {
+        true => Reply::ok(&answered),
+        false => Reply::ok("taken"),
+    });
+    let dest = origin.dest();
+    for (request, direction) in [
+        (format!("GET http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\n\r\n"), "inbound"),
+        (
+            format!(
+                "POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nContent-Length: {}\r\n\r\n{script}",
+                script.len()
+            ),
+            "outbound",
+        ),
+    ] {
+        let proxy = Proxy::start(json!({ "dedup_window_secs": 0 }));
+        let mut client = proxy.connect();
+        client.send(request);
+        client.receive_response();
+        proxy.wait_for_finding(|found| found.dest == dest);
+        let found = proxy.settled_findings();
+        assert_eq!(found.len(), 1, "{found:?}");
+        let [found] = &found[..] else { return };
+        let told = (&*found.pattern, &*found.direction, &*found.confidence);
+        assert_eq!(told, ("destructive_rm", direction, "high"));
+    }
 }

@@ -32,13 +32,19 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// The next bytes.
-    pub(super) fn read(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+    /// The next bytes; `more`: others follow at once.
+    pub(super) fn read(&mut self, bytes: Padded<'_>, more: bool, scope: &mut Scope<'_>) {
         let mut out = scope.core.take_buffer();
-        for piece in bytes.windows(SCAN_WORK_BYTES) {
-            match self.unescaper.feed(piece.bytes(), out.begin()) {
-                Unescaped::Unchanged => self.text.feed(piece, scope),
-                Unescaped::Written => self.text.feed(out.padded(), scope),
+        let mut pieces = bytes.windows(SCAN_WORK_BYTES).peekable();
+        while let Some(piece) = pieces.next() {
+            let text = match self.unescaper.feed(piece.bytes(), out.begin()) {
+                Unescaped::Unchanged => piece,
+                Unescaped::Written => out.padded(),
+            };
+            if more || pieces.peek().is_some() {
+                self.text.feed_more(text, scope);
+            } else {
+                self.text.feed(text, scope);
             }
         }
         scope.core.return_buffer(out);

@@ -16,7 +16,8 @@ pub(super) trait BlockReader {
     fn standing(&self) -> Option<Standing>;
     /// Whether what it reads next depends on no more than the last two blocks.
     fn is_settled(&self) -> bool;
-    fn read(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>);
+    /// The next bytes; `more`: others follow at once.
+    fn read(&mut self, bytes: Padded<'_>, more: bool, scope: &mut Scope<'_>);
     /// Stands there, so many bytes further on.
     fn jump(&mut self, to: Standing, bytes: u64);
 }
@@ -71,7 +72,7 @@ impl Repeats {
         }
         match &mut self.blocks {
             Some(blocks) => blocks.feed(reader, bytes, scope),
-            None => reader.read(bytes, scope),
+            None => reader.read(bytes, false, scope),
         }
     }
 
@@ -98,12 +99,13 @@ impl Blocks {
 
     fn feed(&mut self, reader: &mut impl BlockReader, bytes: Padded<'_>, scope: &mut Scope<'_>) {
         let part = |from: usize, to: usize| bytes.slice(from..to).unwrap_or_default();
+        let has_more = |to: usize| to < bytes.len();
         let mut at = 0;
         if !self.held.is_empty() {
             let end = block_end(self.held.len(), bytes.bytes());
             at = end.unwrap_or(bytes.len());
             self.held.extend_from_slice(part(0, at).bytes());
-            self.read(reader, part(0, at), scope);
+            self.read(reader, part(0, at), has_more(at), scope);
             if end.is_some() {
                 self.end_held(reader, scope);
             }
@@ -114,7 +116,8 @@ impl Blocks {
         while let Some(len) = bytes.bytes().get(at..).and_then(|rest| block_end(0, rest)) {
             let block = part(at, at + len);
             if with_memory(scope.core, |memory| memory.meet(block.bytes())) == Some(true) {
-                if self.take(reader, (part(read_to, at), block), scope) {
+                let unread = part(read_to, at);
+                if self.take(reader, (unread, block, has_more(at + len)), scope) {
                     read_to = at + len;
                 }
             } else {
@@ -122,13 +125,13 @@ impl Blocks {
             }
             at += len;
         }
-        self.read(reader, part(read_to, at), scope);
+        self.read(reader, part(read_to, at), has_more(at), scope);
         let rest = part(at, bytes.len());
         if !rest.is_empty() {
             self.catch_up(reader, scope);
             (self.from, self.is_clean) = (settled_at(reader), true);
             self.held.extend_from_slice(rest.bytes());
-            self.read(reader, rest, scope);
+            self.read(reader, rest, false, scope);
         }
     }
 
@@ -136,7 +139,7 @@ impl Blocks {
     fn take(
         &mut self,
         reader: &mut impl BlockReader,
-        (unread, block): (Padded<'_>, Padded<'_>),
+        (unread, block, has_more): (Padded<'_>, Padded<'_>, bool),
         scope: &mut Scope<'_>,
     ) -> bool {
         let digest = with_memory(scope.core, |memory| memory.digest(block.bytes())).flatten();
@@ -147,7 +150,7 @@ impl Blocks {
         if outcome == Some(Outcome::Unclean) || (outcome.is_none() && !self.may_try) {
             return false;
         }
-        self.read(reader, unread, scope);
+        self.read(reader, unread, true, scope);
         let stands_at = match &self.passed {
             Some(passed) => Some(passed.to),
             None => settled_at(reader),
@@ -160,7 +163,7 @@ impl Blocks {
         }
         self.catch_up(reader, scope);
         (self.from, self.is_clean) = (settled_at(reader), true);
-        self.read(reader, block, scope);
+        self.read(reader, block, has_more, scope);
         self.keep(Some(known), reader, scope.core);
         self.may_try = self.is_clean;
         true
@@ -225,34 +228,32 @@ impl Blocks {
             reader.jump(*from, bytes - kept);
         }
         let mut buffer = scope.core.take_buffer();
-        let mut muted = Muted(scope.sink);
-        let mut scope = Scope {
-            core: scope.core,
-            told: scope.told,
-            allowance: scope.allowance,
-            sink: &mut muted,
-        };
+        let Scope { core, told, allowance, sink, is_last } = scope;
+        let mut muted = Muted(*sink);
+        let mut scope = Scope { core, told, allowance, sink: &mut muted, is_last: *is_last };
         for (block, _) in &last {
-            reader.read(buffer.fill(block), &mut scope);
+            reader.read(buffer.fill(block), true, &mut scope);
         }
         scope.core.return_buffer(buffer);
     }
 
-    fn read(&mut self, reader: &mut impl BlockReader, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+    fn read(
+        &mut self,
+        reader: &mut impl BlockReader,
+        bytes: Padded<'_>,
+        has_more: bool,
+        scope: &mut Scope<'_>,
+    ) {
         if bytes.is_empty() {
             return;
         }
         self.catch_up(reader, scope);
         let before = scope.core.heard();
-        let mut listening = Listening::new(scope.sink);
-        let mut heard = Scope {
-            core: scope.core,
-            told: scope.told,
-            allowance: scope.allowance,
-            sink: &mut listening,
-        };
-        reader.read(bytes, &mut heard);
-        self.is_clean &= !listening.has_heard() && scope.core.heard() == before;
+        let Scope { core, told, allowance, sink, is_last } = scope;
+        let mut listening = Listening::new(*sink);
+        let mut heard = Scope { core, told, allowance, sink: &mut listening, is_last: *is_last };
+        reader.read(bytes, has_more, &mut heard);
+        self.is_clean &= !listening.has_heard() && core.heard() == before;
     }
 }
 
@@ -299,8 +300,8 @@ impl BlockReader for Text {
         Text::is_settled(self)
     }
 
-    fn read(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
-        self.feed(bytes, scope);
+    fn read(&mut self, bytes: Padded<'_>, more: bool, scope: &mut Scope<'_>) {
+        if more { self.feed_more(bytes, scope) } else { self.feed(bytes, scope) }
     }
 
     fn jump(&mut self, _: Standing, bytes: u64) {
@@ -317,8 +318,8 @@ impl BlockReader for Said {
         self.text.is_settled()
     }
 
-    fn read(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
-        Said::read(self, bytes, scope);
+    fn read(&mut self, bytes: Padded<'_>, more: bool, scope: &mut Scope<'_>) {
+        Said::read(self, bytes, more, scope);
     }
 
     fn jump(&mut self, to: Standing, bytes: u64) {

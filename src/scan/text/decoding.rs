@@ -33,7 +33,7 @@ impl Text {
         if window.len() <= SCAN_SHORT_TEXT_BYTES {
             // The rest of a row may stand in the next window, which sees all of it.
             let open = match end {
-                End::Open => encoded::digits_before(window),
+                End::Open | End::Follows | End::Last => encoded::digits_before(window),
                 End::Pause | End::Here => 0,
             };
             let is_held = open <= SCAN_OPEN_ROW_BYTES;
@@ -99,7 +99,7 @@ impl Text {
         }
         let near = window.get(..SCAN_OPEN_ROW_BYTES).unwrap_or(window);
         let behind = encoded::digits_behind(near);
-        let is_open = behind == window.len() && matches!(end, End::Open);
+        let is_open = behind == window.len() && end.is_ahead();
         if is_open || before + behind < ENCODED_SHORT_MIN_DIGITS {
             return;
         }
