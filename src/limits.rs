@@ -343,6 +343,8 @@ pub const SCAN_TOLD_MAX: usize = 64;
 pub const SCAN_TOLD_GAPS_MAX: usize = 32;
 /// By how much of a secret's head it is known again in a reading that resolves the escapes in it.
 pub const SCAN_TOLD_HEAD_BYTES: usize = 16;
+/// So much of what a match says is compared without taking memory.
+pub const SCAN_TOLD_SENSE_BYTES: usize = 256;
 
 /// Buffers for made text that a core keeps, and the largest that it keeps.
 pub const SCAN_BUFFERS_KEPT: usize = 16;

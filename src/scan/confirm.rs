@@ -58,6 +58,8 @@ struct Confirmed {
     /// The part of it that is the secret.
     secret: Range<u64>,
     confidence: Confidence,
+    /// It may be more than had arrived.
+    is_open: bool,
 }
 
 /// The last match told of a rule.
@@ -133,6 +135,7 @@ pub(super) fn confirm(
             confidence: confirmed.confidence,
             view: Seen::default(),
             at: span.start,
+            is_open: confirmed.is_open,
         };
         if sink.wants(&found) {
             let scenery = Scenery { core, history, secrets };
@@ -274,7 +277,7 @@ fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>
             None => reported.push(told),
         }
         if let Some(judged) = judged {
-            work.confirmed.push(judged.confirmed(number, &span));
+            work.confirmed.push(judged.confirmed(number, &span, history));
         }
     }
     work.hits.hits = hits;
@@ -324,7 +327,7 @@ fn judge_again(core: &Core, history: &History<'_>, told: &mut Reported, work: &m
     match judge(rule, exact, history, &span, (&mut work.joined, &mut work.mentions)) {
         Some(judged) => {
             told.is_told = true;
-            work.confirmed.push(judged.confirmed(number, &span));
+            work.confirmed.push(judged.confirmed(number, &span, history));
         }
         None => told.waits = may_get_near(history, &span),
     }
@@ -341,8 +344,9 @@ struct Judged {
 
 impl Judged {
     /// The match of this rule that was judged.
-    fn confirmed(self, rule: usize, span: &Range<u64>) -> Confirmed {
+    fn confirmed(self, rule: usize, span: &Range<u64>, history: &History<'_>) -> Confirmed {
         Confirmed {
+            is_open: history.end.is_ahead() && span.end == history.last(),
             rule,
             span: span.start.saturating_add(self.escape as u64)..span.end,
             secret: self.secret,
@@ -361,7 +365,7 @@ fn judge(
 ) -> Option<Judged> {
     let around = RULE_NEAR_BYTES as u64;
     let near = span.start.saturating_sub(around)..span.end.saturating_add(around);
-    let is_over = matches!(history.end, End::Last | End::Here);
+    let is_over = matches!(history.end, End::Last | End::Whole | End::Here);
     let is_open = !is_over && near.end >= history.last();
     let view = history.view(near, joined);
     if !rule.has_keyword(view.bytes) {

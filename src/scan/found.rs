@@ -26,6 +26,8 @@ pub struct Match<'a> {
     /// Where the match begins in its unit (a head, a body); of a text made of others, where in the unit
     /// that text was seen.
     pub at: u64,
+    /// Whether it reaches the end of what had arrived: it may be more.
+    pub is_open: bool,
 }
 
 /// A known value that was seen: nothing of the value itself is in it.

@@ -25,6 +25,8 @@ pub(super) enum End {
     Last,
     /// The same, but not soon.
     Pause,
+    /// More may follow, but all that was to come seems to be here.
+    Whole,
     /// Nothing follows.
     Here,
 }
@@ -114,7 +116,7 @@ impl Stream {
         work.hits.begin(self.core.rules().len());
         let is_scanned = self.scan(window, &mut work.hits);
         match (end, &self.engine) {
-            (End::Pause, Some(engine)) => {
+            (End::Pause | End::Whole, Some(engine)) => {
                 self.core.look_at_end(engine, &mut work.hits, self.engine_base);
             }
             (End::Here, _) => {

@@ -100,6 +100,8 @@ pub(super) struct Place {
     /// Whether it is joined of the events of a stream. Nothing in such a text is a stream, or an archive, again:
     /// else each of its texts could hold as many of its own.
     pub(super) is_joined: bool,
+    /// If it is in a coding that was undone beside it: behind the text of this number come those out of it.
+    pub(super) coded_from: Option<u32>,
 }
 
 impl Place {
@@ -277,6 +279,11 @@ impl Text {
         self.stream.jump(bytes);
     }
 
+    /// All of it seems to be here: what ends here is told now.
+    pub(super) fn seems_whole(&mut self, scope: &mut Scope<'_>) {
+        self.step(Padded::default(), End::Whole, scope);
+    }
+
     fn step(&mut self, window: Padded<'_>, end: End, scope: &mut Scope<'_>) {
         let telling = Telling {
             text: self.number,
@@ -284,6 +291,8 @@ impl Text {
             origin: self.place.origin,
             is_deeper: self.place.depth > 1,
             reading_of: self.reading_of.as_deref().copied(),
+            is_of_events: self.place.is_joined && self.place.origin.is_some(),
+            coded_from: self.place.coded_from,
         };
         let mut teller = Teller { told: scope.told, telling, sink: scope.sink };
         self.stream.step(window, end, &mut teller);

@@ -4,10 +4,14 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::RangeInclusive;
 
+use smallvec::SmallVec;
+
 use super::found::{Gap, KnownMatch, Match, MatchSink};
 use super::known_values::KNOWN_VALUE_RULE;
 use crate::finding::View;
-use crate::limits::{SCAN_TOLD_GAPS_MAX, SCAN_TOLD_HEAD_BYTES, SCAN_TOLD_MAX};
+use crate::limits::{
+    SCAN_TOLD_GAPS_MAX, SCAN_TOLD_HEAD_BYTES, SCAN_TOLD_MAX, SCAN_TOLD_SENSE_BYTES,
+};
 
 /// The matches told of a unit, the last `limits::SCAN_TOLD_MAX` of them.
 #[derive(Debug, Default)]
@@ -22,9 +26,12 @@ pub(super) struct Told {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     rule: u64,
-    /// Of the bytes that matched, and of the first of them.
+    /// Of what matched, and of how much of it; of the first of it.
     bytes: u64,
+    counts: usize,
     head: u64,
+    /// Whether it may have been more than had arrived.
+    is_open: bool,
     text: u32,
     at: u64,
     /// The same in its own text.
@@ -36,16 +43,25 @@ struct Entry {
     len: Option<u64>,
     /// Whether it stands in another reading of a text.
     is_reading: bool,
+    /// Whether a text that events are together shows it.
+    is_of_events: bool,
 }
 
 impl Entry {
     fn places(&self) -> RangeInclusive<u64> {
         self.first..=self.last
     }
+
+    /// Whether what matched, or the string that it may stand in, holds the byte at `at`.
+    fn holds(&self, at: u64) -> bool {
+        self.len.is_some_and(|len| self.at <= at && at < self.at.saturating_add(len))
+    }
 }
 
 /// Stands for the texts of a message: no text that goes on over messages has this number.
 const BY_ITSELF: u32 = 0;
+/// The same for a text that has one string of such a message, which the match may stand in.
+const IN_A_STRING: u32 = u32::MAX;
 
 impl Told {
     /// A number for one more text of the unit.
@@ -82,6 +98,15 @@ impl Told {
         }
     }
 
+    /// Takes over what a message told by itself, of which a string of `len` bytes stands at `at` in the text that this
+    /// one is of: where in the message that string stands is not known.
+    pub(super) fn take_over_string(&mut self, message: &Told, at: u64, len: usize) {
+        for entry in &message.entries {
+            let len = Some(len as u64);
+            self.add(Entry { text: IN_A_STRING, at, own_at: at, len, ..*entry });
+        }
+    }
+
     /// Forgets what lies before `at`.
     pub(super) fn forget_before(&mut self, at: u64) {
         let count = self.entries.len();
@@ -94,16 +119,21 @@ impl Told {
     /// Whether another text told of this match already. If not, it is told now.
     fn is_known(&mut self, found: &Match<'_>, telling: &Telling, sink: &dyn MatchSink) -> bool {
         let rule = hash(&*found.rule.id);
-        let bytes = hash(found.bytes);
-        let head = hash(found.bytes.get(..SCAN_TOLD_HEAD_BYTES).unwrap_or(found.bytes));
+        let sense = Sense::of(if found.rule.is_secret { found.secret } else { found.bytes });
+        let (bytes, head, counts) = (sense.whole(), sense.head(), sense.len());
         let at = telling.origin.unwrap_or(found.at);
         let len = found.bytes.len() as u64;
         let places = telling.places_of(found.at);
         let is_same = |entry: &Entry| {
+            let goes_on = || sense.begins_with(entry);
             entry.rule == rule
                 && entry.text != telling.text
                 && ((entry.bytes == bytes && sink.is_one_place(&entry.places(), &places))
                     || telling.goes_on(entry, at, len)
+                    || (entry.text == IN_A_STRING && entry.holds(at) && goes_on())
+                    || (entry.is_open && sink.is_one_place(&entry.places(), &places) && goes_on())
+                    || (telling.is_of_coded(entry) && entry.head == head)
+                    || (found.is_open && telling.is_of_wire(entry) && entry.head == head)
                     || (entry.is_reading
                         && telling.reading_of.is_some()
                         && entry.head == head
@@ -111,13 +141,33 @@ impl Told {
                     || (telling.repeats(entry, found.at)
                         && (!found.rule.is_secret || entry.head == head)))
         };
-        if self.entries.iter().any(is_same) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| is_same(entry)) {
+            if telling.is_of_events {
+                // What repeats this text is one with it: the bytes on the wire may, in a later event.
+                entry.text = telling.text;
+                entry.is_of_events = true;
+            }
             return true;
         }
         let len = telling.origin.is_none().then_some(len);
         let (text, own_at, (first, last)) = (telling.text, found.at, places.into_inner());
-        let is_reading = telling.reading_of.is_some();
-        self.add(Entry { rule, bytes, head, text, at, own_at, first, last, len, is_reading });
+        let (is_reading, is_open) = (telling.reading_of.is_some(), found.is_open);
+        let entry = Entry {
+            rule,
+            bytes,
+            counts,
+            head,
+            is_open,
+            text,
+            at,
+            own_at,
+            first,
+            last,
+            len,
+            is_reading,
+            is_of_events: telling.is_of_events,
+        };
+        self.add(entry);
         false
     }
 
@@ -141,8 +191,23 @@ impl Told {
         let at = telling.origin.unwrap_or(found.at);
         let (text, own_at, (first, last)) = (telling.text, found.at, places.into_inner());
         let is_reading = telling.reading_of.is_some();
-        let (head, len) = (bytes, None);
-        self.add(Entry { rule, bytes, head, text, at, own_at, first, last, len, is_reading });
+        let (head, counts, is_open, len) = (bytes, 0, false, None);
+        let entry = Entry {
+            rule,
+            bytes,
+            counts,
+            head,
+            is_open,
+            text,
+            at,
+            own_at,
+            first,
+            last,
+            len,
+            is_reading,
+            is_of_events: telling.is_of_events,
+        };
+        self.add(entry);
         false
     }
 
@@ -166,6 +231,43 @@ fn hash(value: impl Hash) -> u64 {
     hasher.finish()
 }
 
+/// What a match says, however its text is written: without quotes, blanks and the escapes of both, which one reading
+/// has, another has not, and a third has as what the match ends with.
+struct Sense(SmallVec<[u8; SCAN_TOLD_SENSE_BYTES]>);
+
+impl Sense {
+    fn of(bytes: &[u8]) -> Sense {
+        let mut said = SmallVec::new();
+        let mut is_escaped = false;
+        for byte in bytes {
+            let is_blank = byte.is_ascii_whitespace() || (is_escaped && b"nrt".contains(byte));
+            is_escaped = *byte == b'\\';
+            if !is_blank && !b"\\\"'`".contains(byte) {
+                said.push(*byte);
+            }
+        }
+        Sense(said)
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn whole(&self) -> u64 {
+        hash(&*self.0)
+    }
+
+    fn head(&self) -> u64 {
+        hash(self.0.get(..SCAN_TOLD_HEAD_BYTES).unwrap_or(&self.0))
+    }
+
+    /// Whether it is what was told, or more of it.
+    fn begins_with(&self, entry: &Entry) -> bool {
+        let front = self.0.get(..entry.counts).filter(|front| !front.is_empty());
+        front.is_some_and(|front| hash(front) == entry.bytes)
+    }
+}
+
 /// Which text of a unit is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Telling {
@@ -177,6 +279,10 @@ pub(super) struct Telling {
     pub(super) is_deeper: bool,
     /// What it is another reading of.
     pub(super) reading_of: Option<Reading>,
+    /// Whether it is what events of the unit say together.
+    pub(super) is_of_events: bool,
+    /// If it stands for what is in a coding: behind the text of this number come those out of it.
+    pub(super) coded_from: Option<u32>,
 }
 
 /// Another reading of a text, from one place of it on.
@@ -207,6 +313,17 @@ impl Telling {
             (reading.of == entry.text || entry.text == BY_ITSELF)
                 && reading.places(at).contains(&entry.own_at)
         })
+    }
+
+    /// Whether a match was told of what this text stands for: a coding may cut what it shows of it.
+    fn is_of_coded(&self, entry: &Entry) -> bool {
+        self.coded_from.is_some_and(|from| entry.text > from)
+    }
+
+    /// Whether it is the bytes of events as they stand, and a match one that events told: what a read cuts of an event
+    /// is seen in full with the others, once the event is here.
+    fn is_of_wire(&self, entry: &Entry) -> bool {
+        entry.is_of_events && !self.is_of_events && self.origin.is_none()
     }
 
     /// Where in the unit a match at `at` is said to be.

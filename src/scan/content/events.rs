@@ -48,7 +48,7 @@ impl Events {
         };
         let place_of_texts = place.then(step);
         let lanes = match form {
-            Form::Packets => Lanes::of_messages(place_of_texts),
+            Form::Packets => Lanes::of_packets(place_of_texts),
             Form::Sse | Form::Lines | Form::NamedLines | Form::Aws => Lanes::new(place_of_texts),
         };
         Events { splitter, whole: Text::new(place, scope), lanes }

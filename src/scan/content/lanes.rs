@@ -6,11 +6,13 @@ use std::collections::VecDeque;
 use super::Content;
 use crate::finding::Step;
 use crate::limits::{
-    SCAN_LANE_PENDING_BYTES, SCAN_LANE_TAIL_BYTES, SCAN_LANES_MAX, SCAN_LANES_PARTED_MAX,
+    SCAN_FOLD_AROUND_BYTES, SCAN_LANE_PENDING_BYTES, SCAN_LANE_TAIL_BYTES, SCAN_LANES_MAX,
+    SCAN_LANES_PARTED_MAX,
 };
 use crate::scan::found::Gap;
 use crate::scan::padded::PaddedBuffer;
 use crate::scan::text::{Place, Scope};
+use crate::scan::told::Told;
 use crate::scan::view::encoded::{Kind, RunDecoder};
 use crate::scan::view::json::{Leaf, Reader, looks_like_json};
 
@@ -27,6 +29,8 @@ pub(in crate::scan) struct Lanes {
     clock: u64,
     /// Whether events that are no JSON are joined, too.
     joins_plain: bool,
+    /// Whether each event is a unit that told of itself before: what it told is no news in what it goes on to.
+    are_units: bool,
 }
 
 /// What an event is.
@@ -55,11 +59,35 @@ struct Lane {
     pending: Option<PaddedBuffer>,
     /// The last bytes added.
     tail: Vec<u8>,
+    /// How many were added, and where the last of them begin.
+    len: u64,
+    last_at: u64,
+    /// What was told lately of it, and of its events by themselves, if these are units of their own.
+    told: Option<Told>,
 }
 
 impl Lane {
+    fn new(key: u64, place: Place, are_units: bool) -> Lane {
+        Lane {
+            key,
+            used_at: 0,
+            content: Content::unknown(place),
+            pending: None,
+            tail: Vec::new(),
+            len: 0,
+            last_at: 0,
+            told: are_units.then(Told::default),
+        }
+    }
+
     /// Adds a piece.
     fn add(&mut self, text: &[u8], scope: &mut Scope<'_>) {
+        if let Some(told) = &mut self.told {
+            // A reading with escapes resolved tells later than the text does.
+            told.forget_before(self.last_at.saturating_sub(SCAN_FOLD_AROUND_BYTES as u64));
+            told.take_over_string(scope.told, self.len, text.len());
+        }
+        (self.last_at, self.len) = (self.len, self.len + text.len() as u64);
         self.keep_tail(text);
         let is_full =
             |buffer: &PaddedBuffer| buffer.written().len() + text.len() > SCAN_LANE_PENDING_BYTES;
@@ -85,14 +113,34 @@ impl Lane {
     /// Scans what was added.
     fn tell(&mut self, scope: &mut Scope<'_>) {
         if let Some(mut buffer) = self.pending.take() {
-            self.content.feed(buffer.padded(), scope);
+            match &mut self.told {
+                Some(told) => self.content.feed(buffer.padded(), &mut scope.of_another(told)),
+                None => self.content.feed(buffer.padded(), scope),
+            }
             scope.core.return_buffer(buffer);
+        }
+    }
+
+    /// Whether a text of an event behind its last one is all of it once more.
+    fn is_repeated_by(&self, text: &[u8], clock: u64) -> bool {
+        self.len == text.len() as u64 && self.used_at < clock && text.ends_with(&self.tail)
+    }
+
+    /// All of it seems to be here: what ends with it is told before the bytes that repeat it.
+    fn seems_whole(&mut self, scope: &mut Scope<'_>) {
+        self.tell(scope);
+        match &mut self.told {
+            Some(told) => self.content.seems_whole(&mut scope.of_another(told)),
+            None => self.content.seems_whole(scope),
         }
     }
 
     fn finish(&mut self, scope: &mut Scope<'_>) {
         self.tell(scope);
-        self.content.finish(scope);
+        match &mut self.told {
+            Some(told) => self.content.finish(&mut scope.of_another(told)),
+            None => self.content.finish(scope),
+        }
     }
 }
 
@@ -116,12 +164,20 @@ impl Lanes {
             parted: VecDeque::new(),
             clock: 0,
             joins_plain: true,
+            are_units: false,
         }
     }
 
-    /// Of messages: those that are no JSON are joined by others.
-    pub(in crate::scan) fn of_messages(place: Place) -> Lanes {
+    /// Of packets that come together: what is no JSON is none of them.
+    pub(in crate::scan) fn of_packets(place: Place) -> Lanes {
         Lanes { joins_plain: false, ..Lanes::new(place) }
+    }
+
+    /// Of messages: those that are no JSON are joined by others. Their texts go on over the units that they are: their
+    /// offsets are their own.
+    pub(in crate::scan) fn of_messages(place: Place) -> Lanes {
+        let place = Place { origin: None, ..place.joined() };
+        Lanes { place, are_units: true, ..Lanes::of_packets(place) }
     }
 
     /// Adds the texts of one event to those that they go on from. [`Lanes::tell`] is to follow, when the events at
@@ -195,13 +251,16 @@ impl Lanes {
     }
 
     fn add(&mut self, key: u64, place: Place, text: &[u8], scope: &mut Scope<'_>) {
+        for lane in &mut self.lanes {
+            if lane.key != key && lane.is_repeated_by(text, self.clock) {
+                lane.seems_whole(scope);
+            }
+        }
         if !self.lanes.iter().any(|lane| lane.key == key) {
             let parted = self.parted.iter().position(|(parted, _)| *parted == key);
             let parted = parted.and_then(|at| self.parted.remove(at));
             self.make_room(scope);
-            let content = Content::unknown(place);
-            let (used_at, pending, tail) = (self.clock, None, Vec::new());
-            let mut lane = Lane { key, used_at, content, pending, tail };
+            let mut lane = Lane::new(key, place, self.are_units);
             if let Some((_, tail)) = parted {
                 lane.add(&tail, scope);
             }

@@ -155,20 +155,24 @@ impl Content {
 
     /// The end. Afterwards it is spent.
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
-        if let State::Unknown(held) = &self.state {
-            if held.written().is_empty() {
-                return;
-            }
-            let kind = kind_of(held.written(), &self.media, Whole::Here).unwrap_or(Kind::Text);
-            self.begin_held(kind, scope);
-        }
+        self.begin_whole(scope);
         if let State::Known(reader) = &mut self.state {
             if let Reader::Text(text) = reader {
                 self.repeats.finish(text, scope);
             }
             reader.finish(scope);
+            self.behind.finish(scope);
         }
-        self.behind.finish(scope);
+    }
+
+    /// Gives what was held to the reader that fits it as a whole.
+    fn begin_whole(&mut self, scope: &mut Scope<'_>) {
+        if let State::Unknown(held) = &self.state
+            && !held.written().is_empty()
+        {
+            let kind = kind_of(held.written(), &self.media, Whole::Here).unwrap_or(Kind::Text);
+            self.begin_held(kind, scope);
+        }
     }
 
     /// More may follow, but not soon: as [`Text::pause`].
@@ -176,6 +180,16 @@ impl Content {
         if let State::Known(Reader::Text(text)) = &mut self.state {
             self.repeats.catch_up(text, scope);
             text.pause(scope);
+        }
+    }
+
+    /// All of it seems to be here: as [`Text::seems_whole`].
+    fn seems_whole(&mut self, scope: &mut Scope<'_>) {
+        self.begin_whole(scope);
+        match &mut self.state {
+            State::Known(Reader::Text(text)) => text.seems_whole(scope),
+            State::Known(Reader::Prefixed(text)) => text.seems_whole(scope),
+            _ => {}
         }
     }
 

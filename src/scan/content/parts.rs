@@ -114,7 +114,8 @@ impl Parts {
             (TransferCoding::None, self.place)
         };
         let is_coded = !matches!(coding, TransferCoding::None);
-        self.plain = is_coded.then(|| Content::unknown(self.place));
+        let as_it_stands = Place { coded_from: Some(scope.told.next_text()), ..self.place };
+        self.plain = is_coded.then(|| Content::unknown(as_it_stands));
         self.coding = coding;
         self.part = Content::new(place, media);
         let mut buffer = scope.core.take_buffer();

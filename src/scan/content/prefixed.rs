@@ -71,6 +71,18 @@ impl Prefixed {
         }
     }
 
+    /// All of it seems to be here: as [`Text::seems_whole`].
+    pub(super) fn seems_whole(&mut self, scope: &mut Scope<'_>) {
+        match &mut self.state {
+            State::Text(text) => text.seems_whole(scope),
+            State::Open(open) => {
+                open.pass(open.head.len(), scope);
+                open.text.seems_whole(scope);
+            }
+            State::Json(_) | State::Spent => {}
+        }
+    }
+
     /// Whether it became JSON.
     pub(super) fn is_json(&self) -> bool {
         matches!(self.state, State::Json(_))

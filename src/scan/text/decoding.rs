@@ -34,7 +34,7 @@ impl Text {
             // The rest of a row may stand in the next window, which sees all of it.
             let open = match end {
                 End::Open | End::Follows | End::Last => encoded::digits_before(window),
-                End::Pause | End::Here => 0,
+                End::Pause | End::Whole | End::Here => 0,
             };
             let is_held = open <= SCAN_OPEN_ROW_BYTES;
             let closed = if is_held { window.len() - open } else { window.len() };
