@@ -39,7 +39,9 @@ static DATABASE: LazyLock<Arc<Database>> = LazyLock::new(|| {
     let tokens = "[[rules]]\nid = 'token'\ntype = 'EXFIL'\nsecret = true\n\
                   regex = 'tok_[A-Za-z0-9]{36,251}\\b'\n\
                   [[rules]]\nid = 'endless'\ntype = 'EXFIL'\nsecret = true\n\
-                  regex = 'endless_[A-Za-z0-9]{20,}'\n";
+                  regex = 'endless_[A-Za-z0-9]{20,}'\n\
+                  [[rules]]\nid = 'doubted'\ntype = 'EXFIL'\nsecret = true\n\
+                  regex = 'doubted_([A-Za-z0-9]{20,})'\nsecretGroup = 1\nentropy = 3.0\n";
     let tokens = Pack::parse("tokens", tokens).unwrap().rules.into_iter().map(Arc::new);
     Arc::new(Database::compile(&RULES.iter().cloned().chain(tokens).collect()).unwrap())
 });
@@ -159,6 +161,16 @@ fn what_the_last_events_of_an_answer_repeat_is_no_second_finding() {
             }
         }
     }
+}
+
+#[test]
+fn what_was_doubtful_before_its_rest_came_is_told_once_it_is_sure() {
+    let events =
+        answer(&["it is doubted_", &"a".repeat(20), "EXAMPLEb8Zk3Qm0TvwXRj5Yc2Hs7Ln", " is it"]);
+    let each: Vec<&str> = events.iter().map(String::as_str).collect();
+    let told = told_of("text/event-stream", &each);
+    let confidences: Vec<Confidence> = told.iter().map(|told| told.confidence).collect();
+    assert_eq!(confidences, [Confidence::Low, Confidence::Medium], "{told:?}");
 }
 
 #[test]

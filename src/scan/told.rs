@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::found::{Gap, KnownMatch, Match, MatchSink};
 use super::known_values::KNOWN_VALUE_RULE;
-use crate::finding::View;
+use crate::finding::{Confidence, View};
 use crate::limits::{
     SCAN_TOLD_GAPS_MAX, SCAN_TOLD_HEAD_BYTES, SCAN_TOLD_MAX, SCAN_TOLD_SENSE_BYTES,
 };
@@ -32,6 +32,8 @@ struct Entry {
     head: u64,
     /// Whether it may have been more than had arrived.
     is_open: bool,
+    /// Whether it was hardly one: what surely is one is more than that.
+    is_doubtful: bool,
     text: u32,
     at: u64,
     /// The same in its own text.
@@ -125,7 +127,8 @@ impl Told {
         let len = found.bytes.len() as u64;
         let places = telling.places_of(found.at);
         let is_same = |entry: &Entry| {
-            let goes_on = || sense.begins_with(entry);
+            let is_more = entry.is_doubtful && found.confidence != Confidence::Low;
+            let goes_on = || !is_more && sense.begins_with(entry);
             entry.rule == rule
                 && entry.text != telling.text
                 && ((entry.bytes == bytes && sink.is_one_place(&entry.places(), &places))
@@ -152,12 +155,14 @@ impl Told {
         let len = telling.origin.is_none().then_some(len);
         let (text, own_at, (first, last)) = (telling.text, found.at, places.into_inner());
         let (is_reading, is_open) = (telling.reading_of.is_some(), found.is_open);
+        let is_doubtful = found.confidence == Confidence::Low;
         let entry = Entry {
             rule,
             bytes,
             counts,
             head,
             is_open,
+            is_doubtful,
             text,
             at,
             own_at,
@@ -191,13 +196,14 @@ impl Told {
         let at = telling.origin.unwrap_or(found.at);
         let (text, own_at, (first, last)) = (telling.text, found.at, places.into_inner());
         let is_reading = telling.reading_of.is_some();
-        let (head, counts, is_open, len) = (bytes, 0, false, None);
+        let (head, counts, is_open, is_doubtful, len) = (bytes, 0, false, false, None);
         let entry = Entry {
             rule,
             bytes,
             counts,
             head,
             is_open,
+            is_doubtful,
             text,
             at,
             own_at,
