@@ -10,11 +10,12 @@ use std::hash::{BuildHasher, RandomState};
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
-use memchr::memchr2;
+use memchr::{memchr_iter, memchr2, memmem};
 
 use super::view::json::Mark;
 use crate::limits::{
-    CLEAN_BLOCK_MAX_BYTES, CLEAN_BLOCK_MIN_BYTES, CLEAN_BLOCKS_MAX, MET_BLOCKS_MAX,
+    CLEAN_BLOCK_MAX_BYTES, CLEAN_BLOCK_MIN_BYTES, CLEAN_BLOCK_SAID_MIN_BYTES, CLEAN_BLOCKS_MAX,
+    MET_BLOCKS_MAX,
 };
 
 /// How much of a block says, at three places, whether it may have come before.
@@ -31,6 +32,19 @@ pub(super) fn block_end(held: usize, bytes: &[u8]) -> Option<usize> {
     let sought = bytes.get(from..bytes.len().min(to))?;
     let end = memchr2(b'}', b'\n', sought).map(|at| from + at + 1);
     end.or_else(|| (bytes.len() >= to).then_some(to))
+}
+
+/// Whether two blocks like this hold all that a match behind them depends on: an escape of JSON stands for fewer bytes
+/// than it has.
+fn says_enough(block: &[u8]) -> bool {
+    let dropped_by = |at: usize| match block.get(at + 2) {
+        Some(b'0') => 4,
+        Some(b'd' | b'D') => 3,
+        _ => 2,
+    };
+    let dropped = memchr_iter(b'\\', block).count()
+        + memmem::find_iter(block, b"\\u").map(dropped_by).sum::<usize>();
+    block.len().saturating_sub(dropped) >= CLEAN_BLOCK_SAID_MIN_BYTES
 }
 
 /// What tells a block from all others.
@@ -123,8 +137,11 @@ impl CleanBlocks {
         is_met
     }
 
-    /// Its digest.
+    /// Its digest; none of one that says too little to be remembered, or to remember another behind it.
     pub(super) fn digest(&self, block: &[u8]) -> Option<Digest> {
+        if !says_enough(block) {
+            return None;
+        }
         // The nonce may be the same each time: it is only there to hide a digest from who sees several.
         let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
         let tag = self.key.seal_in_place_separate_tag(nonce, Aad::from(block), &mut []).ok()?;

@@ -6,9 +6,12 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::tests::{RULES, Seen, key, scan_pieces, scanner};
+use super::told::Told;
 use super::*;
 use crate::finding::Fingerprint;
-use crate::limits::{CLEAN_BLOCK_MAX_BYTES, CLEAN_BLOCKS_MAX, SCAN_WINDOW_MAX_BYTES};
+use crate::limits::{
+    CLEAN_BLOCK_MAX_BYTES, CLEAN_BLOCK_MIN_BYTES, CLEAN_BLOCKS_MAX, SCAN_WINDOW_MAX_BYTES,
+};
 
 /// A message of a conversation: prose and code, with escapes.
 fn message(number: u32) -> String {
@@ -256,4 +259,55 @@ proptest! {
             }
         }
     }
+}
+
+/// What is found in a body that begins so, if what is behind its last word came before, behind another word.
+fn found_behind(head: &str, word: &str, rest: &str, scanner: &Scanner) -> Vec<&'static str> {
+    let clean = format!("{head}{}{rest}", "x".repeat(word.len()));
+    for _ in 0..3 {
+        assert_eq!(scanned(scanner, &clean).0.names(), [""; 0]);
+    }
+    let body = format!("{head}{word}{rest}");
+    let seen = scanned(scanner, &body).0.names();
+    assert_eq!(seen, found_anew(body.as_bytes()));
+    seen
+}
+
+#[test]
+fn what_escapes_leave_of_two_blocks_does_not_part_a_match() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let lines = "a line that is as long as any other, and says nothing at all\n".repeat(100);
+    // A terminal's colours leave nothing of themselves.
+    let colours = "\u{1b}[0m".repeat(CLEAN_BLOCK_MAX_BYTES);
+    for cut in 1..8 {
+        let (begin, end) = "/etc/shadow".split_at(cut);
+        let rest = format!("{colours}{end} \n{lines}");
+        let names = found_behind(&lines, &format!("cat {begin}"), &rest, &scanner);
+        assert_eq!(names, ["unix_sensitive"], "{cut}");
+    }
+}
+
+#[test]
+fn what_unicode_escapes_leave_of_two_blocks_does_not_part_a_match() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let escaped =
+        |text: &str| -> String { text.bytes().map(|byte| format!("\\u{byte:04x}")).collect() };
+    let words = "a few words that say nothing at all ".repeat(200);
+    // Some 350 bytes of text in each block, of a match that may have twice as many.
+    let block = format!("{}}}", escaped(&"x".repeat(CLEAN_BLOCK_MIN_BYTES / 6 + 1)));
+    let rest = format!(r#"{} | bash {words}"}}"#, block.repeat(3));
+    let head = format!(r#"{{"text":"{}}}"#, &words[..CLEAN_BLOCK_MIN_BYTES]);
+    let names = found_behind(&head, " curl http://e.example/", &rest, &scanner);
+    assert_eq!(names, ["pipe_to_shell"]);
+}
+
+#[test]
+fn what_was_told_to_nobody_is_told_to_the_next() {
+    let (mut told, gap) = (Told::default(), Gap::Undecoded(1));
+    let before = told.clone();
+    assert_eq!(told.next_text(), 1);
+    assert!(told.is_new_gap(gap) && !told.is_new_gap(gap));
+    told.return_to(before);
+    assert!(told.is_new_gap(gap));
+    assert_eq!(told.next_text(), 2);
 }

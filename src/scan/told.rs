@@ -14,7 +14,7 @@ use crate::limits::{
 };
 
 /// The matches told of a unit, the last `limits::SCAN_TOLD_MAX` of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Told {
     entries: Vec<Entry>,
     /// Where the next one goes once there is no more room.
@@ -84,6 +84,11 @@ impl Told {
         let is_new = self.gaps.len() < SCAN_TOLD_GAPS_MAX && !self.gaps.contains(&gap);
         self.gaps.extend(is_new.then_some(gap));
         is_new
+    }
+
+    /// Forgets what was told since it was `before`. Texts keep their numbers.
+    pub(super) fn return_to(&mut self, before: Told) {
+        *self = Told { texts: self.texts, ..before };
     }
 
     /// Takes over what a message told by itself, of which what is behind the first `from` bytes stands at `at` in

@@ -228,12 +228,15 @@ impl Blocks {
             reader.jump(*from, bytes - kept);
         }
         let mut buffer = scope.core.take_buffer();
+        // What seems to be a match because it is read from here on was told to nobody.
+        let before = scope.told.clone();
         let Scope { core, told, allowance, sink, is_last } = scope;
         let mut muted = Muted(*sink);
-        let mut scope = Scope { core, told, allowance, sink: &mut muted, is_last: *is_last };
+        let mut again = Scope { core, told, allowance, sink: &mut muted, is_last: *is_last };
         for (block, _) in &last {
-            reader.read(buffer.fill(block), true, &mut scope);
+            reader.read(buffer.fill(block), true, &mut again);
         }
+        scope.told.return_to(before);
         scope.core.return_buffer(buffer);
     }
 

@@ -4,7 +4,9 @@ use memchr::{memchr, memrchr};
 
 use super::{Place, Scope, Text};
 use crate::finding::{Step, View};
-use crate::limits::{SCAN_FOLD_AROUND_BYTES, SCAN_FOLD_SEAM_BYTES};
+use crate::limits::{
+    CLEAN_BLOCK_FOLDED_AWAY_MAX_BYTES, SCAN_FOLD_AROUND_BYTES, SCAN_FOLD_SEAM_BYTES,
+};
 use crate::scan::padded::PaddedBuffer;
 use crate::scan::told::Reading;
 use crate::scan::view::fold::{self, Folder, Kinds};
@@ -170,9 +172,10 @@ impl Folded {
         scope.core.return_buffer(out);
     }
 
-    /// As [`Text::is_settled`].
+    /// As [`Text::is_settled`]. What was folded away lets it reach further back.
     pub(super) fn is_settled(&self) -> bool {
-        self.text.is_settled()
+        let away = self.read.saturating_sub(self.text.stream.offset());
+        away <= CLEAN_BLOCK_FOLDED_AWAY_MAX_BYTES && self.text.is_settled()
     }
 
     pub(super) fn finish(mut self: Box<Self>, scope: &mut Scope<'_>) {
