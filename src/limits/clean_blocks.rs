@@ -3,7 +3,7 @@
 use super::{RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_MATCH_BEFORE_BYTES, SCAN_SHORT_TEXT_BYTES};
 
 /// A block is no shorter, but at the end of a body, and no longer.
-pub const CLEAN_BLOCK_MIN_BYTES: usize = 2048;
+pub const CLEAN_BLOCK_MIN_BYTES: usize = 2560;
 pub const CLEAN_BLOCK_MAX_BYTES: usize = 4096;
 
 /// What the text of a block has at least, once the escapes of JSON are resolved: two hold the longest match that is looked
@@ -11,7 +11,7 @@ pub const CLEAN_BLOCK_MAX_BYTES: usize = 4096;
 pub const CLEAN_BLOCK_SAID_MIN_BYTES: usize = (SCAN_MATCH_BEFORE_BYTES + RULE_NEAR_BYTES) / 2;
 /// By how much a reading with escapes resolved may be shorter than what it reads, for it to depend on two blocks alone.
 pub const CLEAN_BLOCK_FOLDED_AWAY_MAX_BYTES: u64 =
-    2 * (CLEAN_BLOCK_MIN_BYTES - CLEAN_BLOCK_SAID_MIN_BYTES) as u64;
+    (SCAN_CARRY_BYTES - 2 * CLEAN_BLOCK_SAID_MIN_BYTES) as u64;
 
 /// Blocks remembered as clean: 96 bytes each, for some 40 MB of bodies.
 pub const CLEAN_BLOCKS_MAX: usize = 16 * 1024;
