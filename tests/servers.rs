@@ -52,9 +52,12 @@ impl Nginx {
     }
 
     /// The connections and requests that nginx has logged.
-    fn log(&self) -> Vec<String> {
-        let log = fs::read_to_string(self.directory.path().join("access.log")).unwrap();
-        log.lines().map(str::to_owned).collect()
+    /// Its log, once it has so many lines: nginx writes each behind its answer.
+    fn log(&self, lines: usize) -> Vec<String> {
+        let path = self.directory.path().join("access.log");
+        let read = || fs::read_to_string(&path).unwrap();
+        wait_until("nginx has logged its answers", || read().lines().count() >= lines);
+        read().lines().map(str::to_owned).collect()
     }
 }
 
@@ -117,7 +120,7 @@ fn nginx_is_an_origin_like_any_other() {
     let proxy = Proxy::start(json!({}));
     assert_served(proxy.connect(), &nginx.clear);
     assert_served(proxy.https(&nginx.encrypted), &nginx.encrypted);
-    let log = nginx.log();
+    let log = nginx.log(16);
     let connections: std::collections::BTreeSet<_> =
         log.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!((log.len(), connections.len()), (16, 2), "{log:#?}");

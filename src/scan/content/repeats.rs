@@ -1,6 +1,6 @@
 //! What comes again in a body: read block by block, and a block that is known to be clean where it stands is passed over.
 //! Before anything else is read behind such blocks, the reader is given the last two of them again, so that a match
-//! which begins in them is found as ever.
+//! which begins in them is found as ever; one that begins before them is not.
 
 use super::json::Said;
 use crate::limits::CLEAN_BLOCK_MIN_BYTES;
