@@ -15,7 +15,7 @@ pub const CLEAN_BLOCK_FOLDED_AWAY_MAX_BYTES: u64 =
 
 /// Blocks remembered as clean: 96 bytes each, for some 40 MB of bodies.
 pub const CLEAN_BLOCKS_MAX: usize = 16 * 1024;
-/// Blocks remembered by a sample of their bytes, of 8 bytes each.
+/// Blocks remembered as having come, of 8 bytes each.
 pub const MET_BLOCKS_MAX: usize = 32 * 1024;
 
 // A match is looked for in what two blocks hold, and a block is no short text.

@@ -3,10 +3,7 @@
 //! same rules, and only what is new is scanned.
 //!
 //! A block is told from another by a keyed digest of all its bytes (GMAC, NIST SP 800-38D): without the key, which no
-//! one sees, as no digest is shown, nobody can make two blocks that have the same. A digest takes some time, so it is
-//! taken only of what may have come before, by a few bytes of it.
-
-use std::hash::{BuildHasher, RandomState};
+//! one sees, as no digest is shown, nobody can make two blocks that have the same.
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
@@ -18,8 +15,6 @@ use crate::limits::{
     MET_BLOCKS_MAX,
 };
 
-/// How much of a block says, at three places, whether it may have come before.
-const SAMPLE_BYTES: usize = 32;
 const KEY_BYTES: usize = 16;
 /// How many that name the same place are kept.
 const ROW: usize = 4;
@@ -36,7 +31,7 @@ pub(super) fn block_end(held: usize, bytes: &[u8]) -> Option<usize> {
 
 /// Whether two blocks like this hold all that a match behind them depends on: an escape of JSON stands for fewer bytes
 /// than it has.
-fn says_enough(block: &[u8]) -> bool {
+pub(super) fn says_enough(block: &[u8]) -> bool {
     let dropped_by = |at: usize| match block.get(at + 2) {
         Some(b'0') => 4,
         Some(b'd' | b'D') => 3,
@@ -97,9 +92,8 @@ impl Block {
 /// What a core remembers.
 pub(super) struct CleanBlocks {
     key: LessSafeKey,
-    hasher: RandomState,
-    /// Samples of blocks that came, each in the row that it names.
-    met: Vec<[u64; ROW]>,
+    /// Of the digests of blocks that came, a part each, in the row that it names.
+    met: Vec<[usize; ROW]>,
     /// Blocks that came twice.
     known: Vec<[Option<(Block, Outcome)>; ROW]>,
 }
@@ -111,7 +105,6 @@ impl CleanBlocks {
         rand::fill(&mut key).ok()?;
         Some(CleanBlocks {
             key: LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key).ok()?),
-            hasher: RandomState::new(),
             met: vec![[0; ROW]; MET_BLOCKS_MAX / ROW],
             known: vec![[None; ROW]; CLEAN_BLOCKS_MAX / ROW],
         })
@@ -123,25 +116,19 @@ impl CleanBlocks {
         self.known.len() * ROW
     }
 
-    /// Whether a block may have come before. From now on it has.
-    pub(super) fn meet(&mut self, block: &[u8]) -> bool {
-        let part = |at: usize| block.get(at..at + SAMPLE_BYTES).unwrap_or_default();
-        let last = block.len().saturating_sub(SAMPLE_BYTES);
-        let sample = self.hasher.hash_one((block.len(), part(0), part(last / 2), part(last)));
-        let number = usize::try_from(sample).unwrap_or_default();
+    /// Whether a block came before. From now on it has.
+    pub(super) fn meet(&mut self, digest: Digest) -> bool {
+        let number = digest.number();
         let Some(row) = row_mut(&mut self.met, number) else { return false };
-        let is_met = row.contains(&sample);
+        let is_met = row.contains(&number);
         if !is_met {
-            add(row, sample);
+            add(row, number);
         }
         is_met
     }
 
-    /// Its digest; none of one that says too little to be remembered, or to remember another behind it.
+    /// Its digest.
     pub(super) fn digest(&self, block: &[u8]) -> Option<Digest> {
-        if !says_enough(block) {
-            return None;
-        }
         // The nonce may be the same each time: it is only there to hide a digest from who sees several.
         let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
         let tag = self.key.seal_in_place_separate_tag(nonce, Aad::from(block), &mut []).ok()?;

@@ -4,7 +4,9 @@
 
 use super::json::Said;
 use crate::limits::CLEAN_BLOCK_MIN_BYTES;
-use crate::scan::clean_blocks::{Block, CleanBlocks, Digest, Outcome, Standing, block_end};
+use crate::scan::clean_blocks::{
+    Block, CleanBlocks, Digest, Outcome, Standing, block_end, says_enough,
+};
 use crate::scan::found::{Gap, KnownMatch, Listening, Match, MatchSink};
 use crate::scan::padded::Padded;
 use crate::scan::scanner::Core;
@@ -115,13 +117,9 @@ impl Blocks {
         self.may_try = true;
         while let Some(len) = bytes.bytes().get(at..).and_then(|rest| block_end(0, rest)) {
             let block = part(at, at + len);
-            if with_memory(scope.core, |memory| memory.meet(block.bytes())) == Some(true) {
-                let unread = part(read_to, at);
-                if self.take(reader, (unread, block, has_more(at + len)), scope) {
-                    read_to = at + len;
-                }
-            } else {
-                self.came(None);
+            let unread = part(read_to, at);
+            if self.take(reader, (unread, block, has_more(at + len)), scope) {
+                read_to = at + len;
             }
             at += len;
         }
@@ -135,17 +133,14 @@ impl Blocks {
         }
     }
 
-    /// A whole block that may have come before, behind what is still to be read. False: it is to be read with that.
+    /// A whole block, behind what is still to be read. False: it is to be read with that.
     fn take(
         &mut self,
         reader: &mut impl BlockReader,
         (unread, block, has_more): (Padded<'_>, Padded<'_>, bool),
         scope: &mut Scope<'_>,
     ) -> bool {
-        let digest = with_memory(scope.core, |memory| memory.digest(block.bytes())).flatten();
-        let known = self.known_as(digest, scope);
-        self.came(digest);
-        let Some(known) = known else { return false };
+        let Some(known) = self.met(block.bytes(), scope) else { return false };
         let outcome = with_memory(scope.core, |memory| memory.outcome(&known)).flatten();
         if outcome == Some(Outcome::Unclean) || (outcome.is_none() && !self.may_try) {
             return false;
@@ -172,21 +167,21 @@ impl Blocks {
     /// The block is whole that was read in pieces.
     fn end_held(&mut self, reader: &mut impl BlockReader, scope: &mut Scope<'_>) {
         let held = std::mem::take(&mut self.held);
-        let digest = with_memory(scope.core, |memory| {
-            memory.meet(&held).then(|| memory.digest(&held)).flatten()
-        })
-        .flatten();
-        let known = self.known_as(digest, scope);
-        self.came(digest);
+        let known = self.met(&held, scope);
         self.keep(known, reader, scope.core);
     }
 
-    /// What the memory knows a block as; none if it is not known what it stands behind.
-    fn known_as(&self, digest: Option<Digest>, scope: &Scope<'_>) -> Option<Block> {
-        let [first, second] = self.before;
-        let before = [first?, second?];
+    /// What the memory knows the next block as; none if it did not come before, or if it or those before it say too
+    /// little to be remembered by.
+    fn met(&mut self, block: &[u8], scope: &Scope<'_>) -> Option<Block> {
+        let digest = with_memory(scope.core, |memory| {
+            memory.digest(block).filter(|digest| memory.meet(*digest))
+        });
+        let digest = digest.flatten().filter(|_| says_enough(block));
+        let [first, last] = self.before;
+        self.before = [last, digest];
         let is_watched = scope.core.known.is_some() && scope.sink.watches();
-        Some(Block { digest: digest?, before, is_watched })
+        Some(Block { digest: digest?, before: [first?, last?], is_watched })
     }
 
     /// Remembers what came of reading a block.
@@ -197,11 +192,6 @@ impl Blocks {
             _ => Outcome::Unclean,
         };
         with_memory(core, |memory| memory.keep(block, outcome));
-    }
-
-    fn came(&mut self, digest: Option<Digest>) {
-        let [_, last] = self.before;
-        self.before = [last, digest];
     }
 
     /// Passes over a block.
