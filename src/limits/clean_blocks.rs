@@ -13,8 +13,9 @@ pub const CLEAN_BLOCK_SAID_MIN_BYTES: usize = (SCAN_MATCH_BEFORE_BYTES + RULE_NE
 pub const CLEAN_BLOCK_FOLDED_AWAY_MAX_BYTES: u64 =
     (SCAN_CARRY_BYTES - 2 * CLEAN_BLOCK_SAID_MIN_BYTES) as u64;
 
-/// Blocks remembered as clean: 96 bytes each, for some 40 MB of bodies.
+/// Blocks of which it is remembered what came of them, for some 40 MB of bodies; and what each takes at most.
 pub const CLEAN_BLOCKS_MAX: usize = 16 * 1024;
+pub const CLEAN_BLOCK_KNOWN_BYTES: usize = 64;
 /// Blocks remembered as having come, of 8 bytes each.
 pub const MET_BLOCKS_MAX: usize = 32 * 1024;
 

@@ -11,8 +11,8 @@ use memchr::{memchr_iter, memchr2, memmem};
 
 use super::view::json::Mark;
 use crate::limits::{
-    CLEAN_BLOCK_MAX_BYTES, CLEAN_BLOCK_MIN_BYTES, CLEAN_BLOCK_SAID_MIN_BYTES, CLEAN_BLOCKS_MAX,
-    MET_BLOCKS_MAX,
+    CLEAN_BLOCK_KNOWN_BYTES, CLEAN_BLOCK_MAX_BYTES, CLEAN_BLOCK_MIN_BYTES,
+    CLEAN_BLOCK_SAID_MIN_BYTES, CLEAN_BLOCKS_MAX, MET_BLOCKS_MAX,
 };
 
 const KEY_BYTES: usize = 16;
@@ -99,7 +99,7 @@ pub(super) struct CleanBlocks {
 }
 
 impl CleanBlocks {
-    /// Of none yet. None: there is no randomness, or no memory, to be had.
+    /// Of none yet. None: there is no randomness to be had.
     pub(super) fn new() -> Option<CleanBlocks> {
         let mut key = [0; KEY_BYTES];
         rand::fill(&mut key).ok()?;
@@ -150,6 +150,8 @@ impl CleanBlocks {
         }
     }
 }
+
+const _: () = assert!(size_of::<Option<(Block, Outcome)>>() <= CLEAN_BLOCK_KNOWN_BYTES);
 
 /// The row that this number names.
 fn row_mut<T>(rows: &mut [[T; ROW]], number: usize) -> Option<&mut [T; ROW]> {

@@ -50,6 +50,27 @@ struct Entry {
 }
 
 impl Entry {
+    /// What a rule saw at a place of a text, of which no more is known.
+    fn seen((rule, bytes): (u64, u64), telling: &Telling, at: u64) -> Entry {
+        let (first, last) = telling.places_of(at).into_inner();
+        Entry {
+            rule,
+            bytes,
+            counts: 0,
+            head: bytes,
+            is_open: false,
+            is_doubtful: false,
+            text: telling.text,
+            at: telling.origin.unwrap_or(at),
+            own_at: at,
+            first,
+            last,
+            len: None,
+            is_reading: telling.reading_of.is_some(),
+            is_of_events: telling.is_of_events,
+        }
+    }
+
     fn places(&self) -> RangeInclusive<u64> {
         self.first..=self.last
     }
@@ -157,27 +178,14 @@ impl Told {
             }
             return true;
         }
-        let len = telling.origin.is_none().then_some(len);
-        let (text, own_at, (first, last)) = (telling.text, found.at, places.into_inner());
-        let (is_reading, is_open) = (telling.reading_of.is_some(), found.is_open);
-        let is_doubtful = found.confidence == Confidence::Low;
-        let entry = Entry {
-            rule,
-            bytes,
+        self.add(Entry {
             counts,
             head,
-            is_open,
-            is_doubtful,
-            text,
-            at,
-            own_at,
-            first,
-            last,
-            len,
-            is_reading,
-            is_of_events: telling.is_of_events,
-        };
-        self.add(entry);
+            is_open: found.is_open,
+            is_doubtful: found.confidence == Confidence::Low,
+            len: telling.origin.is_none().then_some(len),
+            ..Entry::seen((rule, bytes), telling, found.at)
+        });
         false
     }
 
@@ -198,27 +206,7 @@ impl Told {
         if self.entries.iter().any(is_same) {
             return true;
         }
-        let at = telling.origin.unwrap_or(found.at);
-        let (text, own_at, (first, last)) = (telling.text, found.at, places.into_inner());
-        let is_reading = telling.reading_of.is_some();
-        let (head, counts, is_open, is_doubtful, len) = (bytes, 0, false, false, None);
-        let entry = Entry {
-            rule,
-            bytes,
-            counts,
-            head,
-            is_open,
-            is_doubtful,
-            text,
-            at,
-            own_at,
-            first,
-            last,
-            len,
-            is_reading,
-            is_of_events: telling.is_of_events,
-        };
-        self.add(entry);
+        self.add(Entry::seen((rule, bytes), telling, found.at));
         false
     }
 

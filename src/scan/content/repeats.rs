@@ -11,6 +11,7 @@ use crate::scan::found::{Gap, KnownMatch, Listening, Match, MatchSink};
 use crate::scan::padded::Padded;
 use crate::scan::scanner::Core;
 use crate::scan::text::{Place, Scope, Text};
+use crate::scan::view::json::Unescaper;
 
 /// Who can go on behind what it did not read.
 pub(super) trait BlockReader {
@@ -166,9 +167,11 @@ impl Blocks {
 
     /// The block is whole that was read in pieces.
     fn end_held(&mut self, reader: &mut impl BlockReader, scope: &mut Scope<'_>) {
-        let held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.held);
         let known = self.met(&held, scope);
         self.keep(known, reader, scope.core);
+        held.clear();
+        self.held = held;
     }
 
     /// What the memory knows the next block as; none if it did not come before, or if it or those before it say too
@@ -255,7 +258,7 @@ fn settled_at(reader: &impl BlockReader) -> Option<Standing> {
     reader.standing().filter(|_| reader.is_settled())
 }
 
-/// Lends what a core remembers; none if there is none to be had.
+/// Lends what a core remembers; none if it cannot remember.
 fn with_memory<T>(core: &Core, ask: impl FnOnce(&mut CleanBlocks) -> T) -> Option<T> {
     let mut memory = core.clean_blocks.take().or_else(|| CleanBlocks::new().map(Box::new))?;
     let answer = ask(&mut memory);
@@ -317,7 +320,7 @@ impl BlockReader for Said {
 
     fn jump(&mut self, to: Standing, bytes: u64) {
         if let Standing::Json(mark) = to {
-            self.unescaper = crate::scan::view::json::Unescaper::at(mark);
+            self.unescaper = Unescaper::at(mark);
         }
         self.text.jump(bytes);
     }
