@@ -29,11 +29,26 @@ const IDLE: usize = 2_000;
 /// Connections of the row of ten thousand.
 const TEN_THOUSAND: usize = 10_000;
 
+/// Requests a second beside new names. Their number and that of the names have no common divisor, so that a second has
+/// every distance between a request and a name.
+const BESIDE_NAMES: &str = "997";
+const NAMES_A_SECOND: &str = "100";
+/// The least seconds of that row: the slowest thousandth of its requests is to be ten of them.
+const BESIDE_NAMES_SECONDS: f64 = 10.0;
+
 /// How long a figure takes, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     pub seconds: f64,
     pub warmup: f64,
+}
+
+impl Pace {
+    /// The client's arguments that say it.
+    fn span(self) -> Vec<String> {
+        let (seconds, warmup) = (self.seconds.to_string(), self.warmup.to_string());
+        ["--seconds", &seconds, "--warmup", &warmup].map(str::to_owned).to_vec()
+    }
 }
 
 /// What is the same in all rows.
@@ -88,6 +103,22 @@ impl Measure {
     }
 }
 
+/// Starts an origin; where it listens.
+fn start_origin(own: &Path, tls_dir: &Path, placement: Placement) -> Outcome<(Process, Origin)> {
+    let args = ["origin", "--tls-dir", &tls_dir.to_string_lossy()].map(str::to_owned);
+    let (process, line) = Process::start_announced(own, &args, placement)
+        .map_err(|error| format!("the origin: {error}"))?;
+    let ports: Value = serde_json::from_str(&line)?;
+    let port = |name| ports.get(name).and_then(Value::as_u64).and_then(|p| u16::try_from(p).ok());
+    let port = |name| port(name).ok_or("the origin did not say where it listens");
+    let origin = Origin {
+        http: port("http")?,
+        tls: port("tls")?,
+        tls_without_resumption: port("tls_without_resumption")?,
+    };
+    Ok((process, origin))
+}
+
 impl Bench {
     /// Starts the origin. Everything is put into a folder that goes with the run.
     pub fn start(
@@ -102,19 +133,8 @@ impl Bench {
         let folder = Folder::make(has_squid)?;
         let own = std::env::current_exe()?;
         let tls_dir = folder.path().join("tls");
-        let args = ["origin", "--tls-dir", &tls_dir.to_string_lossy()].map(str::to_owned);
-        let placement = Placement { cores: [Some(cores.1), None], realtime };
-        let (process, line) = Process::start_announced(&own, &args, placement)
-            .map_err(|error| format!("the origin: {error}"))?;
-        let ports: Value = serde_json::from_str(&line)?;
-        let port =
-            |name| ports.get(name).and_then(Value::as_u64).and_then(|p| u16::try_from(p).ok());
-        let port = |name| port(name).ok_or("the origin did not say where it listens");
-        let origin = Origin {
-            http: port("http")?,
-            tls: port("tls")?,
-            tls_without_resumption: port("tls_without_resumption")?,
-        };
+        let placement = Placement { cores: [Some(cores.1), None], realtime, is_behind: false };
+        let (process, origin) = start_origin(&own, &tls_dir, placement)?;
         let files = crate::certificates::make(&tls_dir)?;
         Ok(Bench {
             clawsec: fs::canonicalize(clawsec).unwrap_or_else(|_| clawsec.to_owned()),
@@ -230,7 +250,11 @@ impl Bench {
             origin: self.origin,
             files: &self.files,
             clawsec: &self.clawsec,
-            placement: Placement { cores: [Some(self.cores.0), second], realtime: self.realtime },
+            placement: Placement {
+                cores: [Some(self.cores.0), second],
+                realtime: self.realtime,
+                is_behind: false,
+            },
             workers,
             dedup_window_secs: dedup,
         };
@@ -264,14 +288,22 @@ impl Bench {
     }
 
     pub fn span(&self) -> Vec<String> {
-        let (seconds, warmup) = (self.pace.seconds.to_string(), self.pace.warmup.to_string());
-        ["--seconds", &seconds, "--warmup", &warmup].map(str::to_owned).to_vec()
+        self.pace.span()
+    }
+
+    /// How long the work of an added time takes.
+    fn pace_of(&self, work: Work) -> Pace {
+        let Pace { seconds, warmup } = self.pace;
+        match work {
+            Work::Minting => Pace { seconds: seconds.max(BESIDE_NAMES_SECONDS), warmup },
+            Work::Events | Work::TenThousand => self.pace,
+        }
     }
 
     pub fn client(&self, args: &[String]) -> Outcome<Value> {
         let mut all = vec!["client".to_owned()];
         all.extend_from_slice(args);
-        let placement = Placement { cores: [Some(self.cores.1), None], realtime: self.realtime };
+        let placement = self.beside_proxies();
         let longest = CLIENT_MAX + Duration::from_secs_f64(self.pace.warmup + self.pace.seconds);
         // It fails by itself when too much of its work did.
         let said = |error: Box<dyn std::error::Error + Send + Sync>| {
@@ -342,6 +374,7 @@ impl Bench {
         let fitting = descriptors::fitting(wanted, most);
         let (fitting_text, mut note) = (fitting.to_string(), None);
         let ten_thousand = ["requests", "--connections", &fitting_text, "--rate", "1000"];
+        let beside_names = ["requests", "--connections", "4", "--rate", BESIDE_NAMES];
         let (path, args): (_, &[&str]) = match work {
             Work::Events => ("/sse?events=200&interval_ms=5", &["sse", "--connections", "8"]),
             Work::TenThousand => {
@@ -349,17 +382,18 @@ impl Bench {
                     .then(|| format!("{fitting} of {wanted} connections: `ulimit -n` is {most}"));
                 ("/bytes/1024", &ten_thousand)
             }
-            Work::Minting => ("/bytes/1024", &["requests", "--connections", "4", "--rate", "200"]),
+            Work::Minting => ("/bytes/1024", &beside_names),
         };
         // It runs beside the direct requests too, so that what it costs the client's core counts for nothing.
         let minting = match work {
             Work::Minting => Some(self.mint(kind)?),
             Work::Events | Work::TenThousand => None,
         };
+        let span = self.pace_of(work).span();
         let run = |way: Vec<String>| {
             let mut all: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
             all.extend(way);
-            all.extend(self.span());
+            all.extend(span.iter().cloned());
             self.client(&all)
         };
         let name = format!("{work:?} {}", kind.name());
@@ -369,29 +403,38 @@ impl Bench {
             run(self.target(&peer, kind, true, path))
         })?;
         checked_events(work, &direct, &through)?;
-        if minting.is_some_and(|minting| !minting.is_alive()) {
+        if minting.is_some_and(|minting| !minting.iter().all(Process::is_alive)) {
             return Err("the client that asks for new names ended".into());
         }
         Ok(Sample { figure: figure(&through, at)? - figure(&direct, at)?, note, decides: true })
     }
 
-    /// A client that asks for a hundred new names a second, until it is dropped.
-    fn mint(&self, kind: Kind) -> Outcome<Process> {
+    /// Where origin and client run.
+    fn beside_proxies(&self) -> Placement {
+        let cores = [Some(self.cores.1), None];
+        Placement { cores, realtime: self.realtime, is_behind: false }
+    }
+
+    /// A client that asks for a hundred new names a second, and its origin, until they are dropped. Both run behind
+    /// the others, so that no measured request waits for them on their own core.
+    fn mint(&self, kind: Kind) -> Outcome<[Process; 2]> {
         let peer = self.peer(kind)?;
-        let url = format!("https://127.0.0.1:{}/bytes/16", self.origin.tls_without_resumption);
-        let seconds = (300.0 + 4.0 * (self.pace.seconds + self.pace.warmup)).to_string();
+        let placement = self.beside_proxies().behind();
+        let (origin, ports) = start_origin(&self.own, &self.folder.path().join("tls"), placement)?;
+        let url = format!("https://127.0.0.1:{}/bytes/16", ports.tls_without_resumption);
+        let Pace { seconds, warmup } = self.pace_of(Work::Minting);
+        let seconds = (300.0 + 4.0 * (seconds + warmup)).to_string();
         let (proxy, ca_file) =
             (format!("127.0.0.1:{}", peer.https), peer.ca_file.display().to_string());
         // Names that no other row and no other round asks for.
         let first = monotonic_ns().to_string();
         let way = ["client", "requests", "--url", &url, "--proxy", &proxy, "--ca-file", &ca_file];
-        let work = ["--close", "--connections", "4", "--rate", "100", "--names", "1000000000"];
-        let span = ["--first-name", &first, "--seconds", &seconds];
+        let work = ["--close", "--connections", "4", "--rate", NAMES_A_SECOND];
+        let span = ["--names", "1000000000", "--first-name", &first, "--seconds", &seconds];
         let args: Vec<String> =
             way.iter().chain(&work).chain(&span).map(|word| (*word).to_owned()).collect();
-        let placement = Placement { cores: [Some(self.cores.1), None], realtime: self.realtime };
         let log = self.folder.path().join("minting.log");
-        Process::start(&self.own, &args, placement, &log)
+        Ok([Process::start(&self.own, &args, placement, &log)?, origin])
     }
 
     fn scaling(&self) -> Outcome<f64> {

@@ -29,11 +29,19 @@ pub struct Placement {
     /// The only cores that they may use; all when empty.
     pub cores: [Option<usize>; 2],
     pub realtime: bool,
+    /// Whether it only runs while the others have nothing to do, which takes `realtime`.
+    pub is_behind: bool,
 }
 
 impl Placement {
     /// On any core, at the usual priority.
-    pub const ANYWHERE: Placement = Placement { cores: [None, None], realtime: false };
+    pub const ANYWHERE: Placement =
+        Placement { cores: [None, None], realtime: false, is_behind: false };
+
+    /// The same, but behind the others of its cores.
+    pub fn behind(self) -> Placement {
+        Placement { is_behind: true, ..self }
+    }
 }
 
 /// A child that is ended when this is dropped.
@@ -199,7 +207,8 @@ fn command(program: &Path, args: &[String], placement: Placement) -> Command {
         words.extend(["setpriv", "--pdeathsig", "KILL"].map(str::to_owned));
     }
     if placement.realtime {
-        words.extend(["chrt", "-f", "10"].map(str::to_owned));
+        let priority = if placement.is_behind { "5" } else { "10" };
+        words.extend(["chrt", "-f", priority].map(str::to_owned));
     }
     words.push(program.to_string_lossy().into_owned());
     words.extend_from_slice(args);
