@@ -30,7 +30,8 @@ use crate::detection::Detection;
 use crate::forward::tcp::Tcp;
 use crate::limits::{
     ACCEPT_BACKOFF_MS, BACKSTOPS_MS, CUT_GRACE_MS, DEADLINE_TICK_MS, FULL_LOG_SECS, HASH_THREADS,
-    IDLE_TICK_MS, LEAF_CACHE_ENTRIES, PREEMPT_SECS, RING_MEMORY_BYTES, SWEEP_INTERVAL_MS,
+    IDLE_TICK_MS, LEAF_CACHE_ENTRIES, PREEMPT_SECS, RING_ENTRIES, RING_MEMORY_BYTES,
+    SWEEP_INTERVAL_MS,
 };
 use crate::report::core::CoreReporter;
 use crate::report::queue::FindingSender;
@@ -103,6 +104,7 @@ pub fn start(
 fn executor(placement: Placement) -> LocalExecutorBuilder {
     LocalExecutorBuilder::new(placement)
         .io_memory(RING_MEMORY_BYTES)
+        .ring_depth(RING_ENTRIES)
         .preempt_timer(Duration::from_secs(PREEMPT_SECS))
         .blocking_thread_pool_placement(PoolPlacement::Unbound(HASH_THREADS))
 }
