@@ -212,6 +212,9 @@ pub const MEMLOCK_MIN_BYTES: u64 = 512 * 1024;
 /// Open files below which a start warns: each proxied connection takes two.
 pub const NOFILE_MIN: u64 = 1024;
 
+/// Descriptors that the kernel's table has room for from the start, where so many are allowed: 8 bytes each.
+pub const DESCRIPTORS_READY_MAX: u64 = 65_536;
+
 const _: () = assert!(HEAD_MIN_BYTES < HEAD_MAX_BYTES);
 const _: () = assert!(SCAN_WINDOW_MIN_BYTES < SCAN_WINDOW_MAX_BYTES);
 const _: () = assert!(TIMEOUT_MIN_SECS * 1000.0 >= DEADLINE_TICK_MS as f64);

@@ -1,13 +1,14 @@
 //! What the proxy needs of the machine, checked before anything starts: a kernel that lets this
 //! process use
-//! io_uring, memory it may lock, files it may open. Raises soft limits; changes nothing else.
+//! io_uring, memory it may lock, files it may open. Raises soft limits, and has the kernel make room for the files that
+//! may be open at once; changes nothing else.
 
 use std::fmt;
 use std::io;
 
 use rustix::process::{Resource, Rlimit};
 
-use crate::limits::{MEMLOCK_MIN_BYTES, NOFILE_MIN};
+use crate::limits::{DESCRIPTORS_READY_MAX, MEMLOCK_MIN_BYTES, NOFILE_MIN};
 use crate::ring;
 
 /// The first kernel with all that glommio uses.
@@ -45,6 +46,7 @@ pub fn in_words(problems: &[Problem]) -> String {
 pub fn check(workers: usize) -> Result<Vec<Problem>, Vec<Problem>> {
     raise_soft_limit(Resource::Nofile);
     raise_soft_limit(Resource::Memlock);
+    make_room_for_descriptors();
     let mut problems = diagnose(&Probe::of_this_process(workers));
     if !problems.iter().any(|problem| problem.fatal)
         && let Err(error) = ring::probe()
@@ -209,6 +211,18 @@ fn raise_soft_limit(resource: Resource) {
     }
 }
 
+/// Has the kernel make its table of this process's descriptors as long as it may become. While there are threads it
+/// grows by doubling, and the thread that needs the next descriptor sleeps until every core has been quiet once: 10 to
+/// 20 ms, for which a worker would serve nobody. A failure costs no more than that.
+fn make_room_for_descriptors() {
+    let allowed = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let last = allowed.min(DESCRIPTORS_READY_MAX).saturating_sub(1);
+    if let Ok(last) = i32::try_from(last) {
+        // Closed at once; the table stays.
+        let _ = rustix::io::fcntl_dupfd_cloexec(io::stderr(), last);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,5 +337,15 @@ mod tests {
         let _ = check(1);
         let limit = rustix::process::getrlimit(Resource::Nofile);
         assert_eq!(limit.current, limit.maximum);
+    }
+
+    #[test]
+    fn the_table_of_descriptors_has_room_before_there_are_any() {
+        let _ = check(1);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let room = status.lines().find_map(|line| line.strip_prefix("FDSize:")).unwrap();
+        let allowed = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let wanted = allowed.min(DESCRIPTORS_READY_MAX);
+        assert!(room.trim().parse::<u64>().unwrap() >= wanted, "{room} of {wanted}");
     }
 }
