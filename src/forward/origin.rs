@@ -31,10 +31,14 @@ pub struct Origin {
     pub dest: Arc<str>,
 }
 
-/// By host and port alone: origins that differ in the rest are few, and every request looks for one.
+/// By host and port, and by the server name where it is another: there may be thousands of names behind one address.
+/// Origins that differ in the rest are few, and every request looks for one.
 impl Hash for Origin {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.dest.hash(state);
+        if let Some(name) = self.server_name.as_ref().filter(|name| **name != self.host) {
+            name.hash(state);
+        }
     }
 }
 
@@ -60,5 +64,21 @@ impl Origin {
     /// The same host and port, spoken to in TLS under the given name.
     pub fn encrypted(&self, server_name: &str) -> Origin {
         Origin { server_name: Some(server_name.to_owned()), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
+    use super::*;
+
+    #[test]
+    fn names_behind_one_address_are_told_apart_by_their_hashes() {
+        let (hasher, address) = (RandomState::new(), Origin::clear("192.0.2.1", 443));
+        let of = |name: &str| hasher.hash_one(address.encrypted(name));
+        assert_ne!(of("one.example"), of("two.example"));
+        assert_eq!(of("192.0.2.1"), hasher.hash_one(&address));
+        assert_eq!(of("one.example"), of("one.example"));
     }
 }
