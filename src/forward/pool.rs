@@ -97,11 +97,15 @@ impl<S: Reusable> Pool<S> {
     }
 
     /// Keeps a connection whose last exchange ended in order, for `wait` or the pool's own time, whichever is
-    /// shorter. Closes it when there is no room.
+    /// shorter. Where there is no room the one that has waited longest is closed for it: a thousand names that nobody
+    /// asks for again do not keep those out that everybody does.
     pub fn put(&mut self, origin: &Rc<Origin>, stream: S, now: Instant, wait: Duration) {
         let wait = wait.min(self.idle_timeout);
-        if self.count >= POOL_IDLE_MAX || wait.is_zero() {
+        if wait.is_zero() {
             return;
+        }
+        if self.count >= POOL_IDLE_MAX {
+            self.close_oldest();
         }
         let waiting = match self.idle.get_mut(origin) {
             Some(waiting) => waiting,
@@ -110,6 +114,21 @@ impl<S: Reusable> Pool<S> {
         if waiting.len() < POOL_IDLE_PER_ORIGIN_MAX {
             waiting.push(Waiting { stream, since: now, wait });
             self.count += 1;
+        }
+    }
+
+    /// Looks at all origins: only a new one comes to a full pool, and opening its connection took far longer.
+    fn close_oldest(&mut self) {
+        let firsts = self.idle.iter().filter_map(|(origin, waiting)| {
+            let since = waiting.first()?.since;
+            Some((since, origin))
+        });
+        let oldest = firsts.min_by_key(|(since, _)| *since);
+        let Some(origin) = oldest.map(|(_, origin)| Rc::clone(origin)) else { return };
+        if let Some(waiting) = self.idle.get_mut(&origin) {
+            // The others of its origin came later.
+            waiting.remove(0);
+            self.count -= 1;
         }
     }
 
@@ -233,6 +252,19 @@ mod tests {
             pool.put(&origin(&n.to_string()), Fake(true), Instant::now(), Duration::MAX);
         }
         assert_eq!(pool.count, POOL_IDLE_MAX);
+    }
+
+    #[test]
+    fn a_full_pool_closes_what_has_waited_longest_for_what_comes() {
+        let (mut pool, began) = (Pool::new(Duration::from_secs(60)), Instant::now());
+        let numbers = (0_u32..).take(POOL_IDLE_MAX + 1);
+        for (n, at) in numbers.map(|n| (n, began + n * Duration::from_millis(1))) {
+            pool.put(&origin(&n.to_string()), Fake(true), at, Duration::MAX);
+        }
+        let last = POOL_IDLE_MAX.to_string();
+        assert!(!pool.has(&origin("0")) && pool.has(&origin("1")) && pool.has(&origin(&last)));
+        assert!(take(&mut pool, &origin(&last), began + Duration::from_secs(2)));
+        assert_eq!(pool.count, POOL_IDLE_MAX - 1);
     }
 
     #[test]
