@@ -1,5 +1,6 @@
 //! Whose turn it is on a core. What reads or scans on and on, without ever having to wait, lets the others go first
-//! once it has had its turn: those whose bytes have come meanwhile, too.
+//! once it has had its turn: those whose bytes have come meanwhile, too. So does a step of a handshake, which cannot be
+//! cut, if others went right before it: however many clients come at once, who waits for bytes waits for one of them.
 //!
 //! glommio's own preemption is not used: it is a timer of the kernel's, and where that fires before the first task
 //! of a round has run, glommio 0.9 takes the round for empty and sleeps, with its tasks ready to run and perhaps
@@ -11,17 +12,24 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use glommio::sync::Semaphore;
 use glommio::timer::Timer;
 
-use crate::limits::{TURN_US, TURN_WAIT_NS};
+use crate::limits::{HEAVY_STEPS_US, TURN_US, TURN_WAIT_NS};
 
 const TURN: Duration = Duration::from_micros(TURN_US);
+const HEAVY_STEPS: Duration = Duration::from_micros(HEAVY_STEPS_US);
 
 thread_local! {
     /// When this core last looked at what had come, as far as those know who gave way.
     static LOOKED: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// What heavy steps took since the core looked for one of them.
+    static HEAVY: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// Those who have one wait in line: each look is for one of them.
+    static LINE: Rc<Semaphore> = Rc::new(Semaphore::new(1));
 }
 
 /// The time that a task has had since it last waited.
@@ -60,6 +68,29 @@ impl Turn {
     }
 }
 
+/// Takes a step that is long and cannot be cut, once the core has looked at what came during those before it.
+pub async fn heavy<T>(step: impl FnOnce() -> T) -> T {
+    if HEAVY.get() >= HEAVY_STEPS {
+        // Seldom, and then its own memory, so that who never waits here has no room for it.
+        Box::pin(stand_in_line()).await;
+    }
+    let began = Instant::now();
+    let made = step();
+    HEAVY.set(HEAVY.get().saturating_add(began.elapsed()));
+    made
+}
+
+async fn stand_in_line() {
+    let line = LINE.with(Rc::clone);
+    // Nobody closes it. Who is next goes on after the step of who leaves it.
+    let _place = line.acquire_permit(1).await;
+    if HEAVY.get() >= HEAVY_STEPS {
+        until_the_core_looks().await;
+        LOOKED.set(Some(Instant::now()));
+        HEAVY.set(Duration::ZERO);
+    }
+}
+
 /// By a timer that is due when the core looks: to be only queued again would come before that.
 async fn until_the_core_looks() {
     let mut wait = Duration::from_nanos(TURN_WAIT_NS);
@@ -79,8 +110,6 @@ async fn until_the_core_looks() {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use glommio::timer::sleep;
 
     use super::*;
@@ -123,6 +152,54 @@ mod tests {
                 assert!(task.await.unwrap() > 0);
             }
         });
+    }
+
+    #[test]
+    fn heavy_steps_that_come_at_once_let_others_go_between_them() {
+        on_a_core(|| async {
+            let (looks, is_over) = (Rc::new(Cell::new(0_u32)), Rc::new(Cell::new(false)));
+            let other = {
+                let (looks, is_over) = (Rc::clone(&looks), Rc::clone(&is_over));
+                glommio::spawn_local(async move {
+                    while !is_over.get() {
+                        until_the_core_looks().await;
+                        looks.set(looks.get() + 1);
+                    }
+                })
+                .detach()
+            };
+            let steps: Vec<_> = (0..20)
+                .map(|_| {
+                    let looks = Rc::clone(&looks);
+                    glommio::spawn_local(heavy(move || {
+                        let began = Instant::now();
+                        while began.elapsed() < HEAVY_STEPS {}
+                        looks.get()
+                    }))
+                    .detach()
+                })
+                .collect();
+            let mut seen = Vec::new();
+            for step in steps {
+                seen.push(step.await.unwrap());
+            }
+            is_over.set(true);
+            other.await.unwrap();
+            // Two may go for one look: the first of all, and one that looked before the other task began.
+            let most = seen.iter().map(|look| seen.iter().filter(|other| *other == look).count());
+            assert!(most.max().unwrap() <= 2, "{seen:?}");
+            assert!(seen.is_sorted(), "in line: {seen:?}");
+        });
+    }
+
+    #[test]
+    fn light_steps_wait_for_nobody() {
+        HEAVY.set(Duration::ZERO);
+        assert_eq!(
+            futures_lite::future::block_on(futures_lite::future::poll_once(heavy(|| 7))),
+            Some(7)
+        );
+        assert!(HEAVY.get() > Duration::ZERO);
     }
 
     #[test]

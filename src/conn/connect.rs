@@ -27,6 +27,7 @@ use crate::http::reply::CONNECT_ESTABLISHED;
 use crate::http::target::Authority;
 use crate::tls::handshake::Hello;
 use crate::tls::stream::{HandshakeError, Rejection, Stream};
+use crate::turns::heavy;
 
 /// The content type of a TLS record that carries a ClientHello (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -161,7 +162,8 @@ impl Connect<'_> {
             if self.is_refused(name, &origin) {
                 return Ok(None);
             }
-            let Some(config) = self.core.server_tls(name) else { return Ok(None) };
+            let made = heavy(|| self.core.server_tls(name)).await;
+            let Some(config) = made else { return Ok(None) };
             hello.accept(config).await.map(Some)
         };
         let stream = match self.deadline.within(wait, handshake).await {

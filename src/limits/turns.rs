@@ -4,6 +4,10 @@
 /// before each read, and before each piece that it scans.
 pub const TURN_US: u64 = 1000;
 
+/// How long steps of handshakes may take, one behind the other, until the core looks for the next of them. The longest
+/// step, the chain and the signature of an origin, takes as long on a core that had nothing to do before.
+pub const HEAVY_STEPS_US: u64 = 300;
+
 /// How long one waits who gives way: no time, but a clock must see it pass.
 pub const TURN_WAIT_NS: u64 = 1000;
 

@@ -19,6 +19,7 @@ use super::stream::{HandshakeError, Stream, Tls, write_clear};
 use crate::forward::buffer::{BufferPool, Chunk};
 use crate::forward::tcp::Tcp;
 use crate::limits::TLS_HANDSHAKE_MAX_BYTES;
+use crate::turns::heavy;
 
 /// A handshake of either side, as rustls sees it.
 enum Side {
@@ -114,22 +115,22 @@ impl Handshake {
         }
     }
 
-    /// Gives rustls one record after the other, as far as there are whole ones and it wants any.
-    pub fn advance(&mut self) -> Result<(), Error> {
-        loop {
-            self.settle()?;
-            if self.is_done() {
-                return Ok(());
-            }
-            let unseen = self.received.get(self.seen..).unwrap_or_default();
-            // The version, and with it the longest record, is not known yet: TLS 1.2 has the longer ones.
-            match record::record_len(unseen, false) {
-                Ok(Some(len)) if len <= unseen.len() => self.seen += len,
-                Ok(_) => return Ok(()),
-                // rustls says what is wrong with it.
-                Err(_) => self.seen += unseen.len(),
-            }
+    /// Lets rustls go on with the record that it was given last, and gives it the next one if there is a whole one and
+    /// it wants any. Whether it did.
+    pub fn advance(&mut self) -> Result<bool, Error> {
+        self.settle()?;
+        if self.is_done() {
+            return Ok(false);
         }
+        let unseen = self.received.get(self.seen..).unwrap_or_default();
+        // The version, and with it the longest record, is not known yet: TLS 1.2 has the longer ones.
+        match record::record_len(unseen, false) {
+            Ok(Some(len)) if len <= unseen.len() => self.seen += len,
+            Ok(_) => return Ok(false),
+            // rustls says what is wrong with it.
+            Err(_) => self.seen += unseen.len(),
+        }
+        Ok(true)
     }
 
     /// Lets rustls go on for as long as it needs no more input.
@@ -176,7 +177,14 @@ async fn run(
     buffers: &Rc<BufferPool>,
 ) -> Result<Stream, HandshakeError> {
     loop {
-        if let Err(error) = handshake.advance() {
+        let advanced = loop {
+            // Between two records others may go first: each may take a signature.
+            match heavy(|| handshake.advance()).await {
+                Ok(true) => {}
+                advanced => break advanced,
+            }
+        };
+        if let Err(error) = advanced {
             handshake.give_up();
             // The peer may be gone already; then there is nobody to tell.
             let _ = poll_fn(|context| tcp.poll_write(context, &handshake.out)).await;
