@@ -11,7 +11,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use clawsec::limits::SCAN_PADDING_BYTES;
-use clawsec::scan::rules::{Rule, RuleSet, default_rules, shipped};
+use clawsec::scan::rules::{RuleSet, default_rules, shipped};
 use clawsec::scan::{Database, Match, MatchSink, Padded, Scanner, Shape};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hyperscan::{Block, BlockDatabase, Builder, Matching, Pattern, PatternFlags, Patterns};
@@ -34,19 +34,18 @@ impl MatchSink for Sink {
 
 /// All rules as one database that sees each window by itself.
 fn block_database(rules: &RuleSet) -> BlockDatabase {
-    let pattern = |(number, rule): (usize, _)| Pattern {
-        expression: filter(rule),
+    let pattern = |number: usize, filter: &str| Pattern {
+        expression: filter.to_owned(),
         flags: PatternFlags::empty(),
         id: Some(number),
         ext: Default::default(),
         som: None,
     };
-    let patterns: Patterns = rules.iter().enumerate().map(pattern).collect();
-    patterns.build::<Block>().expect("the rules compile")
-}
-
-fn filter(rule: &Arc<Rule>) -> String {
-    rule.expression.filter().to_owned()
+    let numbered = rules.iter().enumerate();
+    let patterns = numbered.flat_map(|(number, rule)| {
+        rule.expression.filters().map(move |filter| pattern(number, filter))
+    });
+    patterns.collect::<Patterns>().build::<Block>().expect("the rules compile")
 }
 
 fn clean_json(criterion: &mut Criterion) {

@@ -18,7 +18,7 @@ pub fn rules(data: &[u8]) {
     for rule in &pack.rules {
         assert!((1..=RULE_ID_MAX_CHARS).contains(&rule.id.len()), "{}", rule.id);
         assert!(rule.expression.text().len() <= EXPRESSION_MAX_BYTES, "{}", rule.id);
-        assert!(!rule.expression.filter().is_empty(), "{}", rule.id);
+        assert!(rule.expression.filters().next().is_some(), "{}", rule.id);
         for example in rule.examples.iter().chain(&rule.negative_examples) {
             let secret = example.as_bytes();
             rule.judge(&Evidence { secret, matched: secret, line: secret, ..Evidence::default() });

@@ -1,14 +1,20 @@
 //! Bounds of the search around long words.
 
-/// From so many bytes on a word is long. Tokens are at least as long (a prefix of four and a body of sixteen, as
-/// AWS' ids are); of clean text and code some 6 % stand in such words.
-pub const LONG_WORD_MIN_BYTES: usize = 20;
+/// From so many bytes on a word is long: names and paths in code seldom are, one a KiB.
+pub const LONG_WORD_MIN_BYTES: usize = 36;
+
+/// So is a word with so many letters and digits in a row. Most tokens have as many, and of names in code, which
+/// join words by signs, there is one in 2 KiB.
+pub const LONG_WORD_MIN_LETTERS: usize = 16;
+
+/// A token has so many bytes at least (a prefix of four and a body of sixteen, as AWS' ids have).
+pub const TOKEN_MIN_BYTES: usize = 20;
 
 /// What is looked at before a long word: the name of what is given a value.
 pub const LONG_WORD_BEFORE_BYTES: usize = 128;
 
-/// What is looked at behind it: what ends the value.
-pub const LONG_WORD_BEHIND_BYTES: usize = 16;
+/// What is looked at behind it: what ends the value, and what stands behind the last stop of a token in parts.
+pub const LONG_WORD_BEHIND_BYTES: usize = 40;
 
 /// The longest match of a filter that is looked for around long words only. So much of what was looked at is
 /// looked at again, if more follows.

@@ -61,7 +61,13 @@ fn other_rules_are_not_taken_for_those_that_were_parsed() {
         let config = config(folder.path(), &extra);
         let prepared = prepare(&config).unwrap();
         let rules = prepared.database.rules();
-        rules.iter().find(|rule| &*rule.id == "mine").unwrap().expression.filter().to_owned()
+        rules
+            .iter()
+            .find(|rule| &*rule.id == "mine")
+            .unwrap()
+            .expression
+            .filters()
+            .collect::<String>()
     };
     for regex in ["one[0-9]", "two[0-9]", "one[0-9]"] {
         assert_eq!(with(regex), regex);

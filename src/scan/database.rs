@@ -116,8 +116,12 @@ impl Database {
         for rule in rules.iter() {
             tell(rule.id.as_bytes());
             tell(rule.expression.text().as_bytes());
-            tell(rule.expression.filter().as_bytes());
-            tell(&[u8::from(rule.expression.needs_long_word())]);
+            for filter in
+                [rule.expression.filter_everywhere(), rule.expression.filter_around_words()]
+            {
+                tell(filter.unwrap_or_default().as_bytes());
+                tell(&[u8::from(filter.is_some())]);
+            }
         }
         Engines::identify(tell);
     }

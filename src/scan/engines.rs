@@ -9,11 +9,11 @@ use hyperscan::{
 };
 
 use super::database::DatabaseError;
-use super::rules::{Problem, ProblemKind, Rule};
+use super::rules::{Expression, Problem, ProblemKind, Rule};
 use super::view::encoded;
 use crate::limits::SHORT_LITERAL_MIN_RULES;
 
-/// Compiled rules; each is in one of the two, by its number in both.
+/// Compiled rules, by their numbers in both: each is in one of the two, or its branches in either.
 pub(super) struct Engines {
     /// Reads all of a text, as it streams by. What is above the rules' numbers is a gate.
     pub(super) everywhere: StreamingDatabase,
@@ -32,20 +32,20 @@ impl Engines {
     /// Compiles all rules, each engine on a thread of its own.
     pub(super) fn compile(rules: &[Arc<Rule>]) -> Result<Engines, DatabaseError> {
         let gates = gates();
-        let of_rules = |needs_long_word: bool| {
-            let own = move |(_, rule): &(usize, &Arc<Rule>)| {
-                rule.expression.needs_long_word() == needs_long_word
-            };
-            let numbered = rules.iter().enumerate().filter(own);
-            numbered.map(|(number, rule)| pattern(rule.expression.filter(), number))
+        let of_rules = |filter: fn(&Expression) -> Option<&str>| {
+            let numbered = rules.iter().enumerate();
+            numbered.filter_map(move |(number, rule)| {
+                filter(&rule.expression).map(|filter| pattern(filter, number))
+            })
         };
         let short = pattern(SHORT_LITERAL, SHORT_LITERAL_NUMBER as usize);
         let for_many = (rules.len() >= SHORT_LITERAL_MIN_RULES).then(|| short.clone());
         let numbered = gates.iter().enumerate();
         let numbered = numbered.map(|(at, gate)| pattern(gate, rules.len() + at));
-        let everywhere: Patterns = of_rules(false).chain(numbered).chain(for_many).collect();
+        let everywhere: Patterns =
+            of_rules(Expression::filter_everywhere).chain(numbered).chain(for_many).collect();
         // There may be no such rule; an engine without a pattern is none.
-        let words: Patterns = of_rules(true).chain([short]).collect();
+        let words: Patterns = of_rules(Expression::filter_around_words).chain([short]).collect();
         let (everywhere, words) = thread::scope(|scope| {
             let words = scope.spawn(|| words.build::<hyperscan::Block>());
             (everywhere.build(), words.join())
@@ -115,8 +115,9 @@ fn gates() -> Vec<String> {
 /// The engine names the first at most: each rule by itself, to name all of them.
 fn at_fault(rules: &[Arc<Rule>], error: &hyperscan::Error) -> DatabaseError {
     let alone = rules.iter().filter_map(|rule| {
-        let compiled: Result<StreamingDatabase, _> = pattern(rule.expression.filter(), 0).build();
-        compiled.err().map(|error| Problem {
+        let filters = rule.expression.filters();
+        let compiled = |filter| -> Result<StreamingDatabase, _> { pattern(filter, 0).build() };
+        filters.map(compiled).find_map(Result::err).map(|error| Problem {
             rule: rule.id.to_string(),
             kind: ProblemKind::Unsupported,
             reason: cause(&error),

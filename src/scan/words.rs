@@ -1,15 +1,15 @@
 //! The long words of a text, with what stands around them, copied together: all that the rules of tokens need to
-//! see. A fifth of clean text is near a long word, so most of the rules cost a fifth of what they would.
+//! see. A tenth of clean text is near a long word, so most of the rules cost a tenth of what they would.
 
 use std::ops::Range;
 
 use super::history::History;
 use super::padded::{Padded, PaddedBuffer};
 use super::rules::is_of_word;
-use super::view::words::{next_word, word_end};
+use super::view::words::{is_long, next_word, word_end};
 use crate::limits::{
     LONG_WORD_BEFORE_BYTES, LONG_WORD_BEHIND_BYTES, LONG_WORD_FILTER_MAX_BYTES,
-    LONG_WORD_MIN_BYTES, SCAN_BUFFER_KEPT_BYTES,
+    SCAN_BUFFER_KEPT_BYTES,
 };
 
 /// What is copied before and behind a long word: one byte more than a match may hold, for its conditions.
@@ -129,7 +129,8 @@ fn each_word(history: &History<'_>, mut tell: impl FnMut(Range<u64>)) {
     let before = row(tail);
     if before > 0 {
         from = word_end(window, 0);
-        if before + from >= LONG_WORD_MIN_BYTES {
+        let [start, rest] = [tail.get(tail.len() - before..), window.get(..from)];
+        if is_long(start.unwrap_or_default(), rest.unwrap_or_default()) {
             tell(history.offset - before as u64..history.offset + from as u64);
         }
     }
@@ -145,6 +146,7 @@ mod tests {
 
     use super::super::stream::End;
     use super::*;
+    use crate::limits::{LONG_WORD_MIN_BYTES, LONG_WORD_MIN_LETTERS};
 
     /// The long words, byte by byte.
     fn words(text: &[u8]) -> Vec<Range<usize>> {
@@ -152,7 +154,7 @@ mod tests {
         let mut at = 0;
         while at < text.len() {
             let len = text[at..].iter().take_while(|byte| is_of_word(**byte)).count();
-            if len >= LONG_WORD_MIN_BYTES {
+            if len >= LONG_WORD_MIN_LETTERS {
                 found.push(at..at + len);
             }
             at += len.max(1);
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_stretch_is_a_word_with_what_stands_around_it() {
-        let word = b"x".repeat(LONG_WORD_MIN_BYTES);
+        let word = b"x".repeat(LONG_WORD_MIN_LETTERS);
         let apart = b" ".repeat(BEFORE_BYTES + BEHIND_BYTES + 1);
         let text = [&apart[..], &word, &apart, &word, &apart[1..], &word].concat();
         let (before, behind) = (&apart[..BEFORE_BYTES], &apart[..BEHIND_BYTES]);
@@ -196,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_new_bytes_may_complete_is_looked_at_again() {
-        let word = b"y".repeat(LONG_WORD_MIN_BYTES);
+        let word = b"y".repeat(LONG_WORD_MIN_LETTERS);
         // A word before, with enough behind it or not.
         let passed = [&word[..], &b" ".repeat(BEHIND_BYTES)].concat();
         assert_eq!(gathered(&passed, b"z", End::Open), []);
@@ -212,7 +214,7 @@ mod tests {
 
     #[test]
     fn nothing_ends_where_more_may_follow() {
-        let word = b"z".repeat(LONG_WORD_MIN_BYTES);
+        let word = b"z".repeat(LONG_WORD_MIN_LETTERS);
         let mut stretches = Stretches::default();
         for (end, last) in [(End::Open, Some(&MORE)), (End::Here, Some(&b'z'))] {
             stretches.gather(&History { tail: b"", window: &word, offset: 0, end });

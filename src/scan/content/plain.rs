@@ -3,8 +3,8 @@
 
 use super::{Content, Media};
 use crate::limits::{
-    LONG_WORD_MIN_BYTES, SCAN_CHANNELS_MAX, SCAN_FOLD_AROUND_BYTES, SCAN_JOINED_END_BYTES,
-    SCAN_JOINED_MESSAGE_BYTES, SCAN_PAUSE_MIN_BYTES,
+    SCAN_CHANNELS_MAX, SCAN_FOLD_AROUND_BYTES, SCAN_JOINED_END_BYTES, SCAN_JOINED_MESSAGE_BYTES,
+    SCAN_PAUSE_MIN_BYTES, TOKEN_MIN_BYTES,
 };
 use crate::scan::kept::{Kept, last};
 use crate::scan::rules::is_of_word;
@@ -155,7 +155,7 @@ impl PlainText {
 
     /// No message may follow for a long time: a token that ends here is told, if it is not just being typed.
     fn pause(&mut self, scope: &mut Scope<'_>) {
-        let is_token = self.may_pause && self.word_len >= LONG_WORD_MIN_BYTES;
+        let is_token = self.may_pause && self.word_len >= TOKEN_MIN_BYTES;
         if let Some(content) = self.content.as_mut().filter(|_| is_token) {
             content.pause(&mut scope.of_another(&mut self.told));
         }

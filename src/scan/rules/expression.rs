@@ -34,11 +34,12 @@ pub struct Expression {
 pub(super) struct Parsed {
     /// For the exact search.
     pub(super) text: String,
-    /// For the engine.
-    pub(super) filter: String,
+    /// For the engine that reads all of a text; empty if there is nothing for it.
+    pub(super) filter_everywhere: String,
+    /// For the one that reads what stands around long words; empty if there is nothing for it.
+    pub(super) filter_around_words: String,
     pub(super) is_filter_exact: bool,
     pub(super) begins_at_word: bool,
-    pub(super) needs_long_word: bool,
     pub(super) is_wide: bool,
     pub(super) max_width: usize,
     pub(super) groups: usize,
@@ -98,15 +99,21 @@ impl Parsed {
             Some(anchored) => without_lead(&without_tail(anchored)),
             None => without_lead(&shortened),
         };
-        let printed = filter::print(&filter).map_err(unsupported)?;
+        let split = long_word::split(&filter);
+        let print = |part: Option<Hir>| part.map(|part| filter::print(&part)).transpose();
+        let everywhere = print(split.everywhere).map_err(unsupported)?;
+        let around_words = print(split.around_words).map_err(unsupported)?;
+        let is_exact = [&everywhere, &around_words].into_iter().flatten().all(|part| part.is_exact);
+        let text_of =
+            |part: Option<filter::Printed>| part.map_or_else(String::new, |part| part.text);
         let width = shortened.properties().maximum_len();
         let is_wide = width.is_none_or(|width| width > SCAN_MATCH_BEFORE_BYTES);
         Ok(Parsed {
             text: marks::without(&text),
-            filter: printed.text,
-            is_filter_exact: printed.is_exact && !begins_at_word && anchored.is_none(),
+            filter_everywhere: text_of(everywhere),
+            filter_around_words: text_of(around_words),
+            is_filter_exact: is_exact && !begins_at_word && anchored.is_none(),
             begins_at_word,
-            needs_long_word: long_word::holds_long_word(&filter),
             max_width: width
                 .map_or(usize::MAX, |width| width + usize::from(begins_at_word) * ESCAPE_BYTES)
                 .min(SCAN_MATCH_BEFORE_BYTES),
@@ -146,19 +153,24 @@ impl Expression {
         &self.parsed.text
     }
 
-    /// The engine's expression: reports an end within each match, case-sensitive, no flags.
-    pub fn filter(&self) -> &str {
-        &self.parsed.filter
+    /// The engine's expressions: one of them reports an end within each match; case-sensitive, no flags.
+    pub fn filters(&self) -> impl Iterator<Item = &str> {
+        [self.filter_everywhere(), self.filter_around_words()].into_iter().flatten()
     }
 
-    /// Whether the filter matches only where the expression does.
+    /// The one that is looked for in all of a text.
+    pub(in crate::scan) fn filter_everywhere(&self) -> Option<&str> {
+        Some(self.parsed.filter_everywhere.as_str()).filter(|filter| !filter.is_empty())
+    }
+
+    /// The one whose every match holds a long word, and little else: it is looked for around these only.
+    pub(in crate::scan) fn filter_around_words(&self) -> Option<&str> {
+        Some(self.parsed.filter_around_words.as_str()).filter(|filter| !filter.is_empty())
+    }
+
+    /// Whether the filters match only where the expression does.
     pub(in crate::scan) fn is_filter_exact(&self) -> bool {
         self.parsed.is_filter_exact
-    }
-
-    /// Whether a match of the filter holds a long word, and little else: it is looked for around these only.
-    pub(in crate::scan) fn needs_long_word(&self) -> bool {
-        self.parsed.needs_long_word
     }
 
     /// How much of a match's front is the escape that stands for a word's beginning.

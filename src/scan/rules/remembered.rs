@@ -35,7 +35,8 @@ impl ParsedExpressions {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (source, parsed) in &self.0 {
-            for text in [source, &parsed.text, &parsed.filter] {
+            let Parsed { text, filter_everywhere, filter_around_words, .. } = parsed;
+            for text in [source, text, filter_everywhere, filter_around_words] {
                 push_text(&mut bytes, text);
             }
             push_number(&mut bytes, parsed.max_width);
@@ -50,18 +51,18 @@ impl ParsedExpressions {
         let mut expressions = HashMap::new();
         while !bytes.is_empty() {
             let rest = &mut bytes;
-            let (source, text, filter) = (take_text(rest)?, take_text(rest)?, take_text(rest)?);
+            let (source, text) = (take_text(rest)?, take_text(rest)?);
+            let (filter_everywhere, filter_around_words) = (take_text(rest)?, take_text(rest)?);
             let (max_width, groups) = (take_number(rest)?, take_number(rest)?);
             let (flags, behind) = rest.split_first_chunk()?;
             *rest = behind;
-            let [is_filter_exact, begins_at_word, needs_long_word, is_wide] =
-                flags.map(|flag| flag != 0);
+            let [is_filter_exact, begins_at_word, is_wide] = flags.map(|flag| flag != 0);
             let parsed = Parsed {
                 text,
-                filter,
+                filter_everywhere,
+                filter_around_words,
                 is_filter_exact,
                 begins_at_word,
-                needs_long_word,
                 is_wide,
                 max_width,
                 groups,
@@ -72,8 +73,8 @@ impl ParsedExpressions {
     }
 }
 
-fn flags_of(parsed: &Parsed) -> [bool; 4] {
-    [parsed.is_filter_exact, parsed.begins_at_word, parsed.needs_long_word, parsed.is_wide]
+fn flags_of(parsed: &Parsed) -> [bool; 3] {
+    [parsed.is_filter_exact, parsed.begins_at_word, parsed.is_wide]
 }
 
 #[cfg(test)]
@@ -104,9 +105,13 @@ mod tests {
         };
         let mut before = ParsedExpressions::of(&rules("one[0-9]"));
         assert!(before.hold(&rules("one[0-9]")) && !before.hold(&rules("two[0-9]")));
-        before.0.values_mut().for_each(|parsed| parsed.filter = "another".to_owned());
-        assert_eq!(Expression::remembered("one[0-9]", &before).unwrap().filter(), "another");
-        assert_eq!(Expression::remembered("two[0-9]", &before).unwrap().filter(), "two[0-9]");
+        before.0.values_mut().for_each(|parsed| parsed.filter_everywhere = "another".to_owned());
+        let filter = |source: &str| {
+            let expression = Expression::remembered(source, &before).unwrap();
+            expression.filter_everywhere().map(str::to_owned)
+        };
+        assert_eq!(filter("one[0-9]").as_deref(), Some("another"));
+        assert_eq!(filter("two[0-9]").as_deref(), Some("two[0-9]"));
     }
 
     #[test]

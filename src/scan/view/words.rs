@@ -1,24 +1,28 @@
-//! Long words in running text: rows of letters, digits and the other signs of base64.
+//! Long words in running text. A word is a row of letters, digits and the other signs of base64; it is long by its
+//! length, or by so many letters and digits in a row.
 
 use std::ops::Range;
 
 use multiversion::multiversion;
 
-use super::encoded::base64_digits;
+use super::encoded::is_base64;
 use super::lane::{CHUNK_BYTES, Chunk, Lane, last_chunk};
-use crate::limits::LONG_WORD_MIN_BYTES;
+use crate::limits::{LONG_WORD_MIN_BYTES, LONG_WORD_MIN_LETTERS};
 
-/// The next long word from `from` on.
+/// The next long word from `from` on, at which no word goes on.
 #[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 pub fn next_word(text: &[u8], from: usize) -> Option<Range<usize>> {
     let mut at = from;
-    let mut own = signs(text, at);
+    let mut own = Signs::at(text, at);
     while at < text.len() {
-        let next = signs(text, at + CHUNK_BYTES);
-        let start = first_long(u128::from(own) | u128::from(next) << CHUNK_BYTES);
-        if start < CHUNK_BYTES {
-            let start = at + start;
-            return Some(start..word_end(text, start + LONG_WORD_MIN_BYTES));
+        let next = Signs::at(text, at + CHUNK_BYTES);
+        let mut rows = long_rows::<LONG_WORD_MIN_LETTERS>(own.letters, next.letters);
+        if has_full_group(own.all) || has_full_group(next.all) {
+            rows |= long_rows::<LONG_WORD_MIN_BYTES>(own.all, next.all);
+        }
+        if rows != 0 {
+            let row = at + rows.trailing_zeros() as usize;
+            return Some(word_start(text, from, row)..word_end(text, row + 1));
         }
         own = next;
         at += CHUNK_BYTES;
@@ -26,16 +30,72 @@ pub fn next_word(text: &[u8], from: usize) -> Option<Range<usize>> {
     None
 }
 
-/// Where a row of so many bits begins as a long word has bytes; 64 or more, if not among the first 64.
+/// Which of 64 bytes are signs of words; none behind the end.
+#[derive(Clone, Copy)]
+struct Signs {
+    letters: u64,
+    all: u64,
+}
+
+impl Signs {
+    #[inline(always)]
+    fn at(text: &[u8], at: usize) -> Signs {
+        match text.get(at..).and_then(<[u8]>::first_chunk) {
+            Some(chunk) => Signs::of(Chunk::new(chunk)),
+            None if at < text.len() => Signs::of(Chunk::new(&last_chunk(text, at))),
+            None => Signs { letters: 0, all: 0 },
+        }
+    }
+
+    #[inline(always)]
+    fn of(chunk: Chunk<'_>) -> Signs {
+        let letters = chunk.mask(letters);
+        Signs { letters, all: letters | chunk.mask(other_signs) }
+    }
+}
+
 #[inline(always)]
-fn first_long(signs: u128) -> usize {
-    const { assert!(LONG_WORD_MIN_BYTES > 16 && LONG_WORD_MIN_BYTES <= 32) };
-    let two = signs & signs >> 1;
-    let four = two & two >> 2;
-    let eight = four & four >> 4;
-    let sixteen = eight & eight >> 8;
-    let long = sixteen & sixteen >> (LONG_WORD_MIN_BYTES - 16);
-    (long as u64).trailing_zeros() as usize
+fn letters(lane: Lane) -> Lane {
+    lane.small().within(b'a', 26).or(lane.within(b'0', 10))
+}
+
+/// The signs of words that are neither letters nor digits.
+#[inline(always)]
+fn other_signs(lane: Lane) -> Lane {
+    // With this bit set, the plus is a slash.
+    let plus_or_slash = lane.with_bits(0b100).equals(b'/').or(lane.equals(b'-'));
+    plus_or_slash.or(lane.equals(b'_')).or(lane.equals(b'='))
+}
+
+/// Where rows of `MIN` bits begin, among the first 64.
+#[inline(always)]
+fn long_rows<const MIN: usize>(own: u64, next: u64) -> u64 {
+    const { assert!(MIN > 1 && MIN <= CHUNK_BYTES) };
+    let mut rows = u128::from(own) | u128::from(next) << CHUNK_BYTES;
+    let mut len = 1;
+    while 2 * len < MIN {
+        rows &= rows >> len;
+        len *= 2;
+    }
+    (rows & rows >> (MIN - len)) as u64
+}
+
+/// Whether one of the four groups of sixteen bits is full, as one is within every row of 31.
+#[inline(always)]
+fn has_full_group(signs: u64) -> bool {
+    const { assert!(LONG_WORD_MIN_BYTES >= 31) };
+    const LOWEST: u64 = 0x0001_0001_0001_0001;
+    (!signs).wrapping_sub(LOWEST) & signs & LOWEST << 15 != 0
+}
+
+fn is_sign(byte: u8) -> bool {
+    is_base64(byte) || byte == b'='
+}
+
+/// Where the word begins that the byte at `at` is of, from `from` on.
+fn word_start(text: &[u8], from: usize, at: usize) -> usize {
+    let before = text.get(from..at).unwrap_or_default();
+    at - before.iter().rev().take_while(|byte| is_sign(**byte)).count()
 }
 
 /// Where the word ends that the byte at `from` is of, or would be.
@@ -43,7 +103,7 @@ fn first_long(signs: u128) -> usize {
 pub fn word_end(text: &[u8], from: usize) -> usize {
     let mut at = from;
     while at < text.len() {
-        let others = !signs(text, at);
+        let others = !Signs::at(text, at).all;
         if others != 0 {
             return text.len().min(at + others.trailing_zeros() as usize);
         }
@@ -52,15 +112,14 @@ pub fn word_end(text: &[u8], from: usize) -> usize {
     text.len()
 }
 
-/// Which of the 64 bytes at `at` are of words; none behind the end.
-#[inline(always)]
-fn signs(text: &[u8], at: usize) -> u64 {
-    let of_word = |lane: Lane| base64_digits(lane).or(lane.equals(b'='));
-    match text.get(at..).and_then(<[u8]>::first_chunk) {
-        Some(chunk) => Chunk::new(chunk).mask(of_word),
-        None if at < text.len() => Chunk::new(&last_chunk(text, at)).mask(of_word),
-        None => 0,
-    }
+/// Whether a word that stands in two parts is long.
+pub fn is_long(start: &[u8], rest: &[u8]) -> bool {
+    let mut letters = 0;
+    start.len() + rest.len() >= LONG_WORD_MIN_BYTES
+        || start.iter().chain(rest).any(|byte| {
+            letters = if byte.is_ascii_alphanumeric() { letters + 1 } else { 0 };
+            letters >= LONG_WORD_MIN_LETTERS
+        })
 }
 
 #[cfg(test)]
@@ -69,17 +128,15 @@ mod tests {
 
     use super::*;
 
-    fn is_sign(byte: u8) -> bool {
-        byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte)
-    }
-
     /// The long words, byte by byte.
     fn words(text: &[u8]) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         let mut at = 0;
         while at < text.len() {
             let len = text[at..].iter().take_while(|byte| is_sign(**byte)).count();
-            if len >= LONG_WORD_MIN_BYTES {
+            let word = &text[at..at + len];
+            let mut rows = word.split(|byte| !byte.is_ascii_alphanumeric());
+            if len >= LONG_WORD_MIN_BYTES || rows.any(|row| row.len() >= LONG_WORD_MIN_LETTERS) {
                 found.push(at..at + len);
             }
             at += len.max(1);
@@ -98,15 +155,36 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_long_from_the_bound_on() {
-        for (len, is_long) in [(LONG_WORD_MIN_BYTES - 1, false), (LONG_WORD_MIN_BYTES, true)] {
+    fn a_word_is_long_from_each_bound_on() {
+        let of_signs = b"a-".repeat(LONG_WORD_MIN_BYTES);
+        let of_letters = [&b"a-"[..], &b"a".repeat(LONG_WORD_MIN_LETTERS)].concat();
+        let [short_of_signs, short_of_letters] =
+            [&of_signs[..LONG_WORD_MIN_BYTES - 1], &of_letters[..of_letters.len() - 1]];
+        for (word, is_long) in [
+            (&of_signs[..LONG_WORD_MIN_BYTES], true),
+            (&of_letters[..], true),
+            (short_of_signs, false),
+            (short_of_letters, false),
+        ] {
             for before in 0..130 {
-                let text = [b" ".repeat(before), b"a".repeat(len), b" b".to_vec()].concat();
-                let word = is_long.then_some(before..before + len);
-                assert_eq!(found(&text), word.clone().into_iter().collect::<Vec<_>>(), "{before}");
-                let cut = found(&text[..before + len]);
-                assert_eq!(cut, word.into_iter().collect::<Vec<_>>(), "{before}");
+                let text = [b" ".repeat(before), word.to_vec(), b" b".to_vec()].concat();
+                let range = before..before + word.len();
+                let expected: Vec<_> = is_long.then_some(range.clone()).into_iter().collect();
+                assert_eq!(found(&text), expected, "{before}");
+                assert_eq!(found(&text[..range.end]), expected, "{before}");
+                for split in 0..=word.len() {
+                    assert_eq!(super::is_long(&word[..split], &word[split..]), is_long);
+                }
             }
+        }
+    }
+
+    #[test]
+    fn every_byte_is_of_words_or_not_for_all_who_ask() {
+        for byte in 0..=u8::MAX {
+            let row = [byte; CHUNK_BYTES];
+            assert_eq!(found(&row).len(), usize::from(is_sign(byte)), "{byte}");
+            assert_eq!(word_end(&row, 0), if is_sign(byte) { row.len() } else { 0 }, "{byte}");
         }
     }
 
@@ -114,7 +192,11 @@ mod tests {
         #[test]
         fn the_long_words_of_any_text_are_found(
             text in proptest::collection::vec(
-                prop_oneof![8 => Just(b'a'), 1 => Just(b' '), 1 => any::<u8>()], 0..400),
+                prop_oneof![
+                    16 => Just(b'a'), 2 => Just(b'_'), 1 => Just(b' '), 1 => any::<u8>()
+                ],
+                0..600,
+            ),
         ) {
             prop_assert_eq!(found(&text), words(&text));
         }

@@ -16,7 +16,7 @@ mod property_tests;
 #[cfg(test)]
 mod tests;
 
-pub use alphabet::base64_digits;
+pub use alphabet::is_base64;
 pub use around::{digits_before, digits_behind, places_in_row, run_around, short_rows};
 pub use decoder::RunDecoder;
 pub use gates::{
@@ -25,7 +25,7 @@ pub use gates::{
 
 use multiversion::multiversion;
 
-use self::alphabet::{HEX, NO_DIGIT, is_base64, line_break, value};
+use self::alphabet::{HEX, NO_DIGIT, base64_digits, line_break, value};
 use self::judge::{is_text, is_text_byte, judge};
 use self::looks::looks_encoded;
 use self::numbers::numbers_around;
