@@ -1,16 +1,21 @@
 //! The run around a place where something else says that there is encoded text.
 
+use multiversion::multiversion;
+
 use super::alphabet::{BASE32, BASE64, HEX, NO_DIGIT, base64_digits, is_base64, value};
 use super::judge::{BASE64_MIN_DIGITS, SHORT_ALPHABET_MIN_DIGITS, is_text, is_utf16};
 use super::{Kind, Run};
 use crate::limits::{ENCODED_LOOK_BACK_BYTES, ENCODED_SEEN_DIGITS, ENCODED_SHORT_MIN_DIGITS};
-use crate::scan::view::lane::{LANE_BYTES, Lane, last_chunk};
+use crate::scan::view::lane::{CHUNK_BYTES, Chunk, last_chunk};
 
 /// Digits looked at before and behind the place.
 const BEFORE_DIGITS: usize = 24;
 const BEHIND_DIGITS: usize = 40;
 /// Decoded bytes in a row that must be text.
 const TEXT_MIN_BYTES: usize = 9;
+/// Digits of base64 before which a group may begin, and those of two groups.
+const SHIFTS: usize = 4;
+const GROUPS_DIGITS: usize = 8;
 
 /// The run of at least 12 digits that holds the byte at `at`, if what it says there is text. Where digits
 /// of something else are glued to its front, it begins where its own digits are whole.
@@ -72,41 +77,82 @@ impl ShortAlphabet {
             && (!self.is_of_one_case || digits.len() == all || !is_mixed())
     }
 
-    /// The middle of the first part of a row that may be a text of this alphabet.
+    /// The middle of the part of a row that may be a text of this alphabet. There is one at most, and it reaches over
+    /// the byte that is asked for first: a row as [`places_in_row`] gives them has no room for two.
     fn place_in(&self, row: &[u8]) -> Option<usize> {
-        let mut start = 0;
-        row.split(|byte| !self.has(byte)).find_map(|part| {
-            let middle = start + part.len() / 2;
-            start += part.len() + 1;
-            self.may_be_all_of_it(part, row.len()).then_some(middle)
-        })
+        const { assert!(ENCODED_SEEN_DIGITS <= 2 * SHORT_ALPHABET_MIN_DIGITS) };
+        let (front, rest) = row.split_at_checked(SHORT_ALPHABET_MIN_DIGITS - 1)?;
+        if !self.has(rest.first()?) {
+            return None;
+        }
+        let start = front.len() - digits_at_end(front, self.digits);
+        let behind = rest.iter().take_while(|byte| self.has(byte)).count();
+        let part = row.get(start..front.len() + behind)?;
+        self.may_be_all_of_it(part, row.len()).then_some(start + part.len() / 2)
     }
 }
 
 /// A place in each row of digits that is too short for [`super::next_run`] to be sure to see it, and may say
-/// something: for [`run_around`]. The parts of a path are such rows, too. Looks at blocks of as many bytes as such a
-/// row has at least: it reaches over the end of one.
+/// something: for [`run_around`]. The parts of a path are such rows, too.
 pub fn short_rows(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    const { assert!(ENCODED_SHORT_MIN_DIGITS == LANE_BYTES) };
-    let (blocks, tail) = text.as_chunks::<LANE_BYTES>();
-    let masks = blocks.iter().map(|block| base64_digits(Lane::load(block)).mask());
-    let last = base64_digits(Lane::load(&last_chunk(tail, 0))).mask();
-    // The digits of the row that reaches to the end of the blocks so far.
-    let mut open = 0;
-    let rows = masks.chain([last]).enumerate().filter_map(move |(number, digits)| {
-        let more = digits.trailing_ones() as usize;
-        let len = open + more;
-        if more == LANE_BYTES {
-            open = len;
-            return None;
-        }
-        open = digits.leading_ones() as usize;
-        (len >= ENCODED_SHORT_MIN_DIGITS).then_some((number * LANE_BYTES + more - len, len))
-    });
-    rows.flat_map(|(start, len)| {
+    rows(text).flat_map(|(start, len)| {
         let row = text.get(start..start + len).unwrap_or_default();
         places_in_row(row).map(move |place| start + place)
     })
+}
+
+/// Where each row of as many digits begins as such a one has at least, and how many they are. Looks at 64 bytes at a
+/// time, most of which hold none.
+fn rows(text: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let (chunks, tail) = text.as_chunks::<CHUNK_BYTES>();
+    let last = digits_of(&last_chunk(tail, 0));
+    let mut masks = chunks.iter().map(digits_of).chain([last]).enumerate();
+    // Where the chunk at hand begins, its digits that were not looked at, and how many rows before them are open.
+    let (mut at, mut left, mut open) = (0, 0_u64, 0);
+    std::iter::from_fn(move || {
+        loop {
+            while left != 0 {
+                let first = left.trailing_zeros();
+                let len = (left >> first).trailing_ones();
+                left &= u64::MAX.checked_shl(first + len).unwrap_or(0);
+                if len as usize >= ENCODED_SHORT_MIN_DIGITS {
+                    return Some((at + first as usize, len as usize));
+                }
+            }
+            let (number, digits) = masks.next()?;
+            at = number * CHUNK_BYTES;
+            let front = digits.trailing_ones();
+            if front as usize == CHUNK_BYTES {
+                open += CHUNK_BYTES;
+                continue;
+            }
+            let (row, len) = (at - open, open + front as usize);
+            let end = digits.leading_ones();
+            open = end as usize;
+            if holds_row(digits) {
+                let is_within = u64::MAX >> end & u64::MAX << front;
+                left = digits & is_within;
+            }
+            if len >= ENCODED_SHORT_MIN_DIGITS {
+                return Some((row, len));
+            }
+        }
+    })
+}
+
+/// Whether as many bits in a row are set as a row has digits at least.
+fn holds_row(digits: u64) -> bool {
+    const { assert!(ENCODED_SHORT_MIN_DIGITS == 16) };
+    let two = digits & digits >> 1;
+    let four = two & two >> 2;
+    let eight = four & four >> 4;
+    eight & eight >> 8 != 0
+}
+
+/// Which of the bytes are digits.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
+fn digits_of(chunk: &[u8; CHUNK_BYTES]) -> u64 {
+    Chunk::new(chunk).mask(base64_digits)
 }
 
 /// How many digits of base64 `text` ends with.
@@ -216,7 +262,8 @@ fn base64_shift(digits: &[u8]) -> Option<usize> {
 /// a few bits of each digit.
 fn base64_shifts(digits: &[u8]) -> impl Iterator<Item = usize> + '_ {
     let plain = plain_pairs(digits);
-    (0..4).filter(move |shift| {
+    let front = front_bits(digits);
+    (0..SHIFTS).filter(move |shift| {
         let mut pairs = plain & 0x1111_1111_1111_1111 << shift;
         while pairs != 0 {
             let pair = digits.get(pairs.trailing_zeros() as usize..).and_then(two_groups);
@@ -225,7 +272,7 @@ fn base64_shifts(digits: &[u8]) -> impl Iterator<Item = usize> + '_ {
             }
             pairs &= pairs - 1;
         }
-        digits.get(*shift..).and_then(two_groups).is_some_and(|bytes| opens_text(&bytes))
+        front.is_some_and(|bits| opens_text(&bytes_of((bits >> (6 * (SHIFTS - 1 - shift))) as u64)))
     })
 }
 
@@ -248,31 +295,54 @@ fn longest(
 /// 64 digits. `TEXT_MIN_BYTES` visible ones in a row hold two such groups, wherever they begin.
 fn plain_pairs(digits: &[u8]) -> u64 {
     const { assert!(TEXT_MIN_BYTES >= 8 && BEFORE_DIGITS + BEHIND_DIGITS <= 64) };
-    // The digits' bits that are the top bits of the three bytes of a group.
-    let (mut first, mut second, mut third) = (0_u64, 0_u64, 0_u64);
-    for (at, byte) in digits.iter().enumerate() {
-        let digit = u64::from(value(&BASE64, *byte));
-        first |= (digit >> 5 & 1) << at;
-        second |= (digit >> 3 & 1) << at;
-        third |= (digit >> 1 & 1) << at;
-    }
+    // A bit for each digit: whether a group that begins with it has a byte with its top bit set.
+    let high =
+        digits.iter().fold(0, |high, byte| high >> 1 | u64::from(value(&TOP_BITS, *byte)) << 61);
+    let high = high.checked_shr(64_u32.saturating_sub(digits.len() as u32)).unwrap_or(0);
     let groups = digits.len().saturating_sub(3);
     let is_whole = u64::MAX.checked_shr(64 - groups as u32).unwrap_or(0);
-    let plain = !first & !(second >> 1) & !(third >> 2) & is_whole;
+    let plain = !high & is_whole;
     plain & plain >> 4
+}
+
+/// The bits of a digit of base64 that are the top bits of a byte where it is the third digit of a group, the second,
+/// the first.
+static TOP_BITS: [u8; 256] = top_bits(&BASE64);
+
+const fn top_bits(values: &[u8; 256]) -> [u8; 256] {
+    let mut tops = *values;
+    let mut rest: &mut [u8] = &mut tops;
+    while let [digit, behind @ ..] = rest {
+        *digit = (*digit >> 5 & 1) << 2 | (*digit >> 3 & 1) << 1 | *digit >> 1 & 1;
+        rest = behind;
+    }
+    tops
 }
 
 /// What the first two groups of base64 stand for.
 fn two_groups(digits: &[u8]) -> Option<[u8; 6]> {
-    let groups = digits.first_chunk::<8>()?;
+    let groups = digits.first_chunk::<GROUPS_DIGITS>()?;
     let bits = groups.iter().fold(0_u64, |bits, byte| bits << 6 | u64::from(value(&BASE64, *byte)));
+    Some(bytes_of(bits))
+}
+
+/// The bits of the digits that are the first two groups by one of the shifts; none where they are too few for a text.
+fn front_bits(digits: &[u8]) -> Option<u128> {
+    const { assert!(GROUPS_DIGITS + SHIFTS - 1 <= BASE64_MIN_DIGITS) };
+    let front = digits.first_chunk::<{ GROUPS_DIGITS + SHIFTS - 1 }>()?;
+    let add = |bits, byte: &u8| bits << 6 | u128::from(value(&BASE64, *byte));
+    Some(front.iter().fold(0, add))
+}
+
+/// The last six bytes of some bits.
+fn bytes_of(bits: u64) -> [u8; 6] {
     let [_, _, bytes @ ..] = bits.to_be_bytes();
-    Some(bytes)
+    bytes
 }
 
 /// Whether a text in UTF-8 or UTF-16 may begin with these bytes.
 fn opens_text(bytes: &[u8; 6]) -> bool {
-    bytes.contains(&0) || !matches!(bytes.first(), Some(0x80..=0xBF)) && is_text(bytes)
+    bytes.contains(&0) || !matches!(bytes.first(), Some(0x80..=0xC1 | 0xF5..)) && is_text(bytes)
 }
 
 /// Whether a byte is one of a line of ASCII.
@@ -352,6 +422,22 @@ mod tests {
             });
             let by_byte: Vec<usize> = by_byte.collect();
             prop_assert_eq!(short_rows(text.as_bytes()).collect::<Vec<_>>(), by_byte);
+        }
+
+        #[test]
+        fn the_part_of_a_row_in_a_short_alphabet_is_the_one_that_its_parts_show(
+            row in "[a-fA-F0-9]{0,30}[g-zG-Z_+-]{0,2}[A-Za-z2-7]{0,30}[018-]{0,2}[a-z2-7]{0,20}",
+        ) {
+            let row = &row.as_bytes()[..row.len().min(ENCODED_SEEN_DIGITS - 1)];
+            for short in &SHORT_ALPHABETS {
+                let mut start = 0;
+                let by_parts = row.split(|byte| !short.has(byte)).find_map(|part| {
+                    let middle = start + part.len() / 2;
+                    start += part.len() + 1;
+                    short.may_be_all_of_it(part, row.len()).then_some(middle)
+                });
+                prop_assert_eq!(short.place_in(row), by_parts);
+            }
         }
 
         #[test]
