@@ -169,7 +169,7 @@ impl JsonText {
         // The lines of a stream come one by one. What comes with others at once is a file: to join it costs as much as
         // to scan it, and under a name that promises no lines it is read as it stands.
         let begins = if kept == 0 {
-            begins_lines(piece).map(|_| false)
+            (!may_be_first_line(piece)).then_some(false)
         } else {
             came.extend_from_slice(piece);
             begins_lines(&came)
@@ -227,14 +227,28 @@ impl Joined {
 
 /// Whether a first line is one JSON text to its end, and another one follows; none: that is not here yet.
 fn begins_lines(head: &[u8]) -> Option<bool> {
+    let (line, behind) = first_line(head)?;
+    if !is_object(line) {
+        return Some(false);
+    }
+    behind.first().map(|first| *first == b'{')
+}
+
+/// Whether nothing has come behind a first line that is one JSON text to its end, as far as it came.
+fn may_be_first_line(head: &[u8]) -> bool {
+    first_line(head).is_none_or(|(line, behind)| behind.is_empty() && is_object(line))
+}
+
+/// The first line, if it has ended, and what is behind it.
+fn first_line(head: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = opening(head);
     let end = memchr::memchr2(b'\n', b'\r', text)?;
     let (line, behind) = text.split_at_checked(end).unwrap_or((text, &[]));
-    let line = line.trim_ascii_end();
-    if !line.ends_with(b"}") || !is_value(line) {
-        return Some(false);
-    }
-    opening(behind).first().map(|first| *first == b'{')
+    Some((line.trim_ascii_end(), opening(behind)))
+}
+
+fn is_object(line: &[u8]) -> bool {
+    line.ends_with(b"}") && is_value(line)
 }
 
 /// Whether a line is one value to its end.

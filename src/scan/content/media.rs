@@ -169,17 +169,14 @@ const GIT: [&str; 4] = [
 
 /// What the messages of a framed stream are. Of gRPC-Web in text nothing is framed: it is base64 as a whole.
 fn message_of(essence: &[u8]) -> Option<Media> {
-    let essence = essence.to_ascii_lowercase();
-    let (name, format) = match essence.iter().position(|byte| *byte == b'+') {
-        Some(at) => essence.split_at(at),
-        None => (essence.as_slice(), &b""[..]),
-    };
-    match (name, format) {
-        (b"application/grpc" | b"application/grpc-web", b"" | b"+proto")
-        | (b"application/connect", b"+proto") => Some(Media::Protobuf),
-        (b"application/grpc" | b"application/grpc-web" | b"application/connect", _) => {
-            Some(Media::Unknown)
-        }
-        _ => None,
+    let end = memchr::memchr(b'+', essence).unwrap_or(essence.len());
+    let (name, format) = essence.split_at_checked(end)?;
+    let is = |own: &str| name.eq_ignore_ascii_case(own.as_bytes());
+    let is_grpc = is("application/grpc") || is("application/grpc-web");
+    let is_proto = format.eq_ignore_ascii_case(b"+proto") || (is_grpc && format.is_empty());
+    match is_grpc || is("application/connect") {
+        true if is_proto => Some(Media::Protobuf),
+        true => Some(Media::Unknown),
+        false => None,
     }
 }

@@ -167,9 +167,12 @@ impl Parts {
 pub(super) fn begins_mail(head: &[u8]) -> bool {
     let names = [&b"mime-version"[..], b"content-transfer-encoding"];
     let head = head.get(..SCAN_SNIFF_BYTES).unwrap_or(head);
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    if !head.first().is_some_and(is_of_name) {
+        return false;
+    }
     for (at, line) in head.split(|byte| *byte == b'\n').enumerate() {
         let name = line.iter().position(|byte| *byte == b':').and_then(|end| line.get(..end));
-        let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
         match (line, name) {
             // A field goes on.
             ([b' ' | b'\t', ..], _) if at > 0 => {}

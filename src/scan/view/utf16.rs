@@ -24,7 +24,10 @@ pub fn sniff(head: &[u8]) -> Option<Endian> {
         [0xFE, 0xFF, ..] => return Some(Endian::Big),
         _ => {}
     }
-    let (units, _) = head.get(..HEAD_BYTES).unwrap_or(head).as_chunks::<2>();
+    let head = head.get(..HEAD_BYTES).unwrap_or(head);
+    // Nearly all texts have none.
+    memchr::memchr(0, head)?;
+    let (units, _) = head.as_chunks::<2>();
     if units.len() * 2 < HEAD_MIN_BYTES {
         return None;
     }
