@@ -24,8 +24,14 @@ pub fn request_head(data: &[u8]) {
         return;
     }
     let host = Authority { host: "origin.test".into(), port: 80 };
-    let forwarding =
-        Forwarding { host: &host, default_port: 80, via: None, relay: None, forwarded_for: None };
+    let forwarding = Forwarding {
+        host: &host.host,
+        port: host.port,
+        default_port: 80,
+        via: None,
+        relay: None,
+        forwarded_for: None,
+    };
     let mut out = Vec::new();
     write_request(&head, &target, &plan, &forwarding, &mut out);
     let large = HeadLimits { max_bytes: 2 * LIMITS.max_bytes, max_headers: LIMITS.max_headers };

@@ -26,11 +26,13 @@ use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
 use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan, plan_response};
-use crate::http::head::{HeadLimits, Method, ResponseHead, Version, parse_request, parse_response};
+use crate::http::head::{
+    HeadLimits, Method, ResponseHead, Version, parse_request, response_within,
+};
 use crate::http::login;
 use crate::http::reply::Cause;
 use crate::http::rewrite::{ClientSide, write_response};
-use crate::http::search::HeadSearch;
+use crate::http::search::{HeadBounds, HeadSearch};
 use crate::http::websocket::{Agreement, agreement};
 use crate::limits::KEEP_ALIVE_MARGIN_SECS;
 use crate::scan::Shape;
@@ -271,7 +273,7 @@ impl Exchange<'_> {
         let mut search = HeadSearch::response(limits);
         loop {
             let judged = match search.find(unread.bytes()) {
-                Ok(Some(_)) => self.judge_head(unread, &limits, out, progress),
+                Ok(Some(bounds)) => self.judge_head(unread, &bounds, out, progress),
                 Ok(None) => Ok(None),
                 Err(error) => Err(bad_response(error.reason)),
             };
@@ -300,13 +302,12 @@ impl Exchange<'_> {
     fn judge_head(
         &self,
         unread: &Unread,
-        limits: &HeadLimits,
+        bounds: &HeadBounds,
         out: &mut Vec<u8>,
         progress: &Progress,
     ) -> Result<Option<(Received, usize)>, Error> {
         let Some(chunk) = unread.chunk() else { return Ok(None) };
-        let head = parse_response(chunk.bytes(), limits).map_err(|e| bad_response(e.reason))?;
-        let Some(head) = head else { return Ok(None) };
+        let head = response_within(chunk.bytes(), bounds).map_err(|e| bad_response(e.reason))?;
         if self.request.is_relayed && head.status == 407 {
             return Err(refused_by_proxy());
         }

@@ -26,12 +26,12 @@ use crate::forward::origin::{Origin, Way};
 use crate::forward::pool::Own;
 use crate::forward::tcp::Tcp;
 use crate::http::framing::{RequestPlan, plan_request};
-use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, parse_request};
+use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, request_within};
 use crate::http::login;
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
-use crate::http::search::HeadSearch;
-use crate::http::target::{Authority, Scheme, Target, parse_host_header, parse_target};
+use crate::http::search::{HeadBounds, HeadSearch};
+use crate::http::target::{Scheme, Target, parse_host_header, parse_target};
 use crate::policy;
 
 /// Where the requests of a connection go.
@@ -185,11 +185,11 @@ impl<'a> Requests<'a> {
         loop {
             let found = search.find(client.unread.bytes());
             let admitted = match found {
-                Ok(Some(_)) => {
+                Ok(Some(bounds)) => {
                     if let Err(error) = self.authorize(client, &limits).await {
                         return Awaited::Refused(error);
                     }
-                    self.admit(client, &limits)
+                    self.admit(client, &bounds)
                 }
                 Ok(None) => Ok(None),
                 Err(error) => Err(error),
@@ -236,10 +236,10 @@ impl<'a> Requests<'a> {
         Box::pin(access::authorize(self.core, self.deadline, client, limits, who)).await
     }
 
-    /// Decides about the head at the front of what was read; None while it is not there whole.
-    fn admit(&self, client: &Leg, limits: &HeadLimits) -> Result<Option<Admitted>, HeadError> {
+    /// Decides about the head at the front of what was read; None if there is none.
+    fn admit(&self, client: &Leg, bounds: &HeadBounds) -> Result<Option<Admitted>, HeadError> {
         let Some(chunk) = client.unread.chunk() else { return Ok(None) };
-        let Some(head) = parse_request(chunk.bytes(), limits)? else { return Ok(None) };
+        let head = request_within(chunk.bytes(), bounds)?;
         let target = parse_target(head.method, head.target)?;
         let plan = plan_request(&head)?;
         let (origin, protocol) = self.destination(&head, &target)?;
@@ -339,13 +339,13 @@ impl<'a> Requests<'a> {
             }
         }
         let default_port = if origin.server_name.is_some() { 443 } else { 80 };
-        let host = Authority { host: origin.host.clone(), port: origin.port };
         let relay = match &origin.way {
             Way::Relayed(proxy) => Some(Relay { authorization: proxy.authorization.as_deref() }),
             Way::Direct | Way::Tunnelled(_) => None,
         };
         let forwarded_for = self.core.config.http.add_forwarded.then_some(self.source);
-        let forwarding = Forwarding { host: &host, default_port, via, forwarded_for, relay };
+        let (host, port) = (origin.host.as_str(), origin.port);
+        let forwarding = Forwarding { host, port, default_port, via, forwarded_for, relay };
         write_request(head, &target, plan, &forwarding, out);
         Destination::Origin(origin)
     }

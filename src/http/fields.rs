@@ -43,7 +43,12 @@ impl FieldName {
             25 => &[("proxy-authentication-info", FieldName::ProxyAuthenticationInfo)],
             _ => &[],
         };
-        let known = candidates.iter().find(|(candidate, _)| name.eq_ignore_ascii_case(candidate));
+        let Some(first) = name.as_bytes().first() else { return FieldName::Other };
+        let is = |candidate: &str| {
+            candidate.as_bytes().first() == Some(&first.to_ascii_lowercase())
+                && name.eq_ignore_ascii_case(candidate)
+        };
+        let known = candidates.iter().find(|(candidate, _)| is(candidate));
         known.map_or(FieldName::Other, |(_, field)| *field)
     }
 }

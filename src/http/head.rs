@@ -163,15 +163,21 @@ pub fn parse_request<'b>(
     bytes: &'b [u8],
     limits: &HeadLimits,
 ) -> Result<Option<RequestHead<'b>>, HeadError> {
-    let Some(bounds) = HeadSearch::request(*limits).find(bytes)? else {
-        return Ok(None);
-    };
+    let bounds = HeadSearch::request(*limits).find(bytes)?;
+    bounds.map(|bounds| request_within(bytes, &bounds)).transpose()
+}
+
+/// Parses the request head that a search found in `bytes`.
+pub fn request_within<'b>(
+    bytes: &'b [u8],
+    bounds: &HeadBounds,
+) -> Result<RequestHead<'b>, HeadError> {
     let head = bytes.get(bounds.start..bounds.end).unwrap_or_default();
     let mut parsed = vec![httparse::EMPTY_HEADER; bounds.fields];
     let mut request = httparse::Request::new(&mut parsed);
     let status = request.parse(head);
     let parts = (request.method, request.path, request.version);
-    check_complete(status, head, &bounds).map_err(|error| request_error(head, error))?;
+    check_complete(status, head, bounds).map_err(|error| request_error(head, error))?;
     let (Some(method_name), Some(target), Some(minor)) = parts else {
         return Err(HeadError::bad_request("malformed request line"));
     };
@@ -187,7 +193,7 @@ pub fn parse_request<'b>(
         fields: Fields::new(head, parsed),
     };
     check_host(&head)?;
-    Ok(Some(head))
+    Ok(head)
 }
 
 /// Parses the response head at the start of `bytes`. None: it is not complete yet.
@@ -195,15 +201,21 @@ pub fn parse_response<'b>(
     bytes: &'b [u8],
     limits: &HeadLimits,
 ) -> Result<Option<ResponseHead<'b>>, HeadError> {
-    let Some(bounds) = HeadSearch::response(*limits).find(bytes)? else {
-        return Ok(None);
-    };
+    let bounds = HeadSearch::response(*limits).find(bytes)?;
+    bounds.map(|bounds| response_within(bytes, &bounds)).transpose()
+}
+
+/// Parses the response head that a search found in `bytes`.
+pub fn response_within<'b>(
+    bytes: &'b [u8],
+    bounds: &HeadBounds,
+) -> Result<ResponseHead<'b>, HeadError> {
     let head = bytes.get(bounds.start..bounds.end).unwrap_or_default();
     let mut parsed = vec![httparse::EMPTY_HEADER; bounds.fields];
     let mut response = httparse::Response::new(&mut parsed);
     let status = response.parse(head);
     let parts = (response.code, response.version);
-    check_complete(status, head, &bounds)
+    check_complete(status, head, bounds)
         .map_err(|error| HeadError::bad_gateway(reason_of(head, error)))?;
     let (Some(code), Some(minor)) = parts else {
         return Err(HeadError::bad_gateway("malformed status line"));
@@ -211,13 +223,13 @@ pub fn parse_response<'b>(
     if code < 100 {
         return Err(HeadError::bad_gateway("status code below 100"));
     }
-    Ok(Some(ResponseHead {
+    Ok(ResponseHead {
         status: code,
         version: Version::from_minor(minor),
         reason: reason_phrase(head),
         len: bounds.end,
         fields: Fields::new(head, parsed),
-    }))
+    })
 }
 
 /// The tokeniser must have taken exactly what the search found.

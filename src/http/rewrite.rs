@@ -2,7 +2,6 @@
 //! order, case and number it came in, byte for byte. Only Content-Length and Transfer-Encoding are
 //! spelled anew, since their odd spellings are where two readers part.
 
-use std::io::Write as _;
 use std::net::IpAddr;
 
 use super::fields::{Field, FieldName, Fields};
@@ -13,8 +12,9 @@ use super::target::{Authority, Target, parse_host_header};
 /// Where a request goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Forwarding<'a> {
-    /// Whom it is for: the Host of a request that brought none.
-    pub host: &'a Authority,
+    /// Whom it is for: the Host of a request that brought none. Without brackets.
+    pub host: &'a str,
+    pub port: u16,
     /// The port that need not be named in Host: 80, or 443 inside TLS.
     pub default_port: u16,
     /// The name in an added Via field; none: none is added.
@@ -182,6 +182,7 @@ fn write_absolute(target: &Target<'_>, forwarding: &Forwarding<'_>, out: &mut Ve
 /// with another authority (RFC 9112 §3.2.2). The same one keeps its spelling.
 fn keeps_host(value: &[u8], target: &Target<'_>) -> bool {
     match target {
+        Target::Absolute { raw_authority, .. } if value == raw_authority.as_bytes() => true,
         Target::Absolute { scheme, authority, .. } => {
             parse_host_header(value, scheme.default_port()).is_ok_and(|host| host == *authority)
         }
@@ -197,10 +198,12 @@ fn write_host(name: &str, target: &Target<'_>, forwarding: &Forwarding<'_>, out:
 fn host_text(target: &Target<'_>, forwarding: &Forwarding<'_>) -> String {
     let mut host = match target {
         Target::Absolute { raw_authority, .. } => raw_authority.trim_end_matches(':').to_owned(),
-        _ => forwarding.host.to_string(),
+        _ => {
+            let (host, port) = (forwarding.host.to_owned(), forwarding.port);
+            Authority { host, port }.to_string()
+        }
     };
-    if !matches!(target, Target::Absolute { .. }) && forwarding.host.port == forwarding.default_port
-    {
+    if !matches!(target, Target::Absolute { .. }) && forwarding.port == forwarding.default_port {
         host.truncate(host.rfind(':').unwrap_or(host.len()));
     }
     host
@@ -294,8 +297,16 @@ fn write_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
 }
 
 fn write_number(number: u64, out: &mut Vec<u8>) {
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{number}");
+    let start = out.len();
+    let mut rest = number;
+    loop {
+        out.push(b'0' + (rest % 10) as u8);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.get_mut(start..).unwrap_or_default().reverse();
 }
 
 /// Fields that are for this hop alone. Those that a hop may need again are written anew.

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use memchr::{memchr, memchr_iter, memchr2};
+
 use super::head::{HeadError, Method};
 use crate::limits::HOST_MAX_BYTES;
 
@@ -79,7 +81,7 @@ pub fn parse_target(method: Method, raw: &str) -> Result<Target<'_>, HeadError> 
             _ => Err(HeadError::bad_request("target * is for OPTIONS only")),
         };
     }
-    let Some((scheme, rest)) = raw.split_once("://") else {
+    let Some((scheme, rest)) = split_scheme(raw) else {
         return Err(HeadError::bad_request("malformed target"));
     };
     let scheme = if scheme.eq_ignore_ascii_case("http") {
@@ -89,12 +91,19 @@ pub fn parse_target(method: Method, raw: &str) -> Result<Target<'_>, HeadError> 
     } else {
         return Err(HeadError::bad_request("scheme is not http or https"));
     };
-    let (raw_authority, path) = rest
-        .find(['/', '?'])
+    let (raw_authority, path) = memchr2(b'/', b'?', rest.as_bytes())
         .and_then(|at| rest.split_at_checked(at))
         .unwrap_or((rest, if method == Method::Options { "*" } else { "/" }));
     let authority = split_authority(raw_authority)?.or_port(scheme.default_port());
     Ok(Target::Absolute { scheme, authority, path, raw_authority })
+}
+
+/// What stands before the first `://`, and behind it.
+fn split_scheme(raw: &str) -> Option<(&str, &str)> {
+    let bytes = raw.as_bytes();
+    let is_mark = |at: &usize| bytes.get(*at..).is_some_and(|rest| rest.starts_with(b"://"));
+    let at = memchr_iter(b':', bytes).find(is_mark)?;
+    Some((raw.get(..at)?, raw.get(at + 3..)?))
 }
 
 fn parse_connect_target(raw: &str) -> Result<Target<'_>, HeadError> {
@@ -154,7 +163,7 @@ impl AuthorityParts<'_> {
 }
 
 fn split_authority(text: &str) -> Result<AuthorityParts<'_>, HeadError> {
-    if text.contains('@') {
+    if memchr(b'@', text.as_bytes()).is_some() {
         return Err(HeadError::bad_request("userinfo in an authority (RFC 9110 section 4.2.4)"));
     }
     let (host, rest) = if let Some(bracketed) = text.strip_prefix('[') {
@@ -163,7 +172,7 @@ fn split_authority(text: &str) -> Result<AuthorityParts<'_>, HeadError> {
         };
         (parse_ipv6(literal)?, rest)
     } else {
-        let end = text.find(':').unwrap_or(text.len());
+        let end = memchr(b':', text.as_bytes()).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
         check_name(name)?;
         (Host::Name(name), rest)
@@ -215,7 +224,7 @@ fn check_name(name: &str) -> Result<(), HeadError> {
     if name.len() > HOST_MAX_BYTES {
         return Err(HeadError::bad_request("host too long"));
     }
-    if !is_encoded(name, |byte| is_unreserved(byte) || b"!$&'()*+,;=".contains(&byte)) {
+    if !is_encoded(name, |byte| is_unreserved(byte) || is_sub_delimiter(byte)) {
         return Err(HeadError::bad_request("malformed host"));
     }
     Ok(())
@@ -237,5 +246,10 @@ fn is_encoded(text: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
 
 /// RFC 3986 §2.3.
 fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// RFC 3986 §2.2.
+fn is_sub_delimiter(byte: u8) -> bool {
+    matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
 }

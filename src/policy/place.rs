@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use crate::limits::PATH_UNESCAPES_MAX;
 
@@ -72,12 +72,18 @@ fn field_of(line: &[u8]) -> Place<'_> {
 
 /// The path of a request's target, without its query: of origin-form and absolute-form (RFC 9112 §3.2).
 pub fn path_of(target: &str) -> &str {
-    let target = target.split(['?', '#']).next().unwrap_or_default();
-    match target.split_once("://") {
-        Some((_, rest)) if !target.starts_with('/') => {
-            rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/")
+    let end = memchr2(b'?', b'#', target.as_bytes());
+    let target = end.and_then(|end| target.get(..end)).unwrap_or(target);
+    if target.starts_with('/') {
+        return target;
+    }
+    let bytes = target.as_bytes();
+    let behind = |at: usize| target.get(at..)?.strip_prefix("://");
+    match memchr_iter(b':', bytes).find_map(behind) {
+        Some(rest) => {
+            memchr(b'/', rest.as_bytes()).and_then(|slash| rest.get(slash..)).unwrap_or("/")
         }
-        _ => target,
+        None => target,
     }
 }
 

@@ -12,8 +12,14 @@ fn forwarded_via(bytes: &str, via: Option<&str>) -> String {
         Target::Absolute { authority, .. } => authority.clone(),
         _ => Authority { host: "routed.test".to_owned(), port: 80 },
     };
-    let forwarding =
-        Forwarding { host: &host, default_port: 80, via, relay: None, forwarded_for: None };
+    let forwarding = Forwarding {
+        host: &host.host,
+        port: host.port,
+        default_port: 80,
+        via,
+        relay: None,
+        forwarded_for: None,
+    };
     let mut out = Vec::new();
     write_request(&head, &target, &plan, &forwarding, &mut out);
     String::from_utf8(out).unwrap()
@@ -88,9 +94,9 @@ fn a_port_that_is_not_the_default_is_named_in_host() {
     let (head, target, plan) = planned_request(bytes).unwrap().unwrap();
     for (host, port, expected) in [("::1", 443, "[::1]"), ("::1", 80, "[::1]:80"), ("a", 1, "a:1")]
     {
-        let host = Authority { host: host.to_owned(), port };
         let forwarding = Forwarding {
-            host: &host,
+            host,
+            port,
             default_port: 443,
             via: None,
             relay: None,
