@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 use glommio::sync::Semaphore;
 use glommio::timer::Timer;
 
-use crate::limits::{HEAVY_STEPS_US, TURN_US, TURN_WAIT_NS};
+use crate::limits::{
+    HEAVY_STEPS_US, TURN_THING_MIN_BYTES, TURN_UNTIMED_BYTES, TURN_US, TURN_WAIT_NS,
+};
 
 const TURN: Duration = Duration::from_micros(TURN_US);
 const HEAVY_STEPS: Duration = Duration::from_micros(HEAVY_STEPS_US);
@@ -36,12 +38,24 @@ thread_local! {
 #[derive(Debug)]
 pub struct Turn {
     began: Instant,
+    /// What was done since it was last looked how long that has been.
+    done_bytes: usize,
 }
 
 impl Turn {
     /// It begins now.
     pub fn begin() -> Turn {
-        Turn { began: Instant::now() }
+        Turn { began: Instant::now(), done_bytes: 0 }
+    }
+
+    /// As [`Turn::give_way`], behind something that takes no long time; of many such things each is counted with its
+    /// bytes, and only now and then a clock is read.
+    pub async fn give_way_behind(&mut self, bytes: usize) {
+        self.done_bytes += bytes.max(TURN_THING_MIN_BYTES);
+        if self.done_bytes >= TURN_UNTIMED_BYTES {
+            self.done_bytes = 0;
+            self.give_way().await;
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -209,7 +223,7 @@ mod tests {
             let waiting: Vec<_> = (0..3)
                 .map(|_| {
                     glommio::spawn_local(async move {
-                        let mut turn = Turn { began: past };
+                        let mut turn = Turn { began: past, done_bytes: 0 };
                         turn.give_way().await;
                         turn.began
                     })
@@ -225,9 +239,27 @@ mod tests {
     }
 
     #[test]
+    fn many_small_things_take_a_turn_together() {
+        on_a_core(|| async {
+            let past = Instant::now().checked_sub(2 * TURN).unwrap();
+            let mut turn = Turn { began: past, done_bytes: 0 };
+            for _ in 1..TURN_UNTIMED_BYTES / TURN_THING_MIN_BYTES {
+                turn.give_way_behind(1).await;
+            }
+            assert_eq!(turn.began, past);
+            turn.give_way_behind(1).await;
+            assert!(turn.began > past && turn.done_bytes == 0);
+            LOOKED.set(None);
+            let mut turn = Turn { began: past, done_bytes: 0 };
+            turn.give_way_behind(TURN_UNTIMED_BYTES).await;
+            assert!(turn.began > past);
+        });
+    }
+
+    #[test]
     fn a_turn_that_has_just_begun_is_not_over() {
         let begun = Turn::begin();
-        let past = Turn { began: begun.began.checked_sub(2 * TURN).unwrap() };
+        let past = Turn { began: begun.began.checked_sub(2 * TURN).unwrap(), done_bytes: 0 };
         assert!(past.is_over());
         LOOKED.set(Some(Instant::now() + TURN));
         assert!(!past.is_over(), "another gave way meanwhile");

@@ -100,9 +100,9 @@ impl Backlog {
         loop {
             self.wait().await;
             let mut turn = Turn::begin();
-            while self.scan_one(&mut turn).await {
+            while let Some(len) = self.scan_one(&mut turn).await {
                 // The next of many has to wait while connections do.
-                turn.give_way().await;
+                turn.give_way_behind(len).await;
             }
             if self.is_closed.get() {
                 return;
@@ -139,10 +139,10 @@ impl Backlog {
         }
     }
 
-    /// Scans what has waited longest; false where nothing waits. Others get their turn where few bytes make much work.
-    pub(super) async fn scan_one(&self, turn: &mut Turn) -> bool {
+    /// Scans what has waited longest, and says how many bytes that was; none where nothing waits. Others get their turn where few bytes make much work.
+    pub(super) async fn scan_one(&self, turn: &mut Turn) -> Option<usize> {
         let longest = self.waiting.borrow_mut().pop_front();
-        let Some(Waiting { part, bytes, len, held }) = longest else { return false };
+        let Waiting { part, bytes, len, held } = longest?;
         self.let_go(held);
         let bytes = &bytes.bytes;
         let _attempt = Attempt { core: Rc::clone(&part.whence().core), len };
@@ -155,7 +155,7 @@ impl Backlog {
             }
             Part::Piece(trailing) => trailing.scan_waiting(bytes, len),
         }
-        true
+        Some(len)
     }
 
     /// Scans the piece of one body that has waited longest; false where none of it waits. What waits of others is

@@ -148,13 +148,14 @@ impl Core {
     pub fn take_idle(
         &self,
         origin: &Origin,
+        now: Instant,
         context: &mut Context<'_>,
         care: Care,
     ) -> Option<Stream> {
         if self.is_outdated() {
             return None;
         }
-        self.pool.borrow_mut().take(origin, Instant::now(), context, care)
+        self.pool.borrow_mut().take(origin, now, context, care)
     }
 
     /// Whether there is one, good or not.
@@ -163,9 +164,9 @@ impl Core {
     }
 
     /// Keeps a connection for the next who asks, unless it was made under rules that hold no more.
-    pub fn keep_idle(&self, origin: &Rc<Origin>, stream: Stream, wait: Duration) {
+    pub fn keep_idle(&self, origin: &Rc<Origin>, stream: Stream, now: Instant, wait: Duration) {
         if !self.is_outdated() {
-            self.pool.borrow_mut().put(origin, stream, Instant::now(), wait);
+            self.pool.borrow_mut().put(origin, stream, now, wait);
         }
     }
 

@@ -44,6 +44,8 @@ pub enum Interrupt {
 #[derive(Debug)]
 pub struct Deadlines {
     started: Instant,
+    /// When the last tick was.
+    ticked_ms: Cell<u64>,
     phase: Cell<Phase>,
     slots: RefCell<Vec<Weak<Slot>>>,
 }
@@ -65,6 +67,7 @@ impl Deadlines {
     pub fn new() -> Rc<Deadlines> {
         Rc::new(Deadlines {
             started: Instant::now(),
+            ticked_ms: Cell::new(0),
             phase: Cell::new(Phase::Running),
             slots: RefCell::new(Vec::new()),
         })
@@ -104,6 +107,7 @@ impl Deadlines {
     pub fn tick(&self, phase: Phase) {
         self.phase.set(phase);
         let now_ms = self.now_ms();
+        self.ticked_ms.set(now_ms);
         let mut due = Vec::new();
         self.slots.borrow_mut().retain(|slot| {
             let Some(slot) = slot.upgrade() else { return false };
@@ -132,11 +136,31 @@ pub struct Deadline {
 impl Deadline {
     /// Due after `wait` from now, whatever was set before.
     pub fn set(&self, wait: Duration) {
-        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(NEVER_MS);
         let now_us = self.core.now_us();
-        self.slot.due_ms.set((now_us / 1000).saturating_add(wait_ms));
+        self.set_from(now_us, wait);
         let first_us = self.slot.span_us.get().map_or(now_us, |(first_us, _)| first_us);
         self.slot.span_us.set(Some((first_us, now_us)));
+    }
+
+    /// Due after `wait` from when a deadline was set last, which was a moment ago: no clock is read.
+    fn set_behind_last(&self, wait: Duration) {
+        match self.slot.span_us.get() {
+            Some((_, last_us)) => self.set_from(last_us, wait),
+            None => self.set(wait),
+        }
+    }
+
+    fn set_from(&self, from_us: u64, wait: Duration) {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(NEVER_MS);
+        // No wait is one that is over, whenever the next tick is.
+        let due_ms = if wait_ms == 0 { 0 } else { (from_us / 1000).saturating_add(wait_ms) };
+        self.slot.due_ms.set(due_ms);
+    }
+
+    /// When a deadline was set last, as far as that is known since [`Deadline::begin_span`]; else now.
+    pub fn last_set(&self) -> Instant {
+        let last = self.slot.span_us.get().map(|(_, last_us)| Duration::from_micros(last_us));
+        last.and_then(|last| self.core.started.checked_add(last)).unwrap_or_else(Instant::now)
     }
 
     /// A time to be measured begins with the next deadline that is set: setting one reads the clock anyway.
@@ -171,12 +195,19 @@ impl Deadline {
         Idle { guarded: self.within(wait, future) }
     }
 
+    /// The same on a connection whose last deadline was set a moment ago: no clock is read.
+    pub fn while_idle_again<F: Future>(&self, wait: Duration, future: F) -> Idle<'_, F> {
+        self.set_behind_last(wait);
+        Idle { guarded: self.guard(future) }
+    }
+
     /// Whether a wait is to be ended; it is woken for that.
     fn interrupts(&self, context: &Context<'_>) -> Option<Interrupt> {
         if self.slot.must_stop(self.core.phase()) {
             return Some(Interrupt::Stopping);
         }
-        if self.slot.due_ms.get() <= self.core.now_ms() {
+        // Who is due is woken by a tick: no clock is read for those who are polled for another reason.
+        if self.slot.due_ms.get() <= self.core.ticked_ms.get() {
             return Some(Interrupt::Expired);
         }
         let mut waker = self.slot.waker.borrow_mut();
@@ -287,6 +318,34 @@ mod tests {
         let span_us = deadline.span_us().unwrap();
         assert!(span_us >= 3000, "{span_us}");
         assert_eq!(deadline.span_us(), Some(span_us), "no clock is read");
+    }
+
+    #[test]
+    fn a_wait_ends_with_the_tick_at_which_it_is_due_and_no_sooner() {
+        let core = Deadlines::new();
+        let deadline = core.register();
+        let mut wait = pin!(deadline.within(Duration::from_millis(1), pending::<()>()));
+        block_on(async {
+            assert_eq!(poll_once(wait.as_mut()).await, None);
+            core.tick(Phase::Running);
+            std::thread::sleep(Duration::from_millis(3));
+            core.tick(Phase::Running);
+            assert_eq!(poll_once(wait).await, Some(Err(Interrupt::Expired)));
+        });
+    }
+
+    #[test]
+    fn an_idle_wait_behind_another_deadline_counts_from_when_that_was_set() {
+        let core = Deadlines::new();
+        let deadline = core.register();
+        deadline.begin_span();
+        deadline.set(HOUR);
+        let (first_us, last_us) = deadline.slot.span_us.get().unwrap();
+        std::thread::sleep(Duration::from_millis(3));
+        drop(deadline.while_idle_again(Duration::from_millis(5), pending::<()>()));
+        assert_eq!(deadline.slot.due_ms.get(), last_us / 1000 + 5);
+        assert_eq!(deadline.slot.span_us.get(), Some((first_us, last_us)), "no clock is read");
+        assert_eq!(deadline.last_set(), core.started + Duration::from_micros(last_us));
     }
 
     #[test]

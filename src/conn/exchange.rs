@@ -87,10 +87,9 @@ pub struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Runs it to its end.
+    /// Runs it to its end, under the deadline for a body, which is set.
     pub async fn run(&self, client: &mut Leg, upstream: &mut Leg) -> Outcome {
         let progress = Progress::default();
-        self.deadline.set(self.core.config.http.body_idle_timeout);
         let both = self.both(client, upstream, &progress);
         match self.deadline.guard(both).await {
             Ok(outcome) => outcome,

@@ -201,7 +201,11 @@ impl<'a> Requests<'a> {
             }
             let read = if client.unread.is_empty() {
                 has_begun = false;
-                let read = self.deadline.while_idle(http.client_idle_timeout, client.fill()).await;
+                let (deadline, wait) = (self.deadline, http.client_idle_timeout);
+                let read = match self.served {
+                    0 => deadline.while_idle(wait, client.fill()).await,
+                    _ => deadline.while_idle_again(wait, client.fill()).await,
+                };
                 if self.core.is_outdated() && matches!(read, Ok(Ok(1..))) {
                     return Awaited::Renewed;
                 }
@@ -375,7 +379,9 @@ impl<'a> Requests<'a> {
             request,
             response_timeout: core.config.http.response_timeout_of(&origin.host),
         };
+        let idle_timeout = core.config.http.body_idle_timeout;
         self.deadline.begin_span();
+        self.deadline.set(idle_timeout);
         let mut pooled = self.take_idle(&origin, &admitted, &is_own).await;
         loop {
             let was_pooled = pooled.is_some();
@@ -383,7 +389,10 @@ impl<'a> Requests<'a> {
                 leg
             } else {
                 match Box::pin(self.open(&origin, client, &admitted)).await {
-                    Ok(leg) => leg,
+                    Ok(leg) => {
+                        self.deadline.set(idle_timeout);
+                        leg
+                    }
                     Err(answered) => return answered,
                 }
             };

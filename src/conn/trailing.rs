@@ -127,7 +127,7 @@ mod tests {
         }
         drop(trailing);
         assert!(findings.is_empty());
-        while block_on(core.backlog.scan_one(&mut Turn::begin())) {}
+        while block_on(core.backlog.scan_one(&mut Turn::begin())).is_some() {}
         assert_eq!(&*findings.take().unwrap().pattern, "pipe_to_shell");
         assert!(findings.is_empty());
     }
@@ -147,10 +147,10 @@ mod tests {
             catch_unwind(AssertUnwindSafe(|| block_on(core.backlog.scan_one(&mut Turn::begin()))));
         drop(reporter);
         assert!(scanned.is_err());
-        while block_on(core.backlog.scan_one(&mut Turn::begin())) {}
+        while block_on(core.backlog.scan_one(&mut Turn::begin())).is_some() {}
         put(&trailing, "the fourth");
         drop(trailing);
-        while block_on(core.backlog.scan_one(&mut Turn::begin())) {}
+        while block_on(core.backlog.scan_one(&mut Turn::begin())).is_some() {}
         let lens = [found, "the second", "the third", "the fourth"].map(str::len);
         assert_eq!(core.counters.bytes_unscanned.get(), lens.iter().sum::<usize>() as u64);
         assert!(findings.is_empty());

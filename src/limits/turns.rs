@@ -8,6 +8,11 @@ pub const TURN_US: u64 = 1000;
 /// step, the chain and the signature of an origin, takes as long on a core that had nothing to do before.
 pub const HEAVY_STEPS_US: u64 = 300;
 
+/// So many bytes of small things are scanned before a clock is read: a few dozen microseconds' worth. What each of them
+/// counts at least.
+pub const TURN_UNTIMED_BYTES: usize = 4096;
+pub const TURN_THING_MIN_BYTES: usize = 256;
+
 /// How long one waits who gives way: no time, but a clock must see it pass.
 pub const TURN_WAIT_NS: u64 = 1000;
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Admitted, Requests};
 use crate::forward::leg::Leg;
@@ -22,11 +22,12 @@ impl Requests<'_> {
     ) -> Option<Leg> {
         let core = self.core;
         let care = if admitted.may_repeat() { Care::Told } else { Care::Looked };
+        let now = self.deadline.last_set();
         let mut own = self.own.take_if(|own| own.leads_to(origin));
         let taken = poll_fn(|context| {
-            let own = own.take().and_then(|own| own.into_stream(Instant::now(), context, care));
+            let own = own.take().and_then(|own| own.into_stream(now, context, care));
             is_own.set(is_own.get() || own.is_some());
-            Poll::Ready(own.or_else(|| core.take_idle(origin, context, care)))
+            Poll::Ready(own.or_else(|| core.take_idle(origin, now, context, care)))
         });
         Some(Leg::new(taken.await?, &core.buffers))
     }
@@ -39,11 +40,12 @@ impl Requests<'_> {
         wait: Duration,
         is_own: bool,
     ) {
+        let now = self.deadline.last_set();
         if is_own {
             let wait = wait.min(self.core.config.http.upstream_idle_timeout);
-            self.own = Some(Box::new(Own::new(origin, stream, Instant::now(), wait)));
+            self.own = Some(Box::new(Own::new(origin, stream, now, wait)));
         } else {
-            self.core.keep_idle(origin, stream, wait);
+            self.core.keep_idle(origin, stream, now, wait);
         }
     }
 }
