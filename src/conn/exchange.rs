@@ -150,7 +150,8 @@ impl Exchange<'_> {
             let write = upstream.write_all(self.request.head);
             marked(&progress.upstream_is_full, write).await.map_err(upstream_write)?;
         } else {
-            self.send_body(client, unread, upstream, &mut body, progress).await?;
+            // Boxed, as most requests have none: their exchanges are small.
+            Box::pin(self.send_body(client, unread, upstream, &mut body, progress)).await?;
         }
         let sent = self.request.head.len() as u64;
         self.core.counters.bytes_outbound.add(sent);

@@ -3,7 +3,6 @@
 //! the same rules; whether it is the same is asked of all its bytes.
 
 use std::cell::Cell;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
@@ -101,10 +100,18 @@ impl CleanHeads {
     }
 }
 
+/// Where a head is kept. Those of the same place take turns in it, which costs whoever makes some no more than heads
+/// that are new: nothing secret is needed, and no strong hash.
 fn place_of(head: &[u8]) -> usize {
-    let mut hasher = DefaultHasher::new();
-    head.hash(&mut hasher);
-    hasher.finish() as usize % CLEAN_HEADS_MAX
+    let mix = |hash: u64, word: u64| {
+        let wide = u128::from(hash ^ word) * 0x9E37_79B9_7F4A_7C15;
+        (wide >> 64) as u64 ^ wide as u64
+    };
+    let (words, rest) = head.as_chunks::<8>();
+    let hash =
+        words.iter().fold(head.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let last = rest.iter().fold(1, |last, byte| last << 8 | u64::from(*byte));
+    mix(mix(hash, last), 1) as usize % CLEAN_HEADS_MAX
 }
 
 #[cfg(test)]

@@ -50,8 +50,9 @@ pub(super) struct Core {
     pub(super) engine_bytes: Cell<u64>,
     /// Where the last step saw what only encoded text holds: offsets of the stream.
     pub(super) gates: Cell<Vec<u64>>,
-    stretches: Cell<Stretches>,
-    pub(super) work: Cell<Work>,
+    stretches: Cell<Option<Box<Stretches>>>,
+    /// In boxes, as they are taken out with each step.
+    pub(super) work: Cell<Option<Box<Work>>>,
     pub(super) clean_requests: Cell<CleanHeads>,
     pub(super) clean_answers: Cell<CleanHeads>,
     /// Whether what was scanned and clean is remembered.
@@ -119,7 +120,7 @@ impl Core {
 
     /// Gives what is around the long words to their engine, which notes its hits. False: it could not be scanned.
     pub(super) fn scan_words(&self, history: &History<'_>, hits: &mut Hits) -> bool {
-        let mut stretches = self.stretches.take();
+        let mut stretches = self.stretches.take().unwrap_or_default();
         stretches.gather(history);
         let mut is_scanned = true;
         if !stretches.is_empty() {
@@ -130,7 +131,7 @@ impl Core {
                 words.scan(bytes.bytes(), &self.scratch, hits.noting_words(places)).is_ok();
         }
         stretches.shrink();
-        self.stretches.set(stretches);
+        self.stretches.set(Some(stretches));
         is_scanned
     }
 

@@ -112,7 +112,7 @@ impl Stream {
     /// One run of the engine, then a look at what it noted.
     pub(super) fn step(&mut self, window: Padded<'_>, end: End, sink: &mut dyn MatchSink) {
         // Taken out for the time of the step: a sink that scanned would get work of its own.
-        let mut work = self.core.work.take();
+        let mut work = self.core.work.take().unwrap_or_default();
         work.hits.begin(self.core.rules().len());
         let is_scanned = self.scan(window, &mut work.hits);
         match (end, &self.engine) {
@@ -154,7 +154,7 @@ impl Stream {
         let mut gates = self.core.take_gates();
         work.hits.move_gates(&mut gates);
         self.core.gates.set(gates);
-        self.core.work.set(work);
+        self.core.work.set(Some(work));
     }
 
     /// Gives a window to the engine, which notes its hits. False: it could not be scanned.
