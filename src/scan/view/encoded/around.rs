@@ -1,12 +1,10 @@
 //! The run around a place where something else says that there is encoded text.
 
-use multiversion::multiversion;
-
 use super::alphabet::{BASE32, BASE64, HEX, NO_DIGIT, base64_digits, is_base64, value};
 use super::judge::{BASE64_MIN_DIGITS, SHORT_ALPHABET_MIN_DIGITS, is_text, is_utf16};
 use super::{Kind, Run};
 use crate::limits::{ENCODED_LOOK_BACK_BYTES, ENCODED_SEEN_DIGITS, ENCODED_SHORT_MIN_DIGITS};
-use crate::scan::view::lane::{CHUNK_BYTES, Chunk, last_chunk};
+use crate::scan::view::lane::{LANE_BYTES, Lane, last_chunk};
 
 /// Digits looked at before and behind the place.
 const BEFORE_DIGITS: usize = 24;
@@ -93,66 +91,29 @@ impl ShortAlphabet {
 }
 
 /// A place in each row of digits that is too short for [`super::next_run`] to be sure to see it, and may say
-/// something: for [`run_around`]. The parts of a path are such rows, too.
+/// something: for [`run_around`]. The parts of a path are such rows, too. Looks at blocks of as many bytes as such a
+/// row has at least: it reaches over the end of one.
 pub fn short_rows(text: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    rows(text).flat_map(|(start, len)| {
+    const { assert!(ENCODED_SHORT_MIN_DIGITS == LANE_BYTES) };
+    let (blocks, tail) = text.as_chunks::<LANE_BYTES>();
+    let masks = blocks.iter().map(|block| base64_digits(Lane::load(block)).mask());
+    let last = base64_digits(Lane::load(&last_chunk(tail, 0))).mask();
+    // The digits of the row that reaches to the end of the blocks so far.
+    let mut open = 0;
+    let rows = masks.chain([last]).enumerate().filter_map(move |(number, digits)| {
+        let more = digits.trailing_ones() as usize;
+        let len = open + more;
+        if more == LANE_BYTES {
+            open = len;
+            return None;
+        }
+        open = digits.leading_ones() as usize;
+        (len >= ENCODED_SHORT_MIN_DIGITS).then_some((number * LANE_BYTES + more - len, len))
+    });
+    rows.flat_map(|(start, len)| {
         let row = text.get(start..start + len).unwrap_or_default();
         places_in_row(row).map(move |place| start + place)
     })
-}
-
-/// Where each row of as many digits begins as such a one has at least, and how many they are. Looks at 64 bytes at a
-/// time, most of which hold none.
-fn rows(text: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
-    let (chunks, tail) = text.as_chunks::<CHUNK_BYTES>();
-    let last = digits_of(&last_chunk(tail, 0));
-    let mut masks = chunks.iter().map(digits_of).chain([last]).enumerate();
-    // Where the chunk at hand begins, its digits that were not looked at, and how many rows before them are open.
-    let (mut at, mut left, mut open) = (0, 0_u64, 0);
-    std::iter::from_fn(move || {
-        loop {
-            while left != 0 {
-                let first = left.trailing_zeros();
-                let len = (left >> first).trailing_ones();
-                left &= u64::MAX.checked_shl(first + len).unwrap_or(0);
-                if len as usize >= ENCODED_SHORT_MIN_DIGITS {
-                    return Some((at + first as usize, len as usize));
-                }
-            }
-            let (number, digits) = masks.next()?;
-            at = number * CHUNK_BYTES;
-            let front = digits.trailing_ones();
-            if front as usize == CHUNK_BYTES {
-                open += CHUNK_BYTES;
-                continue;
-            }
-            let (row, len) = (at - open, open + front as usize);
-            let end = digits.leading_ones();
-            open = end as usize;
-            if holds_row(digits) {
-                let is_within = u64::MAX >> end & u64::MAX << front;
-                left = digits & is_within;
-            }
-            if len >= ENCODED_SHORT_MIN_DIGITS {
-                return Some((row, len));
-            }
-        }
-    })
-}
-
-/// Whether as many bits in a row are set as a row has digits at least.
-fn holds_row(digits: u64) -> bool {
-    const { assert!(ENCODED_SHORT_MIN_DIGITS == 16) };
-    let two = digits & digits >> 1;
-    let four = two & two >> 2;
-    let eight = four & four >> 4;
-    eight & eight >> 8 != 0
-}
-
-/// Which of the bytes are digits.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
-fn digits_of(chunk: &[u8; CHUNK_BYTES]) -> u64 {
-    Chunk::new(chunk).mask(base64_digits)
 }
 
 /// How many digits of base64 `text` ends with.
