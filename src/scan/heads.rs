@@ -104,8 +104,8 @@ impl CleanHeads {
 /// that are new: nothing secret is needed, and no strong hash.
 fn place_of(head: &[u8]) -> usize {
     let mix = |hash: u64, word: u64| {
-        let wide = u128::from(hash ^ word) * 0x9E37_79B9_7F4A_7C15;
-        (wide >> 64) as u64 ^ wide as u64
+        let product = u128::from(hash ^ word) * 0x9E37_79B9_7F4A_7C15;
+        (product >> 64) as u64 ^ product as u64
     };
     let (words, rest) = head.as_chunks::<8>();
     let hash =
