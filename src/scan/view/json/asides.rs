@@ -1,5 +1,6 @@
 //! What several strings of JSON say together: a command as the list of its words, a setting as its name and its value.
-//! Each is written out as the line that it would be in a shell or in a file of settings.
+//! Each is written out as the line that it would be in a shell or in a file of settings. JSON that is a string of
+//! JSON, as the arguments of a call are, and lists as Python writes them are read the same way.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -9,10 +10,11 @@ use memchr::{memchr_iter, memchr2};
 use smallvec::SmallVec;
 
 use super::escape::unescape;
+use super::quote::{Quote, before_blanks, behind_blanks};
 use crate::limits::{JSON_ASIDE_MAX_BYTES, JSON_ASIDE_NAME_MAX_BYTES, JSON_ASIDE_WORDS_MAX};
 
 /// How the key of a value ends.
-static VALUE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"alue\""));
+static VALUE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"alue"));
 const KEPT_BYTES: usize = 2 * JSON_ASIDE_MAX_BYTES;
 /// The keys of what names a value, and of the command that arguments are for.
 const NAMES: [&[u8]; 4] = [b"name", b"Name", b"key", b"Key"];
@@ -74,35 +76,54 @@ fn find(text: &[u8], wants: &dyn Fn(usize, usize) -> bool, lines: &mut Lines) {
         if let Some((place, name, value)) = setting(text, at)
             && wants(at, &place)
         {
-            lines.settings.extend_from_slice(slice(text, &name));
+            lines.settings.extend_from_slice(slice(text, &name.place));
             lines.settings.push(b'=');
-            unescape(slice(text, &value), &mut lines.settings);
+            value.write(text, &mut lines.settings);
             lines.settings.push(b'\n');
         }
     }
 }
 
-type Words = SmallVec<[Range<usize>; 8]>;
+/// What is between the quotes of a string.
+#[derive(Clone, Debug, Default)]
+struct Word {
+    place: Range<usize>,
+    quote: Quote,
+}
+
+type Words = SmallVec<[Word; 8]>;
+
+impl Word {
+    /// Appends what it stands for.
+    fn write(&self, text: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        unescape(slice(text, &self.place), out);
+        for _ in 0..self.quote.inner_levels() {
+            let inner = out.split_off(start);
+            unescape(&inner, out);
+        }
+    }
+}
 
 /// The command whose words, or all but the first, are the array at `at`.
 fn command(text: &[u8], at: usize) -> Option<(Range<usize>, Words)> {
     let (mut words, end) = list(text, at)?;
     let mut start = at;
     let before = text.get(..at)?;
-    let behind_key = before.trim_ascii_end().strip_suffix(b":");
-    if let Some((key, _)) = behind_key.and_then(|before| key_before(before, &ARGUMENTS))
-        && let Some((first, name)) = member_before(text, key, &COMMANDS)
+    let quote = words.first()?.quote;
+    let behind_key = before_blanks(before).strip_suffix(b":");
+    if let Some((key, _)) = behind_key.and_then(|before| key_before(before, &ARGUMENTS, quote))
+        && let Some((first, name)) = member_before(text, key, &COMMANDS, quote)
     {
         words.insert(0, name);
         start = first;
     }
     let (first, others) = words.split_first()?;
-    let first = slice(text, first);
+    let first = slice(text, &first.place);
     let is_name = first.len() <= JSON_ASIDE_NAME_MAX_BYTES && first.iter().all(is_of_name);
     // Lists of words are many; one of a command has options or paths.
-    let is_argument = |word: &Range<usize>| {
-        matches!(slice(text, word), [b'-' | b'/' | b'~' | b'.', _, ..] | b"/")
-    };
+    let is_argument =
+        |word: &Word| matches!(slice(text, &word.place), [b'-' | b'/' | b'~' | b'.', _, ..] | b"/");
     let is_one = is_name && !first.starts_with(b"-") && others.iter().any(is_argument);
     is_one.then_some((start..end, words))
 }
@@ -110,75 +131,84 @@ fn command(text: &[u8], at: usize) -> Option<(Range<usize>, Words)> {
 /// The strings of the array at `at`, if there is nothing else in it, and where it ends.
 fn list(text: &[u8], at: usize) -> Option<(Words, usize)> {
     let mut words = Words::new();
-    let mut at = at + 1;
+    let mut at = behind_blanks(text, at + 1);
+    let first = Quote::at(text, at)?;
     loop {
-        let word = string(text, behind_blanks(text, at))?;
-        at = behind_blanks(text, word.end + 1);
+        let (word, end) = string(text, at, first)?;
+        at = behind_blanks(text, end);
         words.push(word);
         match text.get(at)? {
-            b',' if words.len() < JSON_ASIDE_WORDS_MAX => at += 1,
+            b',' if words.len() < JSON_ASIDE_WORDS_MAX => at = behind_blanks(text, at + 1),
             b']' => return Some((words, at + 1)),
             _ => return None,
         }
     }
 }
 
-/// A name, and the value behind it whose key ends at `at`.
-fn setting(text: &[u8], at: usize) -> Option<(Range<usize>, Range<usize>, Range<usize>)> {
-    let key = at.checked_sub(2)?;
-    let (b"\"v" | b"\"V") = text.get(key..at)? else { return None };
-    let (start, name) = member_before(text, key, &NAMES)?;
-    let colon = behind_blanks(text, at + b"alue\"".len());
+/// A name, and the value behind it whose key ends with what is at `at`.
+fn setting(text: &[u8], at: usize) -> Option<(Range<usize>, Word, Word)> {
+    let end = at + VALUE.needle().len();
+    let quote = Quote::at(text, end)?;
+    let key = at.checked_sub(1 + quote.len())?;
+    let is_key = matches!(text.get(at - 1), Some(b'v' | b'V'))
+        && quote.byte == b'"'
+        && Quote::at(text, key) == Some(quote);
+    let (start, name) = member_before(text, key, &NAMES, quote).filter(|_| is_key)?;
+    let colon = behind_blanks(text, end + quote.len());
     let (b':', _) = text.get(colon..)?.split_first()? else { return None };
-    let value = string(text, behind_blanks(text, colon + 1))?;
-    let is_one = !value.is_empty();
-    is_one.then_some((start..value.end + 1, name, value))
+    let (value, end) = string(text, behind_blanks(text, colon + 1), quote)?;
+    let is_one = !value.place.is_empty();
+    is_one.then_some((start..end, name, value))
 }
 
-/// What is between the quotes of the string at `at`.
-fn string(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let (b'"', _) = text.get(at..)?.split_first()? else { return None };
-    let start = at + 1;
+/// The string at `at` of a list that begins with `first`, and where it ends.
+fn string(text: &[u8], at: usize, first: Quote) -> Option<(Word, usize)> {
+    // What Python writes as `['sh', '-c', "it's"]` has either.
+    let quote = Quote::at(text, at).filter(|quote| *quote == first || first.byte == b'\'')?;
+    let start = at + quote.len();
     let mut end = start;
     while end - start < JSON_ASIDE_MAX_BYTES {
         let near = text.len().min(start + JSON_ASIDE_MAX_BYTES);
-        end += memchr2(b'"', b'\\', text.get(end..near)?)?;
-        if text.get(end) == Some(&b'"') {
-            return Some(start..end);
+        end += memchr2(b'"', quote.byte, text.get(end..near)?)?;
+        let escapes = text.get(start..end)?.iter().rev().take_while(|byte| **byte == b'\\').count();
+        let byte = *text.get(end)?;
+        if byte == quote.byte && quote.ends_behind(escapes) {
+            let place = start..end - quote.escapes;
+            return Some((Word { place, quote }, end + 1));
         }
-        end += 2;
+        // The end of what all of this stands in.
+        if byte == b'"' && (escapes < quote.escapes || escapes == 0) {
+            return None;
+        }
+        end += 1;
     }
     None
 }
 
 /// The member that ends before the key at `at`, if it has one of these keys and a simple word as its value: where its
 /// key begins, and the value.
-fn member_before(text: &[u8], at: usize, keys: &[&[u8]]) -> Option<(usize, Range<usize>)> {
-    let before = text.get(..at)?.trim_ascii_end().strip_suffix(b",")?;
-    let before = before.trim_ascii_end().strip_suffix(b"\"")?;
+fn member_before(text: &[u8], at: usize, keys: &[&[u8]], quote: Quote) -> Option<(usize, Word)> {
+    let before = before_blanks(text.get(..at)?).strip_suffix(b",")?;
+    let before = quote.before(before_blanks(before))?;
     let row = before.iter().rev().take(JSON_ASIDE_NAME_MAX_BYTES + 1);
     let len = row.take_while(|byte| is_of_name(byte)).count();
-    let value = before.len() - len..before.len();
-    let before = before.get(..value.start)?.strip_suffix(b"\"")?;
-    let (start, _) = key_before(before.trim_ascii_end().strip_suffix(b":")?, keys)?;
-    (1..=JSON_ASIDE_NAME_MAX_BYTES).contains(&len).then_some((start, value))
+    let place = before.len() - len..before.len();
+    let before = quote.before(before.get(..place.start)?)?;
+    let (start, _) = key_before(before_blanks(before).strip_suffix(b":")?, keys, quote)?;
+    (1..=JSON_ASIDE_NAME_MAX_BYTES).contains(&len).then_some((start, Word { place, quote }))
 }
 
 /// Where the key begins that `text` ends with, if it is one of these, and which.
-fn key_before<'k>(text: &[u8], keys: &[&'k [u8]]) -> Option<(usize, &'k [u8])> {
-    let text = text.trim_ascii_end().strip_suffix(b"\"")?;
-    let is_whole = |key: &&[u8]| text.strip_suffix(*key).is_some_and(|text| text.ends_with(b"\""));
-    let key = keys.iter().copied().find(is_whole)?;
-    Some((text.len() - key.len() - 1, key))
+fn key_before<'k>(text: &[u8], keys: &[&'k [u8]], quote: Quote) -> Option<(usize, &'k [u8])> {
+    let text = quote.before(before_blanks(text))?;
+    keys.iter().find_map(|key| {
+        let before = quote.before(text.strip_suffix(*key)?)?;
+        Some((before.len(), *key))
+    })
 }
 
 fn is_of_name(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b'/' | b'+')
-}
-
-fn behind_blanks(text: &[u8], at: usize) -> usize {
-    let rest = text.get(at..).unwrap_or_default();
-    at + rest.len() - rest.trim_ascii_start().len()
 }
 
 fn slice<'t>(text: &'t [u8], place: &Range<usize>) -> &'t [u8] {
@@ -186,15 +216,15 @@ fn slice<'t>(text: &'t [u8], place: &Range<usize>) -> &'t [u8] {
 }
 
 /// Writes the words of a command; what a shell is given to run stands in quotes.
-fn write_command(text: &[u8], words: &[Range<usize>], out: &mut Vec<u8>) {
+fn write_command(text: &[u8], words: &[Word], out: &mut Vec<u8>) {
     let mut is_script = false;
     for word in words {
-        let word = slice(text, word);
         let quote: &[u8] = if is_script { b"'" } else { b"" };
         out.extend_from_slice(quote);
-        unescape(word, out);
+        word.write(text, out);
         out.extend_from_slice(quote);
         out.push(b' ');
+        let word = slice(text, &word.place);
         is_script = word.len() <= 4 && word.starts_with(b"-") && word.ends_with(b"c");
     }
     out.push(b'\n');
@@ -236,6 +266,27 @@ mod tests {
     }
 
     #[test]
+    fn commands_in_strings_of_json_and_in_lists_of_python_are_found() {
+        for (json, line) in [
+            (r#"{"arguments":"{\"cmd\": [\"rm\",\"-rf\" , \"/\"]}"}"#, "rm -rf / \n"),
+            (r#"{"a":"{\"command\":\"rm\",\n \"args\":[\n\"-r\",\"/\"]}"}"#, "rm -r / \n"),
+            (r#""[\"sh\",\"-c\",\"echo \\\"x\\\" \\\\\"]""#, "sh -c 'echo \"x\" \\' \n"),
+            (r#""\"[\\\"sh\\\",\\\"-c\\\",\\\"a\\\\\\\"b\\\"]\"""#, "sh -c 'a\"b' \n"),
+            (r#""run(['sh', '-c', \"echo 'x'\"])""#, "sh -c 'echo 'x'' \n"),
+            (r#""['sh', '-c", '/']" "[\"sh\", '-c']" "[\"sh\", \"-c" , \"-d\"]""#, ""),
+        ] {
+            assert_eq!(commands(json), line, "{json}");
+        }
+    }
+
+    #[test]
+    fn settings_in_strings_of_json_are_found() {
+        let json = r#"{"text":"[{\"name\": \"A_TOKEN\",\n \"value\": \"a\\\"b\"}]"}"#;
+        assert_eq!(settings(json), "A_TOKEN=a\"b\n");
+        assert_eq!(settings(r#"{"text":"{\"name\": \"A\", \"value": "b"}"#), "");
+    }
+
+    #[test]
     fn settings_are_written_as_in_a_file() {
         for (json, line) in [
             (r#"[{"name":"A_TOKEN","value":"1\n5"}]"#, "A_TOKEN=1\n5\n"),
@@ -268,7 +319,8 @@ mod tests {
                 Just(r#"["rm", "-rf","/"]"#.to_owned()),
                 Just(r#"{"command":"rm","args":["-rf","/\"\u0041"]},"#.to_owned()),
                 Just(r#"{"name": "A","value" :"b\\"},"#.to_owned()),
-                "[\\[\\]{}\",:a\\\\/-]{0,9}",
+                Just(r#"[\"rm\", \"-rf\",\n\"/\"]"#.to_owned()),
+                "[\\[\\]{}\"',:a\\\\/-]{0,9}",
                 "[a-z]{0,700}",
             ], 0..8),
             cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),

@@ -14,6 +14,7 @@ mod lane;
 mod leaves;
 mod named;
 mod payload;
+mod quote;
 mod regular;
 mod unescape;
 
