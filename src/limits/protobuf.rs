@@ -5,3 +5,6 @@ pub const PROTOBUF_KEPT_BYTES: usize = 64 * 1024;
 /// How deep messages are looked at within each other there, and how many strings of one are.
 pub const PROTOBUF_DEPTH_MAX: usize = 16;
 pub const PROTOBUF_STRINGS_MAX: usize = 1024;
+/// The longest message of a stream that may be one of the pieces of a text, and the longest such piece of protobuf.
+pub const FRAMED_PIECE_MAX_BYTES: usize = 4 * 1024;
+pub const PROTOBUF_PIECE_MAX_BYTES: usize = 1024;

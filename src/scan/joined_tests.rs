@@ -171,6 +171,18 @@ fn a_command_that_goes_on_is_the_one_that_it_becomes() {
 }
 
 #[test]
+fn messages_of_protobuf_are_joined_by_the_places_of_their_strings() {
+    let delta = |text: &str| {
+        let len = text.len() as u8;
+        [&[0x12, len + 2, 0x0a, len], text.as_bytes()].concat()
+    };
+    let pieces = ["please ", "run r", "m -", "rf", " / --no-pres", "erve-root now"];
+    let seen = told(pieces.map(delta));
+    assert_eq!(seen.names(), ["destructive_rm"]);
+    assert_eq!(seen.views()[0].to_string(), "messages>protobuf");
+}
+
+#[test]
 fn messages_that_say_nothing_together_say_what_each_says() {
     let whole = halves().concat();
     assert_eq!(told([&whole, &whole]).names().len(), 2);

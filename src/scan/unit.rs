@@ -12,6 +12,7 @@ use super::text::{Place, Scope, UnitState};
 use super::view::encoded::{Kind, RunDecoder};
 use super::view::json::packet;
 use crate::finding::Step;
+use crate::limits::FRAMED_PIECE_MAX_BYTES;
 
 /// The body of a message, or anything else that arrives piecemeal.
 pub struct Body {
@@ -261,6 +262,9 @@ impl Messages {
                 Some(json) => self.lanes.take_named(PACKET, json, &mut scope),
                 None => self.lanes.take(message, &mut scope),
             };
+            if event == Event::Plain && message.len() <= FRAMED_PIECE_MAX_BYTES {
+                self.lanes.take_message(message, &mut scope);
+            }
             self.lanes.tell(&mut scope);
             event
         } else if self.content.is_json() {

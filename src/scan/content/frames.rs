@@ -1,12 +1,15 @@
-//! The messages of gRPC and its kin: each a content of its own, out of its coding, told of when it ends. What is
-//! none, or is in an unknown coding, is read as it stands.
+//! The messages of gRPC and its kin: each a content of its own, out of its coding, told of when it ends. What short
+//! ones say together is a text, too: a model streams its answer so. What is none, or is in an unknown coding, is read
+//! as it stands.
 
 use super::media::Framed;
-use super::{Content, Inflated, Media};
+use super::{Content, Inflated, Lanes, Media};
 use crate::finding::Step;
+use crate::limits::FRAMED_PIECE_MAX_BYTES;
 use crate::scan::found::Gap;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
+use crate::scan::view::codings::{Allowance, Coding, Codings, Inflater};
 use crate::scan::view::protobuf::{Frame, FrameReader};
 
 /// One stream of messages.
@@ -15,8 +18,20 @@ pub(super) struct Frames {
     framed: Box<Framed>,
     reader: FrameReader,
     message: Message,
+    pieces: Pieces,
     /// What is read as it stands.
     unread: Text,
+}
+
+/// What messages are together.
+struct Pieces {
+    place: Place,
+    /// The message under way as far as it came, if it may be a piece.
+    kept: Option<Vec<u8>>,
+    is_compressed: bool,
+    /// The first one, until there is another.
+    first: Vec<u8>,
+    lanes: Option<Box<Lanes>>,
 }
 
 /// How the message under way is read.
@@ -36,6 +51,7 @@ impl Frames {
             framed: Box::new(framed.clone()),
             reader: FrameReader::new(),
             message: Message::None,
+            pieces: Pieces::new(place.then(Step::Grpc)),
             unread: Text::new(place, scope),
         }
     }
@@ -48,20 +64,28 @@ impl Frames {
                 Frame::Idle => break,
                 Frame::Begin { is_compressed, is_end } => {
                     self.message = self.begin(is_compressed, is_end);
+                    self.pieces.kept = (!is_end).then(Vec::new);
+                    self.pieces.is_compressed = is_compressed;
                 }
                 Frame::Data(len) | Frame::Unframed(len) => {
                     if let Some(data) = bytes.slice(at..at + len) {
+                        self.pieces.keep(data.bytes());
                         self.add(data, scope);
                     }
                 }
-                Frame::End => self.message.finish(scope),
+                Frame::End => {
+                    self.message.finish(scope);
+                    self.pieces.take(&self.framed, scope);
+                }
             }
             at += taken;
         }
+        self.pieces.tell(scope);
     }
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
         self.message.finish(scope);
+        self.pieces.finish(scope);
         self.unread.finish(scope);
     }
 
@@ -90,12 +114,154 @@ impl Frames {
     }
 }
 
+impl Pieces {
+    fn new(place: Place) -> Pieces {
+        Pieces { place, kept: None, is_compressed: false, first: Vec::new(), lanes: None }
+    }
+
+    /// The next bytes of the message under way.
+    fn keep(&mut self, bytes: &[u8]) {
+        if let Some(mut kept) = self.kept.take()
+            && kept.len() + bytes.len() <= FRAMED_PIECE_MAX_BYTES
+        {
+            kept.extend_from_slice(bytes);
+            self.kept = Some(kept);
+        }
+    }
+
+    /// The message is whole. A stream that has but one has no pieces.
+    fn take(&mut self, framed: &Framed, scope: &mut Scope<'_>) {
+        let Some(mut message) = self.kept.take().filter(|kept| !kept.is_empty()) else { return };
+        if self.is_compressed {
+            let Some(inflated) = inflate(&message, framed.codings.as_ref()) else { return };
+            message = inflated;
+        }
+        if self.lanes.is_none() && self.first.is_empty() {
+            self.first = message;
+            return;
+        }
+        let lanes = self.lanes.get_or_insert_with(|| Box::new(Lanes::of_packets(self.place)));
+        for message in [std::mem::take(&mut self.first), message] {
+            // What is no protobuf may be JSON.
+            if !lanes.take_message(&message, scope) {
+                lanes.take(&message, scope);
+            }
+        }
+    }
+
+    fn tell(&mut self, scope: &mut Scope<'_>) {
+        if let Some(lanes) = &mut self.lanes {
+            lanes.tell(scope);
+        }
+    }
+
+    fn finish(&mut self, scope: &mut Scope<'_>) {
+        if let Some(lanes) = &mut self.lanes {
+            lanes.finish(scope);
+        }
+    }
+}
+
+/// A short message out of its coding; none if it is long, or in no coding that is known here. Where no field names the
+/// coding it is the one that all of them know.
+fn inflate(message: &[u8], codings: Option<&Codings>) -> Option<Vec<u8>> {
+    let gzip = Codings::one(Coding::Gzip);
+    let codings = codings.map(|codings| if codings.is_empty() { &gzip } else { codings })?;
+    let (mut inflater, mut allowance) = (Inflater::new(codings), Allowance::new());
+    let mut room = vec![0; FRAMED_PIECE_MAX_BYTES + 1];
+    let (mut taken, mut len) = (0, 0);
+    loop {
+        let rest = message.get(taken..)?;
+        let place = room.get_mut(len..).filter(|place| !place.is_empty())?;
+        let progress = inflater.step(rest, place, &mut allowance).ok()?;
+        (taken, len) = (taken + progress.taken, len + progress.written);
+        if !progress.has_more && (taken >= message.len() || progress.taken == 0) {
+            room.truncate(len);
+            return Some(room);
+        }
+    }
+}
+
 impl Message {
     fn finish(&mut self, scope: &mut Scope<'_>) {
         match std::mem::replace(self, Message::None) {
             Message::Plain(mut content) => content.finish(scope),
             Message::Inflated(mut inflated) => inflated.finish(scope),
             Message::None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, GzBuilder};
+
+    use crate::limits::{FRAMED_PIECE_MAX_BYTES, SCAN_WINDOW_MIN_BYTES};
+    use crate::scan::tests::{Seen, scanner};
+    use crate::scan::{PaddedBuffer, Shape};
+
+    const PIECES: [&str; 6] = ["please ", "run r", "m -", "rf", " / --no-pres", "erve-root now"];
+
+    fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
+        [&[flag][..], &(message.len() as u32).to_be_bytes(), message].concat()
+    }
+
+    /// A message whose third field is one whose first is the text.
+    fn protobuf(text: &str) -> Vec<u8> {
+        let len = text.len() as u8;
+        [&[0x1a, len + 2, 0x0a, len], text.as_bytes()].concat()
+    }
+
+    fn json(text: &str) -> Vec<u8> {
+        format!(r#"{{"delta":{{"text":"{text}"}}}}"#).into_bytes()
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn views(content_type: &str, messages: &[Vec<u8>], size: usize) -> Vec<String> {
+        let shape = Shape::new(std::iter::empty(), Some(content_type.as_bytes()));
+        let mut stream = scanner(SCAN_WINDOW_MIN_BYTES).body(&shape);
+        let mut seen = Seen::default();
+        for piece in messages.concat().chunks(size) {
+            stream.feed(PaddedBuffer::new().fill(piece), &mut seen);
+        }
+        stream.finish(&mut seen);
+        seen.views().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn short_messages_of_a_stream_are_one_text() {
+        for size in [1, 7, 10_000] {
+            let plain = PIECES.map(|piece| framed(0, &protobuf(piece)));
+            assert_eq!(views("application/grpc", &plain, size), ["grpc>protobuf"], "{size}");
+            let packed = PIECES.map(|piece| framed(1, &gzip(&protobuf(piece))));
+            assert_eq!(views("application/connect+proto", &packed, size), ["grpc>protobuf"]);
+            let of_json = PIECES.map(|piece| framed(0, &json(piece)));
+            assert_eq!(views("application/connect+json", &of_json, size), ["grpc>json"]);
+        }
+    }
+
+    #[test]
+    fn what_a_message_tells_by_itself_is_told_once() {
+        let whole = [protobuf("rm -rf /"), protobuf("and more")].map(|message| framed(0, &message));
+        assert_eq!(views("application/grpc", &whole, 10_000).len(), 1);
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_for_a_piece_is_none() {
+        let long = |len: usize| format!("{}run r", "x".repeat(len - json("run r").len()));
+        let last = json("m -rf / now");
+        for (len, count) in [(FRAMED_PIECE_MAX_BYTES, 1), (FRAMED_PIECE_MAX_BYTES + 1, 0)] {
+            let first = json(&long(len));
+            assert_eq!(first.len(), len);
+            let stream = [framed(0, &json("a")), framed(0, &first), framed(0, &last)];
+            assert_eq!(views("application/connect+json", &stream, 10_000).len(), count, "{len}");
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::scan::text::{Place, Scope};
 use crate::scan::told::Told;
 use crate::scan::view::encoded::{Kind, RunDecoder};
 use crate::scan::view::json::{Leaf, Reader, looks_like_json};
+use crate::scan::view::protobuf::visit_pieces;
 
 /// The joined texts of one stream, the last used `limits::SCAN_LANES_MAX` of them.
 pub(in crate::scan) struct Lanes {
@@ -236,6 +237,14 @@ impl Lanes {
         }
         scope.core.return_buffer(decoded);
         is_inner
+    }
+
+    /// The same of a message of protobuf, of which each string goes on from the one at its place in those before.
+    /// Whether it is one that has any.
+    pub(in crate::scan) fn take_message(&mut self, message: &[u8], scope: &mut Scope<'_>) -> bool {
+        let place = self.place.then(Step::Protobuf);
+        self.clock += 1;
+        visit_pieces(message, &mut |path, text| self.add(path, place, text, scope))
     }
 
     /// Scans what events added since the last time.

@@ -4,7 +4,7 @@
 //! Taken by nothing but being text, a string has its length in front of it as one more character where that is
 //! one of ASCII: `3sk-…`, in which no key begins.
 
-use crate::limits::{PROTOBUF_DEPTH_MAX, PROTOBUF_STRINGS_MAX};
+use crate::limits::{PROTOBUF_DEPTH_MAX, PROTOBUF_PIECE_MAX_BYTES, PROTOBUF_STRINGS_MAX};
 
 use super::TEXT_MIN_BYTES;
 
@@ -13,6 +13,8 @@ const VARINT: u64 = 0;
 const FIXED_64: u64 = 1;
 const DELIMITED: u64 = 2;
 const FIXED_32: u64 = 5;
+/// Spreads the numbers of fields over those of places: 2^64 by the golden ratio.
+const PATH_MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Visits the strings and byte fields of a message, those of the messages in it, too; says whether they are all
 /// that it says. It is not so of what is no message, and of one with more than `limits::PROTOBUF_STRINGS_MAX`.
@@ -27,7 +29,7 @@ pub fn visit_strings(message: &[u8], visit: &mut impl FnMut(&[u8])) -> bool {
 
 /// `left` is how many may still be visited; none: there were more.
 fn descend(message: &[u8], depth: usize, left: &mut Option<usize>, visit: &mut impl FnMut(&[u8])) {
-    for value in Fields(message).flatten().flatten() {
+    for value in Fields(message).flatten().filter_map(|field| field.value) {
         if value.len() < TEXT_MIN_BYTES {
             continue;
         }
@@ -45,6 +47,37 @@ fn descend(message: &[u8], depth: usize, left: &mut Option<usize>, visit: &mut i
     }
 }
 
+/// Visits the strings of a message that may be pieces of longer ones, however short, each with a number for its place:
+/// that of the fields that it stands in. Whether it is a message that has any.
+pub fn visit_pieces(message: &[u8], visit: &mut impl FnMut(u64, &[u8])) -> bool {
+    let mut left = PROTOBUF_STRINGS_MAX;
+    if is_message(message) {
+        descend_to_pieces(message, 0, 1, &mut left, visit);
+    }
+    left < PROTOBUF_STRINGS_MAX
+}
+
+fn descend_to_pieces(
+    message: &[u8],
+    depth: usize,
+    path: u64,
+    left: &mut usize,
+    visit: &mut impl FnMut(u64, &[u8]),
+) {
+    let values = Fields(message).flatten().filter_map(|field| Some((field.number, field.value?)));
+    for (number, value) in values.filter(|(_, value)| !value.is_empty()) {
+        let path = (path.rotate_left(5) ^ number).wrapping_mul(PATH_MIX);
+        if depth < PROTOBUF_DEPTH_MAX && is_message(value) {
+            descend_to_pieces(value, depth + 1, path, left, visit);
+        }
+        // What is both may be either.
+        if *left > 0 && value.len() <= PROTOBUF_PIECE_MAX_BYTES && is_text(value) {
+            *left -= 1;
+            visit(path, value);
+        }
+    }
+}
+
 /// Whether bytes can be read as a message, to the last of them.
 fn is_message(bytes: &[u8]) -> bool {
     Fields(bytes).all(|field| field.is_some())
@@ -55,12 +88,17 @@ fn is_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(is_control))
 }
 
-/// The fields of a message: of each the value if it is delimited. A field that cannot be read is none, and the
-/// last.
+/// One field, and its value if that is delimited.
+struct Field<'a> {
+    number: u64,
+    value: Option<&'a [u8]>,
+}
+
+/// The fields of a message. One that cannot be read is none, and the last.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = Option<Option<&'a [u8]>>;
+    type Item = Option<Field<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
@@ -75,13 +113,13 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn field(&mut self) -> Option<Option<&'a [u8]>> {
+    fn field(&mut self) -> Option<Field<'a>> {
         let tag = self.varint()?;
         // Numbers of fields have 29 bits, and begin with 1.
         if !(8..1 << 32).contains(&tag) {
             return None;
         }
-        match tag & 7 {
+        let value = match tag & 7 {
             VARINT => self.varint().map(|_| None),
             FIXED_64 => self.take(8).map(|_| None),
             FIXED_32 => self.take(4).map(|_| None),
@@ -90,7 +128,8 @@ impl<'a> Fields<'a> {
                 self.take(len).map(Some)
             }
             _ => None,
-        }
+        };
+        value.map(|value| Field { number: tag >> 3, value })
     }
 
     fn take(&mut self, len: usize) -> Option<&'a [u8]> {
@@ -155,6 +194,26 @@ mod tests {
         }
         assert_eq!(strings(b""), Some(vec![]));
         assert_eq!(strings(&field(1, b"short")), Some(vec![]));
+    }
+
+    #[test]
+    fn pieces_have_the_number_of_their_place_however_short_they_are() {
+        let pieces = |message: &[u8]| {
+            let mut found = Vec::new();
+            let is_any = visit_pieces(message, &mut |path, text| found.push((path, text.to_vec())));
+            assert_eq!(is_any, !found.is_empty());
+            found
+        };
+        let delta = |text: &[u8]| pieces(&field(3, &field(1, text)));
+        let [(path, first)] = &delta(b"r")[..] else { panic!() };
+        assert_eq!(first, b"r");
+        // The message around the second is text as well: its length is a tab.
+        for text in [&b" -rf"[..], b"123456789", &[b'x'; PROTOBUF_PIECE_MAX_BYTES]] {
+            assert!(delta(text).contains(&(*path, text.to_vec())), "{text:?}");
+        }
+        assert!(delta(&[b'x'; PROTOBUF_PIECE_MAX_BYTES + 1]).is_empty());
+        assert!(pieces(&field(3, &field(2, b"r"))).iter().all(|(other, _)| other != path));
+        assert!(pieces(b"{\"a\": 1}").is_empty() && pieces(b"\x08\x01").is_empty());
     }
 
     #[test]

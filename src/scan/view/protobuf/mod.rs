@@ -4,7 +4,7 @@
 mod fields;
 mod frames;
 
-pub use fields::visit_strings;
+pub use fields::{visit_pieces, visit_strings};
 pub use frames::{Frame, FrameReader};
 
 use super::lane::{CHUNK_BYTES, Chunk};
