@@ -1,8 +1,9 @@
-//! The parts of a multipart body, or a mail: their heads as texts, and what they hold, out of its transfer coding.
+//! The parts of a multipart body, or a mail: their heads as texts, and what they hold, out of its transfer coding; short
+//! fields of a form also as settings, since the name says what the value is.
 
 use super::{Content, Media};
 use crate::finding::Step;
-use crate::limits::SCAN_SNIFF_BYTES;
+use crate::limits::{JSON_ASIDE_MAX_BYTES, JSON_ASIDE_NAME_MAX_BYTES, SCAN_SNIFF_BYTES};
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
 use crate::scan::view::encoded::{Kind, RunDecoder};
@@ -18,6 +19,10 @@ pub(super) struct Parts {
     part: Content,
     /// The part as it stands, if it says that it is in a coding: in a form nobody undoes one (RFC 7578 §4.7).
     plain: Option<Content>,
+    /// `name=value` of the part under way, as far as it came, if it may be a setting.
+    field: Option<Vec<u8>>,
+    /// What the fields are as settings, as soon as there is any.
+    settings: Option<Text>,
 }
 
 /// How a part was made fit for mail (RFC 2045 §6).
@@ -46,6 +51,8 @@ impl Parts {
             coding: TransferCoding::None,
             part: Content::unknown(place),
             plain: None,
+            field: None,
+            settings: None,
         }
     }
 
@@ -72,6 +79,9 @@ impl Parts {
         }
         self.end_part(scope);
         self.heads.finish(scope);
+        if let Some(settings) = &mut self.settings {
+            settings.finish(scope);
+        }
     }
 
     fn take(&mut self, event: &Event, scope: &mut Scope<'_>) {
@@ -117,6 +127,7 @@ impl Parts {
         let as_it_stands = Place { coded_from: Some(scope.told.next_text()), ..self.place };
         self.plain = is_coded.then(|| Content::unknown(as_it_stands));
         self.coding = coding;
+        self.field = begin_field(&fields).filter(|_| !is_coded);
         self.part = Content::new(place, media);
         let mut buffer = scope.core.take_buffer();
         self.heads.feed(buffer.fill(head), scope);
@@ -134,12 +145,32 @@ impl Parts {
         if let Some(mut plain) = self.plain.take() {
             plain.finish(scope);
         }
+        self.tell_field(scope);
         self.coding = TransferCoding::None;
         self.part = Content::unknown(self.place);
     }
 
+    /// Reads the field that ended as a setting.
+    fn tell_field(&mut self, scope: &mut Scope<'_>) {
+        let Some(mut field) = self.field.take().filter(|field| !field.ends_with(b"=")) else {
+            return;
+        };
+        field.push(b'\n');
+        let place = self.place.deeper().then(Step::Setting);
+        let settings = self.settings.get_or_insert_with(|| Text::unfolded(place, scope));
+        let mut buffer = scope.core.take_buffer();
+        settings.feed(buffer.fill(&field), scope);
+        scope.core.return_buffer(buffer);
+    }
+
     /// Adds to the part under way. What of it is no base64 after all is read as it stands.
     fn add(&mut self, data: Padded<'_>, scope: &mut Scope<'_>) {
+        if let Some(mut field) = self.field.take()
+            && field.len() + data.len() <= JSON_ASIDE_MAX_BYTES
+        {
+            field.extend_from_slice(data.bytes());
+            self.field = Some(field);
+        }
         let mut out = scope.core.take_buffer();
         match &mut self.coding {
             TransferCoding::None => self.part.feed(data, scope),
@@ -161,6 +192,17 @@ impl Parts {
             plain.feed(data, scope);
         }
     }
+}
+
+/// How a setting begins that is a field of a form; none: it is a file, or has no simple name.
+fn begin_field(head: &PartHead<'_>) -> Option<Vec<u8>> {
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let name = head.name.filter(|name| {
+        head.filename.is_none()
+            && (1..=JSON_ASIDE_NAME_MAX_BYTES).contains(&name.len())
+            && name.iter().all(is_of_name)
+    });
+    name.map(|name| [name, b"="].concat())
 }
 
 /// Whether a text begins as a mail does: with fields, of which one says how the mail was made fit to be sent.
@@ -188,9 +230,13 @@ pub(super) fn begins_mail(head: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::begins_mail;
+    use crate::limits::JSON_ASIDE_MAX_BYTES;
+    use crate::scan::rules::shipped;
     use crate::scan::tests::{Seen, scanner};
-    use crate::scan::{PaddedBuffer, Shape};
+    use crate::scan::{Database, Match, MatchSink, PaddedBuffer, Scanner, Shape};
 
     fn views(coding: &str, contents: &str) -> Vec<String> {
         let head = format!("Content-Disposition: form-data; name=\"f\"\r\n{coding}");
@@ -214,6 +260,49 @@ mod tests {
         }
         let coding = "Content-Transfer-Encoding: quoted-printable\r\n";
         assert_eq!(views(coding, "cat /etc/pass=77d"), ["multipart>quoted_printable"]);
+    }
+
+    #[test]
+    fn a_field_of_a_form_is_read_as_a_setting() {
+        let told = |head: &str, value: &str| {
+            let head = format!("Content-Disposition: form-data; {head}");
+            let body = format!("--b\r\n{head}\r\n\r\n{value}\r\n--b\r\n{head}\r\n\r\n--b--\r\n");
+            let shape = Shape::new(std::iter::empty(), Some(b"multipart/form-data; boundary=b"));
+            let database = Database::compile(&shipped(&["credentials"]).unwrap()).unwrap();
+            let mut stream = Scanner::new(&Arc::new(database), 1024).unwrap().body(&shape);
+            let mut told = Told::default();
+            for piece in body.as_bytes().chunks(7) {
+                stream.feed(PaddedBuffer::new().fill(piece), &mut told);
+            }
+            stream.finish(&mut told);
+            told.0
+        };
+        let value = ["Xk29dk", "Wm1qPz"].concat();
+        assert_eq!(
+            told("name=\"db_password\"", &value),
+            ["generic_password_bare multipart>setting"]
+        );
+        assert_eq!(told("name=\"db_password\"; filename=\"x\"", &value), [""; 0]);
+        assert_eq!(told("name=\"a b password\"", &value), [""; 0]);
+        let long = format!("{value}{}", " x".repeat(JSON_ASIDE_MAX_BYTES / 2));
+        assert_eq!(told("name=\"db_password\"", &long), [""; 0]);
+        // What tells by itself is told once.
+        let key = ["npm_", &"a7Kx90Qw3e".repeat(4)[..36]].concat();
+        assert_eq!(told("name=\"token\"", &key).len(), 1);
+    }
+
+    /// The rules that tell, and in which view.
+    #[derive(Default)]
+    struct Told(Vec<String>);
+
+    impl MatchSink for Told {
+        fn wants(&mut self, _found: &Match<'_>) -> bool {
+            true
+        }
+
+        fn found(&mut self, found: &Match<'_>, _snippet: String) {
+            self.0.push(format!("{} {}", found.rule.id, found.view));
+        }
     }
 
     /// The rule and the view of each match in a mail.
