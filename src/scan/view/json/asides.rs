@@ -111,6 +111,9 @@ fn command(text: &[u8], at: usize) -> Option<(Range<usize>, Words)> {
     let mut start = at;
     let before = text.get(..at)?;
     let quote = words.first()?.quote;
+    if quote != Quote::default() && !is_value_behind(before_blanks(before)) {
+        return None;
+    }
     let behind_key = before_blanks(before).strip_suffix(b":");
     if let Some((key, _)) = behind_key.and_then(|before| key_before(before, &ARGUMENTS, quote))
         && let Some((first, name)) = member_before(text, key, &COMMANDS, quote)
@@ -126,6 +129,15 @@ fn command(text: &[u8], at: usize) -> Option<(Range<usize>, Words)> {
         |word: &Word| matches!(slice(text, &word.place), [b'-' | b'/' | b'~' | b'.', _, ..] | b"/");
     let is_one = is_name && !first.starts_with(b"-") && others.iter().any(is_argument);
     is_one.then_some((start..end, words))
+}
+
+/// Whether a list that stands in a text is a value there, or an argument. Others say how something is to be started,
+/// such as `CMD ["sh", "-c", …]` of a Dockerfile, and a `command:` in YAML.
+fn is_value_behind(before: &[u8]) -> bool {
+    match before {
+        [key @ .., b':'] => matches!(before_blanks(key), [.., b'"' | b'\'']),
+        _ => matches!(before, [.., b'(' | b'=' | b',' | b'[' | b'"' | b'\'']),
+    }
 }
 
 /// The strings of the array at `at`, if there is nothing else in it, and where it ends.
@@ -276,6 +288,16 @@ mod tests {
             (r#""['sh', '-c", '/']" "[\"sh\", '-c']" "[\"sh\", \"-c" , \"-d\"]""#, ""),
         ] {
             assert_eq!(commands(json), line, "{json}");
+        }
+    }
+
+    #[test]
+    fn how_a_container_is_to_be_started_is_no_command_that_somebody_gives() {
+        for json in [
+            r#"{"content":"FROM x\nCMD [\"sh\", \"-c\", \"python manage.py migrate\"]\n"}"#,
+            r#"{"content":"command: [\"/bin/sh\", \"-c\", \"exec x\"]\n"}"#,
+        ] {
+            assert_eq!(commands(json), "", "{json}");
         }
     }
 
