@@ -14,7 +14,7 @@ pub const TOKEN_MIN_BYTES: usize = 20;
 pub const LONG_WORD_BEFORE_BYTES: usize = 128;
 
 /// What is looked at behind it: what ends the value, and what stands behind the last stop of a token in parts.
-pub const LONG_WORD_BEHIND_BYTES: usize = 40;
+pub const LONG_WORD_BEHIND_BYTES: usize = 48;
 
 /// The longest match of a filter that is looked for around long words only. So much of what was looked at is
 /// looked at again, if more follows.
@@ -22,7 +22,15 @@ pub const LONG_WORD_FILTER_MAX_BYTES: usize = 512;
 
 const _: () =
     assert!(LONG_WORD_FILTER_MAX_BYTES + LONG_WORD_BEFORE_BYTES < super::SCAN_CARRY_BYTES);
+const _: () = assert!(LONG_WORD_FILTER_MAX_BYTES > LONG_WORD_BEFORE_BYTES + LONG_WORD_MIN_BYTES);
+
+/// Literals from which on the engine looks at every place, and how many a rule's filter has at the least on average
+/// (those that are shipped have seven). Filled up to so many where there are so many filters, with no fewer fillers
+/// than that.
+pub const FILLED_LITERALS: usize = 5000;
+pub const FILTER_LITERALS: usize = 5;
+pub const FILLED_MIN_FILTERS: usize = 300;
+pub const FILLERS_MIN: usize = 1000;
+
 /// From so many rules on the engine is kept from looking at every second place only.
 pub const SHORT_LITERAL_MIN_RULES: usize = 100;
-
-const _: () = assert!(LONG_WORD_FILTER_MAX_BYTES > LONG_WORD_BEFORE_BYTES + LONG_WORD_MIN_BYTES);

@@ -11,7 +11,9 @@ use hyperscan::{
 use super::database::DatabaseError;
 use super::rules::{Expression, Problem, ProblemKind, Rule};
 use super::view::encoded;
-use crate::limits::SHORT_LITERAL_MIN_RULES;
+use crate::limits::{
+    FILLED_LITERALS, FILLED_MIN_FILTERS, FILLERS_MIN, FILTER_LITERALS, SHORT_LITERAL_MIN_RULES,
+};
 
 /// Compiled rules, by their numbers in both: each is in one of the two, or its branches in either.
 pub(super) struct Engines {
@@ -25,8 +27,32 @@ pub(super) struct Engines {
 /// engine's search for literals looks at every second place only, and has to look again at far more of them:
 /// with all rules that took 1.6 times as long. With few rules every second place is enough.
 const SHORT_LITERAL: &str = r"\x01\x02";
-/// Its number: of no rule and of no gate. Whoever writes it in a text gains nothing by it.
-pub(super) const SHORT_LITERAL_NUMBER: u32 = i32::MAX as u32;
+/// The number of what no text holds: of no rule and of no gate. Whoever writes it in a text gains nothing by it.
+pub(super) const FILLER_NUMBER: u32 = i32::MAX as u32;
+
+/// What fillers end with: the search gives its eight buckets to literals by length, and those of one length by their
+/// last bytes, so that these are spread as the last bytes of words and commands are.
+const FILLER_ENDS: &[u8] = b"EEEETTTTAOOINNNNSSSSSRRRRRHLLLDDCCMMFPGGWYYKK  ./([";
+
+/// Literals that no text holds, so many that there are five thousand with those of the rules: the search looks at
+/// every place then without a short one, whose bucket goes to words of eight bytes. Three buckets instead of two for
+/// nearly all of the literals let a third less through that is none.
+fn fillers(filters: usize) -> impl Iterator<Item = Pattern> {
+    const CONTROLS: usize = 6;
+    const STEP: usize = 7_919;
+    let wanted = FILLED_LITERALS.saturating_sub(FILTER_LITERALS * filters).max(FILLERS_MIN);
+    FILLER_ENDS.iter().cycle().take(wanted).enumerate().map(|(number, end)| {
+        // Seven digits of base 6, each number other ones: the step has no divisor in common with their count.
+        let mut rest = number * STEP;
+        let mut literal = String::new();
+        for _ in 0..7 {
+            literal.push_str(&format!("\\x{:02x}", 1 + rest % CONTROLS));
+            rest /= CONTROLS;
+        }
+        literal.push_str(&format!("\\x{end:02x}"));
+        pattern(&literal, FILLER_NUMBER as usize)
+    })
+}
 
 impl Engines {
     /// Compiles all rules, each engine on a thread of its own.
@@ -38,12 +64,17 @@ impl Engines {
                 filter(&rule.expression).map(|filter| pattern(filter, number))
             })
         };
-        let short = pattern(SHORT_LITERAL, SHORT_LITERAL_NUMBER as usize);
-        let for_many = (rules.len() >= SHORT_LITERAL_MIN_RULES).then(|| short.clone());
+        let short = pattern(SHORT_LITERAL, FILLER_NUMBER as usize);
         let numbered = gates.iter().enumerate();
         let numbered = numbered.map(|(at, gate)| pattern(gate, rules.len() + at));
-        let everywhere: Patterns =
-            of_rules(Expression::filter_everywhere).chain(numbered).chain(for_many).collect();
+        let mut everywhere: Vec<Pattern> =
+            of_rules(Expression::filter_everywhere).chain(numbered).collect();
+        match everywhere.len() - gates.len() {
+            many if many >= FILLED_MIN_FILTERS => everywhere.extend(fillers(many)),
+            _ if rules.len() >= SHORT_LITERAL_MIN_RULES => everywhere.push(short.clone()),
+            _ => {}
+        }
+        let everywhere = Patterns(everywhere);
         // There may be no such rule; an engine without a pattern is none.
         let words: Patterns = of_rules(Expression::filter_around_words).chain([short]).collect();
         let (everywhere, words) = thread::scope(|scope| {
@@ -82,6 +113,8 @@ impl Engines {
     pub(super) fn identify(mut tell: impl FnMut(&[u8])) {
         gates().iter().for_each(|gate| tell(gate.as_bytes()));
         tell(SHORT_LITERAL.as_bytes());
+        // Their ends and how many there are.
+        fillers(FILLED_MIN_FILTERS).for_each(|filler| tell(filler.expression.as_bytes()));
     }
 }
 
@@ -133,5 +166,22 @@ fn cause(error: &hyperscan::Error) -> String {
     match error {
         hyperscan::Error::Hyperscan(HsError::CompileError(cause)) => cause.message().to_owned(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn fillers_make_up_what_filters_lack_and_are_all_different() {
+        for (filters, expected) in [(300, 3500), (400, 3000), (2000, FILLERS_MIN)] {
+            let fillers: HashSet<String> =
+                fillers(filters).map(|filler| filler.expression).collect();
+            assert_eq!(fillers.len(), expected);
+            assert!(fillers.iter().all(|filler| filler.len() == 8 * r"\x01".len()));
+        }
     }
 }

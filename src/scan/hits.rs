@@ -2,7 +2,7 @@
 
 use hyperscan::Matching;
 
-use super::engines::SHORT_LITERAL_NUMBER;
+use super::engines::FILLER_NUMBER;
 use super::words::Places;
 use crate::limits::{SCAN_GATES_PER_WINDOW, SCAN_HITS_PER_RULE_SURE, SCAN_HITS_PER_WINDOW};
 
@@ -63,7 +63,7 @@ impl Hits {
     fn note(&mut self, rule: u32, end: u64) {
         let count = usize::try_from(rule).ok().and_then(|rule| self.per_rule.get_mut(rule));
         let Some(count) = count else {
-            if rule == SHORT_LITERAL_NUMBER {
+            if rule == FILLER_NUMBER {
                 return;
             }
             if self.gates.len() < SCAN_GATES_PER_WINDOW {
@@ -130,7 +130,7 @@ mod tests {
         let mut hits = Hits::default();
         hits.begin(1);
         for end in 0..=SCAN_GATES_PER_WINDOW as u64 {
-            hits.note(SHORT_LITERAL_NUMBER, end);
+            hits.note(FILLER_NUMBER, end);
         }
         assert_eq!((hits.gates.len(), hits.passed_over()), (0, 0));
         for end in 0..=SCAN_GATES_PER_WINDOW as u64 {
