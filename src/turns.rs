@@ -9,13 +9,14 @@
 //! connection, can still come at that moment; then the next event ends the sleep, or the next timer, and
 //! `BACKSTOPS_MS` see to it that there is one.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use glommio::sync::Semaphore;
 use glommio::timer::Timer;
 
 use crate::limits::{
@@ -31,7 +32,67 @@ thread_local! {
     /// What heavy steps took since the core looked for one of them.
     static HEAVY: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     /// Those who have one wait in line: each look is for one of them.
-    static LINE: Rc<Semaphore> = Rc::new(Semaphore::new(1));
+    static LINE: RefCell<Line> = const { RefCell::new(Line { is_taken: false, waiting: VecDeque::new() }) };
+}
+
+/// Who waits for a look. The place in front is handed on, so that nobody who comes later takes it, and nobody has it
+/// who is gone.
+struct Line {
+    is_taken: bool,
+    waiting: VecDeque<Rc<Place>>,
+}
+
+#[derive(Default)]
+struct Place {
+    is_first: Cell<bool>,
+    waker: Cell<Option<Waker>>,
+}
+
+/// A place that is given up in the end.
+struct InLine(Rc<Place>);
+
+impl InLine {
+    fn enter() -> InLine {
+        let place: Rc<Place> = Rc::default();
+        LINE.with_borrow_mut(|line| {
+            if line.is_taken {
+                line.waiting.push_back(Rc::clone(&place));
+            } else {
+                line.is_taken = true;
+                place.is_first.set(true);
+            }
+        });
+        InLine(place)
+    }
+
+    async fn until_first(&self) {
+        poll_fn(|context| {
+            if self.0.is_first.get() {
+                return Poll::Ready(());
+            }
+            self.0.waker.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Drop for InLine {
+    fn drop(&mut self) {
+        let next = LINE.with_borrow_mut(|line| {
+            if !self.0.is_first.get() {
+                line.waiting.retain(|place| !Rc::ptr_eq(place, &self.0));
+                return None;
+            }
+            let next = line.waiting.pop_front();
+            line.is_taken = next.is_some();
+            next
+        });
+        if let Some(next) = next {
+            next.is_first.set(true);
+            next.waker.take().into_iter().for_each(Waker::wake);
+        }
+    }
 }
 
 /// The time that a task has had since it last waited.
@@ -84,7 +145,7 @@ impl Turn {
 
 /// Takes a step that is long and cannot be cut, once the core has looked at what came during those before it.
 pub async fn heavy<T>(step: impl FnOnce() -> T) -> T {
-    if HEAVY.get() >= HEAVY_STEPS {
+    if HEAVY.get() >= HEAVY_STEPS || LINE.with_borrow(|line| line.is_taken) {
         // Seldom, and then its own memory, so that who never waits here has no room for it.
         Box::pin(stand_in_line()).await;
     }
@@ -95,9 +156,9 @@ pub async fn heavy<T>(step: impl FnOnce() -> T) -> T {
 }
 
 async fn stand_in_line() {
-    let line = LINE.with(Rc::clone);
-    // Nobody closes it. Who is next goes on after the step of who leaves it.
-    let _place = line.acquire_permit(1).await;
+    // Who is next goes on after the step of who leaves it.
+    let place = InLine::enter();
+    place.until_first().await;
     if HEAVY.get() >= HEAVY_STEPS {
         until_the_core_looks().await;
         LOOKED.set(Some(Instant::now()));
@@ -264,5 +325,63 @@ mod tests {
         LOOKED.set(Some(Instant::now() + TURN));
         assert!(!past.is_over(), "another gave way meanwhile");
         LOOKED.set(None);
+    }
+
+    #[test]
+    fn heavy_steps_in_line_are_not_overtaken_by_those_that_come_later() {
+        on_a_core(|| async {
+            let begun: Rc<RefCell<Vec<usize>>> = Rc::default();
+            let mut steps = Vec::new();
+            for number in 0..300 {
+                if number % 3 == 0 {
+                    until_the_core_looks().await;
+                }
+                let begun = Rc::clone(&begun);
+                let step = heavy(move || {
+                    let began = Instant::now();
+                    while began.elapsed() < HEAVY_STEPS {}
+                    begun.borrow_mut().push(number);
+                });
+                steps.push(glommio::spawn_local(step).detach());
+            }
+            for step in steps {
+                step.await.unwrap();
+            }
+            let begun = begun.borrow();
+            let overtook = |number: usize| {
+                let before = begun.iter().take_while(|other| **other != number);
+                before.filter(|other| **other > number).count()
+            };
+            let most = (0..300).map(overtook).max();
+            // Those of the same look may change places.
+            assert!(most <= Some(3), "{most:?}: {begun:?}");
+        });
+    }
+
+    #[test]
+    fn one_that_is_dropped_when_its_place_was_given_to_it_passes_it_on() {
+        on_a_core(|| async {
+            HEAVY.set(HEAVY_STEPS);
+            let mut holder = Box::pin(heavy(|| ()));
+            let mut second = Box::pin(heavy(|| ()));
+            assert!(futures_lite::future::poll_once(holder.as_mut()).await.is_none());
+            assert!(futures_lite::future::poll_once(second.as_mut()).await.is_none());
+            let done = Rc::new(Cell::new(false));
+            let third = {
+                let done = Rc::clone(&done);
+                glommio::spawn_local(async move {
+                    heavy(|| ()).await;
+                    done.set(true);
+                })
+                .detach()
+            };
+            glommio::timer::sleep(Duration::from_millis(1)).await;
+            HEAVY.set(HEAVY_STEPS);
+            drop(holder);
+            drop(second);
+            glommio::timer::sleep(Duration::from_millis(300)).await;
+            assert!(done.get(), "the third waits for ever");
+            drop(third);
+        });
     }
 }
