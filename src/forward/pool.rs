@@ -104,6 +104,9 @@ impl<S: Reusable> Pool<S> {
         if wait.is_zero() {
             return;
         }
+        if self.idle.get(origin).is_some_and(|own| own.len() >= POOL_IDLE_PER_ORIGIN_MAX) {
+            return;
+        }
         if self.count >= POOL_IDLE_MAX {
             self.close_oldest();
         }
@@ -129,6 +132,9 @@ impl<S: Reusable> Pool<S> {
             // The others of its origin came later.
             waiting.remove(0);
             self.count -= 1;
+            if waiting.is_empty() {
+                self.idle.remove(&origin);
+            }
         }
     }
 
@@ -291,5 +297,36 @@ mod tests {
         assert!(!pool.has(&origin) && pool.count == 0);
         pool.put(&origin, Fake(true), now, Duration::from_secs(4));
         assert!(!take(&mut pool, &origin, now + Duration::from_secs(4)));
+    }
+
+    #[test]
+    fn a_full_pool_keeps_no_places_of_what_it_closed() {
+        let (mut pool, began) = (Pool::new(Duration::from_secs(60)), Instant::now());
+        for n in 0..4 * POOL_IDLE_MAX as u32 {
+            pool.put(
+                &origin(&n.to_string()),
+                Fake(true),
+                began + n * Duration::from_millis(1),
+                Duration::MAX,
+            );
+        }
+        assert!(pool.idle.len() <= POOL_IDLE_MAX, "{} places for {}", pool.idle.len(), pool.count);
+    }
+
+    #[test]
+    fn an_origin_with_its_share_of_a_full_pool_closes_nobody_elses() {
+        let (mut pool, began) = (Pool::new(Duration::from_secs(60)), Instant::now());
+        let others = POOL_IDLE_MAX - POOL_IDLE_PER_ORIGIN_MAX;
+        for n in 0..others {
+            pool.put(&origin(&n.to_string()), Fake(true), began, Duration::MAX);
+        }
+        let busy = origin("busy");
+        let later = began + Duration::from_millis(5);
+        for _ in 0..POOL_IDLE_PER_ORIGIN_MAX + 1 {
+            pool.put(&busy, Fake(true), later, Duration::MAX);
+        }
+        assert_eq!(pool.count, POOL_IDLE_MAX);
+        let has = (0..others).filter(|n| pool.has(&origin(&n.to_string()))).count();
+        assert_eq!(has, others);
     }
 }
