@@ -30,10 +30,18 @@ fn judge_head(text: &[u8], [hex, base32, base64]: [bool; 3]) -> Option<Kind> {
     if hex && is_readable::<4>(digits, &HEX, SHORT_ALPHABET_MIN_DIGITS) {
         return Some(Kind::Hex);
     }
-    if base32 && is_readable::<5>(text, &BASE32, SHORT_ALPHABET_MIN_DIGITS) {
+    // Base32 is written in one case, and base64 in both: `<* ` in base64 is the head of packed bytes in base32.
+    if base32 && is_of_one_case(text) && is_readable::<5>(text, &BASE32, SHORT_ALPHABET_MIN_DIGITS)
+    {
         return Some(Kind::Base32);
     }
     (base64 && is_readable::<6>(text, &BASE64, BASE64_MIN_DIGITS)).then_some(Kind::Base64)
+}
+
+/// Whether the digits that make a text of base32 are in one case.
+fn is_of_one_case(text: &[u8]) -> bool {
+    let head = text.get(..SHORT_ALPHABET_MIN_DIGITS).unwrap_or(text);
+    !(head.iter().any(u8::is_ascii_lowercase) && head.iter().any(u8::is_ascii_uppercase))
 }
 
 /// Bytes that text has; all of a character beyond ASCII.

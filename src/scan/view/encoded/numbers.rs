@@ -30,7 +30,20 @@ pub(super) fn numbers_around(text: &[u8], block: usize, from: usize) -> Option<R
         if head.is_full() {
             return Some(Run { start: head.start, kind: Kind::Numbers });
         }
-        at += digits + between(rest.get(digits..)?)?;
+        let behind = rest.get(digits..)?;
+        at += digits;
+        match between(behind) {
+            Some(len) => at += len,
+            // Another row begins behind it, if one does.
+            None => {
+                head.len = 0;
+                at += behind
+                    .iter()
+                    .take(ENCODED_BETWEEN_MAX_BYTES)
+                    .take_while(|byte| is_between(**byte))
+                    .count();
+            }
+        }
         if head.len == 0 && at >= block + LANE_BYTES {
             return None;
         }

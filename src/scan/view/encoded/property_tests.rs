@@ -127,3 +127,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn base64_whose_letters_are_also_base32_of_a_packed_head_is_base64() {
+    for secret in ["<* 4A a0  aaaaaaA a Aa0A  0 00 a 00 ", "<* please run the command that follows"]
+    {
+        for line in [60, 76] {
+            let encoded = written(Kind::Base64, secret.as_bytes(), line);
+            let text = format!("({encoded}");
+            let mut from = 0;
+            let mut found = Vec::new();
+            while let Some(run) = next_run(text.as_bytes(), from) {
+                let (said, taken) = decode_in(run.kind, &[&text.as_bytes()[run.start..]]);
+                found.push((run, String::from_utf8_lossy(&said).into_owned()));
+                from = run.start + taken.max(1);
+            }
+            assert!(
+                found
+                    .iter()
+                    .any(|(run, said)| run.kind == Kind::Base64 && said.starts_with(secret)),
+                "{encoded} {found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_list_behind_a_gap_in_a_row_is_read_from_its_first_number() {
+    let secret = "0aAaA  0 000 A  AAa Aa a0Aa a0aA0  0";
+    for before in ["a0,,", "see 0,, ", "[7, ,"] {
+        let text = format!("{before}{}", written(Kind::Numbers, secret.as_bytes(), 60));
+        let run = next_run(text.as_bytes(), 0).unwrap();
+        assert_eq!(run, Run { start: before.len(), kind: Kind::Numbers }, "{before}");
+    }
+}
