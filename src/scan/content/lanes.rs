@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use super::Content;
 use crate::finding::Step;
 use crate::limits::{
-    SCAN_FOLD_AROUND_BYTES, SCAN_LANE_PENDING_BYTES, SCAN_LANE_TAIL_BYTES, SCAN_LANES_MAX,
-    SCAN_LANES_PARTED_MAX,
+    SCAN_FOLD_AROUND_BYTES, SCAN_LANE_PENDING_BYTES, SCAN_LANE_TAIL_BYTES, SCAN_LANES_LOST_MAX,
+    SCAN_LANES_MAX, SCAN_LANES_PARTED_MAX,
 };
 use crate::scan::found::Gap;
 use crate::scan::padded::PaddedBuffer;
@@ -26,6 +26,8 @@ pub(in crate::scan) struct Lanes {
     lanes: Vec<Lane>,
     /// Those that there was no room for, by their keys: the last bytes of each, from which it may go on.
     parted: VecDeque<(u64, Vec<u8>)>,
+    /// How many have gone for good.
+    lost: usize,
     /// Counts the events.
     clock: u64,
     /// Whether events that are no JSON are joined, too.
@@ -163,6 +165,7 @@ impl Lanes {
             inner_reader: Reader::new(),
             lanes: Vec::new(),
             parted: VecDeque::new(),
+            lost: 0,
             clock: 0,
             joins_plain: true,
             are_units: false,
@@ -240,11 +243,18 @@ impl Lanes {
     }
 
     /// The same of a message of protobuf, of which each string goes on from the one at its place in those before.
-    /// Whether it is one that has any.
+    /// Whether it is one that has any. What goes on elsewhere each time is no text: where very many have gone for good,
+    /// each message is by itself.
     pub(in crate::scan) fn take_message(&mut self, message: &[u8], scope: &mut Scope<'_>) -> bool {
         let place = self.place.then(Step::Protobuf);
         self.clock += 1;
-        visit_pieces(message, &mut |path, text| self.add(path, place, text, scope))
+        visit_pieces(message, &mut |path, text| {
+            if self.lost < SCAN_LANES_LOST_MAX {
+                self.add(path, place, text, scope);
+            } else {
+                scope.sink.gap(Gap::Undecoded(text.len()));
+            }
+        })
     }
 
     /// Scans what events added since the last time.
@@ -295,6 +305,7 @@ impl Lanes {
         if self.parted.len() > SCAN_LANES_PARTED_MAX
             && let Some((_, tail)) = self.parted.pop_front()
         {
+            self.lost += 1;
             scope.sink.gap(Gap::Undecoded(tail.len()));
         }
     }
