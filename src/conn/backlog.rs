@@ -139,7 +139,8 @@ impl Backlog {
         }
     }
 
-    /// Scans what has waited longest, and says how many bytes that was; none where nothing waits. Others get their turn where few bytes make much work.
+    /// Scans what has waited longest, and says how many bytes that was; none where nothing waits. Others get their
+    /// turn where few bytes make much work.
     pub(super) async fn scan_one(&self, turn: &mut Turn) -> Option<usize> {
         let longest = self.waiting.borrow_mut().pop_front();
         let Waiting { part, bytes, len, held } = longest?;
