@@ -175,7 +175,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("brotli_decompressor", &["scan/view/codings/"]),
     ("zstd_safe", &["scan/view/codings/"]),
     ("regex_syntax", &["scan/rules/"]),
-    ("multiversion", &["scan/view/"]),
+    ("fearless_simd", &["scan/view/"]),
     ("wide", &["scan/view/"]),
     // A file of rules is text, and reading it is deciding: one file knows how it is written, so that packs,
     // which are in the binary, need nothing from outside of the scanner.

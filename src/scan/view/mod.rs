@@ -7,6 +7,7 @@ pub mod encoded;
 pub mod fold;
 pub mod form;
 pub mod json;
+mod chunk;
 mod lane;
 pub mod markup;
 pub mod multipart;

@@ -3,26 +3,30 @@
 
 use std::ops::Range;
 
-use multiversion::multiversion;
+use fearless_simd::{Simd, dispatch};
 
+use super::chunk::{Answers, CHUNK_BYTES, Chunk, Table, has_wide_tables, last_chunk, level, table};
 use super::encoded::is_base64;
-use super::lane::{CHUNK_BYTES, Chunk, Lane, last_chunk};
 use crate::limits::{LONG_WORD_MIN_BYTES, LONG_WORD_MIN_LETTERS};
 
 /// The next long word from `from` on, at which no word goes on.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 pub fn next_word(text: &[u8], from: usize) -> Option<Range<usize>> {
+    dispatch!(level(), simd => next_word_by(simd, text, from))
+}
+
+#[inline(always)]
+fn next_word_by(simd: impl Simd, text: &[u8], from: usize) -> Option<Range<usize>> {
     let mut at = from;
-    let mut own = Signs::at(text, at);
+    let mut own = Signs::at(simd, text, at);
     while at < text.len() {
-        let next = Signs::at(text, at + CHUNK_BYTES);
+        let next = Signs::at(simd, text, at + CHUNK_BYTES);
         let mut rows = long_rows::<LONG_WORD_MIN_LETTERS>(own.letters, next.letters);
         if has_full_group(own.all) || has_full_group(next.all) {
             rows |= long_rows::<LONG_WORD_MIN_BYTES>(own.all, next.all);
         }
         if rows != 0 {
             let row = at + rows.trailing_zeros() as usize;
-            return Some(word_start(text, from, row)..word_end(text, row + 1));
+            return Some(word_start(text, from, row)..word_end_by(simd, text, row + 1));
         }
         own = next;
         at += CHUNK_BYTES;
@@ -39,45 +43,59 @@ struct Signs {
 
 impl Signs {
     #[inline(always)]
-    fn at(text: &[u8], at: usize) -> Signs {
+    fn at(simd: impl Simd, text: &[u8], at: usize) -> Signs {
         match text.get(at..).and_then(<[u8]>::first_chunk) {
-            Some(chunk) => Signs::of(Chunk::new(chunk)),
-            None if at < text.len() => Signs::of(Chunk::new(&last_chunk(text, at))),
+            Some(chunk) => Signs::of(simd, Chunk::new(simd, chunk)),
+            None if at < text.len() => Signs::of(simd, Chunk::new(simd, &last_chunk(text, at))),
             None => Signs { letters: 0, all: 0 },
         }
     }
 
     #[inline(always)]
-    fn of(chunk: Chunk<'_>) -> Signs {
-        let letters = chunk.mask(letters);
-        Signs { letters, all: letters | chunk.mask(other_signs) }
+    fn of<S: Simd>(simd: S, chunk: Chunk<S>) -> Signs {
+        if has_wide_tables(simd) {
+            let sets = chunk.sets(&TABLE);
+            let letters = sets.any_of(LETTERS).mask();
+            return Signs { letters, all: sets.any_of(LETTERS | OTHER_SIGNS).mask() };
+        }
+        let letters = letters(chunk);
+        Signs { letters: letters.mask(), all: letters.or(other_signs(chunk)).mask() }
     }
 }
 
+const LETTERS: u8 = 1;
+const OTHER_SIGNS: u8 = 2;
+static TABLE: Table =
+    table(&[b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", b"+/-_="]);
+
 #[inline(always)]
-fn letters(lane: Lane) -> Lane {
-    lane.small().within(b'a', 26).or(lane.within(b'0', 10))
+fn letters<S: Simd>(chunk: Chunk<S>) -> Answers<S> {
+    chunk.small().within(b'a', 26).or(chunk.within(b'0', 10))
 }
 
 /// The signs of words that are neither letters nor digits.
 #[inline(always)]
-fn other_signs(lane: Lane) -> Lane {
+fn other_signs<S: Simd>(chunk: Chunk<S>) -> Answers<S> {
     // With this bit set, the plus is a slash.
-    let plus_or_slash = lane.with_bits(0b100).equals(b'/').or(lane.equals(b'-'));
-    plus_or_slash.or(lane.equals(b'_')).or(lane.equals(b'='))
+    let plus_or_slash = chunk.with_bits(0b100).equals(b'/').or(chunk.equals(b'-'));
+    plus_or_slash.or(chunk.equals(b'_')).or(chunk.equals(b'='))
 }
 
 /// Where rows of `MIN` bits begin, among the first 64.
 #[inline(always)]
 fn long_rows<const MIN: usize>(own: u64, next: u64) -> u64 {
     const { assert!(MIN > 1 && MIN <= CHUNK_BYTES) };
-    let mut rows = u128::from(own) | u128::from(next) << CHUNK_BYTES;
+    let mut rows = own;
     let mut len = 1;
     while 2 * len < MIN {
         rows &= rows >> len;
         len *= 2;
     }
-    (rows & rows >> (MIN - len)) as u64
+    rows &= rows >> (MIN - len);
+    // A row at the end may go on.
+    let last = own.leading_ones();
+    let is_cut = last > 0 && (last + next.trailing_ones()) as usize >= MIN;
+    rows | u64::from(is_cut) << (u64::BITS - last.max(1))
 }
 
 /// Whether one of the four groups of sixteen bits is full, as one is within every row of 31.
@@ -99,11 +117,15 @@ fn word_start(text: &[u8], from: usize, at: usize) -> usize {
 }
 
 /// Where the word ends that the byte at `from` is of, or would be.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 pub fn word_end(text: &[u8], from: usize) -> usize {
+    dispatch!(level(), simd => word_end_by(simd, text, from))
+}
+
+#[inline(always)]
+fn word_end_by(simd: impl Simd, text: &[u8], from: usize) -> usize {
     let mut at = from;
     while at < text.len() {
-        let others = !Signs::at(text, at).all;
+        let others = !Signs::at(simd, text, at).all;
         if others != 0 {
             return text.len().min(at + others.trailing_zeros() as usize);
         }
@@ -189,6 +211,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn signs_are_the_same_for_every_processor(block in proptest::array::uniform32(any::<u8>())) {
+            let asked = |level| dispatch!(level, simd => {
+                let signs = Signs::at(simd, &block, 0);
+                (signs.letters, signs.all)
+            });
+            prop_assert_eq!(asked(level()), asked(fearless_simd::Level::baseline()));
+        }
+
         #[test]
         fn the_long_words_of_any_text_are_found(
             text in proptest::collection::vec(

@@ -4,7 +4,8 @@ use super::alphabet::{BASE32, BASE64, HEX, NO_DIGIT, base64_digits, is_base64, v
 use super::judge::{BASE64_MIN_DIGITS, SHORT_ALPHABET_MIN_DIGITS, is_text, is_utf16};
 use super::{Kind, Run};
 use crate::limits::{ENCODED_LOOK_BACK_BYTES, ENCODED_SEEN_DIGITS, ENCODED_SHORT_MIN_DIGITS};
-use crate::scan::view::lane::{LANE_BYTES, Lane, last_chunk};
+use crate::scan::view::chunk::last_chunk;
+use crate::scan::view::lane::{LANE_BYTES, Lane};
 
 /// Digits looked at before and behind the place.
 const BEFORE_DIGITS: usize = 24;

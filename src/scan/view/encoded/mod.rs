@@ -23,13 +23,14 @@ pub use gates::{
     ANCHORS, base64_gates, base64_url_gates, base64_utf16_gates, gates, hex_gates, utf16_gates,
 };
 
-use multiversion::multiversion;
+use fearless_simd::{Simd, dispatch};
 
 use self::alphabet::{HEX, NO_DIGIT, base64_digits, line_break, value};
 use self::judge::{is_text, is_text_byte, judge};
 use self::looks::looks_encoded;
 use self::numbers::numbers_around;
-use super::lane::{LANE_BYTES, Lane, last_chunk};
+use super::chunk::{Chunk, last_chunk, level};
+use super::lane::{LANE_BYTES, Lane};
 use crate::limits::{ENCODED_LIST_LOOK_BYTES, ENCODED_LOOK_AGAIN_BYTES};
 
 /// How a run is encoded.
@@ -82,13 +83,17 @@ const ROW_STEP_BYTES: usize = 3;
 
 /// The next run from `from` on that is worth decoding. Runs of 47 digits and more are always looked at,
 /// shorter ones if they hold a block that is, and one beside it.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 pub fn next_run(text: &[u8], from: usize) -> Option<Run> {
+    dispatch!(level(), simd => next_run_by(simd, text, from))
+}
+
+#[inline(always)]
+fn next_run_by(simd: impl Simd, text: &[u8], from: usize) -> Option<Run> {
     let mut at = from - from % STRIDE_BYTES;
     // A run that is rejected ends here.
     let mut passed = from;
     while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        let (run, end) = in_window(text, at, window, passed);
+        let (run, end) = in_window(text, at, Look::at(simd, window), passed);
         if run.is_some() {
             return run;
         }
@@ -98,93 +103,85 @@ pub fn next_run(text: &[u8], from: usize) -> Option<Run> {
     if at + STRIDE_BYTES > text.len() {
         return None;
     }
-    in_window(text, at, &last_chunk(text, at), passed).0
+    in_window(text, at, Look::at(simd, &last_chunk(text, at)), passed).0
 }
 
 /// The run that is seen in the window at `at` and does not begin before `from`, or up to where there is none.
 #[inline(always)]
-fn in_window(
-    text: &[u8],
-    at: usize,
-    window: &[u8; WINDOW_READ_BYTES],
-    from: usize,
-) -> (Option<Run>, usize) {
-    let [first, second] = [0, STRIDE_BYTES].map(|stride| Look::at(window, stride + LANE_BYTES));
-    let both = |first: u32, second: u32| first | second << LANE_BYTES;
-    let others = both(first.others, second.others);
-    let row = both(first.row, second.row);
-    let crosses = both(first.crosses, second.crosses);
-    let listed = crosses & (crosses >> 5 | crosses >> 6);
-    // An indentation is a row of any length.
-    let rows = row & row >> 3 & row >> 6 & row >> 9 & !(others & others >> 1) | listed;
-    let has_numbers = first.is_numbers | second.is_numbers;
-    if rows == 0 && first.others != 0 && second.others != 0 && !has_numbers {
+fn in_window(text: &[u8], at: usize, look: Look, from: usize) -> (Option<Run>, usize) {
+    let is_in_each = |bits: u64| SEEN.iter().all(|block| bits & block != 0);
+    let has_numbers = SEEN.iter().any(|block| look.is_numbers(*block));
+    if look.rows == 0 && is_in_each(look.others) && !has_numbers {
         return (None, 0);
     }
-    let candidates = in_candidates(text, at, from, others, rows);
+    let candidates = in_candidates(text, at, from, &look);
     match candidates.0 {
-        None if has_numbers => (in_numbers(text, at, from, [&first, &second]), candidates.1),
+        None if has_numbers => (in_numbers(text, at, from, &look), candidates.1),
         _ => candidates,
     }
 }
 
 /// The row of numbers around one of the blocks of the window at `at`.
-fn in_numbers(text: &[u8], at: usize, from: usize, looks: [&Look; 2]) -> Option<Run> {
-    let blocks = [0, STRIDE_BYTES].map(|stride| at + stride + LANE_BYTES);
-    let seen =
-        blocks.into_iter().zip(looks).filter(|(block, look)| look.is_numbers && *block >= from);
-    seen.into_iter().find_map(|(block, _)| numbers_around(text, block, from))
+#[inline(never)]
+fn in_numbers(text: &[u8], at: usize, from: usize, look: &Look) -> Option<Run> {
+    let numbers = SEEN.into_iter().filter(|block| look.is_numbers(*block));
+    let places = numbers.map(|block| at + block.trailing_zeros() as usize);
+    places.filter(|place| *place >= from).find_map(|place| numbers_around(text, place, from))
 }
 
 /// The first byte behind the digits.
 const BEHIND_DIGITS: u8 = b'9' + 1;
 
-/// What a block of sixteen bytes shows, a bit for each of them.
+/// The blocks of a window that are looked at, a bit for each byte: the second half of each stride.
+const SEEN: [u64; 2] = [0xFFFF_0000, 0xFFFF_0000 << STRIDE_BYTES];
+
+/// What a window shows, a bit for each of its bytes.
 struct Look {
     /// Which are none of base64. Blanks and most signs are below the plus, other scripts above ASCII; with stops and
     /// colons, blocks without them are few. (A few signs that are none either pass.)
-    others: u32,
-    /// Which are the same as the third byte behind them.
-    row: u32,
-    /// Which are an `x`.
-    crosses: u32,
-    /// Whether all are digits, commas and blanks (or signs below them, but for stops), and some are digits.
-    is_numbers: bool,
+    others: u64,
+    /// Where a row of bytes in hex may be, in the blocks that are looked at.
+    rows: u64,
+    /// Which are neither digits, commas nor blanks (nor signs below them, but for stops).
+    not_numbers: u64,
+    digits: u64,
 }
 
 impl Look {
     #[inline(always)]
-    fn at(window: &[u8; WINDOW_READ_BYTES], at: usize) -> Look {
-        let block = |at: usize| {
-            let bytes = window.get(at..).and_then(<[u8]>::first_chunk);
-            Lane::load(bytes.unwrap_or(&[b' '; LANE_BYTES]))
+    fn at(simd: impl Simd, window: &[u8; WINDOW_READ_BYTES]) -> Look {
+        let (Some(own), Some(behind)) = (window.first_chunk(), window.last_chunk()) else {
+            return Look { others: 0, rows: 0, not_numbers: 0, digits: 0 };
         };
-        let lane = block(at);
-        let stops = lane.equals(b'.').or(lane.equals(b':'));
+        let chunk = Chunk::new(simd, own);
+        let crosses = chunk.equals(b'x').mask();
+        let stops = chunk.equals(b'.').or(chunk.equals(b':'));
+        let others = chunk.below_or_high(b'+').or(stops).mask();
+        let row = chunk.same_as(Chunk::new(simd, behind)).mask();
+        let listed = crosses & (crosses >> 5 | crosses >> 6);
+        // An indentation is a row of any length.
+        let rows = row & row >> 3 & row >> 6 & row >> 9 & !(others & others >> 1) | listed;
         Look {
-            others: u32::from(lane.below_or_high(b'+').or(stops).mask()),
-            row: u32::from(lane.same_as(block(at + ROW_STEP_BYTES)).mask()),
-            crosses: u32::from(lane.equals(b'x').mask()),
-            is_numbers: lane.within(BEHIND_DIGITS, u8::MAX - BEHIND_DIGITS + 1).or(stops).mask()
-                == 0
-                && lane.within(b'0', 10).mask() != 0,
+            others,
+            rows: rows & (SEEN[0] | SEEN[1]),
+            not_numbers: chunk.from(BEHIND_DIGITS).or(stops).mask(),
+            digits: chunk.within(b'0', 10).mask(),
         }
+    }
+
+    /// Whether a block is of digits, commas and blanks, and not of the latter alone.
+    #[inline(always)]
+    fn is_numbers(&self, block: u64) -> bool {
+        self.not_numbers & block == 0 && self.digits & block != 0
     }
 }
 
 #[inline(never)]
-fn in_candidates(
-    text: &[u8],
-    at: usize,
-    from: usize,
-    others: u32,
-    rows: u32,
-) -> (Option<Run>, usize) {
+fn in_candidates(text: &[u8], at: usize, from: usize, look: &Look) -> (Option<Run>, usize) {
     let mut passed = from;
-    for stride in 0..2 {
-        let start = at + stride * STRIDE_BYTES + LANE_BYTES;
-        let is_whole = others >> (stride * LANE_BYTES) & 0xFFFF == 0;
-        if !is_whole || start < passed || !is_seen_at(text, start, passed) {
+    for block in SEEN.into_iter().filter(|block| look.others & block == 0) {
+        let start = at + block.trailing_zeros() as usize;
+        if start < passed || !is_seen_at(text, start, passed) {
             continue;
         }
         match in_run(text, start, passed) {
@@ -192,12 +189,8 @@ fn in_candidates(
             Err(end) => passed = end,
         }
     }
-    for stride in 0..2 {
-        let row = rows >> (stride * LANE_BYTES) & 0xFFFF;
-        let place = at + stride * STRIDE_BYTES + LANE_BYTES + row.trailing_zeros() as usize;
-        if row != 0
-            && let Some(run) = separated(text, place, from)
-        {
+    for rows in SEEN.map(|block| look.rows & block).into_iter().filter(|rows| *rows != 0) {
+        if let Some(run) = separated(text, at + rows.trailing_zeros() as usize, from) {
             return (Some(run), 0);
         }
     }

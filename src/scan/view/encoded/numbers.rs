@@ -4,7 +4,8 @@ use super::Kind;
 use super::Run;
 use super::judge::{is_text, is_text_byte};
 use crate::limits::{ENCODED_BETWEEN_MAX_BYTES, ENCODED_NUMBERS_MIN};
-use crate::scan::view::lane::{LANE_BYTES, Lane, last_chunk};
+use crate::scan::view::chunk::last_chunk;
+use crate::scan::view::lane::{LANE_BYTES, Lane};
 
 /// What a row may have before the block of it that is seen, and some more.
 const BEFORE_BLOCK_BYTES: usize = 3 * LANE_BYTES;

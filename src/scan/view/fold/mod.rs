@@ -9,6 +9,7 @@ mod escape;
 mod form;
 mod letters;
 mod markdown;
+mod marks;
 mod shell;
 mod trigger;
 

@@ -4,12 +4,13 @@
 //! with. The few places that are left are looked at one by one. In text of other scripts only places
 //! count where a letter or a sign of ASCII is the neighbour: Russian, Greek or Chinese alone is quiet.
 
-use multiversion::multiversion;
+use fearless_simd::{Simd, dispatch};
 
 use super::escape::ENTITY_NAME_MAX;
 use super::letters::{Ascii, Folded, first_char, fold, is_letter as is_word_letter};
+use super::marks::{Before, Marks};
 use super::{control, escape, markdown, shell};
-use crate::scan::view::lane::{CHUNK_BYTES, Chunk, Lane, last_chunk};
+use crate::scan::view::chunk::{CHUNK_BYTES, Chunk, last_chunk, level};
 
 /// How far invisible characters and rows of letters are followed.
 const ROW_MAX_CHARS: usize = 32;
@@ -20,81 +21,56 @@ const ROW_MAX_CHARS: usize = 32;
 /// again with the next.
 pub fn next_trigger(text: &[u8], from: usize) -> Option<usize> {
     // The character around `from` may begin before it.
-    search(text, from).map(|at| at.max(from))
+    dispatch!(level(), simd => search(simd, text, from)).map(|at| at.max(from))
 }
 
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
-fn search(text: &[u8], from: usize) -> Option<usize> {
-    let (chunks, rest) = text.get(from..)?.as_chunks::<CHUNK_BYTES>();
-    let mut at = from;
-    let mut quotes_before = 0;
-    for chunk in chunks {
-        if let Some(found) = in_chunk(text, at, Chunk::new(chunk), &mut quotes_before) {
+#[inline(always)]
+fn search(simd: impl Simd, text: &[u8], from: usize) -> Option<usize> {
+    let (mut at, mut before) = (from, Before::default());
+    while let Some([own @ .., _]) = text.get(at..)?.first_chunk::<{ CHUNK_BYTES + 1 }>() {
+        let next = text.get(at + 1..).and_then(<[u8]>::first_chunk).unwrap_or(own);
+        let (own, next) = (Chunk::new(simd, own), Chunk::new(simd, next));
+        if let Some(found) = in_chunk(simd, text, at, own, next, &mut before) {
             return Some(found);
         }
         at += CHUNK_BYTES;
     }
-    if rest.is_empty() {
+    if at == text.len() {
         return None;
     }
-    in_chunk(text, at, Chunk::new(&last_chunk(text, at)), &mut quotes_before)
+    let [own, next] = [at, at + 1].map(|at| Chunk::new(simd, &last_chunk(text, at)));
+    in_chunk(simd, text, at, own, next, &mut before)
 }
 
-/// The first trigger in the chunk at `at`; `quotes_before` goes from chunk to chunk.
+/// The first trigger in the chunk at `at`, with the same bytes from the second on, and one more.
 #[inline(always)]
-fn in_chunk(text: &[u8], at: usize, chunk: Chunk<'_>, quotes_before: &mut u64) -> Option<usize> {
-    // With these bits set, both quotes are the same byte, and so are `#` and `&`.
-    let quotes = chunk.mask(|lane| lane.with_bits(5).equals(b'\''));
-    // Quotes close behind another one.
-    let one_or_two = quotes << 1 | quotes << 2;
-    let near = one_or_two | one_or_two << 2 | *quotes_before;
-    *quotes_before = if quotes >> 60 == 0 { 0 } else { 0xF };
-    let mut pairs = quotes & near;
-    if pairs != 0 {
-        pairs &= inside_words(chunk, quotes);
-    }
-    if pairs == 0 && !has_other_signs(chunk.bytes()) {
+fn in_chunk<S: Simd>(
+    simd: S,
+    text: &[u8],
+    at: usize,
+    chunk: Chunk<S>,
+    next: Chunk<S>,
+    before: &mut Before,
+) -> Option<usize> {
+    let places = Marks::of(simd, chunk, next).places(before);
+    if places == 0 {
         return None;
     }
-    among(text, at, chunk, pairs)
-}
-
-/// Whether there are any of [`other_signs`]: of this loop the compiler makes the widest comparisons there are.
-#[inline(always)]
-fn has_other_signs(chunk: &[u8; CHUNK_BYTES]) -> bool {
-    let all = chunk.iter().fold(0_u8, |all, byte| {
-        let sign = byte.wrapping_sub(b'$') < 3 || matches!(*byte, b'\\' | control::ESCAPE);
-        all | if sign { 0x80 } else { 0 } | byte.wrapping_sub(1)
-    });
-    all >= 0x80
-}
-
-/// What an escape begins with or may hide something, but for quotes.
-#[inline(always)]
-fn other_signs(lane: Lane) -> Lane {
-    let escapes = lane.equals(b'\\').or(lane.equals(control::ESCAPE));
-    lane.within(b'$', 3).or(escapes).or(lane.high_or_nul())
-}
-
-/// Where a quote stands between two letters, or between another quote and a letter.
-#[inline(always)]
-fn inside_words(chunk: Chunk<'_>, quotes: u64) -> u64 {
-    let letters = chunk.mask(|lane| lane.within(b'a', 26).or(lane.within(b'0', 10)));
-    (letters << 1 | quotes << 1 | 1) & (letters >> 1 | 1 << 63)
+    among(text, at, chunk, places)
 }
 
 /// The first trigger among the places of a chunk that may be one.
 #[inline(always)]
-fn among(text: &[u8], at: usize, chunk: Chunk<'_>, pairs: u64) -> Option<usize> {
-    let others = chunk.mask(other_signs);
-    let high = chunk.mask(|lane| lane);
-    let mut places = others & !high | pairs;
+fn among(text: &[u8], at: usize, chunk: Chunk<impl Simd>, places: u64) -> Option<usize> {
+    let high = chunk.high().mask();
+    let mut places = places & !high;
     if high != 0 {
         places |= high_places(text, at, chunk, high);
     }
     while places != 0 {
         let place = at + places.trailing_zeros() as usize;
         places &= places - 1;
+        let place = if text.get(place) == Some(&b';') { entity_start(text, place) } else { place };
         if text.get(place..).is_some_and(may_be_one)
             && let Some(found) = at_place(text, place)
         {
@@ -104,8 +80,16 @@ fn among(text: &[u8], at: usize, chunk: Chunk<'_>, pairs: u64) -> Option<usize> 
     None
 }
 
+/// Where the entity begins that ends at `end`; `end` itself, if there is none.
+#[inline(always)]
+fn entity_start(text: &[u8], end: usize) -> usize {
+    let before = text.get(end.saturating_sub(ENTITY_NAME_MAX + 1)..end).unwrap_or_default();
+    let back = before.iter().rev().position(|byte| *byte == b'&');
+    back.map_or(end, |back| end - back - 1)
+}
+
 /// Whether what follows a sign may make it one that is worth a look. Code is full of those that are not: line ends
-/// as escapes, references, formats.
+/// as escapes, formats.
 #[inline(always)]
 fn may_be_one(rest: &[u8]) -> bool {
     match rest {
@@ -114,43 +98,26 @@ fn may_be_one(rest: &[u8]) -> bool {
             b'_' | b'-' => true,
             next => next.is_ascii_lowercase() || matches!(next, b'U' | b'0'..=b'3'),
         },
-        [b'&', b'#', ..] => true,
-        [b'&', _, name @ ..] => match name.first_chunk::<ENTITY_NAME_MAX>() {
-            Some(near) => has_semicolon(*near),
-            None => name.contains(&b';'),
-        },
-        [b'%', next, ..] => matches!(next, b'2'..=b'7' | b'u' | b'U'),
         [b'$', next, ..] => matches!(next, b'I' | b'{' | b'@' | b'*' | b'1'..=b'9'),
         [control::ESCAPE, next, ..] => !next.is_ascii_whitespace(),
-        [b'\\' | b'&' | b'%' | b'$'] => false,
+        [b';', ..] | [b'\\' | b'$'] => false,
         _ => true,
     }
 }
 
-/// Whether there is a semicolon, all bytes compared at once.
-#[inline(always)]
-fn has_semicolon(bytes: [u8; 8]) -> bool {
-    let others = u64::from_ne_bytes(bytes) ^ u64::from_ne_bytes([b';'; 8]);
-    let lowest = u64::from_ne_bytes([1; 8]);
-    others.wrapping_sub(lowest) & !others & lowest << 7 != 0
-}
-
 /// Where in a chunk with other characters than ASCII one may be worth a look: next to a letter or digit
 /// of ASCII, and what is hidden or has a form in ASCII by itself.
-#[inline(never)]
-fn high_places(text: &[u8], at: usize, chunk: Chunk<'_>, high: u64) -> u64 {
+#[inline(always)]
+fn high_places(text: &[u8], at: usize, chunk: Chunk<impl Simd>, high: u64) -> u64 {
     let is_word = |at: Option<usize>| {
         u64::from(at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric))
     };
-    let words = chunk.mask(|lane| lane.small().within(b'a', 26).or(lane.within(b'0', 10)));
+    let words = chunk.small().within(b'a', 26).or(chunk.within(b'0', 10)).mask();
     let before = words << 1 | is_word(at.checked_sub(1));
     let behind = words >> 1 | is_word(at.checked_add(CHUNK_BYTES)) << 63;
-    let leads = chunk.mask(|lane| {
-        let forms = lane.equals(0xEF).or(lane.equals(0xF0)).or(lane.equals(0xF3));
-        forms.or(lane.within(0xE1, 2))
-    });
+    let forms = chunk.equals(0xEF).or(chunk.equals(0xF0)).or(chunk.equals(0xF3));
     let mut places = high & (before | behind);
-    let mut leads = leads & !places;
+    let mut leads = forms.or(chunk.within(0xE1, 2)).mask() & !places;
     while leads != 0 {
         let lead = leads.trailing_zeros();
         leads &= leads - 1;
@@ -506,6 +473,18 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn the_first_sign_that_is_one_is_found_wherever_it_stands(
+            parts in proptest::collection::vec((0..90_usize, "[%&$\\\\][#xuU@*I{0-9a-fA-F]{0,3}|&#?[a-zA-Z0-9]{1,9};?|&(lt|amp|lowbar|DownBreve);|[a-z;&%#]{0,9}"), 0..5),
+        ) {
+            let text: String =
+                parts.into_iter().map(|(blanks, part)| " ".repeat(blanks) + &part).collect();
+            let text = text.as_bytes();
+            let is_sign = |at: &usize| matches!(text[*at], b'%' | b'&' | b'$' | b'\\');
+            let first = (0..text.len()).filter(is_sign).find(|at| at_place(text, *at).is_some());
+            prop_assert_eq!(next_trigger(text, 0), first, "{}", text.escape_ascii());
+        }
 
         #[test]
         fn a_sign_that_is_passed_over_is_no_trigger(

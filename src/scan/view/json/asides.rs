@@ -3,18 +3,18 @@
 //! JSON, as the arguments of a call are, and lists as Python writes them are read the same way.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
-use memchr::{memchr_iter, memchr2};
+use fearless_simd::{Simd, dispatch};
+use memchr::memchr2;
 use smallvec::SmallVec;
 
 use super::escape::unescape;
 use super::quote::{Quote, before_blanks, behind_blanks};
 use crate::limits::{JSON_ASIDE_MAX_BYTES, JSON_ASIDE_NAME_MAX_BYTES, JSON_ASIDE_WORDS_MAX};
+use crate::scan::view::chunk::{CHUNK_BYTES, Chunk, last_chunk, level};
 
 /// How the key of a value ends.
-static VALUE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"alue"));
+const VALUE: &[u8] = b"alue";
 const KEPT_BYTES: usize = 2 * JSON_ASIDE_MAX_BYTES;
 /// The keys of what names a value, and of the command that arguments are for.
 const NAMES: [&[u8]; 4] = [b"name", b"Name", b"key", b"Key"];
@@ -65,15 +65,17 @@ fn find(text: &[u8], wants: &dyn Fn(usize, usize) -> bool, lines: &mut Lines) {
     let wants = |at: usize, place: &Range<usize>| {
         place.end - place.start <= JSON_ASIDE_MAX_BYTES && wants(at, place.end)
     };
-    for at in memchr_iter(b'[', text) {
-        if let Some((place, words)) = command(text, at)
-            && wants(at, &place)
-        {
-            write_command(text, &words, &mut lines.commands);
-        }
-    }
-    for at in VALUE.find_iter(text) {
-        if let Some((place, name, value)) = setting(text, at)
+    let mut from = 0;
+    while let Some(at) = next_place(text, from) {
+        from = at + 1;
+        if text.get(at) == Some(&b'[') {
+            if let Some((place, words)) = command(text, at)
+                && wants(at, &place)
+            {
+                write_command(text, &words, &mut lines.commands);
+            }
+        } else if let Some(at) = value_key(text, at)
+            && let Some((place, name, value)) = setting(text, at)
             && wants(at, &place)
         {
             lines.settings.extend_from_slice(slice(text, &name.place));
@@ -82,6 +84,49 @@ fn find(text: &[u8], wants: &dyn Fn(usize, usize) -> bool, lines: &mut Lines) {
             lines.settings.push(b'\n');
         }
     }
+}
+
+/// Where a list may begin, or the key of a value may end: the next such place from `from` on.
+fn next_place(text: &[u8], from: usize) -> Option<usize> {
+    dispatch!(level(), simd => next_place_by(simd, text, from))
+}
+
+#[inline(always)]
+fn next_place_by(simd: impl Simd, text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while at < text.len() {
+        let whole = text.get(at..).and_then(<[u8]>::first_chunk);
+        let places = match (whole, text.get(at + 1..).and_then(<[u8]>::first_chunk)) {
+            (Some(own), Some(next)) => places(Chunk::new(simd, own), Chunk::new(simd, next)),
+            _ => {
+                let [own, next] = [at, at + 1].map(|at| last_chunk(text, at));
+                places(Chunk::new(simd, &own), Chunk::new(simd, &next))
+            }
+        };
+        if places != 0 {
+            return Some(at + places.trailing_zeros() as usize);
+        }
+        at += CHUNK_BYTES;
+    }
+    None
+}
+
+/// The same in a chunk, with the same bytes from the second on, and one more.
+#[inline(always)]
+fn places<S: Simd>(chunk: Chunk<S>, next: Chunk<S>) -> u64 {
+    let quoted = next.equals(b'"').or(next.equals(b'\\'));
+    let blank = next.within(b'\t', 5).or(next.equals(b' '));
+    let lists = chunk.equals(b'[').and(quoted.or(next.equals(b'\'')).or(blank)).mask();
+    // Of the first three bytes nothing is known before them.
+    let [a, l, u] = [b'a', b'l', b'u'].map(|byte| chunk.equals(byte).mask());
+    let letters = (a << 3 | 0b111) & (l << 2 | 0b11) & (u << 1 | 1);
+    lists | chunk.equals(b'e').and(quoted).mask() & letters
+}
+
+/// Where the end of a value's key begins that ends at `last`.
+fn value_key(text: &[u8], last: usize) -> Option<usize> {
+    let at = (last + 1).checked_sub(VALUE.len())?;
+    text.get(at..)?.starts_with(VALUE).then_some(at)
 }
 
 /// What is between the quotes of a string.
@@ -159,7 +204,7 @@ fn list(text: &[u8], at: usize) -> Option<(Words, usize)> {
 
 /// A name, and the value behind it whose key ends with what is at `at`.
 fn setting(text: &[u8], at: usize) -> Option<(Range<usize>, Word, Word)> {
-    let end = at + VALUE.needle().len();
+    let end = at + VALUE.len();
     let quote = Quote::at(text, end)?;
     let key = at.checked_sub(1 + quote.len())?;
     let is_key = matches!(text.get(at - 1), Some(b'v' | b'V'))

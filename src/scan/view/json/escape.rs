@@ -2,6 +2,7 @@
 
 use super::blocks::{BLOCK_BYTES, find_interruption, first_of};
 use super::regular;
+use crate::scan::view::chunk::Table;
 
 /// The longest escape: two halves of a surrogate pair, `\uD83D\uDE00`.
 pub(super) const ESCAPE_BYTES: usize = 12;
@@ -19,7 +20,7 @@ pub(super) enum Escape {
 
 /// What the byte behind the backslash stands for; zero for what is no escape of one byte.
 #[expect(clippy::indexing_slicing, reason = "the compiler computes it, and would refuse")]
-static SHORT: [u8; 256] = {
+const SHORT: [u8; 256] = {
     let mut table = [0; 256];
     table[b'n' as usize] = b'\n';
     table[b't' as usize] = b'\t';
@@ -32,10 +33,27 @@ static SHORT: [u8; 256] = {
     table
 };
 
+/// What a backslash and each letter of ASCII stand for, zero for what is no escape; in two halves.
+#[inline(always)]
+pub(super) fn shorts() -> &'static Table {
+    const { &[half(0), half(64)] }
+}
+
+#[expect(clippy::indexing_slicing, reason = "the compiler computes it, and would refuse")]
+const fn half(from: usize) -> [u8; 64] {
+    let (mut half, mut at) = ([0; 64], 0);
+    while at < half.len() {
+        half[at] = SHORT[from + at];
+        at += 1;
+    }
+    half
+}
+
 /// What a backslash and `letter` stand for, if they are an escape.
 #[inline(always)]
 pub(super) fn short(letter: u8) -> Option<u8> {
-    SHORT.get(usize::from(letter)).copied().filter(|byte| *byte != 0)
+    static TABLE: [u8; 256] = SHORT;
+    TABLE.get(usize::from(letter)).copied().filter(|byte| *byte != 0)
 }
 
 /// What `bytes`, which begin with a backslash, begin with.

@@ -3,10 +3,10 @@
 //!
 //! What does not fit, and escapes of more than one letter, are left to who reads byte by byte.
 
-use multiversion::multiversion;
+use fearless_simd::{Simd, dispatch};
 
-use super::escape::short;
-use crate::scan::view::lane::{CHUNK_BYTES, Chunk, last_chunk};
+use super::escape::{short, shorts};
+use crate::scan::view::chunk::{CHUNK_BYTES, Chunk, has_wide_tables, last_chunk, level};
 
 /// So much is written before its room is asked for again.
 const STEP_BYTES: usize = 16 * CHUNK_BYTES;
@@ -62,15 +62,19 @@ impl Carry {
 }
 
 /// Passes blocks without escapes; says how many bytes, and what comes behind them.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 pub(super) fn pass(bytes: &[u8], place: Place) -> (usize, Place) {
+    dispatch!(level(), simd => pass_by(simd, bytes, place))
+}
+
+#[inline(always)]
+fn pass_by(simd: impl Simd, bytes: &[u8], place: Place) -> (usize, Place) {
     let mut carry = Carry::new(place);
     let mut at = 0;
     while at < bytes.len() {
         let looked = match chunk(bytes, at) {
-            Some(block) => look(block, carry),
+            Some(block) => look(Chunk::new(simd, block), carry),
             // Blanks change nothing about what comes behind them.
-            None => look(&last_chunk(bytes, at), carry),
+            None => look(Chunk::new(simd, &last_chunk(bytes, at)), carry),
         };
         match looked {
             Some((0, behind)) => carry = behind,
@@ -83,16 +87,20 @@ pub(super) fn pass(bytes: &[u8], place: Place) -> (usize, Place) {
 
 /// Appends what blocks stand for, up to a long escape, or to one that is cut or invalid; says how many
 /// bytes were taken, and what comes behind them.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
 pub(super) fn copy(bytes: &[u8], place: Place, out: &mut Vec<u8>) -> (usize, Place) {
-    let (taken, outcome) = copy_blocks(bytes, bytes.len(), Carry::new(place), out);
+    dispatch!(level(), simd => copy_by(simd, bytes, place, out))
+}
+
+#[inline(always)]
+fn copy_by(simd: impl Simd, bytes: &[u8], place: Place, out: &mut Vec<u8>) -> (usize, Place) {
+    let (taken, outcome) = copy_blocks(simd, bytes, bytes.len(), Carry::new(place), out);
     let carry = match outcome {
         Ok(carry) if taken < bytes.len() => carry,
         Ok(carry) | Err(carry) => return (taken, carry.place()),
     };
     // With blanks behind the end, which say nothing new, there is enough to read.
     let last: [u8; 2 * CHUNK_BYTES + READ_BYTES] = last_chunk(bytes, taken);
-    let (last_taken, outcome) = copy_blocks(&last, bytes.len() - taken, carry, out);
+    let (last_taken, outcome) = copy_blocks(simd, &last, bytes.len() - taken, carry, out);
     let (Ok(carry) | Err(carry)) = outcome;
     (taken + last_taken, carry.place())
 }
@@ -101,6 +109,7 @@ pub(super) fn copy(bytes: &[u8], place: Place, out: &mut Vec<u8>) -> (usize, Pla
 /// them were taken, and what comes next; an error, if something is in the way.
 #[inline(always)]
 fn copy_blocks(
+    simd: impl Simd,
     bytes: &[u8],
     len: usize,
     carry: Carry,
@@ -118,24 +127,20 @@ fn copy_blocks(
         let mut dropped = 0;
         while at < len.min(step + STEP_BYTES) {
             let Some(read) = bytes.get(at..).and_then(<[u8]>::first_chunk) else { break };
-            let looked = look_at(read, carry);
+            let looked = look_at(simd, read, carry);
             let room = room.get_mut(at - step - dropped..);
             let (Some((escapes, behind)), Some(room)) = (looked, room) else {
                 outcome = Err(carry);
                 break;
             };
-            put_block(read, carry.escaped, room);
-            if escapes != 0 {
-                let (taken, fewer) = unescape(read, escapes, room);
-                dropped += fewer;
-                if taken < CHUNK_BYTES {
-                    at += taken;
-                    carry = Carry::new(Place::String);
-                    outcome = Err(carry);
-                    break;
-                }
+            let (taken, fewer) = put_block(simd, read, escapes, carry.escaped, room);
+            dropped += fewer;
+            at += taken;
+            if taken < CHUNK_BYTES {
+                carry = Carry::new(Place::String);
+                outcome = Err(carry);
+                break;
             }
-            at += CHUNK_BYTES;
             carry = behind;
         }
         // The letter of an escape at the end of the last block stands there already.
@@ -149,21 +154,55 @@ fn copy_blocks(
 /// What is read to unescape one block: it, the letter of an escape at its end, and a block behind that.
 const READ_BYTES: usize = 2 * CHUNK_BYTES + 1;
 
-/// Writes a block as it is, but for the letter of an escape that it begins with.
+/// Writes what a block stands for. Says how many of its bytes were taken, all of them unless there is a long escape,
+/// and how many of those were dropped.
 #[inline(always)]
-fn put_block(bytes: &[u8; READ_BYTES], escaped: u64, room: &mut [u8]) {
-    let ([letter, ..], Some(block)) = (bytes, bytes.first_chunk()) else { return };
+fn put_block(
+    simd: impl Simd,
+    bytes: &[u8; READ_BYTES],
+    escapes: u64,
+    escaped: u64,
+    room: &mut [u8],
+) -> (usize, usize) {
+    if escapes != 0
+        && has_wide_tables(simd)
+        && let Some(dropped) = unescape_at_once(simd, bytes, escapes, escaped, room)
+    {
+        return (CHUNK_BYTES, dropped);
+    }
+    let ([letter, ..], Some(block)) = (bytes, bytes.first_chunk()) else { return (0, 0) };
     put(room, 0, block);
     if escaped != 0
         && let (Some(place), Some(byte)) = (room.first_mut(), short(*letter))
     {
         *place = byte;
     }
+    unescape(bytes, escapes, room)
+}
+
+/// The same for a block of which every escape is short and ends in it, for processors that can do it without a look at
+/// each; says how many bytes were dropped.
+#[inline(always)]
+fn unescape_at_once<S: Simd>(
+    simd: S,
+    bytes: &[u8; READ_BYTES],
+    escapes: u64,
+    escaped: u64,
+    room: &mut [u8],
+) -> Option<usize> {
+    let chunk = Chunk::new(simd, bytes.first_chunk()?);
+    let letters = escapes << 1 | escaped;
+    let meant = chunk.looked_up(shorts());
+    let unknown = meant.equals(0).mask() & letters;
+    if unknown | escapes >> 63 != 0 {
+        return None;
+    }
+    chunk.replaced(letters, meant).kept(!escapes).store(room.first_chunk_mut()?);
+    Some(escapes.count_ones() as usize)
 }
 
 /// Writes what the escapes of a block stand for, and behind each again what follows it: a copy of a fixed size
-/// costs less than the question how many bytes are needed. Says how many bytes of the block were taken, all of
-/// them unless there is a long escape, and how many of those were dropped.
+/// costs less than the question how many bytes are needed.
 #[inline(always)]
 fn unescape(bytes: &[u8; READ_BYTES], escapes: u64, room: &mut [u8]) -> (usize, usize) {
     let (mut escapes, mut dropped) = (escapes, 0);
@@ -184,16 +223,15 @@ fn unescape(bytes: &[u8; READ_BYTES], escapes: u64, room: &mut [u8]) -> (usize, 
 }
 
 #[inline(always)]
-fn look_at(read: &[u8; READ_BYTES], carry: Carry) -> Option<(u64, Carry)> {
-    look(read.first_chunk()?, carry)
+fn look_at(simd: impl Simd, read: &[u8; READ_BYTES], carry: Carry) -> Option<(u64, Carry)> {
+    look(Chunk::new(simd, read.first_chunk()?), carry)
 }
 
 /// The escapes of a block, and what its end says; none if it is not as nearly all JSON is.
 #[inline(always)]
-fn look(block: &[u8; CHUNK_BYTES], carry: Carry) -> Option<(u64, Carry)> {
-    let chunk = Chunk::new(block);
-    let backslashes = chunk.mask(|lane| lane.equals(b'\\'));
-    let quotes = chunk.mask(|lane| lane.equals(b'"'));
+fn look(chunk: Chunk<impl Simd>, carry: Carry) -> Option<(u64, Carry)> {
+    let backslashes = chunk.equals(b'\\').mask();
+    let quotes = chunk.equals(b'"').mask();
     let (escapes, escaped) = escapes(backslashes, carry.escaped);
     let behind_escape = escapes >> 63;
     let quotes = quotes & !escaped;
@@ -208,15 +246,12 @@ fn look(block: &[u8; CHUNK_BYTES], carry: Carry) -> Option<(u64, Carry)> {
     if backslashes & between != 0 {
         return None;
     }
-    let blanks = between
-        & chunk.mask(|lane| {
-            let ends = lane.within(b'\t', 2).or(lane.equals(b'\r')).or(lane.equals(0x1e));
-            ends.or(lane.equals(b' '))
-        });
+    let ends = chunk.within(b'\t', 2).or(chunk.equals(b'\r')).or(chunk.equals(0x1e));
+    let blanks = between & ends.or(chunk.equals(b' ')).mask();
     // With this bit set, brackets are braces.
-    let follow =
-        chunk.mask(|lane| lane.small().equals(b'}').or(lane.equals(b',')).or(lane.equals(b':')));
-    let open = chunk.mask(|lane| lane.small().equals(b'{'));
+    let signs = chunk.equals(b',').or(chunk.equals(b':'));
+    let follow = chunk.small().equals(b'}').or(signs).mask();
+    let open = chunk.small().equals(b'{').mask();
     let (begins, fits) = behind_blanks((follow | open) & between, carry.fits, blanks);
     let (ends, behind) = behind_blanks(quotes & between, carry.behind, blanks);
     if quotes & strings & !begins != 0 || ends & !follow != 0 {
@@ -263,4 +298,39 @@ fn put(room: &mut [u8], at: usize, block: &[u8; CHUNK_BYTES]) {
 #[inline(always)]
 fn chunk(bytes: &[u8], at: usize) -> Option<&[u8; CHUNK_BYTES]> {
     bytes.get(at..)?.first_chunk()
+}
+
+#[cfg(test)]
+mod tests {
+    use fearless_simd::Level;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn text_is_unescaped_the_same_by_every_processor(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    4 => "[a-z é]{0,40}",
+                    3 => r#"(\\["\\/bfnrt]){1,9}"#,
+                    1 => r#"\\[a-zéu]|\\u00e9|",? ?"?"#,
+                ],
+                0..12,
+            ),
+            is_in_string: bool,
+        ) {
+            let text = parts.concat();
+            let place = if is_in_string { Place::String } else { Place::Between { fits: true } };
+            let copied = |level| {
+                let mut out = Vec::new();
+                let taken =
+                    dispatch!(level, simd => copy_by(simd, text.as_bytes(), place, &mut out));
+                (taken, out)
+            };
+            prop_assert_eq!(copied(level()), copied(Level::baseline()));
+        }
+    }
 }

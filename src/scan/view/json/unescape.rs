@@ -9,7 +9,7 @@
 use super::blocks::{find_interruption, find_quote};
 use super::escape::{ESCAPE_BYTES, Escape, copy_near, copy_text, decode, write, write_cut};
 use super::regular;
-use crate::scan::view::lane::CHUNK_BYTES;
+use crate::scan::view::chunk::CHUNK_BYTES;
 
 /// What is walked byte by byte where JSON is not regular.
 const NEAR_BYTES: usize = CHUNK_BYTES;

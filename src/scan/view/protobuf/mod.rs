@@ -7,7 +7,9 @@ mod frames;
 pub use fields::{visit_pieces, visit_strings};
 pub use frames::{Frame, FrameReader};
 
-use super::lane::{CHUNK_BYTES, Chunk};
+use fearless_simd::{Simd, dispatch};
+
+use super::chunk::{CHUNK_BYTES, Chunk, level};
 
 /// The least bytes of a text in binary data.
 pub const TEXT_MIN_BYTES: usize = 6;
@@ -112,6 +114,7 @@ impl TextRuns {
     /// Visits the texts of all whole chunks, and says how far it came; nothing is held before.
     fn chunks(&mut self, bytes: &[u8], visit: &mut impl FnMut(Text<'_>)) -> usize {
         let (chunks, _) = bytes.as_chunks::<CHUNK_BYTES>();
+        let level = level();
         let mut at = 0;
         let mut spill = 0;
         // Where the text begins that reaches to the end of the chunk before.
@@ -122,7 +125,8 @@ impl TextRuns {
             else {
                 break;
             };
-            let texts = text_mask(Chunk::new(chunk), behind, &mut spill);
+            let texts =
+                dispatch!(level, simd => text_mask(Chunk::new(simd, chunk), behind, &mut spill));
             begun = self.in_chunk(bytes, at, texts, begun, visit);
             at += CHUNK_BYTES;
         }
@@ -189,22 +193,21 @@ impl TextRuns {
 /// One bit for each byte of a chunk that is of a text. `spill` has the first bytes of the next chunk
 /// that belong to this one's last character.
 #[inline(always)]
-fn text_mask(chunk: Chunk<'_>, behind: &[u8; 3], spill: &mut u64) -> u64 {
-    let ascii =
-        chunk.mask(|lane| lane.within(b' ', 95).or(lane.within(b'\t', 2)).or(lane.equals(b'\r')));
-    let mut texts = ascii | std::mem::take(spill);
-    if chunk.mask(|lane| lane) == 0 {
+fn text_mask(chunk: Chunk<impl Simd>, behind: &[u8; 3], spill: &mut u64) -> u64 {
+    let ascii = chunk.within(b' ', 95).or(chunk.within(b'\t', 2)).or(chunk.equals(b'\r'));
+    let mut texts = ascii.mask() | std::mem::take(spill);
+    if chunk.high().mask() == 0 {
         return texts;
     }
-    let tails = u128::from(chunk.mask(|lane| lane.within(0x80, 0x40)))
+    let tails = u128::from(chunk.within(0x80, 0x40).mask())
         | behind
             .iter()
             .zip(CHUNK_BYTES..)
             .fold(0, |mask, (byte, at)| mask | u128::from(byte & 0xC0 == 0x80) << at);
     let (one, two, three) = ((tails >> 1) as u64, (tails >> 2) as u64, (tails >> 3) as u64);
-    let twos = chunk.mask(|lane| lane.within(0xC2, 30)) & one;
-    let threes = chunk.mask(|lane| lane.within(0xE0, 16)) & one & two;
-    let fours = chunk.mask(|lane| lane.within(0xF0, 5)) & one & two & three;
+    let twos = chunk.within(0xC2, 30).mask() & one;
+    let threes = chunk.within(0xE0, 16).mask() & one & two;
+    let fours = chunk.within(0xF0, 5).mask() & one & two & three;
     let all = u128::from(twos | threes | fours);
     let third = u128::from(threes | fours) << 2;
     let chars = all | all << 1 | third | u128::from(fours) << 3;
