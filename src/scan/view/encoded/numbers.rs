@@ -105,7 +105,13 @@ impl Head {
             self.len = 0;
             return;
         };
+        if self.is_cut(byte) {
+            self.len = 0;
+        }
         if self.len == 0 {
+            if !begins_character(byte) {
+                return;
+            }
             self.start = at;
         }
         if let Some(place) = self.bytes.get_mut(self.len) {
@@ -117,9 +123,20 @@ impl Head {
         }
     }
 
+    /// Whether the first character, of more bytes than one, does not go on with this one: another list ended there.
+    fn is_cut(&self, byte: u8) -> bool {
+        let is_begun = self.len == 1 && self.bytes.first().is_some_and(|first| !first.is_ascii());
+        is_begun && !matches!(byte, 0x80..=0xBF)
+    }
+
     fn is_full(&self) -> bool {
         self.len == ENCODED_NUMBERS_MIN
     }
+}
+
+/// Whether UTF-8 has a character that begins so.
+fn begins_character(byte: u8) -> bool {
+    !matches!(byte, 0x80..=0xC1 | 0xF5..)
 }
 
 /// Decodes a row of numbers.

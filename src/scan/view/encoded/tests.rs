@@ -260,6 +260,18 @@ fn lists_of_bytes_are_found_from_their_first_wherever_they_stand() {
     }
 }
 
+/// A number that begins no character was taken for the list's first, and the list read from its second on or not at all.
+#[test]
+fn a_list_of_numbers_begins_where_a_character_does() {
+    let secret: Vec<String> = SECRET.bytes().map(|byte| byte.to_string()).collect();
+    for before in ["128, ", "193 ", "160,191, ", "245, ", "194, ", "244,\n", "255 200, "] {
+        let text = format!("{before}{}]", secret.join(", "));
+        assert_found(&text, before.len(), Kind::Numbers);
+    }
+    let accent = format!("195, 169, {}", secret.join(", "));
+    assert_eq!(next_run(accent.as_bytes(), 0), Some(Run { start: 0, kind: Kind::Numbers }));
+}
+
 #[test]
 fn lists_of_other_numbers_are_passed_over() {
     let numbers = |numbers: &mut dyn Iterator<Item = String>, between: &str| {
