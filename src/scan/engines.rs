@@ -37,7 +37,7 @@ const FILLER_ENDS: &[u8] = b"EEEETTTTAOOINNNNSSSSSRRRRRHLLLDDCCMMFPGGWYYKK  ./([
 /// Literals that no text holds, so many that there are five thousand with those of the rules: the search looks at
 /// every place then without a short one, whose bucket goes to words of eight bytes. Three buckets instead of two for
 /// nearly all of the literals let a third less through that is none.
-fn fillers(filters: usize) -> impl Iterator<Item = Pattern> {
+pub(super) fn fillers(filters: usize) -> impl Iterator<Item = Pattern> {
     const CONTROLS: usize = 6;
     const STEP: usize = 7_919;
     let wanted = FILLED_LITERALS.saturating_sub(FILTER_LITERALS * filters).max(FILLERS_MIN);

@@ -64,6 +64,8 @@ mod joined_tests;
 #[cfg(test)]
 mod judging_tests;
 #[cfg(test)]
+mod literals_tests;
+#[cfg(test)]
 mod masking_tests;
 #[cfg(test)]
 mod neighbour_tests;
