@@ -133,7 +133,8 @@ impl Text {
             joined.extend(seen);
             (joined.written(), behind)
         };
-        if let Some(run) = encoded::run_around(near, before) {
+        let short = || encoded::short_run_around(near, before);
+        if let Some(run) = encoded::run_around(near, before).or_else(short) {
             let start = place - before as u64 + run.start as u64;
             let bytes = near.get(run.start..).unwrap_or_default();
             let mut decoded = self.open_run(run.kind, &[], start, scope);

@@ -32,6 +32,34 @@ pub fn run_around(text: &[u8], at: usize) -> Option<Run> {
     Some(Run { start: start + (before - near.before + shift) % 4, kind: Kind::Base64 })
 }
 
+/// The least digits of a command in hex: `rm -rf /`.
+const COMMAND_HEX_DIGITS: usize = 16;
+/// The digits that the same has in base64.
+const COMMAND_BASE64_DIGITS: usize = 11;
+
+/// The run around a place where digits say what only a command does, if it is too short for [`run_around`] and a row of
+/// its own: all of it must be text.
+pub fn short_run_around(text: &[u8], at: usize) -> Option<Run> {
+    let row = |alphabet: &[u8; 256]| {
+        let start = at - digits_at_end(text.get(..at)?, alphabet);
+        let rest = text.get(start..)?;
+        let len = rest
+            .iter()
+            .take(SHORT_ALPHABET_MIN_DIGITS)
+            .take_while(|byte| value(alphabet, **byte) != NO_DIGIT);
+        Some((start, rest.get(..len.count())?))
+    };
+    let (start, digits) = row(&HEX)?;
+    let is_hex = (COMMAND_HEX_DIGITS..SHORT_ALPHABET_MIN_DIGITS).contains(&digits.len());
+    if is_hex && readable(digits, &HEX, 4) * 2 == digits.len() {
+        return Some(Run { start, kind: Kind::Hex });
+    }
+    let (start, digits) = row(&BASE64)?;
+    let is_whole = digits.len() == COMMAND_BASE64_DIGITS;
+    let is_text = is_whole && readable(digits, &BASE64, 6) == COMMAND_BASE64_DIGITS * 6 / 8;
+    is_text.then_some(Run { start, kind: Kind::Base64 })
+}
+
 /// An alphabet of fewer digits than base64, whose texts may be glued to what has more: a path.
 struct ShortAlphabet {
     digits: &'static [u8; 256],

@@ -17,7 +17,9 @@ mod property_tests;
 mod tests;
 
 pub use alphabet::is_base64;
-pub use around::{digits_before, digits_behind, places_in_row, run_around, short_rows};
+pub use around::{
+    digits_before, digits_behind, places_in_row, run_around, short_rows, short_run_around,
+};
 pub use decoder::RunDecoder;
 pub use gates::{
     ANCHORS, base64_gates, base64_url_gates, base64_utf16_gates, gates, hex_gates, utf16_gates,

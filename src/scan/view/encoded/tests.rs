@@ -402,3 +402,23 @@ fn short_digits_behind_a_path_are_found_wherever_they_stand() {
         }
     }
 }
+
+#[test]
+fn a_command_of_eight_letters_is_read_where_its_digits_are_all_of_a_row() {
+    let command = b"rm -rf /";
+    let hex = data_encoding::HEXLOWER.encode(command);
+    let base64 = data_encoding::BASE64.encode(command);
+    for (digits, kind) in [(hex.as_str(), Kind::Hex), (base64.as_str(), Kind::Base64)] {
+        for text in [digits.to_owned(), format!("{{\"d\":\"{digits}\"}}"), format!("x={digits} y")]
+        {
+            let start = text.find(digits).unwrap();
+            let found = short_run_around(text.as_bytes(), start + 7);
+            assert_eq!(found, Some(Run { start, kind }), "{text}");
+        }
+    }
+    for text in
+        [format!("{hex}0"), format!("A{base64}"), "deadbeefdeadbeef".into(), "configFiles".into()]
+    {
+        assert_eq!(short_run_around(text.as_bytes(), 7), None, "{text}");
+    }
+}
