@@ -12,6 +12,7 @@ mod markdown;
 mod marks;
 mod shell;
 mod trigger;
+mod unseen;
 
 #[cfg(test)]
 mod property_tests;

@@ -266,3 +266,29 @@ fn a_hidden_text_is_apart_from_the_words_beside_it_and_a_hidden_letter_is_not() 
     assert_found(&format!("c{}l", hidden("ur")), "curl", &["invisible"]);
     assert_found(&format!("a{}b", hidden("cat")), "acatb", &["invisible"]);
 }
+
+#[test]
+fn entities_of_what_cannot_be_seen_are_found_inside_words() {
+    for hidden in ["&#8203;", "&#x200B;", "&shy;", "&zwnj;"] {
+        for text in [format!("r{hidden}m -rf /"), format!("i{hidden}g{hidden}nore all")] {
+            assert!(next_trigger(text.as_bytes(), 0).is_some(), "no trigger in {text}");
+        }
+    }
+    // A line of them keeps the text of a mail out of its preview.
+    assert_quiet("<div>&zwnj;&#847;&zwnj; &zwnj;&#847;</div>");
+}
+
+#[test]
+fn what_cannot_be_seen_is_found_between_two_signs_of_a_command() {
+    for text in [
+        "rm -rf \u{200B}/",
+        "rm \u{FEFF}-rf",
+        "--\u{2060}---BEGIN",
+        "/\u{200B}.env",
+        "-c \u{200B}\"id",
+    ] {
+        assert!(next_trigger(text.as_bytes(), 0).is_some(), "no trigger in {text}");
+    }
+    assert_quiet("\u{FEFF}- a list");
+    assert_quiet("a smile \u{1F469}\u{200D}\u{1F680} and (\u{200B})");
+}

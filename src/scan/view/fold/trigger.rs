@@ -9,11 +9,12 @@ use fearless_simd::{Simd, dispatch};
 use super::escape::ENTITY_NAME_MAX;
 use super::letters::{Ascii, Folded, first_char, fold, is_letter as is_word_letter};
 use super::marks::{Before, Marks};
+use super::unseen::{is_hidden_text, is_inside_ascii, parts_word};
 use super::{control, escape, markdown, shell};
 use crate::scan::view::chunk::{CHUNK_BYTES, Chunk, last_chunk, level};
 
 /// How far invisible characters and rows of letters are followed.
-const ROW_MAX_CHARS: usize = 32;
+pub(super) const ROW_MAX_CHARS: usize = 32;
 
 /// The first place from `from` on at which folding changes something worth a second look.
 ///
@@ -132,9 +133,9 @@ fn high_places(text: &[u8], at: usize, chunk: Chunk<impl Simd>, high: u64) -> u6
 fn at_place(text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
     let is_one = match *rest.first()? {
-        b'%' | b'&' => {
-            escape::at_start(rest).is_some_and(|escape| escape.value.is_printable_ascii())
-        }
+        b'%' | b'&' => escape::at_start(rest).is_some_and(|escape| {
+            escape.value.is_printable_ascii() || parts_word(text, at, &escape)
+        }),
         b'\\' => is_escape(text, at, rest),
         b'$' => {
             let before = text.get(..at)?;
@@ -261,6 +262,7 @@ fn is_form_by_itself(rest: &[u8]) -> bool {
         [0xF0, 0x9D, ..] | [0xF0, 0x9F, 0x84..=0x86, ..] | [0xF3, 0xA0, ..] => true,
         [0xEF, 0xBC, third, ..] => matches!(third, 0x90..=0x99 | 0xA1..=0xBA),
         [0xEF, 0xBD, third, ..] => matches!(third, 0x81..=0x9A),
+        [0xE2, 0x80, 0x8B, ..] | [0xE2, 0x81, 0xA0..=0xA4, ..] | [0xEF, 0xBB, 0xBF, ..] => true,
         [0xE2, second, ..] => matches!(second, 0x82 | 0x84 | 0x85 | 0x92 | 0x93),
         [0xE1, second, ..] => matches!(second, 0xB4..=0xB6),
         _ => false,
@@ -278,25 +280,25 @@ fn is_plain_script(rest: &[u8]) -> bool {
 }
 
 /// Where the character begins whose byte is at `at`.
-fn char_start(text: &[u8], at: usize) -> Option<usize> {
+pub(super) fn char_start(text: &[u8], at: usize) -> Option<usize> {
     (at.saturating_sub(3)..=at)
         .rev()
         .find(|at| text.get(*at).is_some_and(|byte| byte & 0xC0 != 0x80))
 }
 
 /// The byte next to a character.
-struct Neighbour {
-    byte: u8,
+pub(super) struct Neighbour {
+    pub(super) byte: u8,
     is_letter: bool,
-    is_sign: bool,
+    pub(super) is_sign: bool,
 }
 
 impl Neighbour {
-    fn before(text: &[u8], at: usize) -> Self {
+    pub(super) fn before(text: &[u8], at: usize) -> Self {
         Self::of(at.checked_sub(1).and_then(|at| text.get(at)))
     }
 
-    fn behind(text: &[u8], at: usize) -> Self {
+    pub(super) fn behind(text: &[u8], at: usize) -> Self {
         Self::of(text.get(at))
     }
 
@@ -305,56 +307,6 @@ impl Neighbour {
         let is_sign = matches!(byte, b'-' | b'/' | b'|' | b'~' | b'$');
         Self { byte, is_letter: byte.is_ascii_alphabetic(), is_sign }
     }
-}
-
-/// Whether the invisible characters here stand between two of ASCII, one of them a letter or digit.
-fn is_inside_ascii(text: &[u8], start: usize, char: char) -> bool {
-    let is_unseen = |char| matches!(fold(char), Folded::Invisible);
-    let mut first = start;
-    for _ in 0..ROW_MAX_CHARS {
-        let Some(at) = first.checked_sub(1).and_then(|at| char_start(text, at)) else { break };
-        let found = text.get(at..).and_then(first_char);
-        if !found.is_some_and(|(char, _)| is_unseen(char)) {
-            break;
-        }
-        first = at;
-    }
-    let mut end = start + char.len_utf8();
-    for _ in 0..ROW_MAX_CHARS {
-        match text.get(end..).and_then(first_char) {
-            Some((char, len)) if is_unseen(char) => end += len,
-            _ => break,
-        }
-    }
-    let (before, behind) = (Neighbour::before(text, first).byte, Neighbour::behind(text, end).byte);
-    let is_ascii = before.is_ascii() && behind.is_ascii();
-    is_ascii && (before.is_ascii_alphanumeric() || behind.is_ascii_alphanumeric())
-}
-
-/// Whether hidden characters follow each other here, other than those of a flag.
-fn is_hidden_text(text: &[u8], start: usize) -> bool {
-    const FLAG: &[u8] = "\u{1F3F4}".as_bytes();
-    const HIDDEN_BYTES: usize = 4;
-    let hidden = |at: usize| {
-        let rest = text.get(at..).unwrap_or_default();
-        matches!(rest, [0xF3, 0xA0, 0x80 | 0x81 | 0x84 | 0x85, _, ..])
-    };
-    if !hidden(start + HIDDEN_BYTES) {
-        return false;
-    }
-    let mut first = start;
-    // A flag has five signs or six behind it.
-    for _ in 0..6 {
-        let Some(before) = first.checked_sub(HIDDEN_BYTES) else { return true };
-        if text.get(before..first) == Some(FLAG) {
-            return false;
-        }
-        if !hidden(before) {
-            return true;
-        }
-        first = before;
-    }
-    true
 }
 
 /// Whether the letters around here that look like ASCII are of one word with real ones, and no others.
