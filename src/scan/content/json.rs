@@ -1,7 +1,6 @@
 //! JSON, read as what its strings say. That text takes the place of the bytes: all but the escapes is as it
 //! was, so nothing is scanned twice. The elements of an array that is streamed are joined besides, and so are texts
-//! that follow one another a line each, whether or not they were announced so: if the first one comes alone, or if they
-//! are alike.
+//! that follow one another a line each, whether or not they were announced so: if the first one comes alone.
 
 use super::kind::opening;
 use super::lanes::Lanes;
@@ -13,15 +12,6 @@ use crate::scan::text::{Place, Scope, Text};
 use crate::scan::view::json::{
     ArraySplitter, Asides, EventSplitter, Lines, Text as Unescaped, Unescaper,
 };
-
-/// By so many first lines, and of so many bytes at most, a stream is told that came at once: by as many of them that
-/// are like the one before.
-const DELTA_LINES: usize = 4;
-const DELTA_LINES_ALIKE: usize = 2;
-const DELTA_LINE_MAX_BYTES: usize = 1024;
-/// What such lines have in common, and by how much they differ.
-const DELTA_SAME_BYTES: usize = 5;
-const DELTA_DIFFERENCE_BYTES: usize = 24;
 
 /// One JSON text.
 pub(super) struct JsonText {
@@ -176,11 +166,10 @@ impl JsonText {
     fn behind_line(&self, mut came: Vec<u8>, bytes: &[u8], scope: &mut Scope<'_>) -> Elements {
         let kept = came.len();
         let piece = bytes.get(..SCAN_FIRST_LINE_MAX_BYTES.saturating_sub(kept)).unwrap_or(bytes);
-        // The lines of a stream come one by one, or are as alike as deltas are. What else comes with others at once is
-        // a file: to join it costs as much as to scan it, and under a name that promises no lines it is read as it
-        // stands.
+        // The lines of a stream come one by one. What comes with others at once is a file: to join it costs as much as
+        // to scan it, and under a name that promises no lines it is read as it stands.
         let begins = if kept == 0 {
-            (!may_be_first_line(piece)).then(|| begins_deltas(piece))
+            (!may_be_first_line(piece)).then_some(false)
         } else {
             came.extend_from_slice(piece);
             begins_lines(&came)
@@ -248,28 +237,6 @@ fn begins_lines(head: &[u8]) -> Option<bool> {
 /// Whether nothing has come behind a first line that is one JSON text to its end, as far as it came.
 fn may_be_first_line(head: &[u8]) -> bool {
     first_line(head).is_none_or(|(line, behind)| behind.is_empty() && is_object(line))
-}
-
-/// Whether some lines begin that are like the deltas of one text: short objects that begin alike and are about as long.
-fn begins_deltas(head: &[u8]) -> bool {
-    let (mut behind, mut before, mut alike) = (head, None::<&[u8]>, 0);
-    for _ in 0..DELTA_LINES {
-        let Some((line, rest)) = first_line(behind) else { break };
-        if line.len() > DELTA_LINE_MAX_BYTES || !is_object(line) {
-            return false;
-        }
-        alike += usize::from(before.is_some_and(|before| is_like(before, line)));
-        (behind, before) = (rest, Some(line));
-    }
-    alike >= DELTA_LINES_ALIKE
-}
-
-/// Whether two lines begin with the same bytes and differ by the length of a word or two.
-fn is_like(line: &[u8], other: &[u8]) -> bool {
-    let head = line.get(..DELTA_SAME_BYTES);
-    head.is_some()
-        && head == other.get(..DELTA_SAME_BYTES)
-        && line.len().abs_diff(other.len()) <= DELTA_DIFFERENCE_BYTES
 }
 
 /// The first line, if it has ended, and what is behind it.

@@ -128,11 +128,13 @@ fn json_and_events_are_read_as_such_under_whatever_name() {
 }
 
 #[test]
-fn lines_of_json_that_come_one_by_one_or_are_alike_are_one_text_under_whatever_name() {
+fn lines_of_json_that_come_one_by_one_are_one_text_under_whatever_name() {
     for size in [1, 2, 5, 30, 1000] {
         for name in NAMES.into_iter().chain(["application/x-ndjson"]) {
             for end in ["\n", "\r\n"] {
-                let expected = ["ndjson>json"];
+                // A file of lines is read as it stands, unless it was announced as one.
+                let comes_at_once = size == 1000 && !name.contains("ndjson");
+                let expected = if comes_at_once { &[][..] } else { &["ndjson>json"] };
                 assert_eq!(views(name, &events().join(end), size), expected, "{name} {size}");
                 let ended = format!("{}{end}", events().join(end));
                 assert_eq!(views(name, &ended, size), expected, "{name} {size}");
@@ -142,11 +144,6 @@ fn lines_of_json_that_come_one_by_one_or_are_alike_are_one_text_under_whatever_n
         assert_eq!(views("application/json", &one, size), [""; 0]);
         let two = format!("{}\nand so on\n", events().join(" "));
         assert_eq!(views("application/json", &two, size), [""; 0]);
-        let other = format!("{{\"name\":\"{}\"}}\n", "a ".repeat(40));
-        let file = events().map(|event| format!("{event}\n{other}")).concat();
-        if size == 1000 {
-            assert_eq!(views("application/json", &file, size), [""; 0]);
-        }
     }
 }
 
