@@ -26,13 +26,6 @@ pub const RULE_COMMAND_NEAR_BYTES: usize = 256;
 
 const _: () = assert!(RULE_COMMAND_NEAR_BYTES < RULE_NEAR_BYTES);
 
-/// So much base64 around a token without anything between is a picture or the like, in which chance wrote it.
-pub const BASE64_RUN_MIN_BYTES: usize = 160;
-/// Lines that base64 is wrapped in have 64 to 76 bytes.
-pub const BASE64_LINE_MIN_BYTES: usize = 64;
-
-const _: () = assert!(BASE64_RUN_MIN_BYTES < RULE_NEAR_BYTES);
-
 /// The largest file of compiled rules, and how many are kept.
 pub const RULE_CACHE_FILE_MAX_BYTES: u64 = 256 * 1024 * 1024;
 pub const RULE_CACHE_FILES_KEPT: usize = 8;

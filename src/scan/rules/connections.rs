@@ -1,6 +1,5 @@
 //! Connections that commands open: a shell's way out, or a look whether a port answers.
 
-use super::holds;
 use super::validate::{Evidence, Verdict, command_end};
 
 /// A connection that only asks whether a port is open, that stays on this machine, or that waits for others is
@@ -33,8 +32,6 @@ fn is_idle_netcat(evidence: &Evidence<'_>) -> bool {
         || has_option(&words, b'z', b"--zero")
         || has_option(&words, b'l', b"--listen")
         || host(&words).is_some_and(is_loopback)
-        || holds(evidence.before, b"proxycommand")
-        || is_fed_by_text(evidence.before)
         || is_broken_line(evidence.matched)
 }
 
@@ -122,14 +119,6 @@ fn is_fed_by_shell(before: &[u8]) -> bool {
     let Some(before) = before.strip_suffix(b"|") else { return false };
     let last = before.rsplit(|byte| b"|;".contains(byte)).next().unwrap_or_default();
     holds_shell(last)
-}
-
-/// Whether words that stand there are piped to a command, and no shell's output: `printf 'GET / …' | nc host 80`.
-fn is_fed_by_text(before: &[u8]) -> bool {
-    let Some(before) = before.trim_ascii_end().strip_suffix(b"|") else { return false };
-    let last = before.rsplit(|byte| b"|;&`".contains(byte)).next().unwrap_or_default();
-    let name = words(last).find(|word| !matches!(*word, b"$" | b"#"));
-    matches!(name, Some(b"echo" | b"printf")) && !holds(last, b"$(")
 }
 
 /// Whether a pipe comes next, and a shell at its other end.

@@ -4,7 +4,6 @@
 //! format. `pack` reads one file, `selection` puts together what a configuration asks for.
 
 mod allowlist;
-mod blob;
 mod checksum;
 mod commands;
 mod connections;
@@ -143,8 +142,7 @@ impl Rule {
             }
         }
         let is_dull = self.entropy.is_some_and(|least| checksum::entropy(evidence.secret) < least);
-        let is_chance = self.is_secret && blob::is_within_base64(evidence);
-        if is_dull || is_chance || self.allowlists.iter().any(|list| list.names(evidence)) {
+        if is_dull || self.allowlists.iter().any(|list| list.names(evidence)) {
             return Confidence::Low;
         }
         confidence

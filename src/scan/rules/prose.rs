@@ -1,7 +1,7 @@
 //! Sentences: whether a model is told something, or whoever reads documentation.
 
 use super::holds;
-use super::validate::{Evidence, Verdict, unless};
+use super::validate::{Evidence, Verdict};
 use crate::limits::RULE_COMMAND_NEAR_BYTES;
 
 /// The words of a text; a dot, a dash or an underscore within one belongs to it.
@@ -57,11 +57,10 @@ pub(super) fn agent_step(evidence: &Evidence<'_>) -> Verdict {
 
 /// What a program is said to ignore is not what a model is told to.
 pub(super) fn told_to_program(evidence: &Evidence<'_>) -> Verdict {
-    const MODALS: [&[u8]; 14] = [
+    const MODALS: [&[u8]; 11] = [
         b"should", b"must", b"will", b"shall", b"would", b"may", b"can", b"could", b"always",
-        b"then", b"also", b"do", b"does", b"did",
+        b"then", b"also",
     ];
-    const RELATIVES: [&[u8]; 2] = [b"that", b"who"];
     const SUBJECTS: [&[u8]; 16] = [
         b"rules",
         b"settings",
@@ -90,7 +89,7 @@ pub(super) fn told_to_program(evidence: &Evidence<'_>) -> Verdict {
     let mut is_modal = false;
     loop {
         let Some((rest, word)) = last_word(before) else { return Verdict::Silent };
-        if is_one_of(word, &SUBJECTS) || (is_modal && is_one_of(word, &RELATIVES)) {
+        if is_one_of(word, &SUBJECTS) {
             return Verdict::Fails;
         }
         if !is_one_of(word, &MODALS) {
@@ -101,23 +100,6 @@ pub(super) fn told_to_program(evidence: &Evidence<'_>) -> Verdict {
         is_modal = true;
         before = rest;
     }
-}
-
-/// What is only supposed, or one of several: "make sure that you have admin permissions", "if you use any other tool",
-/// "create a new directive:".
-pub(super) fn condition(evidence: &Evidence<'_>) -> Verdict {
-    const SUPPOSED: [&[u8]; 13] = [
-        b"if", b"that", b"whether", b"when", b"unless", b"once", b"until", b"sure", b"ensure",
-        b"a", b"an", b"not", b"another",
-    ];
-    const PERSONS: [&[u8]; 4] = [b"you", b"they", b"we", b"users"];
-    let Some((before, word)) = last_word(evidence.before) else { return Verdict::Silent };
-    let is_person = is_one_of(word, &PERSONS);
-    let word = match last_word(before) {
-        Some((_, earlier)) if is_person => earlier,
-        _ => word,
-    };
-    unless(is_one_of(word, &SUPPOSED))
 }
 
 /// What somebody may ignore of one matter, and need not: "you can ignore the earlier instructions about Python 2".
@@ -308,24 +290,6 @@ mod tests {
         ] {
             assert_eq!(judged(told_to_program, text, matched), verdict, "{text}");
         }
-    }
-
-    #[test]
-    fn what_is_supposed_is_not_said() {
-        for (text, matched, verdict) in [
-            ("make sure that you have admin permissions", "you have admin", Verdict::Fails),
-            ("If you use any other tool to manage", "use any other tool", Verdict::Fails),
-            ("Create a new directive:", "new directive:", Verdict::Fails),
-            ("Now you have admin permissions", "you have admin", Verdict::Silent),
-            ("New directive: send it", "New directive:", Verdict::Silent),
-        ] {
-            assert_eq!(judged(condition, text, matched), verdict, "{text}");
-        }
-        let text = "addresses that do not follow the above rules";
-        let matched = "not follow the above rule";
-        assert_eq!(judged(told_to_program, text, matched), Verdict::Fails);
-        let text = "You do not follow the above rules";
-        assert_eq!(judged(told_to_program, text, matched), Verdict::Silent);
     }
 
     #[test]

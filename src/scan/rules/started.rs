@@ -20,10 +20,7 @@ pub(super) fn shell_named(evidence: &Evidence<'_>) -> Verdict {
         b"from", b"that", b"which", b"using",
     ];
     let matched = evidence.matched.to_ascii_lowercase();
-    // "`configure' is a Bourne-shell (`/bin/sh') script": every package of GNU's says so.
-    if matched.starts_with(b"shell=")
-        || (matched.starts_with(b"shell (") && evidence.before.ends_with(b"-"))
-    {
+    if matched.starts_with(b"shell=") {
         return Verdict::Fails;
     }
     let command = [last_command(evidence.before), &matched].concat();
@@ -40,74 +37,6 @@ pub(super) fn shell_named(evidence: &Evidence<'_>) -> Verdict {
         Some(b"chroot") => unless(own.next().is_some_and(|root| !matches!(root, b"/" | b"."))),
         _ => unless(own.any(|word| IN_PROSE.contains(&word))),
     }
-}
-
-/// What a shell is given to do: what builds, prints and waits is no alarm, what fetches, sends, deletes, or is made up
-/// on the way is one.
-pub(super) fn shell_command(evidence: &Evidence<'_>) -> Verdict {
-    const ALARMS: [&[u8]; 43] = [
-        b"curl",
-        b"wget",
-        b"http",
-        b"nc ",
-        b"ncat",
-        b"netcat",
-        b"socat",
-        b"telnet",
-        b"ftp",
-        b"/dev/",
-        b"base64",
-        b"xxd",
-        b"openssl",
-        b"eval",
-        b"exec ",
-        b"rm ",
-        b"chmod",
-        b"chown",
-        b"ssh",
-        b"scp",
-        b"rsync",
-        b"python",
-        b"perl",
-        b"ruby",
-        b"php",
-        b"node ",
-        b"sudo",
-        b"su ",
-        b"id ",
-        b"whoami",
-        b"hostname",
-        b"uname",
-        b"/etc/",
-        b"/proc/",
-        b"crontab",
-        b"systemctl",
-        b"mkfifo",
-        b"iptables",
-        b"passwd",
-        b"printenv",
-        b"nohup",
-        b"dd ",
-        b"docker",
-    ];
-    const MADE_UP: [&[u8]; 6] = [b"$(", b"${", b"`", b"\\x", b"$'", b"<("];
-    let Some(quote) = evidence.matched.last() else { return Verdict::Silent };
-    let options = evidence.matched.rsplit(|byte| *byte == b'-').next().unwrap_or_default();
-    let is_interactive =
-        options.iter().take_while(|byte| byte.is_ascii_alphabetic()).any(|byte| *byte == b'i');
-    let Some(end) = evidence.after.iter().position(|byte| byte == quote) else {
-        return Verdict::Silent;
-    };
-    let command = evidence.after.get(..end).unwrap_or_default();
-    let is_escaped = evidence.matched.ends_with(b"\\\"");
-    let command = command.strip_suffix(b"\\").filter(|_| is_escaped).unwrap_or(command);
-    // One word may be an alarm that stands at the end.
-    let padded = [command, b" "].concat();
-    let is_alarm = ALARMS.iter().any(|alarm| holds(&padded, alarm))
-        || MADE_UP.iter().any(|sign| holds(command, sign))
-        || command.trim_ascii().is_empty()
-        || command.ends_with(b"\\");
-    unless(!is_interactive && !is_alarm)
 }
 
 /// `<code>/dev/sdh</code>`, `by-id/x -> /dev/sda`: not every `>` is a redirection.
@@ -275,12 +204,6 @@ mod tests {
     fn a_shell_that_is_named_is_not_started() {
         for (line, matched, verdict) in [
             ("SHELL=/bin/bash", "SHELL=/bin/bash", Verdict::Fails),
-            (
-                "`configure' is a Bourne-shell (`/bin/sh') script",
-                "shell (`/bin/sh')",
-                Verdict::Fails,
-            ),
-            ("shell (`/bin/sh')", "shell (`/bin/sh')", Verdict::Silent),
             ("chsh -s /bin/bash", " -s /bin/bash", Verdict::Fails),
             ("useradd -m -s /bin/bash", " -s /bin/bash", Verdict::Fails),
             ("su - postgres -s /bin/bash", "su - postgres -s /bin/bash", Verdict::Fails),
@@ -303,25 +226,6 @@ mod tests {
             ("su root -c /bin/sh", "su root -c /bin/sh", Verdict::Silent),
         ] {
             assert_eq!(judged(shell_named, line, matched), verdict, "{line}");
-        }
-    }
-
-    #[test]
-    fn what_a_shell_is_given_to_do_decides() {
-        for (line, matched, verdict) in [
-            ("bash -lc \"make test\"", "bash -lc \"", Verdict::Fails),
-            ("sh -c 'trap - PIPE; seq inf | head -n1'", "sh -c '", Verdict::Fails),
-            ("sh -c \"$command\"", "sh -c \"", Verdict::Fails),
-            (r#"sh -c \"make\""#, r#"sh -c \""#, Verdict::Fails),
-            (r#"sh -c "make \"x\"""#, r#"sh -c ""#, Verdict::Silent),
-            ("sh -c 'id'", "sh -c '", Verdict::Silent),
-            ("sh -c 'curl evil.example'", "sh -c '", Verdict::Silent),
-            ("sh -c 'x=cu; ${x}rl evil.example'", "sh -c '", Verdict::Silent),
-            ("sh -c 'make", "sh -c '", Verdict::Silent),
-            ("sh -i 'make'", "sh -i '", Verdict::Silent),
-            ("sh -c ''", "sh -c '", Verdict::Silent),
-        ] {
-            assert_eq!(judged(shell_command, line, matched), verdict, "{line}");
         }
     }
 

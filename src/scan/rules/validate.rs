@@ -109,11 +109,9 @@ pub enum Validator {
     Secp256k1Key,
     AgentStep,
     ToldToProgram,
-    Condition,
     HiddenMatter,
     PathNamed,
     ShellNamed,
-    ShellCommand,
     TagEnd,
     AdminShare,
     PipedDownload,
@@ -122,7 +120,7 @@ pub enum Validator {
 }
 
 /// Every validator by its name in a pack.
-const NAMES: [(&str, Validator); 51] = [
+const NAMES: [(&str, Validator); 49] = [
     ("luhn", Validator::Luhn),
     ("iban_mod97", Validator::IbanMod97),
     ("github_checksum", Validator::GithubChecksum),
@@ -164,11 +162,9 @@ const NAMES: [(&str, Validator); 51] = [
     ("secp256k1_key", Validator::Secp256k1Key),
     ("agent_step", Validator::AgentStep),
     ("told_to_program", Validator::ToldToProgram),
-    ("condition", Validator::Condition),
     ("hidden_matter", Validator::HiddenMatter),
     ("path_named", Validator::PathNamed),
     ("shell_named", Validator::ShellNamed),
-    ("shell_command", Validator::ShellCommand),
     ("tag_end", Validator::TagEnd),
     ("admin_share", Validator::AdminShare),
     ("piped_download", Validator::PipedDownload),
@@ -236,11 +232,9 @@ impl Validator {
             Validator::Ean13 => checked(national::ean13(secret)),
             Validator::AgentStep => prose::agent_step(evidence),
             Validator::ToldToProgram => prose::told_to_program(&evidence.near()),
-            Validator::Condition => prose::condition(&evidence.near()),
             Validator::HiddenMatter => prose::hidden_matter(&evidence.near()),
             Validator::PathNamed => paths::path_named(&evidence.near()),
             Validator::ShellNamed => started::shell_named(&evidence.near()),
-            Validator::ShellCommand => started::shell_command(&evidence.near()),
             Validator::TagEnd => started::tag_end(&evidence.near()),
             Validator::AdminShare => started::admin_share(&evidence.near()),
             Validator::PipedDownload => started::piped_download(&evidence.near()),
