@@ -17,6 +17,13 @@ pub(super) fn parts_word(text: &[u8], at: usize, escape: &Escape) -> bool {
 /// commands and keys.
 pub(super) fn is_inside_ascii(text: &[u8], start: usize, char: char) -> bool {
     let is_unseen = |char| matches!(fold(char), Folded::Invisible);
+    let unseen_at =
+        |at: usize| text.get(at..).and_then(first_char).is_some_and(|(char, _)| is_unseen(char));
+    // The first and the last of a row decide for all of it.
+    let is_behind = start.checked_sub(1).and_then(|at| char_start(text, at)).is_some_and(unseen_at);
+    if is_behind && unseen_at(start + char.len_utf8()) {
+        return false;
+    }
     let mut first = start;
     for _ in 0..ROW_MAX_CHARS {
         let Some(at) = first.checked_sub(1).and_then(|at| char_start(text, at)) else { break };
