@@ -156,13 +156,15 @@ impl Look {
             return Look { others: 0, rows: 0, not_numbers: 0, digits: 0 };
         };
         let chunk = Chunk::new(simd, own);
-        let crosses = chunk.equals(b'x').mask();
+        // Behind a nought; what is before the first byte is not known.
+        let noughts = chunk.equals(b'0').mask() << 1 | 1;
+        let crosses = chunk.equals(b'x').mask() & noughts;
         let stops = chunk.equals(b'.').or(chunk.equals(b':'));
         let others = chunk.below_or_high(b'+').or(stops).mask();
         let row = chunk.same_as(Chunk::new(simd, behind)).mask();
         let listed = crosses & (crosses >> 5 | crosses >> 6);
-        // An indentation is a row of any length.
-        let rows = row & row >> 3 & row >> 6 & row >> 9 & !(others & others >> 1) | listed;
+        // Between two digits each; an indentation is a row of any length.
+        let rows = row & row >> 3 & row >> 6 & row >> 9 & !(others >> 1 | others >> 2) | listed;
         Look {
             others,
             rows: rows & (SEEN[0] | SEEN[1]),
