@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::output;
 use super::output::visible;
+use crate::config::RulesConfig;
 use crate::limits::SCAN_WINDOW_MIN_BYTES;
 use crate::rulebook;
-use crate::scan::rules::{Pack, Rule, RuleSet, ids_twice};
+use crate::scan::rules::{Pack, Rule, RuleSet, ids_twice, pack_names};
 use crate::scan::{Database, DatabaseError, Match, MatchSink, PaddedBuffer, Scanner};
 
 /// Runs the command: 0 if every file is as it says, else 1.
@@ -71,12 +72,19 @@ fn test(path: &Path) -> Result<Report, String> {
     let text = rulebook::read(path).map_err(|error| error.to_string())?;
     let pack =
         Pack::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())?;
+    let is_extending = pack.extends_rules();
     let mut report = Report {
         loaded: pack.rules.into_iter().map(Arc::new).collect(),
         notes: pack.notes,
         wrong: pack.problems.iter().map(ToString::to_string).collect(),
         ..Report::default()
     };
+    if is_extending && report.wrong.is_empty() {
+        match put_together(path) {
+            Ok(notes) => report.notes = notes,
+            Err(reason) => report.wrong.push(reason),
+        }
+    }
     if report.loaded.is_empty() && report.wrong.is_empty() {
         return Ok(report);
     }
@@ -97,6 +105,20 @@ fn test(path: &Path) -> Result<Report, String> {
         Scanner::new(&database, SCAN_WINDOW_MIN_BYTES).map_err(|error| error.to_string())?;
     try_examples(&rules, &scanner, &mut report);
     Ok(report)
+}
+
+/// What a start with all packs says of a file: whether the rules that it extends are there.
+fn put_together(path: &Path) -> Result<Vec<String>, String> {
+    let config = RulesConfig {
+        packs: pack_names().map(str::to_owned).collect(),
+        files: vec![path.to_owned()],
+        disable: Vec::new(),
+        cache_dir: None,
+    };
+    let selected = rulebook::select(&config).map_err(|error| error.to_string())?;
+    let place = format!("{}: ", path.display());
+    let of_file = |line: &String| line.strip_prefix(&place).unwrap_or(line).to_owned();
+    Ok(selected.warnings.iter().map(of_file).collect())
 }
 
 fn try_examples(rules: &RuleSet, scanner: &Scanner, report: &mut Report) {
@@ -166,5 +188,15 @@ mod tests {
         assert_eq!((report.rules, report.wrong.len()), (1, 4), "{:?}", report.wrong);
         let report = tested("[[rules]]\nid = 'a'\nregex = 'ab'\nexamples = ['none']\n");
         assert!(report.wrong[0].contains("0 matches instead of 1"), "{:?}", report.wrong);
+    }
+
+    #[test]
+    fn of_rules_that_extend_others_it_says_whether_these_are_there() {
+        let rule = |id: &str| format!("[[rules]]\nid = '{id}'\nentropy = 3.0\n");
+        let report = tested(&format!("[extend]\n{}{}", rule("gitlab-pat"), rule("none-such")));
+        assert_eq!(report.wrong, [""; 0]);
+        let told = report.notes.join("\n");
+        assert!(told.contains("gitlab-pat changes the shipped gitlab_pat"), "{told}");
+        assert!(told.contains("rule left out: none-such"), "{told}");
     }
 }

@@ -5,6 +5,8 @@ pub const RULES_FILE_MAX_BYTES: usize = 4 * 1024 * 1024;
 pub const RULES_MAX: usize = 4096;
 /// The most files that `rules_files` names.
 pub const RULES_FILES_MAX: usize = 64;
+/// How many files a file of rules may extend, one behind the other: as many as in gitleaks.
+pub const RULES_EXTENDED_MAX: usize = 2;
 /// The longest id of a rule.
 pub const RULE_ID_MAX_CHARS: usize = 100;
 /// How deep the definitions of a file may hold each other.

@@ -4,33 +4,31 @@
 mod cache;
 /// Compilations under way.
 mod compiling;
+mod files;
 mod named;
 
 use std::fmt;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{Config, RulesConfig};
-use crate::limits::RULES_FILE_MAX_BYTES;
 use crate::scan::rules::{
-    ParsedExpressions, Problem, Rule, RuleSet, Selected, SelectionError, Wanted, pack_names,
-    select as select_rules,
+    ParsedExpressions, Problem, Rule, RuleSet, RulesFile, Selected, SelectionError, Wanted,
+    pack_names, select as select_rules,
 };
 use crate::scan::{Database, DatabaseError};
 
 pub use cache::Cache;
 use compiling::Compiling;
 pub use compiling::{GATE, Gate};
+pub use files::{FileError, read};
 pub use named::{names_rules, unknown_names};
 
 /// Why the configured rules cannot be used.
 #[derive(Debug)]
 pub enum RulebookError {
-    /// A file cannot be read.
-    File { path: PathBuf, cause: io::Error },
+    /// Files cannot be read: all those.
+    Files(Vec<FileError>),
     /// Packs, files or ids are wrong: all that is.
     Selection(Vec<SelectionError>),
     /// The engine does not take them.
@@ -42,13 +40,8 @@ pub enum RulebookError {
 impl fmt::Display for RulebookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RulebookError::File { path, cause } => {
-                write!(f, "rules_files: {} cannot be read: {cause}", path.display())
-            }
-            RulebookError::Selection(errors) => {
-                let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                f.write_str(&lines.join("\n"))
-            }
+            RulebookError::Files(errors) => f.write_str(&lines_of(errors)),
+            RulebookError::Selection(errors) => f.write_str(&lines_of(errors)),
             RulebookError::Database(error) => error.fmt(f),
             RulebookError::Ending => f.write_str("the monitor is stopping"),
         }
@@ -56,6 +49,11 @@ impl fmt::Display for RulebookError {
 }
 
 impl std::error::Error for RulebookError {}
+
+fn lines_of<T: fmt::Display>(errors: &[T]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
 
 /// A database, and what there is to say of how it was come by.
 #[derive(Debug)]
@@ -76,35 +74,22 @@ pub fn select(config: &RulesConfig) -> Result<Selected, RulebookError> {
         .map_err(RulebookError::Selection)
 }
 
-/// What stands for the text of the users' files, to tell whether it has changed; one that cannot be read counts
-/// as empty.
+/// What stands for the text of the users' files and of those that they extend, to tell whether it has changed; files
+/// that cannot be read count as none.
 pub fn content_mark(config: &RulesConfig) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for path in &config.files {
-        read(path).unwrap_or_default().hash(&mut hasher);
+    for file in files::read_all(&config.files).unwrap_or_default() {
+        file.text.hash(&mut hasher);
     }
     hasher.finish()
 }
 
-fn wanted<'a>(config: &'a RulesConfig, files: &'a [(String, String)]) -> Wanted<'a> {
+fn wanted<'a>(config: &'a RulesConfig, files: &'a [RulesFile]) -> Wanted<'a> {
     Wanted { packs: &config.packs, files, disable: &config.disable }
 }
 
-/// The users' files: their names and what is in them.
-fn read_files(config: &RulesConfig) -> Result<Vec<(String, String)>, RulebookError> {
-    let files = config.files.iter().map(|path| {
-        let text = read(path);
-        let text = text.map_err(|cause| RulebookError::File { path: path.clone(), cause })?;
-        Ok((path.display().to_string(), text))
-    });
-    files.collect()
-}
-
-/// A file of rules; at most one byte more than is allowed, which `Pack::parse` refuses.
-pub fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(RULES_FILE_MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
-    Ok(text)
+fn read_files(config: &RulesConfig) -> Result<Vec<RulesFile>, RulebookError> {
+    files::read_all(&config.files).map_err(RulebookError::Files)
 }
 
 /// Puts the rules together and compiles them, or reads back what was compiled before.

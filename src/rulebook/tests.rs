@@ -1,5 +1,7 @@
 //! From a configuration to a database, and back from what was kept.
 
+use std::path::Path;
+
 use super::*;
 use crate::config::{Overrides, Sources, load};
 

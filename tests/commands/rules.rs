@@ -126,6 +126,19 @@ fn a_repositorys_own_gitleaks_file_is_no_error() {
 }
 
 #[test]
+fn a_gitleaks_file_that_extends_rules_and_a_file_beside_it_starts() {
+    let setup = Setup::new(json!({}));
+    written(setup.directory(), "base.toml", OWN);
+    let text = "[extend]\npath = 'base.toml'\n[[rules]]\nid = 'gitlab-pat'\n[[rules.allowlists]]\n\
+                regexes = ['EXAMPLE']\n[[rules]]\nid = 'own_token'\nentropy = 2.0\n";
+    let file = written(setup.directory(), "gitleaks.toml", text);
+    let setup = Setup::new(json!({"rules_files": [file]}));
+    let listed = ids(&setup.run("rules", &["--format", "json"]));
+    assert!(listed.contains(&"own_token".to_owned()) && listed.contains(&"gitlab_pat".to_owned()));
+    setup.start();
+}
+
+#[test]
 fn config_check_names_the_rules_that_a_start_leaves_out() {
     let text = "[[rules]]\nid = 'large'\nregex = '(a{1000}){1000}'\n";
     let setup = Setup::new(json!({}));

@@ -1,7 +1,7 @@
 //! Rules: what is looked for, with the examples that are the rules' tests.
 //!
 //! Rules are data: packs in TOML (`packs/`), a superset of gitleaks' format, and users' files in the same
-//! format. `pack` reads one file, `selection` puts together what a configuration asks for.
+//! format. `pack` reads one file by `text` and `reader`, `selection` puts together what a configuration asks for.
 
 mod allowlist;
 mod checksum;
@@ -9,6 +9,7 @@ mod commands;
 mod connections;
 mod dialect;
 mod expression;
+mod extending;
 mod filter;
 mod long_word;
 mod marks;
@@ -18,6 +19,7 @@ mod pack;
 mod packs;
 mod paths;
 mod prose;
+mod reader;
 mod remembered;
 mod selection;
 mod started;
@@ -29,6 +31,8 @@ mod validate;
 #[cfg(test)]
 mod expression_tests;
 #[cfg(test)]
+mod extending_tests;
+#[cfg(test)]
 mod pack_tests;
 
 use std::ops::Range;
@@ -39,10 +43,11 @@ use regex::bytes::Regex;
 
 pub use allowlist::Allowlist;
 pub use expression::{Expression, ExpressionError};
+pub use extending::RulesFile;
 pub(in crate::scan) use long_word::is_of_word;
 pub use mention::MentionWords;
 pub(in crate::scan) use mention::Mentions;
-pub use pack::{Pack, PackError, Problem, ProblemKind};
+pub use pack::{Pack, PackError, Problem, ProblemKind, extended_path};
 pub use packs::{DEFAULT_PACKS, SEED_PACK, pack_names};
 pub use remembered::{EXPRESSION_PARSER, ParsedExpressions};
 pub use selection::{

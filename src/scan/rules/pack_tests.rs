@@ -133,9 +133,6 @@ fn what_has_no_meaning_here_is_noted_and_left_out() {
         [extend]
         useDefault = true
         [[rules]]
-        id = "by-path"
-        path = '\.pfx$'
-        [[rules]]
         id = "in-some-files"
         path = '\.tf$'
         regex = 'abc'
@@ -158,6 +155,8 @@ fn what_has_no_meaning_here_is_noted_and_left_out() {
     for word in ["minVersion", "extend", "\"path\"", "skipReport", "filter", "required"] {
         assert!(notes.contains(word), "{word} in {notes}");
     }
+    let by_path = self::pack("[[rules]]\nid = 'by-path'\npath = '\\.pfx$'\n");
+    assert!(by_path.rules.is_empty() && by_path.notes[0].contains("without \"regex\""));
 }
 
 #[test]

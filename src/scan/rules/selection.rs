@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::thread;
 
 use super::Rule;
+use super::extending::{Change, Extension, RulesFile, meant};
 use super::pack::{Pack, PackError, Problem, ProblemKind};
 use super::packs::{DEFAULT_PACKS, PACKS, pack_names};
 use super::remembered::ParsedExpressions;
 use crate::config::glob_matches;
 use crate::config::nearest::nearest;
-use crate::limits::RULES_MAX;
+use crate::limits::{RULES_EXTENDED_MAX, RULES_MAX};
 
 /// Rules in the order of their numbers. Shared by all cores.
 pub type RuleSet = Arc<[Arc<Rule>]>;
@@ -21,8 +22,8 @@ pub type RuleSet = Arc<[Arc<Rule>]>;
 pub struct Wanted<'a> {
     /// Names of shipped packs.
     pub packs: &'a [String],
-    /// Users' files: their names and what is in them.
-    pub files: &'a [(String, String)],
+    /// Users' files. One that another extends comes before it.
+    pub files: &'a [RulesFile],
     /// Ids of rules that are left out; `*` stands for any characters.
     pub disable: &'a [String],
 }
@@ -31,7 +32,7 @@ impl Wanted<'_> {
     /// Tells all that decides which expressions there are, piece by piece.
     pub fn identify(&self, tell: impl FnMut(&[u8])) {
         let shipped = self.shipped().map(|(_, (_, text))| text);
-        let own = self.files.iter().map(|(_, text)| &**text);
+        let own = self.files.iter().map(|file| &*file.text);
         let left_out = self.disable.iter().map(|pattern| &**pattern);
         shipped.chain(own).chain(left_out).map(str::as_bytes).for_each(tell);
     }
@@ -157,9 +158,9 @@ pub fn select(
         selection.add(file, parsed);
     }
     let shipped = selection.rules.len();
-    let own = wanted.files.iter().map(|(file, text)| (&**file, (&**file, &**text)));
-    for (file, parsed) in parse(own, before) {
-        selection.add(file, parsed);
+    let own = wanted.files.iter().map(|file| (&*file.name, (&*file.name, &*file.text)));
+    for (number, (_, parsed)) in parse(own, before).into_iter().enumerate() {
+        selection.add_own(number, wanted.files, parsed);
     }
     selection.settle_ids(shipped);
     selection.disable(wanted.disable);
@@ -209,6 +210,13 @@ pub fn default_rules() -> Result<RuleSet, Vec<SelectionError>> {
     shipped(&DEFAULT_PACKS)
 }
 
+/// The names of the files that a file extends, the nearest first.
+fn bases<'a>(files: &'a [RulesFile], file: &RulesFile) -> impl Iterator<Item = &'a str> {
+    let base_of = |file: &RulesFile| file.base.and_then(|number| files.get(number));
+    let chain = std::iter::successors(base_of(file), move |file| base_of(file));
+    chain.take(RULES_EXTENDED_MAX).map(|file| &*file.name)
+}
+
 #[derive(Default)]
 struct Selection {
     rules: Vec<Arc<Rule>>,
@@ -227,7 +235,8 @@ impl Selection {
             }
         };
         let is_any_broken = pack.problems.iter().any(|p| p.kind == ProblemKind::Broken);
-        if is_any_broken || (pack.rules.is_empty() && !pack.problems.is_empty()) {
+        let is_empty = pack.rules.is_empty() && pack.extension.is_none();
+        if is_any_broken || (is_empty && !pack.problems.is_empty()) {
             let problems = pack.problems;
             self.errors.push(SelectionError::Rules { file: file.to_owned(), problems });
             return;
@@ -238,6 +247,61 @@ impl Selection {
             pack.problems.iter().map(|problem| format!("{file}: rule left out: {problem}")),
         );
         self.rules.extend(pack.rules.into_iter().map(Arc::new));
+    }
+
+    /// The same for a user's file, after what it says of the rules before it.
+    fn add_own(&mut self, number: usize, files: &[RulesFile], mut parsed: Result<Pack, PackError>) {
+        let Some(file) = files.get(number) else { return };
+        if let Ok(pack) = &mut parsed
+            && let Some(extension) = &mut pack.extension
+        {
+            let changes = std::mem::take(&mut extension.changes);
+            let bases: Vec<&str> = bases(files, file).collect();
+            self.take_over(&file.name, &bases, extension);
+            for change in changes {
+                self.change(&file.name, &bases, change, pack);
+            }
+        }
+        self.add(&file.name, parsed);
+    }
+
+    /// What a file says of all rules of those that it extends.
+    fn take_over(&mut self, file: &str, bases: &[&str], extension: &Extension) {
+        if extension.has_path && bases.is_empty() {
+            self.warnings.push(format!(
+                "{file}: the file of its [extend] path is not read: {RULES_EXTENDED_MAX} in a row are"
+            ));
+        }
+        let is_of_base = |rule: &Rule| bases.contains(&&*rule.pack);
+        let is_left_out = |rule: &Rule| extension.left_out.iter().any(|id| *id == *rule.id);
+        self.rules.retain(|rule| !(is_of_base(rule) && is_left_out(rule)));
+        for rule in self.rules.iter_mut().filter_map(Arc::get_mut).filter(|rule| is_of_base(rule)) {
+            rule.allowlists.extend(extension.allowlists.iter().map(Arc::clone));
+        }
+    }
+
+    /// What a file says of one rule. `pack` is the file's own.
+    fn change(&mut self, file: &str, bases: &[&str], change: Change, pack: &mut Pack) {
+        let id = change.id.clone();
+        let found = match change.expression {
+            Some(_) => self.rules.iter().position(|r| *r.id == *id && bases.contains(&&*r.pack)),
+            None => meant(&id, &self.rules),
+        };
+        let Some(rule) = found.and_then(|at| self.rules.get_mut(at)).and_then(Arc::get_mut) else {
+            if change.expression.is_none() {
+                self.warnings.push(format!(
+                    "{file}: rule left out: {id}: it has no regex, and there is no rule of its id to extend"
+                ));
+            }
+            return;
+        };
+        if pack_names().any(|name| name == &*rule.pack) {
+            self.warnings.push(format!("{file}: its rule {id} changes the shipped {}", rule.id));
+        }
+        pack.rules.retain(|own| *own.id != *id);
+        if let Err(reason) = change.apply(rule) {
+            pack.problems.push(Problem { rule: id, kind: ProblemKind::Broken, reason });
+        }
     }
 
     /// A user's rule stands for the shipped one of its id, and that of a later file for that of an earlier one. Two in
@@ -339,10 +403,15 @@ mod tests {
         files: &[(&str, &str)],
         disable: &[&str],
     ) -> Result<Selected, Vec<SelectionError>> {
-        let files: Vec<_> = files.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
+        let file = |(name, text): &(&str, &str)| rules_file(name, text, None);
+        let files: Vec<_> = files.iter().map(file).collect();
         let (packs, disable) = (texts(packs), texts(disable));
         let wanted = Wanted { packs: &packs, files: &files, disable: &disable };
         select(&wanted, &ParsedExpressions::default())
+    }
+
+    fn rules_file(name: &str, text: &str, base: Option<usize>) -> RulesFile {
+        RulesFile { name: name.to_owned(), text: text.to_owned(), base }
     }
 
     const MINE: (&str, &str) = ("mine.toml", "[[rules]]\nid = 'mine'\nregex = 'mine[0-9]'\n");
@@ -422,7 +491,7 @@ regex = '\p{Greek}'
     fn the_bound_of_all_rules_holds() {
         let file = |name: &str, count: usize| {
             let rule = |at| format!("[[rules]]\nid='{name}{at}'\nregex='a'\n");
-            (name.to_owned(), (0..count).map(rule).collect::<String>())
+            rules_file(name, &(0..count).map(rule).collect::<String>(), None)
         };
         let chosen = |second| {
             let files = [file("a", RULES_MAX - 1), file("b", second)];

@@ -15,16 +15,18 @@ pub(super) struct Document {
     pub(super) rules: Vec<RuleEntry>,
     /// Keys of the file itself that have no meaning here.
     pub(super) unknown: Vec<String>,
+    /// Of a file that is written to add to other rules.
+    pub(super) extend: Option<ExtendText>,
 }
 
-/// The key of what gitleaks' files add their rules to.
-pub(super) const EXTEND: &str = "extend";
-
-impl Document {
-    /// Whether it is written to add to other rules.
-    pub(super) fn extends(&self) -> bool {
-        self.unknown.iter().any(|key| key == EXTEND)
-    }
+/// What a file of gitleaks adds its rules to.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ExtendText {
+    pub(super) path: Option<String>,
+    /// gitleaks' own rules.
+    pub(super) use_default: bool,
+    pub(super) disabled_rules: Vec<String>,
 }
 
 /// One rule of a file: its fields, or what is wrong with them.
@@ -87,8 +89,8 @@ pub(super) struct AllowlistText {
     pub(super) target_rules: Vec<String>,
 }
 
-const FILE_KEYS: [&str; 6] =
-    ["title", "description", "definitions", "allowlist", "allowlists", "rules"];
+const FILE_KEYS: [&str; 7] =
+    ["title", "description", "extend", "definitions", "allowlist", "allowlists", "rules"];
 
 const RULE_KEYS: [&str; 22] = [
     "id",
@@ -130,6 +132,9 @@ pub(super) fn parse(text: &str) -> Result<Document, String> {
     if let Some(value) = table.remove("allowlist") {
         document.allowlists.push(taken("allowlist", value)?);
     }
+    if let Some(value) = table.remove("extend") {
+        document.extend = Some(taken("extend", value)?);
+    }
     match table.remove("rules") {
         Some(Value::Array(rules)) => {
             document.rules = rules.into_iter().enumerate().map(entry).collect();
@@ -138,6 +143,16 @@ pub(super) fn parse(text: &str) -> Result<Document, String> {
         None => {}
     }
     Ok(document)
+}
+
+/// The path of the file that a file extends, if it is one that can be read.
+pub(super) fn extended_path(text: &str) -> Option<String> {
+    if !text.contains("extend") {
+        return None;
+    }
+    let mut table: Table = toml::from_str(text).ok()?;
+    let extend: ExtendText = table.remove("extend")?.try_into().ok()?;
+    extend.path.filter(|path| !path.is_empty())
 }
 
 fn taken<'a, T: Deserialize<'a>>(key: &str, value: Value) -> Result<T, String> {

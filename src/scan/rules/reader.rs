@@ -1,0 +1,438 @@
+//! The rules of one file, read one after the other: what the fields of each mean, and what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::allowlist::{Allowlist, Pattern, Target};
+use super::expression::{Expression, ExpressionError};
+use super::extending::{Change, Extension, check_group};
+use super::pack::{Pack, PackError, Problem, ProblemKind};
+use super::remembered::ParsedExpressions;
+use super::text::{AllowlistText, Document, ExtendText, RuleEntry, RuleText};
+use super::validate::Validator;
+use super::{Rule, SecretGroup, template};
+use crate::finding::{Confidence, Direction, Severity, ThreatType};
+use crate::limits::{EXPRESSION_MAX_BYTES, RULE_DEFINITION_DEPTH_MAX, RULE_ID_MAX_CHARS};
+
+/// One rule turned down.
+type Refusal = (ProblemKind, String);
+
+fn broken(reason: impl Into<String>) -> Refusal {
+    (ProblemKind::Broken, reason.into())
+}
+
+fn refused(error: &ExpressionError) -> Refusal {
+    let kind = match error {
+        ExpressionError::Unsupported(_) | ExpressionError::MatchesNothing => {
+            ProblemKind::Unsupported
+        }
+        ExpressionError::TooLong | ExpressionError::Syntax(_) => ProblemKind::Broken,
+    };
+    (kind, error.to_string())
+}
+
+/// An allowlist of the file itself, and the rules that it is for.
+struct Shared {
+    list: Arc<Allowlist>,
+    rules: Vec<String>,
+}
+
+/// What the rules of a file have in common while they are read.
+pub(super) struct Reader<'a> {
+    pack: Arc<str>,
+    before: &'a ParsedExpressions,
+    definitions: BTreeMap<String, String>,
+    shared: Vec<Shared>,
+    file_keys: Vec<String>,
+    notes: Vec<String>,
+    /// Of how many rules something is not used, by what it is.
+    ignored: BTreeMap<String, usize>,
+    rules: Vec<Rule>,
+    problems: Vec<Problem>,
+    /// Of a file that extends others.
+    extension: Option<Extension>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        name: &str,
+        document: &Document,
+        before: &'a ParsedExpressions,
+    ) -> Result<Reader<'a>, PackError> {
+        let mut reader = Reader {
+            pack: Arc::from(name),
+            before,
+            definitions: document.definitions.clone(),
+            shared: Vec::new(),
+            file_keys: document.unknown.clone(),
+            notes: Vec::new(),
+            ignored: BTreeMap::new(),
+            rules: Vec::new(),
+            problems: Vec::new(),
+            extension: document.extend.as_ref().map(extension),
+        };
+        for text in &document.allowlists {
+            match reader.allowlist(text) {
+                Ok(list) => {
+                    reader.shared.extend(list.map(|list| Shared {
+                        list: Arc::new(list),
+                        rules: text.target_rules.clone(),
+                    }))
+                }
+                Err((_, reason)) => return Err(PackError::Syntax(reason)),
+            }
+        }
+        reader.share(document);
+        Ok(reader)
+    }
+
+    /// Hands the file's allowlists on to the rules that it extends, and does not name itself.
+    fn share(&mut self, document: &Document) {
+        if let Some(extend) = &document.extend {
+            self.note_unused(extend);
+        }
+        let Some(extension) = &mut self.extension else { return };
+        for Shared { list, rules } in &self.shared {
+            if rules.is_empty() && extension.has_path {
+                extension.allowlists.push(Arc::clone(list));
+            }
+            let others =
+                rules.iter().filter(|id| !document.rules.iter().any(|rule| rule.name == **id));
+            extension.changes.extend(others.map(|id| Change {
+                id: id.clone(),
+                allowlists: vec![Arc::clone(list)],
+                ..Change::default()
+            }));
+        }
+    }
+
+    fn note_unused(&mut self, extend: &ExtendText) {
+        if extend.use_default {
+            self.notes.push(
+                "[extend] useDefault adds no rules: what it would add are those of rule_packs here, and the file's \
+                 allowlists are for its own rules only"
+                    .to_owned(),
+            );
+        }
+        if extend.path.is_none() && !extend.disabled_rules.is_empty() {
+            self.notes.push(
+                "[extend] disabledRules leaves none of the shipped rules out: disable does"
+                    .to_owned(),
+            );
+        }
+    }
+
+    /// Takes one rule, or what is wrong with it.
+    pub(super) fn read(&mut self, entry: RuleEntry) {
+        self.note_unknown(&entry.unknown);
+        if let Err((kind, reason)) = entry.fields.map_err(broken).and_then(|f| self.entry(f)) {
+            self.problems.push(Problem { rule: entry.name, kind, reason });
+        }
+    }
+
+    /// What the file comes to.
+    pub(super) fn finish(self) -> Pack {
+        let notes = self.notes();
+        let Reader { rules, problems, extension, .. } = self;
+        Pack { rules, notes, problems, extension }
+    }
+
+    fn entry(&mut self, fields: RuleText) -> Result<(), Refusal> {
+        check_id(&fields.id)?;
+        if let Some(extension) = &self.extension
+            // One with an expression stands for a shipped rule, and changes that of the file that it extends.
+            && (fields.regex.is_none() || extension.has_path)
+        {
+            let ignored = self.ignored.clone();
+            let change = self.change(&fields)?;
+            if fields.regex.is_some() {
+                // It is told of once.
+                self.ignored = ignored;
+            }
+            if let Some(extension) = &mut self.extension {
+                extension.changes.push(change);
+            }
+        }
+        if fields.regex.is_some() || self.extension.is_none() {
+            let rule = self.rule(fields)?;
+            self.rules.extend(rule);
+        }
+        Ok(())
+    }
+
+    fn note_unknown(&mut self, keys: &[String]) {
+        for key in keys {
+            self.ignore(&format!("\"{key}\""));
+        }
+    }
+
+    fn ignore(&mut self, what: &str) {
+        *self.ignored.entry(what.to_owned()).or_default() += 1;
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let of_file = self.file_keys.iter().map(|key| format!("\"{key}\" of the file is not used"));
+        let of_rules = self
+            .ignored
+            .iter()
+            .map(|(what, count)| format!("{what} of {count} rule(s) is not used"));
+        self.notes.iter().cloned().chain(of_file).chain(of_rules).collect()
+    }
+
+    /// One rule; none if it is one that says nothing about traffic.
+    fn rule(&mut self, fields: RuleText) -> Result<Option<Rule>, Refusal> {
+        let Some(regex) = fields.regex.as_deref() else {
+            if fields.path.is_some() {
+                self.ignore("\"path\" without \"regex\"");
+                return Ok(None);
+            }
+            return Err(broken("it has no regex"));
+        };
+        if fields.skip_report {
+            self.ignore("\"skipReport\" (a part of other rules)");
+            return Ok(None);
+        }
+        let expression = self.expression(regex)?;
+        let secret_group = secret_group(&fields);
+        check_group(secret_group, &expression).map_err(broken)?;
+        let threat_type =
+            word("type", fields.threat_type.as_deref(), &TYPES)?.unwrap_or(ThreatType::Exfil);
+        Ok(Some(Rule {
+            pack: Arc::clone(&self.pack),
+            threat_type,
+            severity: severity(&fields)?.unwrap_or(Severity::High),
+            confidence: self.confidence(&fields)?.unwrap_or(Confidence::Medium),
+            direction: word("direction", fields.direction.as_deref(), &DIRECTIONS)?.flatten(),
+            expression,
+            is_secret: fields.secret.unwrap_or(threat_type == ThreatType::Exfil),
+            secret_group,
+            entropy: entropy(&fields)?,
+            validators: validators(&fields)?,
+            keywords: keywords(&fields),
+            examples: examples(&fields.id, 0, &fields.examples)?,
+            negative_examples: negative_examples(&fields)?,
+            allowlists: self.allowlists(&fields)?,
+            description: fields.description.unwrap_or_default(),
+            remediation: fields.remediation.unwrap_or_default(),
+            source: fields.source.unwrap_or_default(),
+            id: Arc::from(fields.id),
+        }))
+    }
+
+    /// The same fields as what a rule says of another of its id.
+    fn change(&mut self, fields: &RuleText) -> Result<Change, Refusal> {
+        Ok(Change {
+            id: fields.id.clone(),
+            expression: fields.regex.as_deref().map(|regex| self.expression(regex)).transpose()?,
+            description: fields.description.clone(),
+            remediation: fields.remediation.clone(),
+            source: fields.source.clone(),
+            threat_type: word("type", fields.threat_type.as_deref(), &TYPES)?,
+            severity: severity(fields)?,
+            confidence: self.confidence(fields)?,
+            direction: word("direction", fields.direction.as_deref(), &DIRECTIONS)?,
+            is_secret: fields.secret,
+            secret_group: fields.secret_group,
+            entropy: entropy(fields)?,
+            validators: validators(fields)?,
+            keywords: keywords(fields),
+            allowlists: self.allowlists(fields)?,
+            examples: examples(&fields.id, 0, &fields.examples)?,
+            negative_examples: negative_examples(fields)?,
+        })
+    }
+
+    fn expression(&self, regex: &str) -> Result<Expression, Refusal> {
+        Expression::remembered(&self.expanded(regex)?, self.before).map_err(|e| refused(&e))
+    }
+
+    /// What is said of the confidence, if anything is.
+    fn confidence(&mut self, fields: &RuleText) -> Result<Option<Confidence>, Refusal> {
+        let said = word("confidence", fields.confidence.as_deref(), &CONFIDENCES)?;
+        if fields.path.is_none() {
+            return Ok(said);
+        }
+        // Meant for some files only, and traffic has no file names.
+        self.ignore("\"path\"");
+        Ok(Some(Confidence::Low))
+    }
+
+    fn allowlists(&mut self, fields: &RuleText) -> Result<Vec<Arc<Allowlist>>, Refusal> {
+        let mut lists: Vec<Arc<Allowlist>> = self
+            .shared
+            .iter()
+            .filter(|shared| shared.rules.is_empty() || shared.rules.contains(&fields.id))
+            .map(|shared| Arc::clone(&shared.list))
+            .collect();
+        for text in fields.allowlists.iter().chain(&fields.allowlist) {
+            lists.extend(self.allowlist(text)?.map(Arc::new));
+        }
+        Ok(lists)
+    }
+
+    /// An allowlist; none if it asks for what traffic does not have.
+    fn allowlist(&mut self, text: &AllowlistText) -> Result<Option<Allowlist>, Refusal> {
+        let needs_all = word("condition", text.condition.as_deref(), &CONDITIONS)?.unwrap_or(false);
+        let target = word("regexTarget", text.regex_target.as_deref(), &TARGETS)?;
+        if !text.paths.is_empty() || !text.commits.is_empty() {
+            self.ignore("an allowlist's \"paths\" or \"commits\"");
+            if needs_all {
+                return Ok(None);
+            }
+        }
+        let mut patterns = Vec::with_capacity(text.regexes.len());
+        for regex in &text.regexes {
+            match Pattern::new(regex) {
+                Ok(pattern) => patterns.push(pattern),
+                Err(ExpressionError::Unsupported(_)) => {
+                    self.ignore("an allowlist's expression with Unicode classes");
+                }
+                Err(error) => return Err(broken(format!("in its allowlist {error}"))),
+            }
+        }
+        Ok(Some(Allowlist {
+            target: target.unwrap_or_default(),
+            patterns,
+            stopwords: text.stopwords.iter().map(|word| word.to_ascii_lowercase()).collect(),
+            needs_all,
+        }))
+    }
+
+    /// An expression with the file's definitions in their places.
+    fn expanded(&self, regex: &str) -> Result<String, Refusal> {
+        let mut text = regex.to_owned();
+        for _ in 0..=RULE_DEFINITION_DEPTH_MAX {
+            let Some((before, name, after)) = reference(&text) else { return Ok(text) };
+            let mut expanded = format!("{before}{}", self.defined(name)?);
+            let mut rest = after;
+            while let Some((before, name, after)) = reference(rest) {
+                expanded.push_str(before);
+                expanded.push_str(&self.defined(name)?);
+                rest = after;
+                if expanded.len() > EXPRESSION_MAX_BYTES {
+                    return Err(refused(&ExpressionError::TooLong));
+                }
+            }
+            expanded.push_str(rest);
+            text = expanded;
+        }
+        Err(broken(format!(
+            "its definitions hold each other, or lie deeper than {RULE_DEFINITION_DEPTH_MAX}"
+        )))
+    }
+
+    fn defined(&self, name: &str) -> Result<String, Refusal> {
+        match self.definitions.get(name) {
+            Some(definition) => Ok(format!("(?:{definition})")),
+            None => Err(broken(format!("(?&{name}) is not in the file's [definitions]"))),
+        }
+    }
+}
+
+/// The first `(?&name)`, and what is around it.
+fn reference(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once("(?&")?;
+    let (name, after) = rest.split_once(')')?;
+    Some((before, name, after))
+}
+
+fn check_id(id: &str) -> Result<(), Refusal> {
+    let is_named = (1..=RULE_ID_MAX_CHARS).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    match is_named {
+        true => Ok(()),
+        false => Err(broken(format!(
+            "its id must be 1 to {RULE_ID_MAX_CHARS} letters, digits, \"_\", \"-\" or \".\""
+        ))),
+    }
+}
+
+fn extension(extend: &ExtendText) -> Extension {
+    Extension {
+        has_path: extend.path.is_some(),
+        left_out: extend.disabled_rules.clone(),
+        ..Extension::default()
+    }
+}
+
+fn secret_group(fields: &RuleText) -> SecretGroup {
+    match fields.secret_group {
+        Some(0) if fields.threat_type.is_some() => SecretGroup::Whole,
+        Some(number) if number > 0 => SecretGroup::Number(number),
+        // A rule with a type is written for ClawSec; in gitleaks the first group is the secret.
+        None if fields.threat_type.is_some() => SecretGroup::Whole,
+        _ => SecretGroup::First,
+    }
+}
+
+fn severity(fields: &RuleText) -> Result<Option<Severity>, Refusal> {
+    word("severity", fields.severity.as_deref(), &SEVERITIES)
+}
+
+fn entropy(fields: &RuleText) -> Result<Option<f64>, Refusal> {
+    match fields.entropy {
+        Some(bits) if !(0.0..=8.0).contains(&bits) => {
+            Err(broken("entropy must be from 0 to 8 bits"))
+        }
+        entropy => Ok(entropy),
+    }
+}
+
+fn keywords(fields: &RuleText) -> Vec<String> {
+    fields.keywords.iter().map(|word| word.to_ascii_lowercase()).collect()
+}
+
+fn validators(fields: &RuleText) -> Result<Vec<Validator>, Refusal> {
+    fields.validators.iter().map(|name| validator(name)).collect()
+}
+
+fn negative_examples(fields: &RuleText) -> Result<Vec<String>, Refusal> {
+    examples(&fields.id, fields.examples.len(), &fields.negative_examples)
+}
+
+fn validator(name: &str) -> Result<Validator, Refusal> {
+    Validator::named(name).ok_or_else(|| {
+        let known: Vec<&str> = Validator::names().collect();
+        broken(format!("there is no validator \"{name}\"; there are {}", known.join(", ")))
+    })
+}
+
+fn examples(id: &str, first: usize, templates: &[String]) -> Result<Vec<String>, Refusal> {
+    let written = templates.iter().enumerate().map(|(number, template)| {
+        template::expand(template, id, first + number)
+            .map_err(|error| broken(format!("in its example {template:?}: {error}")))
+    });
+    written.collect()
+}
+
+const TYPES: [(&str, ThreatType); 2] =
+    [("EXFIL", ThreatType::Exfil), ("INJECTION", ThreatType::Injection)];
+const SEVERITIES: [(&str, Severity); 5] = [
+    ("critical", Severity::Critical),
+    ("high", Severity::High),
+    ("medium", Severity::Medium),
+    ("low", Severity::Low),
+    ("info", Severity::Info),
+];
+const CONFIDENCES: [(&str, Confidence); 3] =
+    [("high", Confidence::High), ("medium", Confidence::Medium), ("low", Confidence::Low)];
+const DIRECTIONS: [(&str, Option<Direction>); 3] = [
+    ("outbound", Some(Direction::Outbound)),
+    ("inbound", Some(Direction::Inbound)),
+    ("both", None),
+];
+const CONDITIONS: [(&str, bool); 4] = [("OR", false), ("||", false), ("AND", true), ("&&", true)];
+const TARGETS: [(&str, Target); 3] =
+    [("secret", Target::Secret), ("match", Target::Match), ("line", Target::Line)];
+
+/// The meaning of one of few words, in any case; none if it is not said.
+fn word<T: Copy>(key: &str, said: Option<&str>, words: &[(&str, T)]) -> Result<Option<T>, Refusal> {
+    let Some(said) = said.filter(|said| !said.is_empty()) else { return Ok(None) };
+    match words.iter().find(|(word, _)| word.eq_ignore_ascii_case(said)) {
+        Some((_, meaning)) => Ok(Some(*meaning)),
+        None => {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            Err(broken(format!("{key} is {said:?}; it must be {}", known.join(" or "))))
+        }
+    }
+}
