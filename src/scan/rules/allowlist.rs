@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use regex::bytes::Regex;
 
+use super::dialect::Dialect;
 use super::expression::{self, ExpressionError};
 use super::validate::Evidence;
 
@@ -37,8 +38,8 @@ pub struct Pattern {
 
 impl Pattern {
     /// Parses an expression.
-    pub(super) fn new(text: &str) -> Result<Pattern, ExpressionError> {
-        let (text, _) = expression::parse(text)?;
+    pub(super) fn new(source: &str, dialect: Dialect) -> Result<Pattern, ExpressionError> {
+        let text = expression::checked(source, dialect)?;
         Ok(Pattern { text, program: OnceLock::new() })
     }
 
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn an_expression_or_a_stopword_names_a_match_and_both_if_both_are_asked_for() {
         let list = |needs_all| Allowlist {
-            patterns: vec![Pattern::new("EXAMPLE$").unwrap()],
+            patterns: vec![Pattern::new("EXAMPLE$", Dialect::Own).unwrap()],
             stopwords: vec!["dummy".to_owned(), String::new()],
             needs_all,
             ..Allowlist::default()
@@ -106,7 +107,7 @@ mod tests {
     fn the_target_is_what_expressions_are_tried_on() {
         let list = |target| Allowlist {
             target,
-            patterns: vec![Pattern::new("^the whole line$").unwrap()],
+            patterns: vec![Pattern::new("^the whole line$", Dialect::Own).unwrap()],
             ..Allowlist::default()
         };
         assert!(list(Target::Line).names(&evidence("x")));

@@ -14,8 +14,9 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
 
+use super::dialect::{Dialect, from_go};
 use super::remembered::ParsedExpressions;
-use super::{dialect, filter, long_word, marks};
+use super::{filter, long_word, marks};
 use crate::limits::{
     EXPRESSION_MAX_BYTES, EXPRESSION_NESTING_MAX, EXPRESSION_PROGRAM_MAX_BYTES,
     SCAN_MATCH_BEFORE_BYTES,
@@ -80,11 +81,11 @@ impl std::error::Error for ExpressionError {}
 impl Parsed {
     /// Parses an expression and derives its filter.
     fn new(source: &str) -> Result<Parsed, ExpressionError> {
-        let (text, whole) = parse(source)?;
-        let (text, apart) = match word_start(&text) {
-            None => (text, None),
+        let whole = parse(source)?;
+        let (text, apart) = match word_start(source) {
+            None => (source.to_owned(), None),
             Some((lax, rest)) => {
-                let apart = without_word_start(&whole).map_or_else(|| Ok(parse(&rest)?.1), Ok)?;
+                let apart = without_word_start(&whole).map_or_else(|| parse(&rest), Ok)?;
                 (lax, Some(apart).filter(|apart| *apart != whole))
             }
         };
@@ -138,7 +139,17 @@ impl Expression {
         Ok(Expression { source: source.to_owned(), parsed, program: OnceLock::new() })
     }
 
-    /// As its author wrote it, with the file's definitions in their places.
+    /// The same for one that is written in another's words.
+    pub(super) fn written(
+        source: &str,
+        dialect: Dialect,
+        before: &ParsedExpressions,
+    ) -> Result<Expression, ExpressionError> {
+        let spelt = spelt(source, dialect)?;
+        Expression::remembered(&spelt, before).map_err(|error| of_author(error, source))
+    }
+
+    /// As it was handed in, with the file's definitions in their places.
     pub(super) fn source(&self) -> &str {
         &self.source
     }
@@ -231,23 +242,35 @@ fn without_word_start(whole: &Hir) -> Option<Hir> {
     matches!(first.kind(), HirKind::Look(Look::WordAscii)).then(|| Hir::concat(rest.to_vec()))
 }
 
-/// The parse of an expression, without a program, and its text as this engine spells it.
-pub(super) fn parse(text: &str) -> Result<(String, Hir), ExpressionError> {
-    if text.len() > EXPRESSION_MAX_BYTES {
-        return Err(ExpressionError::TooLong);
-    }
-    match parse_as_spelt(text) {
-        Err(ExpressionError::Syntax(cause)) => {
-            let text = dialect::from_go(text);
-            // What is wrong in both spellings is told of the author's own.
-            let whole = parse_as_spelt(&text).map_err(|_| ExpressionError::Syntax(cause))?;
-            Ok((text, whole))
-        }
-        parsed => Ok((text.to_owned(), parsed?)),
+/// An expression as this engine spells it.
+fn spelt(source: &str, dialect: Dialect) -> Result<String, ExpressionError> {
+    match dialect {
+        Dialect::Own => Ok(source.to_owned()),
+        Dialect::Go if source.len() > EXPRESSION_MAX_BYTES => Err(ExpressionError::TooLong),
+        Dialect::Go => Ok(from_go(source)),
     }
 }
 
-fn parse_as_spelt(text: &str) -> Result<Hir, ExpressionError> {
+/// What is wrong, told of the author's own words if it is in these, too.
+fn of_author(error: ExpressionError, source: &str) -> ExpressionError {
+    let own = parse(source).err();
+    let is_alike =
+        |own: &ExpressionError| std::mem::discriminant(own) == std::mem::discriminant(&error);
+    own.filter(is_alike).unwrap_or(error)
+}
+
+/// Checks an expression, and compiles nothing. Its text as this engine spells it.
+pub(super) fn checked(source: &str, dialect: Dialect) -> Result<String, ExpressionError> {
+    let text = spelt(source, dialect)?;
+    parse(&text).map_err(|error| of_author(error, source))?;
+    Ok(text)
+}
+
+/// The parse of an expression, without a program.
+pub(super) fn parse(text: &str) -> Result<Hir, ExpressionError> {
+    if text.len() > EXPRESSION_MAX_BYTES {
+        return Err(ExpressionError::TooLong);
+    }
     let mut parser =
         ParserBuilder::new().unicode(false).utf8(false).nest_limit(EXPRESSION_NESTING_MAX).build();
     parser.parse(text).map_err(|error| match error {

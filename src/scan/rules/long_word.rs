@@ -259,7 +259,7 @@ mod tests {
     use crate::scan::rules::expression::parse;
 
     fn holds(expression: &str) -> bool {
-        holds_long_word(&parse(expression).unwrap().1)
+        holds_long_word(&parse(expression).unwrap())
     }
 
     #[test]
@@ -296,10 +296,10 @@ mod tests {
     #[test]
     fn branches_that_hold_a_long_word_are_looked_for_around_words() {
         let parts = |expression: &str| {
-            let split = split(&parse(expression).unwrap().1);
+            let split = split(&parse(expression).unwrap());
             [split.around_words, split.everywhere].map(|part| part.map(|part| part.to_string()))
         };
-        let some = |text: &str| Some(parse(text).unwrap().1.to_string());
+        let some = |text: &str| Some(parse(text).unwrap().to_string());
         for (expression, around_words, everywhere) in [
             ("a[0-9]{16}", some("a[0-9]{16}"), None),
             ("a[0-9]{8}", None, some("a[0-9]{8}")),

@@ -29,6 +29,8 @@ mod text;
 mod validate;
 
 #[cfg(test)]
+mod dialect_tests;
+#[cfg(test)]
 mod expression_tests;
 #[cfg(test)]
 mod extending_tests;

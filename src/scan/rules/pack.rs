@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Rule;
+use super::dialect::Dialect;
 use super::extending::Extension;
 use super::reader::Reader;
 use super::remembered::ParsedExpressions;
@@ -73,15 +74,22 @@ impl fmt::Display for PackError {
 impl std::error::Error for PackError {}
 
 impl Pack {
-    /// Reads a file. `name` is what its rules are said to come from.
+    /// Reads a user's file. `name` is what its rules are said to come from.
     pub fn parse(name: &str, text: &str) -> Result<Pack, PackError> {
-        Pack::parse_with(name, text, &ParsedExpressions::default())
+        Pack::parse_with(name, text, Dialect::Go, &ParsedExpressions::default())
     }
 
-    /// The same, without the parsing of expressions for which that was done before.
+    /// The same for a file of a pack.
+    #[cfg(test)]
+    pub(in crate::scan) fn parse_shipped(name: &str, text: &str) -> Result<Pack, PackError> {
+        Pack::parse_with(name, text, Dialect::Own, &ParsedExpressions::default())
+    }
+
+    /// Reads a file, without the parsing of expressions for which that was done before.
     pub(super) fn parse_with(
         name: &str,
         text: &str,
+        dialect: Dialect,
         before: &ParsedExpressions,
     ) -> Result<Pack, PackError> {
         if text.len() > RULES_FILE_MAX_BYTES {
@@ -94,7 +102,7 @@ impl Pack {
             count if count > RULES_MAX => return Err(PackError::TooMany),
             _ => {}
         }
-        let mut reader = Reader::new(name, &document, before)?;
+        let mut reader = Reader::new(name, &document, dialect, before)?;
         document.rules.into_iter().for_each(|entry| reader.read(entry));
         Ok(reader.finish())
     }

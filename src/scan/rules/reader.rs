@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::allowlist::{Allowlist, Pattern, Target};
+use super::dialect::Dialect;
 use super::expression::{Expression, ExpressionError};
 use super::extending::{Change, Extension, check_group};
 use super::pack::{Pack, PackError, Problem, ProblemKind};
@@ -40,6 +41,8 @@ struct Shared {
 /// What the rules of a file have in common while they are read.
 pub(super) struct Reader<'a> {
     pack: Arc<str>,
+    /// Its expressions'.
+    dialect: Dialect,
     before: &'a ParsedExpressions,
     definitions: BTreeMap<String, String>,
     shared: Vec<Shared>,
@@ -57,10 +60,12 @@ impl<'a> Reader<'a> {
     pub(super) fn new(
         name: &str,
         document: &Document,
+        dialect: Dialect,
         before: &'a ParsedExpressions,
     ) -> Result<Reader<'a>, PackError> {
         let mut reader = Reader {
             pack: Arc::from(name),
+            dialect,
             before,
             definitions: document.definitions.clone(),
             shared: Vec::new(),
@@ -243,7 +248,8 @@ impl<'a> Reader<'a> {
     }
 
     fn expression(&self, regex: &str) -> Result<Expression, Refusal> {
-        Expression::remembered(&self.expanded(regex)?, self.before).map_err(|e| refused(&e))
+        Expression::written(&self.expanded(regex)?, self.dialect, self.before)
+            .map_err(|e| refused(&e))
     }
 
     /// What is said of the confidence, if anything is.
@@ -282,7 +288,7 @@ impl<'a> Reader<'a> {
         }
         let mut patterns = Vec::with_capacity(text.regexes.len());
         for regex in &text.regexes {
-            match Pattern::new(regex) {
+            match Pattern::new(regex, self.dialect) {
                 Ok(pattern) => patterns.push(pattern),
                 Err(ExpressionError::Unsupported(_)) => {
                     self.ignore("an allowlist's expression with Unicode classes");

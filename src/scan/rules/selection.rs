@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::Rule;
+use super::dialect::Dialect;
 use super::extending::{Change, Extension, RulesFile, meant};
 use super::pack::{Pack, PackError, Problem, ProblemKind};
 use super::packs::{DEFAULT_PACKS, PACKS, pack_names};
@@ -154,12 +155,12 @@ pub fn select(
             selection.errors.push(SelectionError::UnknownPack { name: name.clone(), meant });
         }
     }
-    for (file, parsed) in parse(wanted.shipped(), before) {
+    for (file, parsed) in parse(wanted.shipped(), Dialect::Own, before) {
         selection.add(file, parsed);
     }
     let shipped = selection.rules.len();
     let own = wanted.files.iter().map(|file| (&*file.name, (&*file.name, &*file.text)));
-    for (number, (_, parsed)) in parse(own, before).into_iter().enumerate() {
+    for (number, (_, parsed)) in parse(own, Dialect::Go, before).into_iter().enumerate() {
         selection.add_own(number, wanted.files, parsed);
     }
     selection.settle_ids(shipped);
@@ -181,12 +182,13 @@ pub fn ids_twice(rules: Vec<Arc<Rule>>) -> (Vec<String>, Vec<String>) {
 /// Parses files, each with its pack's name, all at once: most of a start is this.
 fn parse<'a>(
     files: impl Iterator<Item = (&'a str, (&'a str, &'a str))>,
+    dialect: Dialect,
     before: &ParsedExpressions,
 ) -> Vec<(&'a str, Result<Pack, PackError>)> {
     thread::scope(|scope| {
         let parsing: Vec<_> = files
             .map(|(pack, (file, text))| {
-                (file, scope.spawn(move || Pack::parse_with(pack, text, before)))
+                (file, scope.spawn(move || Pack::parse_with(pack, text, dialect, before)))
             })
             .collect();
         let parsed = parsing.into_iter().map(|(file, parsing)| {
@@ -379,7 +381,7 @@ impl Selection {
 pub fn is_shipped(pattern: &str) -> bool {
     let files = PACKS.iter().flat_map(|pack| pack.files);
     let files = files.map(|file| ("", *file));
-    let mut packs = parse(files, &ParsedExpressions::default())
+    let mut packs = parse(files, Dialect::Own, &ParsedExpressions::default())
         .into_iter()
         .filter_map(|(_, parsed)| parsed.ok());
     packs.any(|pack| pack.rules.iter().any(|rule| is_like(pattern, &rule.id)))
