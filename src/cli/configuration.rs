@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::arguments::CommonArguments;
 use super::{EXIT_USAGE, check_parts, exit_code, log_dir, output};
-use crate::config::{self, Config, Explained, Sources};
-use crate::rulebook;
+use crate::config::{self, Config, Explained, RulesConfig, Sources};
+use crate::rulebook::{self, RulebookError};
 use crate::secrets;
 
 /// `clawsec config`.
@@ -78,18 +78,23 @@ fn check(explained: &Explained) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     }
-    if !explained.config.rules.files.is_empty() {
-        let selected = rulebook::select(&explained.config.rules);
-        match selected.and_then(|selected| rulebook::refused(&selected.rules)) {
-            Ok(refused) => refused.iter().for_each(output::warning),
-            Err(error) => {
-                output::error(error);
-                return ExitCode::from(EXIT_USAGE);
-            }
-        }
+    if let Err(error) = warn_of_rules(&explained.config.rules) {
+        output::error(error);
+        return ExitCode::from(EXIT_USAGE);
     }
     warn_of_what_does_nothing(&explained.config);
     exit_code(output::print("The configuration is valid.\n").map(|()| ExitCode::SUCCESS))
+}
+
+/// Says of the rules what a start says in its log.
+fn warn_of_rules(rules: &RulesConfig) -> Result<(), RulebookError> {
+    if rules.is_usual() {
+        return Ok(());
+    }
+    let selected = rulebook::select(rules)?;
+    selected.warnings.iter().for_each(output::warning);
+    rulebook::refused(&selected.rules)?.iter().for_each(output::warning);
+    Ok(())
 }
 
 /// What a start says in its log only. A variable may be set where the monitor runs, and not here.

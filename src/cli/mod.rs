@@ -49,13 +49,15 @@ pub mod threats;
 pub mod threats_follow;
 mod threats_format;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::config::{self, Config, ConfigError, Overrides, Reread, Sources, Warning};
+use crate::config::{self, Config, ConfigError, Overrides, Reread, Sources, Warning, WatchConfig};
+use crate::limits::KNOWN_VALUES_MAX;
 use crate::rulebook;
+use crate::secrets;
 use crate::supervisor::Ending;
 use crate::tls::upstream_roots;
 use arguments::{Arguments, Command, CommonArguments};
@@ -92,15 +94,35 @@ fn load(file: Option<&Path>, flags: Overrides) -> Result<(Config, Vec<Warning>),
     config::load(Sources { file, environment, flags })
 }
 
-/// Checks what a start needs beside its own folder: the files that are named, and the rules.
+/// Checks what a start needs beside its own folder: the files that are named, the rules, and how much is watched for.
 fn check_parts(config: &Config) -> Result<(), String> {
     if let Some(path) = &config.tls.upstream_ca_file {
         upstream_roots::check_file(path).map_err(|error| error.to_string())?;
     }
-    if config.rules.is_usual() {
+    if !config.rules.is_usual() {
+        rulebook::select(&config.rules).map_err(|error| error.to_string())?;
+    }
+    check_watched(&config.watch)
+}
+
+/// More values than can be watched for are told with how many each file has.
+fn check_watched(watch: &WatchConfig) -> Result<(), String> {
+    let count = |watch: &WatchConfig| {
+        secrets::read_watched(watch, |name| std::env::var_os(name)).values.len()
+    };
+    let all = count(watch);
+    if all <= KNOWN_VALUES_MAX {
         return Ok(());
     }
-    rulebook::select(&config.rules).map(drop).map_err(|error| error.to_string())
+    let of_file = |path: &PathBuf| {
+        let alone = WatchConfig { files: vec![path.clone()], ..WatchConfig::default() };
+        format!("{} has {}", path.display(), count(&alone))
+    };
+    let files: Vec<String> = watch.files.iter().map(of_file).collect();
+    Err(format!(
+        "watch_env and watch_files name {all} values, more than {KNOWN_VALUES_MAX}: {}",
+        files.join(", ")
+    ))
 }
 
 /// How a command ends: a sentence for the user is a failure.

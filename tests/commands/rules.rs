@@ -139,6 +139,49 @@ fn a_gitleaks_file_that_extends_rules_and_a_file_beside_it_starts() {
 }
 
 #[test]
+fn config_check_says_of_rules_what_a_start_says_in_its_log() {
+    let text = "minVersion = 'v8'\n[extend]\nuseDefault = true\n\
+                [[rules]]\nid = 'greek'\nregex = '\\p{Greek}x'\n\
+                [[rules]]\nid = 'aws_access_key'\nregex = 'AKIA[A-Z0-9]{16}'\nseverty = 'low'\npath = 'src/'\n\
+                [[rules.required]]\nid = 'greek'\n";
+    let setup = Setup::new(json!({}));
+    let file = written(setup.directory(), "theirs.toml", text);
+    let setup = setup.with(json!({"rules_files": [file]}));
+    let mut check = clean_command();
+    let check = run(check.args(["config", "check", "--config"]).arg(setup.config_file()));
+    let check = check.expect_success("config check");
+    let proxy = setup.start();
+    for words in [
+        "rule left out: greek: ",
+        "severty",
+        "its rule aws_access_key stands for the shipped one",
+        "useDefault",
+        "minVersion",
+        "required",
+        "path",
+    ] {
+        assert!(check.stderr.contains(words), "{words} in {}", check.stderr);
+        proxy.wait_for_log(&["WARNING", words]);
+    }
+}
+
+#[test]
+fn more_values_than_can_be_watched_for_are_a_wrong_configuration() {
+    let setup = Setup::new(json!({}));
+    let line = |number| format!("KEY_{number}=value-{number:08}-of-ours\n");
+    let text: String = (0..300).map(line).collect();
+    let file = written(setup.directory(), "many.env", &text);
+    let setup = setup.with(json!({"watch_files": [file]}));
+    let mut check = clean_command();
+    let check = run(check.args(["config", "check", "--config"]).arg(setup.config_file()));
+    for outcome in [check, setup.start_refused()] {
+        assert_eq!(outcome.code, Some(2), "{}", outcome.text());
+        assert!(outcome.stderr.contains("many.env has 300"), "{}", outcome.stderr);
+        assert!(!outcome.text().contains("-of-ours"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn config_check_names_the_rules_that_a_start_leaves_out() {
     let text = "[[rules]]\nid = 'large'\nregex = '(a{1000}){1000}'\n";
     let setup = Setup::new(json!({}));
