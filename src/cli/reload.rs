@@ -33,7 +33,7 @@ pub fn run(arguments: &CommonArguments) -> ExitCode {
         let new = verdict.warnings.iter().filter(is_new);
         new.map(|words| visible(words)).for_each(output::warning);
         match &verdict.error {
-            Some(error) => Err(visible(error)),
+            Some(error) => Ok(refused(error, verdict.is_configuration_wrong)),
             None => output::print(&in_words(&verdict)).map(|()| ExitCode::SUCCESS),
         }
     });
@@ -123,6 +123,15 @@ fn await_verdict(log_dir: &Path, before: &State) -> Result<Reloaded, String> {
         std::thread::sleep(Duration::from_millis(RELOAD_POLL_MS));
     }
     Err("no verdict in time: see clawsec.log".to_owned())
+}
+
+/// Says why nothing was changed, in as many lines as `config check` would.
+fn refused(error: &str, is_configuration_wrong: bool) -> ExitCode {
+    output::error(visible_lines(error).trim_end());
+    match is_configuration_wrong {
+        true => ExitCode::from(EXIT_USAGE),
+        false => ExitCode::FAILURE,
+    }
 }
 
 fn in_words(verdict: &Reloaded) -> String {

@@ -71,6 +71,9 @@ pub struct Reloaded {
     /// Why nothing was changed, or not everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether that is what is wrong with the configuration.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_configuration_wrong: bool,
     /// Keys whose new value counts.
     #[serde(default)]
     pub changed: Vec<String>,

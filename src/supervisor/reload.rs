@@ -82,7 +82,7 @@ impl Reloader {
     fn reload(&mut self) -> Reloaded {
         match (self.reread)() {
             Ok((new, warnings)) => self.change(new, &warnings),
-            Err(error) => unchanged(&error),
+            Err(error) => Reloaded { is_configuration_wrong: true, ..unchanged(&error) },
         }
     }
 

@@ -39,6 +39,27 @@ fn a_reload_on_a_disk_without_room_for_another_file_has_its_verdict() {
 }
 
 #[test]
+fn wrong_rules_are_a_wrong_configuration_told_as_config_check_tells_it() {
+    let proxy = Proxy::start(json!({}));
+    let rules = proxy.setup.directory().join("wrong.toml");
+    fs::write(&rules, "[[rules]]\nid = 'open'\nregex = '('\n[[rules]]\nid = 'bare'\n").unwrap();
+    rewrite(&proxy, |config| {
+        config.insert("rules_files".into(), json!([rules]));
+    });
+    let outcome = reload(&proxy);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.text());
+    let mut check = crate::support::proxy::clean_command();
+    check.args(["config", "check", "--config"]).arg(proxy.setup.directory().join("config.json"));
+    let checked = crate::support::run::run(&mut check);
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let (reloaded, checked) = (lines(&outcome.stderr), lines(&checked.stderr));
+    assert!(checked.len() >= 4, "{checked:?}");
+    let (last, first) = checked.split_last().unwrap();
+    assert_eq!(&reloaded[..first.len()], first);
+    assert_eq!(reloaded.last().unwrap(), &format!("{last}; nothing is changed"));
+}
+
+#[test]
 fn a_ca_that_was_rotated_needs_a_restart_and_is_named() {
     let proxy = Proxy::start(json!({}));
     let said = || (reload(&proxy).stdout, proxy.setup.run("doctor", &[]).stdout);
@@ -100,12 +121,12 @@ fn a_bad_file_changes_nothing() {
     ] {
         fs::write(&path, bad).unwrap();
         let outcome = reload(&proxy);
-        assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+        assert_eq!(outcome.code, Some(2), "{}", outcome.text());
         assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
         assert!(outcome.stderr.contains("nothing is changed"), "{}", outcome.stderr);
     }
     fs::remove_file(&path).unwrap();
-    assert_eq!(reload(&proxy).code, Some(1));
+    assert_eq!(reload(&proxy).code, Some(2));
     assert_eq!(proxy.get(&origin.url("/")).text(), "none");
     fs::write(&path, &good).unwrap();
     reload(&proxy).expect_success("reload of the good file");
@@ -350,7 +371,7 @@ fn rules_and_what_is_accepted_change_on_open_connections() {
         config.insert("rules_files".into(), json!([own]));
     });
     let outcome = reload(&proxy);
-    assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+    assert_eq!(outcome.code, Some(2), "{}", outcome.text());
     assert!(outcome.stderr.contains("broken") && outcome.stderr.contains("nothing is changed"));
     ask("/fourth/etc/shadow");
     proxy.wait_for_finding(|found| found.snippet.contains("/fourth"));
