@@ -14,7 +14,7 @@ use super::{EXIT_USAGE, exit_code, load_common, output, rules_test};
 use crate::finding::ThreatType;
 use crate::rulebook;
 use crate::scan::Rule;
-use crate::scan::rules::is_like;
+use crate::scan::rules::{is_like, is_shipped};
 
 /// `clawsec rules`.
 #[derive(Clone, Debug, Args)]
@@ -79,6 +79,8 @@ pub fn run(arguments: &RulesArguments) -> ExitCode {
     if !arguments.pack.is_empty() {
         rules.packs.clone_from(&arguments.pack);
         rules.files.clear();
+        // What is left out of the user's own rules is nothing of these.
+        rules.disable.retain(|pattern| is_shipped(pattern));
     }
     let selected = match rulebook::select(&rules) {
         Ok(selected) => selected,

@@ -59,6 +59,18 @@ fn rules_are_listed_by_pack_type_and_id() {
 }
 
 #[test]
+fn a_pack_is_listed_though_a_rule_of_ones_own_is_left_out() {
+    let setup = Setup::new(json!({}));
+    let own =
+        written(setup.directory(), "own.toml", &format!("{OWN}{}", OWN.replace("own_", "my_")));
+    let setup = setup.with(json!({"rules_files": [own], "disable": ["own_token", "ssh_*"]}));
+    let listed = setup.run("rules", &["--format", "json", "--pack", "seed"]);
+    let listed = ids(&listed.expect_success("rules --pack"));
+    assert!(listed.contains(&"ai_api_key".to_owned()), "{listed:?}");
+    assert!(!listed.iter().any(|id| id.starts_with("ssh_")), "{listed:?}");
+}
+
+#[test]
 fn wrong_rules_are_all_named_and_nothing_starts() {
     let setup = Setup::new(json!({}));
     let text = "[[rules]]\nid = 'open'\nregex = '('\n[[rules]]\nid = 'bare'\n";
