@@ -235,6 +235,26 @@ fn places_of_ones_own_are_added_or_replace_the_table() {
     }
 }
 
+#[test]
+fn the_place_that_the_readme_shows_is_one() {
+    let readme = include_str!("../../README.md");
+    let line = readme.lines().find(|line| line.starts_with("\"expected_credentials\": ")).unwrap();
+    let line = line.replace("llm.corp.example", "127.0.0.1");
+    let settings: serde_json::Value = serde_json::from_str(&format!("{{{line}}}")).unwrap();
+    let entry = &settings["expected_credentials"][0];
+    let (field, own) = (entry["header"].as_str().unwrap(), entry["keys"][0].as_str().unwrap());
+    let tail = "api03-EXAMPLEexample0123456789";
+    let anothers = format!("sk-{}", "proj-EXAMPLEexample0123456789");
+    for (key, severity) in [(own.replace('*', tail), "info"), (anothers, "critical")] {
+        let proxy = Proxy::start(settings.clone());
+        let origin = Origin::http(|_| Reply::ok("ok"));
+        post(&proxy, &origin, "/", &format!("{field}: {key}\r\n"), "");
+        let findings = proxy.settled_findings();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!((&*findings[0].pattern, &*findings[0].severity), ("ai_api_key", severity));
+    }
+}
+
 fn post(proxy: &Proxy, origin: &Origin, path: &str, headers: &str, body: &str) {
     let (dest, length) = (origin.dest(), body.len());
     let response = proxy.exchange(format!(
