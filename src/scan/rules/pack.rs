@@ -1,5 +1,6 @@
 //! One file of rules: what its fields mean, and what is wrong with each rule that cannot be used.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::Rule;
@@ -54,7 +55,7 @@ pub enum PackError {
     TooLarge,
     /// It has more than `limits::RULES_MAX` rules.
     TooMany,
-    /// It is no TOML, or its own fields are wrong.
+    /// It is no TOML.
     Syntax(String),
     /// There is no rule in it, and nothing else that scanners have files for.
     Empty,
@@ -96,14 +97,22 @@ impl Pack {
             return Err(PackError::TooLarge);
         }
         let document = text::parse(text).map_err(PackError::Syntax)?;
-        let may_be_without_rules = !document.allowlists.is_empty() || document.extend.is_some();
+        let may_be_without_rules = !document.allowlists.is_empty()
+            || document.extend.is_some()
+            || !document.wrong.is_empty();
         match document.rules.len() {
             0 if !may_be_without_rules => return Err(PackError::Empty),
             count if count > RULES_MAX => return Err(PackError::TooMany),
             _ => {}
         }
-        let mut reader = Reader::new(name, &document, dialect, before)?;
-        document.rules.into_iter().for_each(|entry| reader.read(entry));
+        let mut reader = Reader::new(name, &document, dialect, before);
+        let mut ids = HashSet::new();
+        for entry in document.rules {
+            match ids.insert(entry.name.clone()) {
+                true => reader.read(entry),
+                false => reader.refuse_second(&entry),
+            }
+        }
         Ok(reader.finish())
     }
 

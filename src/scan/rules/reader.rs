@@ -7,16 +7,21 @@ use super::allowlist::{Allowlist, Pattern, Target};
 use super::dialect::Dialect;
 use super::expression::{Expression, ExpressionError};
 use super::extending::{Change, Extension, check_group};
-use super::pack::{Pack, PackError, Problem, ProblemKind};
+use super::pack::{Pack, Problem, ProblemKind};
 use super::remembered::ParsedExpressions;
-use super::text::{AllowlistText, Document, ExtendText, RuleEntry, RuleText};
+use super::selection::IDS_NAMED;
+use super::text::{AllowlistText, Document, ExtendText, RuleEntry, RuleText, Unknown};
 use super::validate::Validator;
 use super::{Rule, SecretGroup, template};
 use crate::finding::{Confidence, Direction, Severity, ThreatType};
 use crate::limits::{EXPRESSION_MAX_BYTES, RULE_DEFINITION_DEPTH_MAX, RULE_ID_MAX_CHARS};
+use crate::scan::KNOWN_VALUE_RULE;
 
 /// One rule turned down.
 type Refusal = (ProblemKind, String);
+
+/// What messages call what is wrong with no rule.
+const THE_FILE: &str = "the file";
 
 fn broken(reason: impl Into<String>) -> Refusal {
     (ProblemKind::Broken, reason.into())
@@ -46,10 +51,11 @@ pub(super) struct Reader<'a> {
     before: &'a ParsedExpressions,
     definitions: BTreeMap<String, String>,
     shared: Vec<Shared>,
-    file_keys: Vec<String>,
     notes: Vec<String>,
-    /// Of how many rules something is not used, by what it is.
-    ignored: BTreeMap<String, usize>,
+    /// Of which rules something is not used, by what it is.
+    ignored: BTreeMap<String, Vec<String>>,
+    /// What messages call the rule that is read.
+    current: String,
     rules: Vec<Rule>,
     problems: Vec<Problem>,
     /// Of a file that extends others.
@@ -62,33 +68,36 @@ impl<'a> Reader<'a> {
         document: &Document,
         dialect: Dialect,
         before: &'a ParsedExpressions,
-    ) -> Result<Reader<'a>, PackError> {
+    ) -> Reader<'a> {
         let mut reader = Reader {
             pack: Arc::from(name),
             dialect,
             before,
             definitions: document.definitions.clone(),
             shared: Vec::new(),
-            file_keys: document.unknown.clone(),
             notes: Vec::new(),
             ignored: BTreeMap::new(),
+            current: THE_FILE.to_owned(),
             rules: Vec::new(),
             problems: Vec::new(),
             extension: document.extend.as_ref().map(extension),
         };
+        reader.note_unknown(&document.unknown);
+        document.wrong.iter().for_each(|reason| reader.refuse(broken(reason)));
         for text in &document.allowlists {
+            let rules = text.target_rules.clone();
             match reader.allowlist(text) {
-                Ok(list) => {
-                    reader.shared.extend(list.map(|list| Shared {
-                        list: Arc::new(list),
-                        rules: text.target_rules.clone(),
-                    }))
-                }
-                Err((_, reason)) => return Err(PackError::Syntax(reason)),
+                Ok(Some(list)) => reader.shared.push(Shared { list: Arc::new(list), rules }),
+                Ok(None) => {}
+                Err(refusal) => reader.refuse(refusal),
             }
         }
         reader.share(document);
-        Ok(reader)
+        reader
+    }
+
+    fn refuse(&mut self, (kind, reason): Refusal) {
+        self.problems.push(Problem { rule: self.current.clone(), kind, reason });
     }
 
     /// Hands the file's allowlists on to the rules that it extends, and does not name itself.
@@ -96,13 +105,18 @@ impl<'a> Reader<'a> {
         if let Some(extend) = &document.extend {
             self.note_unused(extend);
         }
-        let Some(extension) = &mut self.extension else { return };
         for Shared { list, rules } in &self.shared {
+            let others =
+                rules.iter().filter(|id| !document.rules.iter().any(|rule| rule.name == **id));
+            let Some(extension) = &mut self.extension else {
+                self.notes.extend(others.map(|id| {
+                    format!("[[allowlists]] targetRules names {id}, and the file has no such rule")
+                }));
+                continue;
+            };
             if rules.is_empty() && extension.has_path {
                 extension.allowlists.push(Arc::clone(list));
             }
-            let others =
-                rules.iter().filter(|id| !document.rules.iter().any(|rule| rule.name == **id));
             extension.changes.extend(others.map(|id| Change {
                 id: id.clone(),
                 allowlists: vec![Arc::clone(list)],
@@ -129,10 +143,18 @@ impl<'a> Reader<'a> {
 
     /// Takes one rule, or what is wrong with it.
     pub(super) fn read(&mut self, entry: RuleEntry) {
+        self.current = entry.name;
         self.note_unknown(&entry.unknown);
-        if let Err((kind, reason)) = entry.fields.map_err(broken).and_then(|f| self.entry(f)) {
-            self.problems.push(Problem { rule: entry.name, kind, reason });
+        let fields = entry.fields.map_err(|wrong| broken(wrong.join("; ")));
+        if let Err(refusal) = fields.and_then(|fields| self.entry(fields)) {
+            self.refuse(refusal);
         }
+    }
+
+    /// Says of a rule that the file has one of its id before.
+    pub(super) fn refuse_second(&mut self, entry: &RuleEntry) {
+        self.current.clone_from(&entry.name);
+        self.refuse(broken("the file has two rules of this id: rename one"));
     }
 
     /// What the file comes to.
@@ -165,23 +187,31 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn note_unknown(&mut self, keys: &[String]) {
-        for key in keys {
-            self.ignore(&format!("\"{key}\""));
+    fn note_unknown(&mut self, keys: &[Unknown]) {
+        for Unknown { key, meant } in keys {
+            let meant = meant.map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
+            self.ignore(&format!("\"{key}\"{meant}"));
         }
     }
 
     fn ignore(&mut self, what: &str) {
-        *self.ignored.entry(what.to_owned()).or_default() += 1;
+        let rules = self.ignored.entry(what.to_owned()).or_default();
+        // One rule may have several such lists.
+        if rules.last() != Some(&self.current) {
+            rules.push(self.current.clone());
+        }
     }
 
     fn notes(&self) -> Vec<String> {
-        let of_file = self.file_keys.iter().map(|key| format!("\"{key}\" of the file is not used"));
-        let of_rules = self
-            .ignored
-            .iter()
-            .map(|(what, count)| format!("{what} of {count} rule(s) is not used"));
-        self.notes.iter().cloned().chain(of_file).chain(of_rules).collect()
+        let of_rules = self.ignored.iter().map(|(what, rules)| {
+            let named: Vec<&str> = rules.iter().take(IDS_NAMED).map(String::as_str).collect();
+            let more = match rules.len().saturating_sub(IDS_NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("{what} is not used: {}{more}", named.join(", "))
+        });
+        self.notes.iter().cloned().chain(of_rules).collect()
     }
 
     /// One rule; none if it is one that says nothing about traffic.
@@ -270,7 +300,7 @@ impl<'a> Reader<'a> {
             .filter(|shared| shared.rules.is_empty() || shared.rules.contains(&fields.id))
             .map(|shared| Arc::clone(&shared.list))
             .collect();
-        for text in fields.allowlists.iter().chain(&fields.allowlist) {
+        for text in &fields.allowlists {
             lists.extend(self.allowlist(text)?.map(Arc::new));
         }
         Ok(lists)
@@ -280,6 +310,10 @@ impl<'a> Reader<'a> {
     fn allowlist(&mut self, text: &AllowlistText) -> Result<Option<Allowlist>, Refusal> {
         let needs_all = word("condition", text.condition.as_deref(), &CONDITIONS)?.unwrap_or(false);
         let target = word("regexTarget", text.regex_target.as_deref(), &TARGETS)?;
+        if text.is_empty() {
+            self.ignore("an allowlist without regexes or stopwords");
+            return Ok(None);
+        }
         if !text.paths.is_empty() || !text.commits.is_empty() {
             self.ignore("an allowlist's \"paths\" or \"commits\"");
             if needs_all {
@@ -343,6 +377,12 @@ fn reference(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn check_id(id: &str) -> Result<(), Refusal> {
+    if id.is_empty() {
+        return Err(broken("it has no id"));
+    }
+    if id.eq_ignore_ascii_case(KNOWN_VALUE_RULE) {
+        return Err(broken("its id is that of findings of watch_env and watch_files: rename it"));
+    }
     let is_named = (1..=RULE_ID_MAX_CHARS).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     match is_named {

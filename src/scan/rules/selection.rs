@@ -125,7 +125,7 @@ fn has_twice(file: &str, id: &str) -> String {
 }
 
 /// How many ids a warning names.
-const IDS_NAMED: usize = 5;
+pub(super) const IDS_NAMED: usize = 5;
 
 fn stand_for(later: &str, earlier: &str, ids: &[Arc<str>]) -> String {
     let named: Vec<&str> = ids.iter().take(IDS_NAMED).map(|id| &**id).collect();
