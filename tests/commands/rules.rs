@@ -102,6 +102,25 @@ fn files_of_rules_are_tested_with_their_examples() {
 }
 
 #[test]
+fn the_rules_that_the_readme_shows_do_what_they_say() {
+    let readme = include_str!("../../README.md");
+    let block = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let setup = Setup::new(json!({}));
+    let file = written(setup.directory(), "shown.toml", block);
+    let outcome = run(clean_command().args(["rules", "test", &file])).expect_success("rules test");
+    assert!(outcome.stdout.contains("2 rules can be used, 3 examples"), "{}", outcome.stdout);
+    assert_eq!(outcome.stderr, "");
+    let setup = Setup::new(json!({"rules_files": [file], "rule_packs": []}));
+    let text = written(setup.directory(), "text", "corp-install --from http://a.corp.example/x");
+    let found = setup.run("scan", &["--format", "jsonl", &text]);
+    let finding: Value = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!(
+        (&finding["pattern"], &finding["threat_type"]),
+        (&json!("corp_install"), &json!("INJECTION"))
+    );
+}
+
+#[test]
 fn rules_test_refuses_two_rules_of_one_id_as_a_start_does() {
     let setup = Setup::new(json!({}));
     let twice = written(setup.directory(), "twice.toml", &OWN.repeat(2));
