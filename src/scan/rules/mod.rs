@@ -13,6 +13,7 @@ mod extending;
 mod filter;
 mod long_word;
 mod marks;
+mod meaning;
 mod mention;
 mod national;
 mod pack;

@@ -116,9 +116,10 @@ impl Pack {
         Ok(reader.finish())
     }
 
-    /// Whether it has rules that extend those of other files.
+    /// Whether it says something of the rules of other files.
     pub fn extends_rules(&self) -> bool {
-        self.extension.as_ref().is_some_and(|extension| !extension.changes.is_empty())
+        let extension = self.extension.as_ref();
+        extension.is_some_and(|extension| extension.has_path || !extension.changes.is_empty())
     }
 }
 

@@ -263,6 +263,15 @@ fn a_value_of_another_kind_is_told_with_its_key_and_what_is_wanted() {
 }
 
 #[test]
+fn all_that_is_wrong_with_one_rule_is_told_at_once() {
+    let text = "[[rules]]\nid = 'a b'\nregex = '('\ntype = 'x'\nseverity = 'huge'\nvalidators = ['magic']\n";
+    let told = problems(text);
+    for words in ["its id must be", "does not parse", "type is", "severity is", "no validator"] {
+        assert!(told.len() == 1 && told[0].contains(words), "{words} in {told:?}");
+    }
+}
+
+#[test]
 fn a_rule_without_an_id_is_told_by_its_number() {
     let text = "[[rules]]\nid = ''\nregex = 'a'\n[[rules]]\nregex = 'b'\n";
     assert_eq!(problems(text), ["rule number 1: it has no id", "rule number 2: it has no id"]);

@@ -3,29 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::allowlist::{Allowlist, Pattern, Target};
+use super::Rule;
+use super::allowlist::{Allowlist, Pattern};
 use super::dialect::Dialect;
 use super::expression::{Expression, ExpressionError};
 use super::extending::{Change, Extension, check_group};
+use super::meaning::{
+    CONDITIONS, CONFIDENCES, Refusal, TARGETS, broken, check_id, direction, entropy, examples,
+    keywords, negative_examples, secret_group, severity, threat_type, validators, word,
+};
 use super::pack::{Pack, Problem, ProblemKind};
 use super::remembered::ParsedExpressions;
 use super::selection::IDS_NAMED;
 use super::text::{AllowlistText, Document, ExtendText, RuleEntry, RuleText, Unknown};
-use super::validate::Validator;
-use super::{Rule, SecretGroup, template};
-use crate::finding::{Confidence, Direction, Severity, ThreatType};
-use crate::limits::{EXPRESSION_MAX_BYTES, RULE_DEFINITION_DEPTH_MAX, RULE_ID_MAX_CHARS};
-use crate::scan::KNOWN_VALUE_RULE;
-
-/// One rule turned down.
-type Refusal = (ProblemKind, String);
+use crate::finding::{Confidence, Severity, ThreatType};
+use crate::limits::{EXPRESSION_MAX_BYTES, RULE_DEFINITION_DEPTH_MAX};
 
 /// What messages call what is wrong with no rule.
 const THE_FILE: &str = "the file";
-
-fn broken(reason: impl Into<String>) -> Refusal {
-    (ProblemKind::Broken, reason.into())
-}
 
 fn refused(error: &ExpressionError) -> Refusal {
     let kind = match error {
@@ -146,7 +141,9 @@ impl<'a> Reader<'a> {
         self.current = entry.name;
         self.note_unknown(&entry.unknown);
         let fields = entry.fields.map_err(|wrong| broken(wrong.join("; ")));
-        if let Err(refusal) = fields.and_then(|fields| self.entry(fields)) {
+        let read = fields
+            .and_then(|fields| self.entry(&fields).map_err(|first| self.all_wrong(&fields, first)));
+        if let Err(refusal) = read {
             self.refuse(refusal);
         }
     }
@@ -164,14 +161,36 @@ impl<'a> Reader<'a> {
         Pack { rules, notes, problems, extension }
     }
 
-    fn entry(&mut self, fields: RuleText) -> Result<(), Refusal> {
+    /// All that is wrong with a rule's fields, where one of them is.
+    fn all_wrong(&self, fields: &RuleText, first: Refusal) -> Refusal {
+        let expression = fields.regex.as_deref().map(|regex| self.expression(regex));
+        let found = [
+            threat_type(fields).err(),
+            severity(fields).err(),
+            word("confidence", fields.confidence.as_deref(), &CONFIDENCES).err(),
+            direction(fields).err(),
+            entropy(fields).err(),
+            validators(fields).err(),
+            expression.and_then(Result::err),
+        ];
+        let mut found: Vec<Refusal> = found.into_iter().flatten().collect();
+        if !found.contains(&first) {
+            found.insert(0, first);
+        }
+        let is_broken = found.iter().any(|(kind, _)| *kind == ProblemKind::Broken);
+        let kind = if is_broken { ProblemKind::Broken } else { ProblemKind::Unsupported };
+        let reasons: Vec<String> = found.into_iter().map(|(_, reason)| reason).collect();
+        (kind, reasons.join("; "))
+    }
+
+    fn entry(&mut self, fields: &RuleText) -> Result<(), Refusal> {
         check_id(&fields.id)?;
         if let Some(extension) = &self.extension
             // One with an expression stands for a shipped rule, and changes that of the file that it extends.
             && (fields.regex.is_none() || extension.has_path)
         {
             let ignored = self.ignored.clone();
-            let change = self.change(&fields)?;
+            let change = self.change(fields)?;
             if fields.regex.is_some() {
                 // It is told of once.
                 self.ignored = ignored;
@@ -215,7 +234,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One rule; none if it is one that says nothing about traffic.
-    fn rule(&mut self, fields: RuleText) -> Result<Option<Rule>, Refusal> {
+    fn rule(&mut self, fields: &RuleText) -> Result<Option<Rule>, Refusal> {
         let Some(regex) = fields.regex.as_deref() else {
             if fields.path.is_some() {
                 self.ignore("\"path\" without \"regex\"");
@@ -228,29 +247,28 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         let expression = self.expression(regex)?;
-        let secret_group = secret_group(&fields);
+        let secret_group = secret_group(fields);
         check_group(secret_group, &expression).map_err(broken)?;
-        let threat_type =
-            word("type", fields.threat_type.as_deref(), &TYPES)?.unwrap_or(ThreatType::Exfil);
+        let threat_type = threat_type(fields)?.unwrap_or(ThreatType::Exfil);
         Ok(Some(Rule {
             pack: Arc::clone(&self.pack),
             threat_type,
-            severity: severity(&fields)?.unwrap_or(Severity::High),
-            confidence: self.confidence(&fields)?.unwrap_or(Confidence::Medium),
-            direction: word("direction", fields.direction.as_deref(), &DIRECTIONS)?.flatten(),
+            severity: severity(fields)?.unwrap_or(Severity::High),
+            confidence: self.confidence(fields)?.unwrap_or(Confidence::Medium),
+            direction: direction(fields)?.flatten(),
             expression,
             is_secret: fields.secret.unwrap_or(threat_type == ThreatType::Exfil),
             secret_group,
-            entropy: entropy(&fields)?,
-            validators: validators(&fields)?,
-            keywords: keywords(&fields),
+            entropy: entropy(fields)?,
+            validators: validators(fields)?,
+            keywords: keywords(fields),
             examples: examples(&fields.id, 0, &fields.examples)?,
-            negative_examples: negative_examples(&fields)?,
-            allowlists: self.allowlists(&fields)?,
-            description: fields.description.unwrap_or_default(),
-            remediation: fields.remediation.unwrap_or_default(),
-            source: fields.source.unwrap_or_default(),
-            id: Arc::from(fields.id),
+            negative_examples: negative_examples(fields)?,
+            allowlists: self.allowlists(fields)?,
+            description: fields.description.clone().unwrap_or_default(),
+            remediation: fields.remediation.clone().unwrap_or_default(),
+            source: fields.source.clone().unwrap_or_default(),
+            id: Arc::from(fields.id.as_str()),
         }))
     }
 
@@ -262,10 +280,10 @@ impl<'a> Reader<'a> {
             description: fields.description.clone(),
             remediation: fields.remediation.clone(),
             source: fields.source.clone(),
-            threat_type: word("type", fields.threat_type.as_deref(), &TYPES)?,
+            threat_type: threat_type(fields)?,
             severity: severity(fields)?,
             confidence: self.confidence(fields)?,
-            direction: word("direction", fields.direction.as_deref(), &DIRECTIONS)?,
+            direction: direction(fields)?,
             is_secret: fields.secret,
             secret_group: fields.secret_group,
             entropy: entropy(fields)?,
@@ -376,109 +394,10 @@ fn reference(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, after))
 }
 
-fn check_id(id: &str) -> Result<(), Refusal> {
-    if id.is_empty() {
-        return Err(broken("it has no id"));
-    }
-    if id.eq_ignore_ascii_case(KNOWN_VALUE_RULE) {
-        return Err(broken("its id is that of findings of watch_env and watch_files: rename it"));
-    }
-    let is_named = (1..=RULE_ID_MAX_CHARS).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    match is_named {
-        true => Ok(()),
-        false => Err(broken(format!(
-            "its id must be 1 to {RULE_ID_MAX_CHARS} letters, digits, \"_\", \"-\" or \".\""
-        ))),
-    }
-}
-
 fn extension(extend: &ExtendText) -> Extension {
     Extension {
         has_path: extend.path.is_some(),
         left_out: extend.disabled_rules.clone(),
         ..Extension::default()
-    }
-}
-
-fn secret_group(fields: &RuleText) -> SecretGroup {
-    match fields.secret_group {
-        Some(0) if fields.threat_type.is_some() => SecretGroup::Whole,
-        Some(number) if number > 0 => SecretGroup::Number(number),
-        // A rule with a type is written for ClawSec; in gitleaks the first group is the secret.
-        None if fields.threat_type.is_some() => SecretGroup::Whole,
-        _ => SecretGroup::First,
-    }
-}
-
-fn severity(fields: &RuleText) -> Result<Option<Severity>, Refusal> {
-    word("severity", fields.severity.as_deref(), &SEVERITIES)
-}
-
-fn entropy(fields: &RuleText) -> Result<Option<f64>, Refusal> {
-    match fields.entropy {
-        Some(bits) if !(0.0..=8.0).contains(&bits) => {
-            Err(broken("entropy must be from 0 to 8 bits"))
-        }
-        entropy => Ok(entropy),
-    }
-}
-
-fn keywords(fields: &RuleText) -> Vec<String> {
-    fields.keywords.iter().map(|word| word.to_ascii_lowercase()).collect()
-}
-
-fn validators(fields: &RuleText) -> Result<Vec<Validator>, Refusal> {
-    fields.validators.iter().map(|name| validator(name)).collect()
-}
-
-fn negative_examples(fields: &RuleText) -> Result<Vec<String>, Refusal> {
-    examples(&fields.id, fields.examples.len(), &fields.negative_examples)
-}
-
-fn validator(name: &str) -> Result<Validator, Refusal> {
-    Validator::named(name).ok_or_else(|| {
-        let known: Vec<&str> = Validator::names().collect();
-        broken(format!("there is no validator \"{name}\"; there are {}", known.join(", ")))
-    })
-}
-
-fn examples(id: &str, first: usize, templates: &[String]) -> Result<Vec<String>, Refusal> {
-    let written = templates.iter().enumerate().map(|(number, template)| {
-        template::expand(template, id, first + number)
-            .map_err(|error| broken(format!("in its example {template:?}: {error}")))
-    });
-    written.collect()
-}
-
-const TYPES: [(&str, ThreatType); 2] =
-    [("EXFIL", ThreatType::Exfil), ("INJECTION", ThreatType::Injection)];
-const SEVERITIES: [(&str, Severity); 5] = [
-    ("critical", Severity::Critical),
-    ("high", Severity::High),
-    ("medium", Severity::Medium),
-    ("low", Severity::Low),
-    ("info", Severity::Info),
-];
-const CONFIDENCES: [(&str, Confidence); 3] =
-    [("high", Confidence::High), ("medium", Confidence::Medium), ("low", Confidence::Low)];
-const DIRECTIONS: [(&str, Option<Direction>); 3] = [
-    ("outbound", Some(Direction::Outbound)),
-    ("inbound", Some(Direction::Inbound)),
-    ("both", None),
-];
-const CONDITIONS: [(&str, bool); 4] = [("OR", false), ("||", false), ("AND", true), ("&&", true)];
-const TARGETS: [(&str, Target); 3] =
-    [("secret", Target::Secret), ("match", Target::Match), ("line", Target::Line)];
-
-/// The meaning of one of few words, in any case; none if it is not said.
-fn word<T: Copy>(key: &str, said: Option<&str>, words: &[(&str, T)]) -> Result<Option<T>, Refusal> {
-    let Some(said) = said.filter(|said| !said.is_empty()) else { return Ok(None) };
-    match words.iter().find(|(word, _)| word.eq_ignore_ascii_case(said)) {
-        Some((_, meaning)) => Ok(Some(*meaning)),
-        None => {
-            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            Err(broken(format!("{key} is {said:?}; it must be {}", known.join(" or "))))
-        }
     }
 }

@@ -292,7 +292,7 @@ impl Selection {
         let Some(rule) = found.and_then(|at| self.rules.get_mut(at)).and_then(Arc::get_mut) else {
             if change.expression.is_none() {
                 self.warnings.push(format!(
-                    "{file}: rule left out: {id}: it has no regex, and there is no rule of its id to extend"
+                    "{file}: rule left out: {id}: there is no rule of this id to extend"
                 ));
             }
             return;

@@ -1,5 +1,5 @@
 //! A file of rules as it is written: TOML to plain fields, each key by itself, so that what is wrong with one leaves the
-//! others. What the fields mean is `reader`'s. The one file of `scan` that knows TOML.
+//! others. What the fields mean is `reader`'s and `meaning`'s. The one file of `scan` that knows TOML.
 
 use std::collections::BTreeMap;
 

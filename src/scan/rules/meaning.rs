@@ -1,0 +1,133 @@
+//! What single fields of a rule mean, each by itself, and what is wrong with it.
+
+use super::allowlist::Target;
+use super::pack::ProblemKind;
+use super::text::RuleText;
+use super::validate::Validator;
+use super::{SecretGroup, template};
+use crate::finding::{Confidence, Direction, Severity, ThreatType};
+use crate::limits::RULE_ID_MAX_CHARS;
+use crate::scan::KNOWN_VALUE_RULE;
+
+/// One rule turned down.
+pub(super) type Refusal = (ProblemKind, String);
+
+pub(super) fn broken(reason: impl Into<String>) -> Refusal {
+    (ProblemKind::Broken, reason.into())
+}
+
+pub(super) fn check_id(id: &str) -> Result<(), Refusal> {
+    if id.is_empty() {
+        return Err(broken("it has no id"));
+    }
+    if id.eq_ignore_ascii_case(KNOWN_VALUE_RULE) {
+        return Err(broken("its id is that of findings of watch_env and watch_files: rename it"));
+    }
+    let is_named = (1..=RULE_ID_MAX_CHARS).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    match is_named {
+        true => Ok(()),
+        false => Err(broken(format!(
+            "its id must be 1 to {RULE_ID_MAX_CHARS} letters, digits, \"_\", \"-\" or \".\""
+        ))),
+    }
+}
+
+pub(super) fn secret_group(fields: &RuleText) -> SecretGroup {
+    match fields.secret_group {
+        Some(0) if fields.threat_type.is_some() => SecretGroup::Whole,
+        Some(number) if number > 0 => SecretGroup::Number(number),
+        // A rule with a type is written for ClawSec; in gitleaks the first group is the secret.
+        None if fields.threat_type.is_some() => SecretGroup::Whole,
+        _ => SecretGroup::First,
+    }
+}
+
+pub(super) fn threat_type(fields: &RuleText) -> Result<Option<ThreatType>, Refusal> {
+    word("type", fields.threat_type.as_deref(), &TYPES)
+}
+
+pub(super) fn direction(fields: &RuleText) -> Result<Option<Option<Direction>>, Refusal> {
+    word("direction", fields.direction.as_deref(), &DIRECTIONS)
+}
+
+pub(super) fn severity(fields: &RuleText) -> Result<Option<Severity>, Refusal> {
+    word("severity", fields.severity.as_deref(), &SEVERITIES)
+}
+
+pub(super) fn entropy(fields: &RuleText) -> Result<Option<f64>, Refusal> {
+    match fields.entropy {
+        Some(bits) if !(0.0..=8.0).contains(&bits) => {
+            Err(broken("entropy must be from 0 to 8 bits"))
+        }
+        entropy => Ok(entropy),
+    }
+}
+
+pub(super) fn keywords(fields: &RuleText) -> Vec<String> {
+    fields.keywords.iter().map(|word| word.to_ascii_lowercase()).collect()
+}
+
+pub(super) fn validators(fields: &RuleText) -> Result<Vec<Validator>, Refusal> {
+    fields.validators.iter().map(|name| validator(name)).collect()
+}
+
+pub(super) fn negative_examples(fields: &RuleText) -> Result<Vec<String>, Refusal> {
+    examples(&fields.id, fields.examples.len(), &fields.negative_examples)
+}
+
+fn validator(name: &str) -> Result<Validator, Refusal> {
+    Validator::named(name).ok_or_else(|| {
+        let known: Vec<&str> = Validator::names().collect();
+        broken(format!("there is no validator \"{name}\"; there are {}", known.join(", ")))
+    })
+}
+
+pub(super) fn examples(
+    id: &str,
+    first: usize,
+    templates: &[String],
+) -> Result<Vec<String>, Refusal> {
+    let written = templates.iter().enumerate().map(|(number, template)| {
+        template::expand(template, id, first + number)
+            .map_err(|error| broken(format!("in its example {template:?}: {error}")))
+    });
+    written.collect()
+}
+
+const TYPES: [(&str, ThreatType); 2] =
+    [("EXFIL", ThreatType::Exfil), ("INJECTION", ThreatType::Injection)];
+const SEVERITIES: [(&str, Severity); 5] = [
+    ("critical", Severity::Critical),
+    ("high", Severity::High),
+    ("medium", Severity::Medium),
+    ("low", Severity::Low),
+    ("info", Severity::Info),
+];
+pub(super) const CONFIDENCES: [(&str, Confidence); 3] =
+    [("high", Confidence::High), ("medium", Confidence::Medium), ("low", Confidence::Low)];
+const DIRECTIONS: [(&str, Option<Direction>); 3] = [
+    ("outbound", Some(Direction::Outbound)),
+    ("inbound", Some(Direction::Inbound)),
+    ("both", None),
+];
+pub(super) const CONDITIONS: [(&str, bool); 4] =
+    [("OR", false), ("||", false), ("AND", true), ("&&", true)];
+pub(super) const TARGETS: [(&str, Target); 3] =
+    [("secret", Target::Secret), ("match", Target::Match), ("line", Target::Line)];
+
+/// The meaning of one of few words, in any case; none if it is not said.
+pub(super) fn word<T: Copy>(
+    key: &str,
+    said: Option<&str>,
+    words: &[(&str, T)],
+) -> Result<Option<T>, Refusal> {
+    let Some(said) = said.filter(|said| !said.is_empty()) else { return Ok(None) };
+    match words.iter().find(|(word, _)| word.eq_ignore_ascii_case(said)) {
+        Some((_, meaning)) => Ok(Some(*meaning)),
+        None => {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            Err(broken(format!("{key} is {said:?}; it must be {}", known.join(" or "))))
+        }
+    }
+}
