@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 
 use crate::config::Config;
 use crate::policy::Policy;
-use crate::report::last_look::LastLook;
+use crate::report::last_look::{LastLook, Texts};
 use crate::report::logger::LoggerCommands;
 use crate::rulebook;
 use crate::scan::{self, Database, DatabaseError, KnownValues, NamedValue, Scanner};
@@ -82,8 +82,11 @@ impl Detection {
     pub fn look_last(&self, logger: &LoggerCommands) -> Result<(), String> {
         let (database, known) = (Arc::clone(&self.database), self.known.clone());
         let make = move || match scan::LastLook::new(&database, known) {
-            Ok(mut look) => Ok(LastLook::new(move |snippets| look.mask(snippets))),
-            Err(error) => Err(format!("the scanner for the log's snippets: {error}")),
+            Ok(mut look) => Ok(LastLook::new(move |are, texts| match are {
+                Texts::Snippets => look.mask(texts),
+                Texts::Names => look.mask_names(texts),
+            })),
+            Err(error) => Err(format!("the scanner for what the logs show: {error}")),
         };
         logger.look_last(Box::new(make))
     }

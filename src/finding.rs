@@ -4,6 +4,7 @@ mod view;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -176,8 +177,11 @@ pub struct Finding {
     pub snippet: String,
     /// The client's address, in both directions.
     pub source: IpAddr,
-    /// `host:port` the agent was talking to.
+    /// `host:port` the agent was talking to. What of it is a secret is masked as the last thing before it is written:
+    /// until then it tells one destination from another.
     pub dest: Arc<str>,
+    /// Where the match's own secret stands in `dest`, if it does.
+    pub secret_in_dest: Option<Range<usize>>,
     /// When it was seen, for the log line.
     pub seen_at: SystemTime,
     /// When it was seen, for the dedup window.

@@ -12,8 +12,10 @@ use crate::config::DedupBy;
 use crate::finding::{
     Confidence, Direction, Finding, Fingerprint, Protocol, Severity, ThreatType, View,
 };
+use crate::limits::HOST_SECRET_MIN_BYTES;
 use crate::policy::{self, Circumstances, Disposition, Place, Seen, Verdict, may_meet};
 use crate::report::dedup::Subject;
+use crate::report::place_in_name;
 use crate::scan::{
     Gap, KNOWN_VALUE_RULE, KnownMatch, Match, MatchSink, Padded, PaddedBuffer, Shape,
 };
@@ -142,6 +144,7 @@ impl<'a> Reporting<'a> {
             snippet,
             source: self.sight.source,
             dest: Arc::clone(&self.sight.dest),
+            secret_in_dest: told.secret_in_dest,
             seen_at,
             seen_at_mono,
             suppressed: 0,
@@ -153,6 +156,20 @@ impl<'a> Reporting<'a> {
     fn fingerprint(&self, secret: &[u8]) -> Option<Fingerprint> {
         let early = self.admitted.as_ref().and_then(|(verdict, ..)| verdict.fingerprint);
         early.or_else(|| Some(self.core.policy.fingerprint(secret)))
+    }
+
+    /// Where the destination holds the secret of a match that stands where a host is named.
+    fn secret_in_dest(&self, found: &Match<'_>) -> Option<Range<usize>> {
+        let is_where_hosts_are = match self.place(found.at) {
+            Place::Path => true,
+            Place::Header(name) => name.eq_ignore_ascii_case("host"),
+            _ => false,
+        };
+        let is_long = found.secret.len() >= HOST_SECRET_MIN_BYTES;
+        let secret = std::str::from_utf8(found.secret).ok().filter(|_| found.rule.is_secret)?;
+        let at = (is_where_hosts_are && is_long)
+            .then(|| place_in_name(self.sight.dest.as_bytes(), secret))??;
+        Some(at..at + secret.len())
     }
 
     /// The fingerprint of a match, where a decision before the snippet depends on it.
@@ -170,6 +187,7 @@ struct Told {
     pattern: Arc<str>,
     view: View,
     fingerprint: Option<Fingerprint>,
+    secret_in_dest: Option<Range<usize>>,
 }
 
 impl MatchSink for Reporting<'_> {
@@ -193,6 +211,7 @@ impl MatchSink for Reporting<'_> {
             pattern: Arc::clone(&found.rule.id),
             view: found.view,
             fingerprint: self.fingerprint(found.secret),
+            secret_in_dest: self.secret_in_dest(found),
         };
         self.submit(told, snippet);
     }
@@ -221,6 +240,8 @@ impl MatchSink for Reporting<'_> {
             pattern: Arc::from(KNOWN_VALUE_RULE),
             view: found.view,
             fingerprint: found.fingerprint,
+            // In whichever case, it is known when it is written.
+            secret_in_dest: None,
         };
         self.submit(told, snippet);
     }

@@ -7,9 +7,12 @@ pub const CORE_DEDUP_WINDOW_MAX_MS: u64 = 1000;
 
 /// Findings, and log records, that the logger thread takes before it looks at anything else.
 pub const LOGGER_ROUND_LEN: usize = 4096;
-/// Snippets that get their last look together, and the window of the scanner that looks.
+/// Snippets, and other texts, that get their last look together, and the window of the scanner that looks.
 pub const LAST_LOOK_LEN: usize = 32;
 pub const LAST_LOOK_WINDOW_BYTES: usize = 16 * 1024;
+/// Secrets in names of hosts that are remembered for what else names those hosts, and the shortest of them.
+pub const HOST_SECRETS_REMEMBERED: usize = 64;
+pub const HOST_SECRET_MIN_BYTES: usize = 8;
 
 /// A batch of lines for `threats.jsonl` takes no further finding at this size.
 pub const THREATS_BATCH_BYTES: usize = 64 * 1024;

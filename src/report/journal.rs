@@ -15,6 +15,7 @@ use super::dedup::{Dedup, Subject, Verdict};
 use super::last_look::LastLook;
 use super::log_file::LogFile;
 use super::log_record::LogLine;
+use super::reviewed::Review;
 use super::state::State;
 use super::tally::{Kind, Tally};
 use super::threats_file::{Opened, Repair, ThreatsFile};
@@ -58,9 +59,11 @@ pub(super) struct Journal {
     dedup: Dedup,
     threats: ThreatsFile,
     log: LogFile,
-    last_look: Option<LastLook>,
+    review: Review,
     /// What was admitted and has no line yet: snippets are looked at many at a time.
     admitted: Vec<Admitted>,
+    /// Records that are not looked at yet.
+    records: Vec<LogLine>,
     /// Of the lines that wait; they are counted once they are written.
     uncounted: VecDeque<Kind>,
     failure: Option<Failure>,
@@ -93,8 +96,9 @@ impl Journal {
             dedup,
             threats,
             log,
-            last_look: None,
+            review: Review::default(),
             admitted: Vec::new(),
+            records: Vec::new(),
             uncounted: VecDeque::new(),
             failure: None,
             log_is_failing: false,
@@ -125,12 +129,12 @@ impl Journal {
 
     /// Records that were lost, or are in no file.
     pub fn log_lines_unwritten(&self) -> u64 {
-        self.log_lines_lost + self.log.lines_unwritten()
+        self.log_lines_lost + self.log.lines_unwritten() + self.records.len() as u64
     }
 
-    /// From now on every snippet is looked at once more.
+    /// From now on all that findings and records show is looked at once more.
     pub fn set_last_look(&mut self, last_look: LastLook) {
-        self.last_look = Some(last_look);
+        self.review.set_last_look(last_look);
     }
 
     /// Takes a finding whose line is written with the next flush, unless it repeats one.
@@ -151,10 +155,8 @@ impl Journal {
     /// Makes the lines of what was admitted.
     fn write_admitted(&mut self) {
         let mut admitted = std::mem::take(&mut self.admitted);
-        if let Some(look) = &mut self.last_look {
-            let mut snippets: Vec<&mut String> =
-                admitted.iter_mut().map(|admitted| &mut admitted.finding.snippet).collect();
-            look.mask(&mut snippets);
+        if !admitted.is_empty() {
+            self.review.hide_in(admitted.iter_mut().map(|admitted| &mut *admitted.finding));
         }
         for Admitted { finding, suppressed } in admitted.drain(..) {
             self.write(&finding, suppressed);
@@ -175,14 +177,30 @@ impl Journal {
         }
     }
 
-    /// Keeps a record.
-    pub fn take_line(&mut self, line: &LogLine) {
-        self.log.push(line.as_bytes());
+    /// Keeps a record, which is written with the next flush.
+    pub fn take_line(&mut self, line: LogLine) {
+        self.records.push(line);
+        if self.records.len() >= LAST_LOOK_LEN {
+            self.write_records();
+        }
+    }
+
+    /// Writes the records, behind the findings: these tell which hosts' names hold a secret.
+    fn write_records(&mut self) {
+        self.write_admitted();
+        let mut records = std::mem::take(&mut self.records);
+        if !records.is_empty() {
+            self.review.hide_in_lines(records.iter_mut().map(LogLine::as_text));
+        }
+        for record in records.drain(..) {
+            self.log.push(record.as_bytes());
+        }
+        self.records = records;
     }
 
     /// Writes what waits. After an error the lines wait on, and the next try comes a while later.
     pub fn flush(&mut self, now: Instant) {
-        self.write_admitted();
+        self.write_records();
         if self.failure.as_ref().is_none_or(|failure| failure.next_try_at <= now) {
             self.flush_threats(now);
         }
@@ -196,7 +214,7 @@ impl Journal {
 
     /// Writes what waits, however short ago it failed.
     pub fn flush_at_once(&mut self, now: Instant) {
-        self.write_admitted();
+        self.write_records();
         self.flush_threats(now);
         self.flush_log();
     }

@@ -1,10 +1,18 @@
-//! The last look at snippets before they are written. What it looks for is not known here: it is handed in by
-//! whoever knows the rules.
+//! The last look at what is written. What it looks for is not known here: it is handed in by whoever knows the rules.
 
 use std::fmt;
 
-/// Hides in each snippet what must not be shown.
-type Mask = dyn FnMut(&mut [&mut String]);
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// Those of findings.
+    Snippets,
+    /// Destinations, and lines of the log, which name them.
+    Names,
+}
+
+/// Hides in each text what must not be shown.
+type Mask = dyn FnMut(Texts, &mut [&mut String]);
 
 /// One thread's last look.
 pub struct LastLook(Box<Mask>);
@@ -13,13 +21,13 @@ pub struct LastLook(Box<Mask>);
 pub type LastLookMaker = Box<dyn FnOnce() -> Result<LastLook, String> + Send>;
 
 impl LastLook {
-    pub fn new(mask: impl FnMut(&mut [&mut String]) + 'static) -> LastLook {
+    pub fn new(mask: impl FnMut(Texts, &mut [&mut String]) + 'static) -> LastLook {
         LastLook(Box::new(mask))
     }
 
-    /// Masks what is still to be seen in the snippets.
-    pub(super) fn mask(&mut self, snippets: &mut [&mut String]) {
-        (self.0)(snippets);
+    /// Masks what is still to be seen in the texts.
+    pub(super) fn mask(&mut self, are: Texts, texts: &mut [&mut String]) {
+        (self.0)(are, texts);
     }
 }
 

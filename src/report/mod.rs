@@ -5,14 +5,14 @@
 //! CoreReporter ─try_send─▶ queue ──────┐
 //! log::warn!   ─try_send─▶ log_record ─┤
 //!                                      ▼
-//!                       logger ─▶ journal ─┬─▶ dedup ─▶ jsonl ─▶ threats_file   threats.jsonl ─▶ tail
-//!                                          ├─▶ log_file ─▶ console              clawsec.log, stderr
-//!                                          └─▶ state                            monitor.json
+//!                       logger ─▶ journal ─┬─▶ dedup ─▶ reviewed ─▶ jsonl ─▶ threats_file   threats.jsonl ─▶ tail
+//!                                          ├─▶ reviewed ─▶ log_file ─▶ console              clawsec.log, stderr
+//!                                          └─▶ state                                        monitor.json
 //! ```
 //!
 //! No core ever waits here: both queues are bounded, what they lose is counted, and the count is
 //! written. Nothing of the traffic is known here but a `Finding`, whose snippet is masked before it
-//! arrives.
+//! arrives, and what log records say. Secrets in names of hosts are masked here, where all that is written passes.
 
 mod append_file;
 mod console;
@@ -23,7 +23,7 @@ pub mod dedup;
 mod journal;
 /// A finding as a line of `threats.jsonl`.
 pub mod jsonl;
-/// What a snippet goes through before it is written.
+/// What hides secrets in snippets and names of hosts.
 pub mod last_look;
 mod log_file;
 /// The `log` facade: records become lines on the caller's thread and wait in a queue of their own.
@@ -32,6 +32,8 @@ pub mod log_record;
 pub mod logger;
 /// The queue of findings.
 pub mod queue;
+/// What findings and log lines go through before they are written.
+mod reviewed;
 /// `monitor.json`: what `status` shows of a running monitor.
 pub mod state;
 /// What the logger thread counts of the findings.
@@ -48,3 +50,5 @@ pub mod timestamp;
 pub const THREATS_FILE_NAME: &str = "threats.jsonl";
 pub const LOG_FILE_NAME: &str = "clawsec.log";
 pub const STATE_FILE_NAME: &str = "monitor.json";
+
+pub use reviewed::place_in_name;

