@@ -10,7 +10,7 @@ use crate::policy::Policy;
 use crate::report::last_look::{LastLook, Texts};
 use crate::report::logger::LoggerCommands;
 use crate::rulebook;
-use crate::scan::{self, Database, DatabaseError, KnownValues, NamedValue, Scanner};
+use crate::scan::{self, Database, DatabaseError, KnownValues, Looks, NamedValue, Scanner};
 use crate::secrets;
 
 /// One for all cores.
@@ -57,13 +57,19 @@ impl Detection {
         let key =
             secrets::load_or_create(&config.report.log_dir).map_err(|error| error.to_string())?;
         let rules = database.rules().iter().map(|rule| Arc::clone(&rule.id));
-        let policy = Policy::new(&config.policy, key).knowing(rules);
+        let mut policy = Policy::new(&config.policy, key).knowing(rules);
         warnings.extend(config.policy.expired(SystemTime::now()));
         warnings.extend(rulebook::unknown_names(&config.policy, &ids));
         let mut watched = secrets::read_watched(&config.watch, |name| std::env::var_os(name));
         warnings.append(&mut watched.warnings);
         for warning in &warnings {
             log::warn!("{warning}");
+        }
+        if !watched.values.is_empty() {
+            let looks = Looks::new(&database).map_err(|error| error.to_string())?;
+            for value in &watched.values {
+                policy = policy.watching(&value.bytes, &looks.rules_of(value));
+            }
         }
         let of_files = watched.values.get(watched.of_variables..).unwrap_or_default();
         let marks = Marks { rules_files, watched: mark_of(of_files, &policy) };

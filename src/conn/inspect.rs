@@ -228,7 +228,7 @@ impl MatchSink for Reporting<'_> {
             Confidence::Medium | Confidence::High => Severity::Critical,
         };
         let (rule, confidence) = (KNOWN_VALUE_RULE, found.confidence);
-        // By its name it is watched, not by its looks.
+        // It is wiped; where it belongs is known by its fingerprint.
         let secret: &[u8] = &[];
         let seen = Seen { rule, severity, confidence, fingerprint: found.fingerprint, secret };
         self.admits(&seen, found.at)

@@ -7,6 +7,8 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -17,7 +19,7 @@ use crate::finding::{Confidence, Direction, Fingerprint, Protocol, Severity};
 pub use fingerprint::FingerprintKey;
 use place::leads_elsewhere;
 pub use place::{Place, may_meet, path_in, path_of};
-use standing::{Standing, Standings};
+use standing::{NOWHERE, Standing, Standings, WATCHED};
 
 /// What the scanner says of a match.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +74,8 @@ pub struct Policy {
     suppressions: Vec<(Suppression, Arc<str>)>,
     key: FingerprintKey,
     standings: Standings,
+    /// Of watched values, by their fingerprints.
+    watched: HashMap<Fingerprint, Standing>,
     looks_at_paths: bool,
 }
 
@@ -85,6 +89,7 @@ impl Policy {
             suppressions: config.suppressions.iter().map(with_reason).collect(),
             key,
             standings: Standings::default(),
+            watched: HashMap::new(),
             looks_at_paths: config.suppressions.iter().any(|accepted| accepted.path.is_some())
                 || config.expected.iter().any(|entry| entry.slot.asks_for_path()),
         }
@@ -94,6 +99,17 @@ impl Policy {
     #[must_use]
     pub fn knowing(self, rules: impl Iterator<Item = Arc<str>>) -> Policy {
         Policy { standings: Standings::of(rules), ..self }
+    }
+
+    /// The same, knowing of a watched value where it belongs: `rules` find it. The value itself is not kept.
+    #[must_use]
+    pub fn watching(mut self, value: &[u8], rules: &[Arc<str>]) -> Policy {
+        let standing = Standing::of_watched(value.trim_ascii(), rules, &self.expected);
+        // One value may have two names, of which one tells more.
+        let known = self.watched.entry(self.key.of(value)).or_default();
+        known.has_fitting_key = true;
+        known.entries.extend(standing.entries);
+        self
     }
 
     /// What stands for a secret: the same whichever rule found it.
@@ -124,13 +140,21 @@ impl Policy {
         if let Some((_, reason)) = self.suppressions.iter().find(holds) {
             return verdict(seen.severity, Disposition::Suppressed(Arc::clone(reason)));
         }
-        let standing = self.standings.get(seen.rule, &self.expected);
+        let standing = match seen.rule {
+            WATCHED => Cow::Borrowed(self.watched_standing(seen.fingerprint)),
+            rule => self.standings.get(rule, &self.expected),
+        };
         if self.is_expected(&standing, seen.secret, at) {
             return verdict(Severity::Info, Disposition::Expected);
         }
         let leaves = at.direction == Direction::Outbound;
         let severity = if standing.is_own && leaves { Severity::Critical } else { seen.severity };
         verdict(severity, Disposition::Report)
+    }
+
+    fn watched_standing(&self, fingerprint: Option<Fingerprint>) -> &Standing {
+        let known = fingerprint.and_then(|fingerprint| self.watched.get(&fingerprint));
+        known.unwrap_or(&NOWHERE)
     }
 
     fn is_expected(&self, standing: &Standing, secret: &[u8], at: &Circumstances<'_>) -> bool {
@@ -155,9 +179,8 @@ impl Policy {
             _ => false,
         };
         // A rule of any issuer's tokens says nothing of what one issuer's look like.
-        let is_its_own = |entry: &ExpectedCredential| {
-            standing.is_of_any_issuer || is_key_of(&entry.keys, secret)
-        };
+        let is_its_own =
+            |entry: &ExpectedCredential| standing.has_fitting_key || is_key_of(&entry.keys, secret);
         let mut entries = standing.entries.iter().filter_map(|number| self.expected.get(*number));
         entries.any(|entry| is_here(&entry.slot) && matches(&entry.host, host) && is_its_own(entry))
     }

@@ -90,7 +90,8 @@ fn a_providers_key_is_expected_in_its_own_place_only() {
     for (rule, dest, place, verdict) in [
         ("ai_api_key", "api.anthropic.com:443", Place::Header("X-Api-Key"), &expected),
         ("ai_api_key", "API.anthropic.com.:443", Place::Header("authorization"), &expected),
-        ("known_value", "api.anthropic.com:443", Place::Header("x-api-key"), &expected),
+        // Whose it is, nobody knows.
+        ("known_value", "api.anthropic.com:443", Place::Header("x-api-key"), &ordinary),
         ("known_value", "api.anthropic.com:443", Place::Body, &ordinary),
         ("ai_api_key", "api.anthropic.com:443", Place::Body, &critical),
         ("ai_api_key", "api.anthropic.com:443", Place::Query("key"), &critical),
@@ -117,7 +118,7 @@ fn a_providers_key_is_expected_in_its_own_place_only() {
         ("jwt", "api.corp.example:443", Place::Header("Authorization"), &ordinary),
         // Of such a host anybody may have one.
         (
-            "known_value",
+            "generic_secret",
             "a.execute-api.amazonaws.com:443",
             Place::Header("Authorization"),
             &ordinary,
@@ -127,6 +128,47 @@ fn a_providers_key_is_expected_in_its_own_place_only() {
         ("known_value", "api.tavily.com:443", Place::Body, &ordinary),
     ] {
         assert_eq!(judge(&policy, rule, &at(dest, place)), *verdict, "{rule} {dest} {place:?}");
+    }
+}
+
+/// Whatever was watched counted as where it belongs in the place of every provider's key: a database's password as
+/// OpenAI's bearer was no alarm.
+#[test]
+fn a_watched_value_is_expected_where_it_looks_like_that_providers_key_only() {
+    let (password, openai) = ("a pass phrase of mine", "sk-proj-EXAMPLE0123456789abcdef");
+    let telegram = "12345678:AAexampleexampleexampleexampleexam";
+    let mut policy = policy(Vec::new());
+    for (value, rules) in [
+        (password, &["generic_secret"][..]),
+        (openai, &["ai_api_key"]),
+        (telegram, &["telegram_bot_token"]),
+        // By another name nothing is known of it.
+        (openai, &[]),
+    ] {
+        let rules: Vec<Arc<str>> = rules.iter().map(|rule| Arc::from(*rule)).collect();
+        policy = policy.watching(format!(" {value}\n").as_bytes(), &rules);
+    }
+    let bearer = Place::Header("Authorization");
+    let bot =
+        Circumstances { path: Some("/bot1:x/getMe"), ..at("api.telegram.org:443", Place::Path) };
+    for (here, own) in [
+        (at("api.openai.com:443", bearer), Some(openai)),
+        (at("api.anthropic.com:443", Place::Header("x-api-key")), None),
+        (at("maps.googleapis.com:443", Place::Query("key")), None),
+        (at("api.groq.com:443", bearer), None),
+        (bot, Some(telegram)),
+        (at("evil.example:443", bearer), None),
+        (at("api.openai.com:443", Place::Body), None),
+        (Circumstances { protocol: Protocol::Http, ..at("api.openai.com:443", bearer) }, None),
+    ] {
+        for value in [password, openai, telegram] {
+            let fingerprint = Some(policy.fingerprint(value.as_bytes()));
+            let severity = Severity::Critical;
+            let seen = Seen { severity, fingerprint, secret: &[], ..seen("known_value") };
+            let told = policy.judge(&seen, &here, now()).severity;
+            let wanted = if own == Some(value) { Severity::Info } else { Severity::Critical };
+            assert_eq!(told, wanted, "{value} {here:?}");
+        }
     }
 }
 

@@ -83,7 +83,7 @@ pub use database::{Database, DatabaseError, engine_version};
 pub use extensions::Extensions;
 pub use found::{Gap, KnownMatch, Match, MatchSink};
 pub use known_values::{
-    Form, KNOWN_VALUE_RULE, Known, KnownValues, KnownValuesError, NamedValue, Watch,
+    Form, KNOWN_VALUE_RULE, Known, KnownValues, KnownValuesError, Looks, NamedValue, Watch,
 };
 pub use last_look::LastLook;
 pub use padded::{Padded, PaddedBuffer};

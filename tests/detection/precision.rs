@@ -22,6 +22,11 @@ struct World {
 
 impl World {
     fn new(keys: Value) -> World {
+        World::among(keys, &[])
+    }
+
+    /// The same with variables in the monitor's environment.
+    fn among(keys: Value, environment: &[(&str, &str)]) -> World {
         let origin = Origin::https(tls::server(Shown::Valid), |_| Reply::ok("ok"));
         let address = origin.address;
         let parent = Origin::raw(move |mut client| {
@@ -34,9 +39,11 @@ impl World {
         let setup = Setup::new(json!({
             "upstream_proxy": upstream_proxy,
             "no_proxy": ["127.0.0.1"],
-            "insecure_hosts": ["*.example", "*.anthropic.com", "gitlab.com", "webhook.site"],
+            "insecure_hosts": ["*.example", "*.anthropic.com", "*.mistral.ai", "gitlab.com", "webhook.site"],
         }));
-        World { proxy: setup.with(keys).start(), _parent: parent, _origin: origin }
+        let add = |setup: Setup, (name, value): &(&str, &str)| setup.environment(name, *value);
+        let setup = environment.iter().fold(setup.with(keys), add);
+        World { proxy: setup.start(), _parent: parent, _origin: origin }
     }
 
     fn post(&self, host: &str, headers: &str, body: &str) {
@@ -78,6 +85,35 @@ fn printed(setup: &Setup, arguments: &[&str]) -> Vec<String> {
         serde_json::from_str(&outcome.expect_success("threats").stdout).unwrap();
     let severity = |threat: &Value| threat["severity"].as_str().unwrap().to_owned();
     threats.iter().filter(|threat| threat["pattern"] == "ai_api_key").map(severity).collect()
+}
+
+/// A watched password was no alarm in the place of any provider's key.
+#[test]
+fn a_watched_value_is_no_alarm_only_where_it_is_that_providers_key() {
+    let (key, password) = (key(""), "plain EXAMPLE pass phrase");
+    // Of no form of its own: its name says whose it is.
+    let mistral = ["EXAMPLE0", "a1b2c3d4", "e5f6g7h8", "Qw3rTy9Z"].concat();
+    let environment =
+        [("ANTHROPIC_KEY", &*key), ("DB_PASSWORD", password), ("MISTRAL_API_KEY", &*mistral)];
+    let names = environment.map(|(name, _)| name);
+    let world = World::among(json!({ "watch_env": names, "dedup_window_secs": 0 }), &environment);
+    for (host, header, value, severity) in [
+        ("api.anthropic.com", "X-Api-Key: ", &*key, "info"),
+        ("api.anthropic.com", "X-Api-Key: ", password, "critical"),
+        ("api.anthropic.com", "X-Api-Key: ", &*mistral, "critical"),
+        ("api.mistral.ai", "Authorization: Bearer ", &*mistral, "info"),
+        ("api.mistral.ai", "Authorization: Bearer ", password, "critical"),
+        ("api.mistral.ai", "Authorization: Bearer ", &*key, "critical"),
+        ("elsewhere.example", "Authorization: Bearer ", &*mistral, "critical"),
+    ] {
+        let before = world.proxy.settled_findings().len();
+        world.post(host, &format!("{header}{value}\r\n"), "{}");
+        let findings = world.proxy.settled_findings();
+        let mut known = findings[before..].iter().filter(|found| found.pattern == "known_value");
+        let told = known.next().map(|found| (found.dest.as_str(), found.severity.as_str()));
+        assert_eq!(told, Some((&*format!("{host}:443"), severity)), "{findings:?}");
+        assert!(known.next().is_none(), "{findings:?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod anchors;
 mod forms;
+mod looks;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::limits::{
 };
 
 pub use forms::Form;
+pub use looks::Looks;
 pub use watch::Watch;
 
 /// The rule's name of findings of known values.
