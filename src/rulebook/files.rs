@@ -1,7 +1,7 @@
 //! The users' files of rules read, with those that they extend: a path in a file begins in that file's folder.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,7 @@ impl Reading {
         }
         let text = match self.open.contains(&place) {
             true => Err(io::Error::other("it extends itself")),
-            false => read(path),
+            false => read_regular(path),
         };
         let text = match text {
             Ok(text) => text,
@@ -77,6 +77,14 @@ impl Reading {
         self.places.push(place);
         self.files.push(RulesFile { name: path.display().to_string(), text, base });
         Some(self.files.len() - 1)
+    }
+}
+
+/// A file of rules that nobody waits for: to open a pipe is to wait for whoever writes into it.
+fn read_regular(path: &Path) -> io::Result<String> {
+    match fs::metadata(path)?.is_file() {
+        true => read(path),
+        false => Err(io::Error::other("it is no regular file")),
     }
 }
 

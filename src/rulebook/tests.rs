@@ -24,6 +24,20 @@ fn file(folder: &Path, name: &str, text: &str) -> String {
     format!(", \"rules_files\": [{:?}]", folder.join(name))
 }
 
+/// A check, a start and a reload waited for ever for whoever would write into it.
+#[test]
+fn a_pipe_in_the_place_of_a_file_of_rules_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.toml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let config = config(folder.path(), &format!(", \"rules_files\": [{pipe:?}]"));
+    let error = select(&config.rules).unwrap_err().to_string();
+    assert!(error.contains("pipe.toml cannot be read: it is no regular file"), "{error}");
+    assert!(prepare(&config).is_err());
+    content_mark(&config.rules);
+}
+
 #[test]
 fn the_second_time_nothing_is_compiled_and_a_damaged_file_is_made_again() {
     let folder = tempfile::tempdir().unwrap();

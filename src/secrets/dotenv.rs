@@ -1,39 +1,42 @@
 //! The lines of an `.env` file: `KEY=value`, `export KEY="value"`, comments. Bytes in, pairs out.
 
+use std::borrow::Cow;
+
+use memchr::memchr;
 use zeroize::Zeroizing;
 
 /// A key and its value.
-pub(super) type Pair<'a> = (&'a str, Zeroizing<Vec<u8>>);
+pub(super) type Pair<'a> = (Cow<'a, str>, Zeroizing<Vec<u8>>);
 
-/// Every pair, in order. Quoted values may go over several lines; in double quotes a backslash escapes.
-pub(super) fn pairs(mut text: &str) -> Vec<Pair<'_>> {
+/// Every pair, in order. Quoted values may go over several lines; in double quotes a backslash escapes. Of whichever
+/// coding the text is: only signs of ASCII mean anything here.
+pub(super) fn pairs(mut text: &[u8]) -> Vec<Pair<'_>> {
     let mut pairs = Vec::new();
     while !text.is_empty() {
-        let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
-        let assignment = line.split_once('=').filter(|_| !line.trim_start().starts_with('#'));
-        let Some((key, value)) = assignment else {
+        let (line, rest) = split(text, b'\n').unwrap_or((text, b""));
+        let is_comment = line.trim_ascii_start().starts_with(b"#");
+        let Some((key, value)) = split(line, b'=').filter(|_| !is_comment) else {
             text = rest;
             continue;
         };
-        let key = key.trim();
-        let key = key.strip_prefix("export ").map_or(key, str::trim);
-        let value = value.trim_start();
-        let quoted = match value.chars().next() {
+        let key = key.trim_ascii();
+        let key = key.strip_prefix(b"export ").map_or(key, <[u8]>::trim_ascii);
+        let key = String::from_utf8_lossy(key);
+        let begun = value.trim_ascii_start();
+        let quoted = match begun.first() {
             // From the opening quote to the end of the file: the value may not end on this line.
-            Some(quote @ ('"' | '\'')) => {
-                text.get(line.len() - value.len() + 1..).and_then(|text| quoted(text, quote))
+            Some(quote @ (b'"' | b'\'')) => {
+                text.get(line.len() - begun.len() + 1..).and_then(|text| quoted(text, *quote))
             }
             _ => None,
         };
         match quoted {
             Some((value, behind)) => {
                 pairs.push((key, value));
-                text = behind.split_once('\n').map_or("", |(_, rest)| rest);
+                text = split(behind, b'\n').map_or(b"", |(_, rest)| rest);
             }
             None => {
-                let end = value.find(" #").unwrap_or(value.len());
-                let value = value.get(..end).unwrap_or_default().trim();
-                pairs.push((key, Zeroizing::new(value.as_bytes().to_vec())));
+                pairs.push((key, Zeroizing::new(without_comment(value).trim_ascii().to_vec())));
                 text = rest;
             }
         }
@@ -41,25 +44,33 @@ pub(super) fn pairs(mut text: &str) -> Vec<Pair<'_>> {
     pairs
 }
 
+/// What stands before a sign, and what behind it.
+fn split(text: &[u8], sign: u8) -> Option<(&[u8], &[u8])> {
+    let (before, behind) = text.split_at_checked(memchr(sign, text)?)?;
+    Some((before, behind.get(1..)?))
+}
+
+/// A comment begins behind a blank or a tab.
+fn without_comment(value: &[u8]) -> &[u8] {
+    let end = value.windows(2).position(|signs| matches!(signs, [b' ' | b'\t', b'#']));
+    end.and_then(|end| value.get(..end)).unwrap_or(value)
+}
+
 /// What stands before the closing quote, and what behind it; none if it is never closed.
-fn quoted(text: &str, quote: char) -> Option<(Zeroizing<Vec<u8>>, &str)> {
+fn quoted(text: &[u8], quote: u8) -> Option<(Zeroizing<Vec<u8>>, &[u8])> {
     let mut value = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut characters = text.char_indices();
-    while let Some((at, character)) = characters.next() {
-        let mut utf8 = [0; 4];
-        let meant = match character {
-            _ if character == quote => {
-                return Some((value, text.get(at + character.len_utf8()..)?));
-            }
-            '\\' if quote == '"' => match characters.next()?.1 {
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
+    let mut bytes = text.iter().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        value.push(match *byte {
+            byte if byte == quote => return Some((value, text.get(at + 1..)?)),
+            b'\\' if quote == b'"' => match *bytes.next()?.1 {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
                 other => other,
             },
             other => other,
-        };
-        value.extend_from_slice(meant.encode_utf8(&mut utf8).as_bytes());
+        });
     }
     None
 }
@@ -74,9 +85,9 @@ mod tests {
     fn every_way_to_write_a_pair() {
         let text = "# a comment = none\n\nPLAIN=one two # said\r\nexport EXPORTED = \"three\\n\\\"four\" # x\n\
                     SINGLE='five\\n'\nLINES=\"six\nseven\"\nOPEN=\"eight\nEMPTY=\nlast=nine=ten";
-        let told: Vec<(String, String)> = pairs(text)
+        let told: Vec<(String, String)> = pairs(text.as_bytes())
             .into_iter()
-            .map(|(key, value)| (key.to_owned(), String::from_utf8(value.to_vec()).unwrap()))
+            .map(|(key, value)| (key.into_owned(), String::from_utf8(value.to_vec()).unwrap()))
             .collect();
         let wanted = [
             ("PLAIN", "one two"),
@@ -90,10 +101,33 @@ mod tests {
         assert_eq!(told, wanted.map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
 
+    /// The comment was part of the value, which was never found then.
+    #[test]
+    fn a_comment_begins_behind_a_tab_too() {
+        for (line, wanted) in [
+            ("A=one\t# said", "one"),
+            ("A=one \t #said", "one"),
+            ("A=one#two", "one#two"),
+            ("A=#one", "#one"),
+            ("A= # said", ""),
+            ("A=\"one\t# two\"\t# said", "one\t# two"),
+        ] {
+            assert_eq!(&**pairs(line.as_bytes())[0].1, wanted.as_bytes(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_stay_in_their_value() {
+        let told = pairs(b"# caf\xe9\nA=pass\xe9word\nB=\"two\xff\\\"three\"\n\xe9=four\n");
+        let values: Vec<&[u8]> = told.iter().map(|(_, value)| &***value).collect();
+        assert_eq!(values, [&b"pass\xe9word"[..], b"two\xff\"three", b"four"]);
+        assert_eq!(told[2].0, "\u{fffd}");
+    }
+
     proptest! {
         #[test]
         fn any_text_comes_to_an_end(text in "[A-Z=\"'\\\\\n# é]{0,80}") {
-            pairs(&text);
+            pairs(text.as_bytes());
         }
     }
 }

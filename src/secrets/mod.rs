@@ -3,6 +3,7 @@
 
 mod dotenv;
 mod fingerprint_key;
+mod text;
 mod watched;
 
 pub use fingerprint_key::{FINGERPRINT_KEY_FILE_NAME, KeyError, load, load_or_create};

@@ -1,7 +1,7 @@
 //! What `watch_env` and `watch_files` name ▶ the values to watch for, each with a name that findings may show.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::dotenv;
+use super::{dotenv, text};
 use crate::config::{self, WatchConfig, is_variable_name};
 use crate::limits::{
     KNOWN_VALUE_MIN_BYTES, MESSAGE_NAME_MAX_CHARS, MESSAGE_VALUE_MAX_CHARS, WATCHED_FILE_MAX_BYTES,
@@ -103,11 +103,22 @@ impl Watched {
     }
 
     fn add_file(&mut self, path: &Path, bytes: Zeroizing<Vec<u8>>) {
+        let told = self.values.len() + self.warnings.len();
+        self.add_content(path, text::in_utf8(bytes));
+        if self.values.len() + self.warnings.len() == told {
+            let place = path.display();
+            self.warn(format!(
+                "watch_files: {place} holds no value that could be a secret: nothing of it is watched for"
+            ));
+        }
+    }
+
+    fn add_content(&mut self, path: &Path, bytes: Zeroizing<Vec<u8>>) {
         let place = path.display().to_string();
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
         let is_dotenv = file_name.ends_with(".env") || file_name.starts_with(".env.");
-        if is_dotenv && let Ok(text) = std::str::from_utf8(&bytes) {
-            for (key, value) in dotenv::pairs(text) {
+        if is_dotenv {
+            for (key, value) in dotenv::pairs(&bytes) {
                 self.add_one_of_many(&format!("{key} of {place}"), value);
             }
         } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
@@ -147,6 +158,10 @@ impl Watched {
 
 /// A file's bytes, in memory that is never moved, so that no copy stays behind.
 fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    // To open a pipe is to wait for whoever writes into it.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut file = File::open(path)?;
     let len = file.metadata()?.len();
     if len > WATCHED_FILE_MAX_BYTES {
@@ -242,6 +257,66 @@ mod tests {
         assert!(warnings.contains("B of") && warnings.contains("has 3 bytes"), "{warnings}");
         assert!(warnings.contains("bad.json is no JSON"), "{warnings}");
         assert!(!warnings.contains("sixth") && watched.warnings.len() == 2, "{warnings}");
+    }
+
+    /// One byte that is no UTF-8 made one value of the whole file, of which nobody ever sends all.
+    #[test]
+    fn an_env_file_of_any_coding_gives_its_values() {
+        let text = "A=first-secret\r\nB=zwölf-und-mehr\r\n";
+        let latin = b"# caf\xe9\nA=first-secret\n".as_slice();
+        let wide = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            format!("\u{feff}{text}").encode_utf16().flat_map(bytes).collect()
+        };
+        let marked = format!("\u{feff}{text}");
+        let both = ["first-secret", "zwölf-und-mehr"];
+        for (bytes, values) in [
+            (latin, &both[..1]),
+            (&wide(u16::to_le_bytes), &both),
+            (&wide(u16::to_be_bytes), &both),
+            (marked.as_bytes(), &both),
+        ] {
+            let (watched, folder) = of_files(&[(".env", bytes)]);
+            let told = told(&watched);
+            let path = folder.path().join(".env");
+            assert_eq!(told[0].0, format!("A of {}", path.display()));
+            assert!(told.iter().map(|(_, value)| value).eq(values), "{told:?}");
+            assert!(watched.warnings.is_empty(), "{:?}", watched.warnings);
+        }
+        let json = "\u{feff}{\"a\": \"fifth-secret\"}";
+        assert_eq!(told(&of_files(&[("a.json", json.as_bytes())]).0)[0].1, "fifth-secret");
+    }
+
+    #[test]
+    fn a_file_of_which_nothing_is_watched_for_is_warned_of() {
+        for (name, bytes) in [
+            (".env", b"just-a-token-without-a-name\n".as_slice()),
+            (".env", b""),
+            (".env", b"MODE=production\nPORT=12345678\n"),
+            ("a.json", b"{\"a\": [1, null]}"),
+            ("a.json", b"\"word\""),
+        ] {
+            let (watched, _folder) = of_files(&[(name, bytes)]);
+            assert!(watched.values.is_empty());
+            let warnings = watched.warnings.join("\n");
+            assert!(warnings.contains("nothing of it is watched for"), "{name}: {warnings}");
+            assert_eq!(watched.warnings.len(), 1, "{warnings}");
+        }
+    }
+
+    /// A start waited for ever for whoever would write into it.
+    #[test]
+    fn what_is_no_regular_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.env");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let files = vec![pipe, folder.path().to_owned()];
+        let config = WatchConfig { files, ..WatchConfig::default() };
+        let watched = read_watched(&config, |_| None);
+        assert_eq!(watched.warnings.len(), 2, "{:?}", watched.warnings);
+        for warning in &watched.warnings {
+            assert!(warning.ends_with("it is no regular file"), "{warning}");
+        }
     }
 
     #[test]
