@@ -59,6 +59,21 @@ fn normalise(pattern: &str) -> Option<String> {
         .then(|| host.to_ascii_lowercase())
 }
 
+/// A pattern over a destination, with the port or without, as it is compared; none if it can name none.
+pub fn destination(pattern: &str) -> Option<String> {
+    let pattern = pattern.trim();
+    if let Some(host) = normalise(pattern) {
+        return Some(host);
+    }
+    let (host, port) = pattern.rsplit_once(':')?;
+    let is_port =
+        !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*');
+    // The brackets of an address stand before a port.
+    let is_host =
+        host == "[*]" || host.starts_with('[') == host.contains(':') && normalise(host).is_some();
+    (is_port && is_host).then(|| pattern.to_ascii_lowercase())
+}
+
 /// Whether a text is named by a pattern with `*` for any run of bytes; case does not matter.
 /// Matches with one point of return, the last `*`: at most pattern × text steps, no recursion.
 pub fn glob_matches(pattern: &[u8], host: &[u8]) -> bool {
@@ -140,6 +155,39 @@ mod tests {
             "example.com\n.evil",
         ] {
             assert_eq!(HostPatterns::parse(&[bad.to_string()]), Err(bad.to_string()), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_destination_has_a_port_or_none() {
+        for (pattern, compared) in [
+            ("A.example", "a.example"),
+            ("a.example.", "a.example"),
+            ("*.A.example:443", "*.a.example:443"),
+            ("*:80*", "*:80*"),
+            ("*", "*"),
+            ("[::1]", "::1"),
+            ("::1", "::1"),
+            ("[::1]:8081", "[::1]:8081"),
+            ("[FE80::*]:*", "[fe80::*]:*"),
+            ("[*]:22", "[*]:22"),
+        ] {
+            assert_eq!(destination(pattern).as_deref(), Some(compared), "{pattern}");
+        }
+        for bad in [
+            "",
+            "https://a.example/",
+            "a.example/path",
+            "a.example:https",
+            "a.example:",
+            "user@a.example",
+            "[a.example]:443",
+            "[::1",
+            "[]:443",
+            ":443",
+            "bücher.example",
+        ] {
+            assert_eq!(destination(bad), None, "{bad}");
         }
     }
 

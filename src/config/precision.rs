@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use super::expected_defaults::{DEFAULTS, Row};
 use super::network::Network;
 use super::objects::{Misfit, Object, each};
+use super::patterns::{HostPatterns, PATTERN_ALLOWED, destination};
 use crate::finding::Fingerprint;
 use crate::limits::{EXPECTED_CREDENTIALS_MAX, SUPPRESSIONS_MAX};
 
@@ -112,6 +113,12 @@ const SLOTS: &str =
     "an object with exactly one of header, query, path, body, message, answer and answer_header";
 const SLOT_NAMES: [&str; 7] =
     ["header", "query", "path", "body", "message", "answer", "answer_header"];
+const DESTINATION: &str = "a host name or IP address without scheme or path, with the port or without, `*` for any run of \
+     characters (examples: \"*.internal.example\", \"[::1]:8081\")";
+const HEADER: &str = "the name of a header, without a colon, `*` for any run of characters";
+const PARAMETER: &str =
+    "the name of a parameter, without \"?\", \"&\" and \"=\", `*` for any run of characters";
+const PATH: &str = "a path without its query that begins with \"/\" or `*`, which stands for any run of characters";
 const EXPIRES: &str = "a date such as \"2027-01-31\", or a moment such as \"2027-01-31T12:00:00Z\"";
 
 /// The table of defaults.
@@ -152,10 +159,16 @@ pub fn expected_credentials(json: &Json) -> Result<Vec<ExpectedCredential>, Misf
 
 fn expected_credential(object: &Object<'_>) -> Result<ExpectedCredential, Misfit> {
     object.only(&[&["host", "rules", "keys"][..], &SLOT_NAMES].concat())?;
-    let host = object.required_text("host")?.to_ascii_lowercase();
+    object.required_text("host")?;
+    let host = object.parsed("host", PATTERN_ALLOWED, host)?.unwrap_or_default();
     let mut slots = Vec::new();
     for name in SLOT_NAMES {
-        slots.extend(object.text(name)?.and_then(|value| Slot::of(name, value)));
+        let value = match name {
+            "header" | "answer_header" => object.parsed(name, HEADER, header)?,
+            "query" => object.parsed(name, PARAMETER, parameter)?,
+            _ => object.parsed(name, PATH, path)?,
+        };
+        slots.extend(value.and_then(|value| Slot::of(name, &value)));
     }
     let mut slots = slots.into_iter();
     let (Some(slot), None) = (slots.next(), slots.next()) else {
@@ -178,12 +191,12 @@ fn suppression(object: &Object<'_>) -> Result<Suppression, Misfit> {
         reason: object.required_text("reason")?.to_owned(),
         expires: object.parsed("expires", EXPIRES, expiry)?,
         rule: text("rule")?,
-        dest: text("dest")?,
-        header: text("header")?,
+        dest: object.parsed("dest", DESTINATION, destination)?,
+        header: object.parsed("header", HEADER, header)?,
         source: object.parsed("source", "an IP address or a range such as 10.0.0.0/8", |text| {
             Network::parse(text)
         })?,
-        path: text("path")?,
+        path: object.parsed("path", PATH, path)?,
         fingerprint: object.parsed("fingerprint", "16 hexadecimal digits", Fingerprint::parse)?,
     };
     let has_condition = CONDITIONS_GIVEN.iter().any(|name| object.get(name).is_some());
@@ -191,6 +204,28 @@ fn suppression(object: &Object<'_>) -> Result<Suppression, Misfit> {
 }
 
 const CONDITIONS_GIVEN: [&str; 6] = ["rule", "dest", "header", "source", "path", "fingerprint"];
+
+// A condition that can never hold would be as good as none, and nobody would know.
+
+fn host(pattern: &str) -> Option<String> {
+    HostPatterns::parse(&[pattern.to_owned()]).ok()?.0.pop()
+}
+
+/// The name of a field (RFC 9110 §5.6.2).
+fn header(glob: &str) -> Option<String> {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    (!glob.is_empty() && glob.bytes().all(is_of_name)).then(|| glob.to_owned())
+}
+
+fn parameter(glob: &str) -> Option<String> {
+    let ends = [' ', '?', '&', '=', '#'];
+    (!glob.is_empty() && !glob.contains(ends)).then(|| glob.to_owned())
+}
+
+fn path(glob: &str) -> Option<String> {
+    let is_path = glob.starts_with(['/', '*']) && !glob.contains([' ', '?', '#']);
+    is_path.then(|| glob.to_owned())
+}
 
 /// RFC 3339: a full date, which counts to its end in UTC, or a moment.
 fn expiry(text: &str) -> Option<Expiry> {

@@ -108,6 +108,42 @@ fn a_wrong_object_is_named_with_its_place() {
     }
 }
 
+/// They were taken in silence, and never held.
+#[test]
+fn a_condition_that_can_never_hold_is_refused_and_one_whose_meaning_is_plain_holds() {
+    let entry = |host: &str, slot: &str, value: &str| {
+        let json = json!([{"host": host, (slot): value}]);
+        expected_credentials(&json).map(|mut all| all.pop().unwrap())
+    };
+    let accepted = |name: &str, value: &str| {
+        suppressions(&json!([{"reason": "r", (name): value}])).map(|mut all| all.pop().unwrap())
+    };
+    for (told, place, allowed) in [
+        (entry("h.example:443", "header", "x").err(), "[0].host", "without scheme, port or path"),
+        (entry("https://h2.example", "header", "x").err(), "[0].host", "without scheme"),
+        (entry("a.example", "header", "X-Api-Key:").err(), "[0].header", "without a colon"),
+        (entry("a.example", "answer_header", "x y").err(), "[0].answer_header", "name of a header"),
+        (entry("a.example", "query", "key=").err(), "[0].query", "name of a parameter"),
+        (entry("a.example", "body", "v1/token").err(), "[0].body", "begins with \"/\""),
+        (accepted("dest", "https://h3.example/").err(), "[0].dest", "without scheme or path"),
+        (accepted("header", "X-Api-Key:").err(), "[0].header", "without a colon"),
+        (accepted("path", "upload/*").err(), "[0].path", "begins with \"/\""),
+        (accepted("path", "/upload?x=*").err(), "[0].path", "without its query"),
+    ] {
+        let message = told.unwrap().to_string();
+        assert!(message.starts_with(place) && message.contains(allowed), "{message}");
+    }
+    assert_eq!(entry("[::1]", "header", "X-*").unwrap().host, "::1");
+    assert_eq!(accepted("dest", "[::1]").unwrap().dest.as_deref(), Some("::1"));
+    assert_eq!(accepted("dest", "[::1]:8081").unwrap().dest.as_deref(), Some("[::1]:8081"));
+    for path in ["/upload/*", "*/upload", "*"] {
+        assert_eq!(accepted("path", path).unwrap().path.as_deref(), Some(path));
+    }
+    // What comes with it holds, too.
+    let defaults = default_credentials();
+    assert_eq!(expected_credentials(&expected_json(&defaults)).unwrap(), defaults);
+}
+
 #[test]
 fn lists_hold_at_their_bounds_and_break_past_them() {
     let suppression = |count: usize| vec![json!({"reason": "r", "rule": "x"}); count];
