@@ -65,6 +65,8 @@ struct Stats {
     unreadable: usize,
     /// Credentials where they belong that were not asked for.
     left_out: u64,
+    /// All others that were not.
+    unwanted: u64,
     patterns: BTreeMap<String, u64>,
     destinations: BTreeMap<String, u64>,
     /// To destinations beyond those that are counted one by one.
@@ -77,18 +79,22 @@ impl Stats {
     /// Counts the whole file, without keeping any of it.
     fn of(path: &Path, filter: &ThreatFilter) -> Result<Stats, String> {
         let mut stats = Stats::default();
-        let mut left_out = 0;
-        let mut judge = |threat: &Value| match filter.judge_and_count(threat, &mut left_out) {
-            Verdict::Keep => {
-                stats.count(threat);
-                Verdict::PassOver
+        let (mut left_out, mut read) = (0, 0);
+        let mut judge = |threat: &Value| {
+            read += 1;
+            match filter.judge_and_count(threat, &mut left_out) {
+                Verdict::Keep => {
+                    stats.count(threat);
+                    Verdict::PassOver
+                }
+                other => other,
             }
-            other => other,
         };
         let tail = tail::last_matching(path, usize::MAX, &mut judge);
         let tail = tail.map_err(|error| log_dir::unreadable(path, &error))?;
         stats.unreadable = tail.skipped;
         stats.left_out = left_out;
+        stats.unwanted = read - stats.total - left_out;
         Ok(stats)
     }
 
@@ -130,12 +136,21 @@ impl Stats {
     }
 
     fn text(&self) -> String {
-        if self.total == 0 {
-            return format!("{}\n", none_in_words(self.left_out));
-        }
-        let mut text = format!("{} threats", self.total);
+        let mut text = String::new();
         // Writing into a String cannot fail.
-        let _ = writeln!(text, ", and {} repeats held back", self.suppressed);
+        let _ = match (self.total, self.left_out, self.unwanted) {
+            (0, 0, 1..) => writeln!(text, "No threats that were asked for; there are others."),
+            (0, left_out, _) => writeln!(text, "{}", none_in_words(left_out)),
+            (total, ..) => {
+                writeln!(text, "{total} threats, and {} repeats held back", self.suppressed)
+            }
+        };
+        if self.unreadable > 0 {
+            let _ = writeln!(text, "({} unreadable lines skipped)", self.unreadable);
+        }
+        if self.total == 0 {
+            return text;
+        }
         if let Some(words) = left_out_in_words(self.left_out) {
             let _ = writeln!(text, "({words})");
         }
@@ -272,6 +287,25 @@ mod tests {
         assert!(text().starts_with("1 threats"), "{}", text());
         let all = Stats::of(&path, &filter(true)).unwrap();
         assert_eq!((all.total, all.left_out), (3, 0));
+    }
+
+    #[test]
+    fn unreadable_lines_are_told_of_and_so_are_threats_that_a_filter_leaves_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        let text = |pattern: &[&str]| {
+            let pattern = pattern.iter().map(|glob| (*glob).to_owned()).collect();
+            let filter = ThreatFilter { pattern, ..ThreatFilter::default() };
+            Stats::of(&path, &filter).unwrap().text()
+        };
+        std::fs::write(&path, "torn\n").unwrap();
+        assert_eq!(text(&[]), "No threats recorded.\n(1 unreadable lines skipped)\n");
+        std::fs::write(&path, "torn\n{\"pattern\":\"a\"}\nmore\n").unwrap();
+        let head = "1 threats, and 0 repeats held back\n(2 unreadable lines skipped)\n\nBy pattern";
+        assert!(text(&[]).starts_with(head), "{}", text(&[]));
+        let none =
+            "No threats that were asked for; there are others.\n(2 unreadable lines skipped)\n";
+        assert_eq!(text(&["b"]), none);
     }
 
     #[test]
