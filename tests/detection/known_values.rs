@@ -161,6 +161,24 @@ fn a_value_in_a_hosts_name_is_written_nowhere() {
     }
 }
 
+/// No rule finds it again in small letters: what a head has told of is remembered for the lines that name the host.
+#[test]
+fn a_key_that_loses_its_capitals_in_a_hosts_name_is_written_nowhere() {
+    let proxy = Setup::new(json!({ "connect_timeout_secs": 1 })).start();
+    let key = ["AIza", "SyEXAMPLE-abcdEFGH-0123456789-ijklM"].concat();
+    for _ in 0..2 {
+        let (_, response) = proxy.request_tunnel(&format!("{key}.evil.invalid:443"));
+        assert_eq!(response.status(), 502);
+    }
+    let findings = proxy.settled_findings();
+    assert!(findings.iter().any(|found| found.pattern == "gcp_api_key"), "{findings:?}");
+    assert!(findings.iter().all(|found| found.dest == "....evil.invalid:443"), "{findings:?}");
+    proxy.wait_for_log(&["WARNING", "....evil.invalid:443: "]);
+    for secret in [&key, &key.to_lowercase()] {
+        assert_nowhere(&proxy, secret);
+    }
+}
+
 #[test]
 fn what_cannot_be_watched_for_is_said_without_its_value() {
     let proxy = Setup::new(json!({ "watch_env": ["SHORT_ONE", "ABSENT_ONE"] }))
