@@ -180,7 +180,7 @@ pub struct Finding {
     /// `host:port` the agent was talking to. What of it is a secret is masked as the last thing before it is written:
     /// until then it tells one destination from another.
     pub dest: Arc<str>,
-    /// Where the match's own secret stands in `dest`, if it does.
+    /// Where the match's own secret stands in `dest`, before its domain, if it does.
     pub secret_in_dest: Option<Range<usize>>,
     /// When it was seen, for the log line.
     pub seen_at: SystemTime,

@@ -15,7 +15,7 @@ use crate::finding::{
 use crate::limits::HOST_SECRET_MIN_BYTES;
 use crate::policy::{self, Circumstances, Disposition, Place, Seen, Verdict, may_meet};
 use crate::report::dedup::Subject;
-use crate::report::place_in_name;
+use crate::report::place_in_dest;
 use crate::scan::{
     Gap, KNOWN_VALUE_RULE, KnownMatch, Match, MatchSink, Padded, PaddedBuffer, Shape,
 };
@@ -158,18 +158,16 @@ impl<'a> Reporting<'a> {
         early.or_else(|| Some(self.core.policy.fingerprint(secret)))
     }
 
-    /// Where the destination holds the secret of a match that stands where a host is named.
+    /// Where the destination holds the secret of a match that stands where a request names its host.
     fn secret_in_dest(&self, found: &Match<'_>) -> Option<Range<usize>> {
-        let is_where_hosts_are = match self.place(found.at) {
-            Place::Path => true,
-            Place::Header(name) => name.eq_ignore_ascii_case("host"),
-            _ => false,
-        };
-        let is_long = found.secret.len() >= HOST_SECRET_MIN_BYTES;
-        let secret = std::str::from_utf8(found.secret).ok().filter(|_| found.rule.is_secret)?;
-        let at = (is_where_hosts_are && is_long)
-            .then(|| place_in_name(self.sight.dest.as_bytes(), secret))??;
-        Some(at..at + secret.len())
+        let names_host = self.direction == Direction::Outbound
+            && match self.place(found.at) {
+                Place::Path => true,
+                Place::Header(name) => name.eq_ignore_ascii_case("host"),
+                _ => false,
+            };
+        let is_secret = found.rule.is_secret && found.secret.len() >= HOST_SECRET_MIN_BYTES;
+        (names_host && is_secret).then(|| place_in_dest(&self.sight.dest, found.secret))?
     }
 
     /// The fingerprint of a match, where a decision before the snippet depends on it.

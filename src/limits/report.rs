@@ -10,8 +10,7 @@ pub const LOGGER_ROUND_LEN: usize = 4096;
 /// Snippets, and other texts, that get their last look together, and the window of the scanner that looks.
 pub const LAST_LOOK_LEN: usize = 32;
 pub const LAST_LOOK_WINDOW_BYTES: usize = 16 * 1024;
-/// Secrets in names of hosts that are remembered for what else names those hosts, and the shortest of them.
-pub const HOST_SECRETS_REMEMBERED: usize = 64;
+/// The shortest secret that is hidden in a host's name because a rule told of it.
 pub const HOST_SECRET_MIN_BYTES: usize = 8;
 
 /// A batch of lines for `threats.jsonl` takes no further finding at this size.

@@ -13,6 +13,9 @@ use crate::config::{ExpectedCredential, Slot};
 /// in a cloud's domain, some are not the provider's.
 const RULES_OF_ANY_ISSUER: [&str; 5] = ["generic_*", "*bearer*", "authorization_*", "jwt", "jwt_*"];
 
+/// The rule of JSON Web Tokens.
+const JWT: &str = "jwt";
+
 /// The rule of findings of watched values. It tells a secret by its name, whosever it is.
 pub(super) const WATCHED: &str = "known_value";
 
@@ -81,8 +84,12 @@ impl Standing {
         expected: &[ExpectedCredential],
     ) -> Standing {
         let telling = || rules.iter().map(|rule| &**rule).filter(|rule| !is_of_any_issuer(rule));
-        let names =
-            |glob: &String| [WATCHED].into_iter().chain(telling()).any(|r| matches(glob, r));
+        // Of tokens that say not whose they are an entry may take those of its hosts.
+        let is_token = rules.iter().any(|rule| &**rule == JWT);
+        let names = |glob: &String| {
+            [WATCHED].into_iter().chain(telling()).any(|rule| matches(glob, rule))
+                || (is_token && glob == JWT)
+        };
         let is_like = |entry: &ExpectedCredential| {
             let has_own = entry.keys.iter().any(|key| !key.starts_with('!'));
             is_key_of(&entry.keys, value) && (has_own || entry.rules.iter().any(names))
@@ -139,7 +146,8 @@ mod tests {
             let rules: Vec<Arc<str>> = rules.iter().map(|rule| Arc::from(*rule)).collect();
             Standing::of_watched(value.as_bytes(), &rules, &expected).entries
         };
-        assert_eq!(entries("a pass phrase", &["generic_secret", "jwt"]), [3, 4], "anybody's");
+        assert_eq!(entries("a pass phrase", &["generic_secret"]), [3, 4], "anybody's");
+        assert_eq!(entries("a token", &["jwt", "jwt_short"]), [0, 3, 4], "where jwt is named");
         assert_eq!(entries("x-own", &["own_key"]), [0, 2, 3, 4]);
         assert_eq!(entries("own-key", &["own_key"]), [0, 1, 3, 4]);
         assert_eq!(entries("corp-key", &[]), [3, 4, 5]);

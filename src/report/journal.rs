@@ -62,8 +62,6 @@ pub(super) struct Journal {
     review: Review,
     /// What was admitted and has no line yet: snippets are looked at many at a time.
     admitted: Vec<Admitted>,
-    /// Records that are not looked at yet.
-    records: Vec<LogLine>,
     /// Of the lines that wait; they are counted once they are written.
     uncounted: VecDeque<Kind>,
     failure: Option<Failure>,
@@ -98,7 +96,6 @@ impl Journal {
             log,
             review: Review::default(),
             admitted: Vec::new(),
-            records: Vec::new(),
             uncounted: VecDeque::new(),
             failure: None,
             log_is_failing: false,
@@ -129,10 +126,10 @@ impl Journal {
 
     /// Records that were lost, or are in no file.
     pub fn log_lines_unwritten(&self) -> u64 {
-        self.log_lines_lost + self.log.lines_unwritten() + self.records.len() as u64
+        self.log_lines_lost + self.log.lines_unwritten()
     }
 
-    /// From now on all that findings and records show is looked at once more.
+    /// From now on all that findings show is looked at once more.
     pub fn set_last_look(&mut self, last_look: LastLook) {
         self.review.set_last_look(last_look);
     }
@@ -177,30 +174,14 @@ impl Journal {
         }
     }
 
-    /// Keeps a record, which is written with the next flush.
-    pub fn take_line(&mut self, line: LogLine) {
-        self.records.push(line);
-        if self.records.len() >= LAST_LOOK_LEN {
-            self.write_records();
-        }
-    }
-
-    /// Writes the records, behind the findings: these tell which hosts' names hold a secret.
-    fn write_records(&mut self) {
-        self.write_admitted();
-        let mut records = std::mem::take(&mut self.records);
-        if !records.is_empty() {
-            self.review.hide_in_lines(records.iter_mut().map(LogLine::as_text));
-        }
-        for record in records.drain(..) {
-            self.log.push(record.as_bytes());
-        }
-        self.records = records;
+    /// Keeps a record.
+    pub fn take_line(&mut self, line: &LogLine) {
+        self.log.push(line.as_bytes());
     }
 
     /// Writes what waits. After an error the lines wait on, and the next try comes a while later.
     pub fn flush(&mut self, now: Instant) {
-        self.write_records();
+        self.write_admitted();
         if self.failure.as_ref().is_none_or(|failure| failure.next_try_at <= now) {
             self.flush_threats(now);
         }
@@ -214,7 +195,7 @@ impl Journal {
 
     /// Writes what waits, however short ago it failed.
     pub fn flush_at_once(&mut self, now: Instant) {
-        self.write_records();
+        self.write_admitted();
         self.flush_threats(now);
         self.flush_log();
     }

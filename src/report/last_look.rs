@@ -7,7 +7,7 @@ use std::fmt;
 pub enum Texts {
     /// Those of findings.
     Snippets,
-    /// Destinations, and lines of the log, which name them.
+    /// What stands before the domains of destinations.
     Names,
 }
 

@@ -175,11 +175,6 @@ impl LogLine {
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
-
-    /// The same, to hide something of it.
-    pub(super) fn as_text(&mut self) -> &mut String {
-        &mut self.0
-    }
 }
 
 /// Python's names.

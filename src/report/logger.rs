@@ -126,7 +126,7 @@ fn spawn_with(
     let (ending, ended) = crossbeam_channel::bounded(1);
     let received_findings = findings.clone();
     let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
-        // Made here, since what looks last at texts stays on its thread.
+        // Made here, since what looks last at findings stays on its thread.
         let mut journal = Journal::new(journal_dir, log_level, counts, dedup, threats, log_file);
         if let Some(repair) = repair {
             journal.tell_repair(repair);
@@ -169,8 +169,8 @@ impl LoggerCommands {
         let _ = self.0.send(Command::Adjust { level, dedup_window });
     }
 
-    /// From now on all that findings and records show is looked at once more before it is written. Returns when that is so, or when what
-    /// looks cannot be made: then whatever looked before goes on.
+    /// From now on all that findings show is looked at once more before it is written. Returns when that is so, or
+    /// when what looks cannot be made: then whatever looked before goes on.
     pub fn look_last(&self, make: LastLookMaker) -> Result<(), String> {
         let (done, is_done) = crossbeam_channel::bounded(1);
         // A thread that has ended writes nothing any more.
@@ -259,7 +259,7 @@ impl Logger {
         loop {
             match self.next_event(&ticks) {
                 Event::Finding(finding) => self.take_findings(finding),
-                Event::Line(line) => self.take_lines(line),
+                Event::Line(line) => self.take_lines(&line),
                 Event::Command(Command::Publish(state)) => self.journal.publish(*state),
                 Event::Command(Command::Adjust { level, dedup_window }) => {
                     self.log.set_level(level);
@@ -328,9 +328,7 @@ impl Logger {
         }
     }
 
-    fn take_lines(&mut self, first: LogLine) {
-        // What was found in a head was found before the log told of its host.
-        self.take_waiting_findings();
+    fn take_lines(&mut self, first: &LogLine) {
         self.journal.take_line(first);
         self.take_waiting_lines();
         self.rest();
@@ -339,7 +337,7 @@ impl Logger {
     fn take_waiting_lines(&mut self) {
         for _ in 0..LOGGER_ROUND_LEN {
             let Some(line) = self.log.take() else { return };
-            self.journal.take_line(line);
+            self.journal.take_line(&line);
         }
     }
 

@@ -6,13 +6,13 @@
 //! log::warn!   ─try_send─▶ log_record ─┤
 //!                                      ▼
 //!                       logger ─▶ journal ─┬─▶ dedup ─▶ reviewed ─▶ jsonl ─▶ threats_file   threats.jsonl ─▶ tail
-//!                                          ├─▶ reviewed ─▶ log_file ─▶ console              clawsec.log, stderr
+//!                                          ├─▶ log_file ─▶ console                          clawsec.log, stderr
 //!                                          └─▶ state                                        monitor.json
 //! ```
 //!
 //! No core ever waits here: both queues are bounded, what they lose is counted, and the count is
 //! written. Nothing of the traffic is known here but a `Finding`, whose snippet is masked before it
-//! arrives, and what log records say. Secrets in names of hosts are masked here, where all that is written passes.
+//! arrives. Secrets in the names of their hosts are masked behind the dedup, which tells these apart.
 
 mod append_file;
 mod console;
@@ -32,7 +32,7 @@ pub mod log_record;
 pub mod logger;
 /// The queue of findings.
 pub mod queue;
-/// What findings and log lines go through before they are written.
+/// What findings go through before they are written.
 mod reviewed;
 /// `monitor.json`: what `status` shows of a running monitor.
 pub mod state;
@@ -51,4 +51,4 @@ pub const THREATS_FILE_NAME: &str = "threats.jsonl";
 pub const LOG_FILE_NAME: &str = "clawsec.log";
 pub const STATE_FILE_NAME: &str = "monitor.json";
 
-pub use reviewed::place_in_name;
+pub use reviewed::place_in_dest;

@@ -1,22 +1,28 @@
-//! What is looked at once more before it is written: findings, and lines of the log. Touches no file.
+//! What is looked at once more before it is written: snippets and destinations of findings. Touches no file.
 
-use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::last_look::{LastLook, Texts};
 use crate::finding::Finding;
-use crate::limits::HOST_SECRETS_REMEMBERED;
 
 /// What stands for a secret.
 const MASK: &str = "...";
 
-/// Hides secrets, and remembers those in names of hosts.
+/// The last labels of a host's name, which are always shown: who reads them sees where the traffic went.
+const SHOWN_LABELS: usize = 2;
+
+/// Hides secrets.
 #[derive(Debug, Default)]
 pub(super) struct Review {
     last_look: Option<LastLook>,
-    /// Secrets that were told of where a host is named, as its name has them. Without their capitals no rule finds
-    /// most of them again; the latest ones.
-    of_hosts: VecDeque<Box<str>>,
+}
+
+/// A destination that findings name.
+struct Named {
+    dest: Arc<str>,
+    /// What stands before its domain, without the secrets that the findings tell of.
+    front: String,
 }
 
 impl Review {
@@ -27,73 +33,70 @@ impl Review {
 
     /// Hides what snippets and destinations still hold.
     pub(super) fn hide_in<'a>(&mut self, findings: impl Iterator<Item = &'a mut Finding>) {
-        let findings: Vec<&mut Finding> = findings.collect();
-        findings.iter().for_each(|finding| self.remember(finding));
+        let mut findings: Vec<&mut Finding> = findings.collect();
         // Most go to the same few hosts.
-        let mut dests: Vec<Arc<str>> = Vec::new();
+        let mut named: Vec<Named> = Vec::new();
         for finding in &findings {
-            if !dests.contains(&finding.dest) {
-                dests.push(Arc::clone(&finding.dest));
+            if !named.iter().any(|known| known.dest == finding.dest) {
+                let of_dest = findings.iter().filter(|other| other.dest == finding.dest);
+                let secrets = of_dest.filter_map(|other| other.secret_in_dest.clone());
+                let front = front_without(&finding.dest, secrets.collect());
+                named.push(Named { dest: Arc::clone(&finding.dest), front });
             }
         }
-        let mut shown: Vec<String> = dests.iter().map(|dest| dest.to_string()).collect();
-        self.hide(Texts::Names, &mut shown.iter_mut().collect::<Vec<_>>());
-        let masked = dests.iter().zip(&shown).filter(|(dest, shown)| ***dest != ***shown);
-        let masked: Vec<(&Arc<str>, Arc<str>)> =
-            masked.map(|(dest, shown)| (dest, Arc::from(&**shown))).collect();
-        let mut snippets = Vec::with_capacity(findings.len());
-        for finding in findings {
-            if let Some((_, shown)) = masked.iter().find(|(dest, _)| **dest == finding.dest) {
-                finding.dest = Arc::clone(shown);
+        let mut fronts: Vec<&mut String> = named.iter_mut().map(|named| &mut named.front).collect();
+        fronts.retain(|front| !front.is_empty());
+        self.hide(Texts::Names, &mut fronts);
+        for finding in &mut findings {
+            let known = named.iter().find(|named| named.dest == finding.dest);
+            let Some((front, domain)) = finding.dest.split_at_checked(front_of(&finding.dest))
+            else {
+                continue;
+            };
+            if let Some(known) = known.filter(|known| known.front != front) {
+                finding.dest = [&known.front, domain].concat().into();
             }
-            snippets.push(&mut finding.snippet);
         }
+        let mut snippets: Vec<&mut String> =
+            findings.iter_mut().map(|finding| &mut finding.snippet).collect();
         self.hide(Texts::Snippets, &mut snippets);
-    }
-
-    /// Hides what lines of the log still hold.
-    pub(super) fn hide_in_lines<'a>(&mut self, lines: impl Iterator<Item = &'a mut String>) {
-        self.hide(Texts::Names, &mut lines.collect::<Vec<_>>());
     }
 
     fn hide(&mut self, are: Texts, texts: &mut [&mut String]) {
         if let Some(look) = &mut self.last_look {
             look.mask(are, texts);
         }
-        for secret in &self.of_hosts {
-            texts.iter_mut().for_each(|text| hide_each(text, secret));
-        }
-    }
-
-    fn remember(&mut self, finding: &Finding) {
-        let secret = finding.secret_in_dest.clone().and_then(|range| finding.dest.get(range));
-        let Some(secret) = secret else { return };
-        if self.of_hosts.iter().any(|known| **known == *secret) {
-            return;
-        }
-        if self.of_hosts.len() >= HOST_SECRETS_REMEMBERED {
-            self.of_hosts.pop_front();
-        }
-        self.of_hosts.push_back(Box::from(secret));
     }
 }
 
-/// Puts the mask in the place of each occurrence, in whichever case.
-fn hide_each(text: &mut String, secret: &str) {
-    let mut from = 0;
-    while let Some(at) = place_in_name(text.as_bytes().get(from..).unwrap_or_default(), secret) {
-        let at = from + at;
-        text.replace_range(at..at + secret.len(), MASK);
-        from = at + MASK.len();
-    }
+/// Where a secret stands in a destination, in whichever case, as far as that is before its domain.
+pub fn place_in_dest(dest: &str, secret: &[u8]) -> Option<Range<usize>> {
+    let front = front_of(dest);
+    let mut parts = dest.as_bytes().windows(secret.len().max(1));
+    let start = parts.position(|part| part.eq_ignore_ascii_case(secret))?;
+    (start < front).then(|| start..front.min(start + secret.len()))
 }
 
-/// Where a name has a secret, in whichever case.
-pub fn place_in_name(name: &[u8], secret: &str) -> Option<usize> {
-    if secret.is_empty() {
-        return None;
-    }
-    name.windows(secret.len()).position(|part| part.eq_ignore_ascii_case(secret.as_bytes()))
+/// How much of a destination stands before its domain, the dot between them not counted; nothing of an address.
+fn front_of(dest: &str) -> usize {
+    let host = dest.rsplit_once(':').map_or(dest, |(host, _)| host);
+    let is_address = host.starts_with('[') || host.parse::<std::net::IpAddr>().is_ok();
+    let labels = host.strip_suffix('.').unwrap_or(host);
+    let dots = labels.rmatch_indices('.').map(|(at, _)| at);
+    dots.filter(|_| !is_address).nth(SHOWN_LABELS - 1).unwrap_or(0)
+}
+
+/// The front of a destination with the mask in the place of each label that has some of a secret.
+fn front_without(dest: &str, secrets: Vec<Range<usize>>) -> String {
+    let front = dest.get(..front_of(dest)).unwrap_or_default();
+    let mut at = 0;
+    let labels = front.split('.').map(|label| {
+        let own = at..at + label.len();
+        at = own.end + 1;
+        let is_secret = |secret: &Range<usize>| secret.start < own.end && own.start < secret.end;
+        if secrets.iter().any(is_secret) { MASK } else { label }
+    });
+    labels.collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]
@@ -101,42 +104,41 @@ mod tests {
     use super::*;
     use crate::report::dedup::tests::finding;
 
-    fn shown(review: &mut Review, mut found: Finding) -> (String, String) {
-        review.hide_in(std::iter::once(&mut found));
-        (found.dest.to_string(), found.snippet)
+    #[test]
+    fn a_secret_told_of_is_hidden_in_the_host_and_its_domain_is_shown() {
+        let secret = b"AIzaEXAMPLE";
+        for (dest, shown) in [
+            ("key.aizaexample.evil.example:443", "key.....evil.example:443"),
+            ("AIZAexample.evil.example.:443", "....evil.example.:443"),
+            ("x-aizaexample-y.evil.example:443", "....evil.example:443"),
+            ("aizaexample.example:443", "aizaexample.example:443"),
+            ("api.example.com:443", "api.example.com:443"),
+        ] {
+            let found =
+                || Finding { secret_in_dest: place_in_dest(dest, secret), ..finding("key", dest) };
+            let mut findings = [found(), finding("other", dest)];
+            Review::default().hide_in(findings.iter_mut());
+            assert!(findings.iter().all(|found| &*found.dest == shown), "{findings:?}");
+        }
     }
 
     #[test]
-    fn a_secret_told_of_in_a_host_is_hidden_wherever_that_host_is_named() {
-        let mut review = Review::default();
-        let host = "key.aizaexample.evil.example:443";
-        let before = shown(&mut review, finding("other", host)).0;
-        assert_eq!(before, host, "nobody has told of it");
-        let told = Finding { secret_in_dest: Some(4..15), ..finding("key", host) };
-        assert_eq!(shown(&mut review, told).0, "key.....evil.example:443");
-        let snippet = "Host: key.AIZAexample.evil.example é".into();
-        let (dest, snippet) = shown(&mut review, Finding { snippet, ..finding("other", host) });
-        assert_eq!(dest, "key.....evil.example:443");
-        assert_eq!(snippet, "Host: key.....evil.example é");
-        let mut lines = ["é ▶ aizaexample, aizaexample".to_owned(), "aizaexampl".to_owned()];
-        review.hide_in_lines(lines.iter_mut());
-        assert_eq!(lines, ["é ▶ ..., ...", "aizaexampl"]);
-    }
-
-    #[test]
-    fn so_many_are_remembered_and_then_the_first_is_forgotten() {
-        let mut review = Review::default();
-        let tell = |review: &mut Review, number: usize| {
-            let host = format!("secret{number:04}.example:1");
-            let told = Finding { secret_in_dest: Some(0..10), ..finding("key", &host) };
-            review.hide_in(std::iter::once(&mut { told }));
-        };
-        (0..HOST_SECRETS_REMEMBERED).for_each(|number| tell(&mut review, number));
-        tell(&mut review, 0);
-        assert_eq!(review.of_hosts.len(), HOST_SECRETS_REMEMBERED);
-        assert_eq!(&*review.of_hosts[0], "secret0000");
-        tell(&mut review, HOST_SECRETS_REMEMBERED);
-        assert_eq!(review.of_hosts.len(), HOST_SECRETS_REMEMBERED);
-        assert_eq!(&*review.of_hosts[0], "secret0001");
+    fn no_secret_takes_the_domain_or_an_address_away() {
+        for (dest, secret) in [
+            ("exfil.example:80", "exfil.example"),
+            ("a.exfil.example:80", "exfil.example:80"),
+            ("192.0.2.77:443", "192.0.2.77"),
+            ("[2001:db8::77]:443", "2001:db8"),
+            ("localhost:443", "localhost"),
+        ] {
+            assert_eq!(place_in_dest(dest, secret.as_bytes()), None, "{dest}");
+        }
+        // One whose class has dots goes on to the name's end.
+        let dest = "head.body.evil.example:443";
+        assert_eq!(place_in_dest(dest, b"head.body.evil.example"), Some(0.."head.body".len()));
+        let mut found = Finding { secret_in_dest: Some(0..9), ..finding("jwt", dest) };
+        Review::default().hide_in(std::iter::once(&mut found));
+        assert_eq!(&*found.dest, "........evil.example:443");
+        assert_eq!(place_in_dest(dest, b""), None);
     }
 }

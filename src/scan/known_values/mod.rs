@@ -9,7 +9,6 @@
 mod anchors;
 mod forms;
 mod looks;
-mod names;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -231,13 +230,23 @@ impl KnownValues {
         }
     }
 
-    /// The same of a text that names hosts, in whichever case. The rest of a half stands in the same name there: of
-    /// that, its domain alone is left.
-    pub fn spans_in_names(&self, text: &[u8], spans: &mut Vec<Range<usize>>) {
+    /// The same of values in small letters, as a name of a host in the text has them, and of their halves alone.
+    pub fn spans_in_small_letters(&self, text: &[u8], spans: &mut Vec<Range<usize>>) {
         let Some(small) = &self.small else { return };
         let text = Zeroizing::new(text.to_ascii_lowercase());
-        for (half, _) in small.wholes(&text, spans) {
-            spans.push(names::around(&text, half));
+        let halves = small.wholes(&text, spans);
+        spans.extend(halves.into_iter().map(|(half, _)| half));
+    }
+
+    /// All of a host's name, without its domain, if it holds some of a known value, in whichever case: the rest may
+    /// stand beside it, in labels of its own.
+    pub fn spans_in_name(&self, name: &[u8], spans: &mut Vec<Range<usize>>) {
+        let Some(small) = &self.small else { return };
+        let lower = Zeroizing::new(name.to_ascii_lowercase());
+        let mut wholes = Vec::new();
+        let halves = small.wholes(&lower, &mut wholes);
+        if !(wholes.is_empty() && halves.is_empty()) {
+            spans.push(0..name.len());
         }
     }
 
