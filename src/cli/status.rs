@@ -65,6 +65,8 @@ pub struct Status<'a> {
     /// Why findings cannot be written.
     last_error: Option<String>,
     tail: Tail,
+    /// Why there are no findings to show, where they cannot be read.
+    threats_error: Option<String>,
     /// Credentials where they belong that were passed over among them.
     left_out: u64,
 }
@@ -99,8 +101,14 @@ impl<'a> Status<'a> {
             }
         };
         let path = log_dir.join(THREATS_FILE_NAME);
-        let tail = tail::last_within(&path, STATUS_THREATS, STATUS_LOOK_BACK_BYTES, &mut judge)
-            .map_err(|error| format!("cannot read {THREATS_FILE_NAME}: {error}"))?;
+        let tail = tail::last_within(&path, STATUS_THREATS, STATUS_LOOK_BACK_BYTES, &mut judge);
+        // Whether it runs, and as what, is known all the same.
+        let (tail, threats_error) = match tail {
+            Ok(tail) => (tail, None),
+            Err(error) => {
+                (Tail::default(), Some(format!("{THREATS_FILE_NAME} cannot be read: {error}")))
+            }
+        };
         Ok(Status {
             log_dir,
             now,
@@ -111,6 +119,7 @@ impl<'a> Status<'a> {
             outdated_secs,
             last_error,
             tail,
+            threats_error,
             left_out,
         })
     }
@@ -154,6 +163,9 @@ impl<'a> Status<'a> {
         object.remove("last_error");
         if let Some(error) = &self.last_error {
             object.insert("last_error".to_string(), json!(error));
+        }
+        if let Some(error) = &self.threats_error {
+            object.insert("threats_error".to_string(), json!(error));
         }
         if let Some(age) = self.outdated_secs {
             object.insert("outdated_secs".to_string(), json!(age));
@@ -328,6 +340,28 @@ mod tests {
         let json: Value = serde_json::from_str(&status.json()).unwrap();
         assert_eq!(json["stale_pid_file"], true);
         assert!(folder.path().join("monitor.pid").exists(), "looking changes nothing");
+    }
+
+    #[test]
+    fn threats_that_cannot_be_read_are_a_problem_and_do_not_hide_that_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(THREATS_FILE_NAME)).unwrap();
+        let shown = |runs: bool| {
+            let status = Status::of(folder.path(), now(), false).unwrap();
+            assert_eq!(status.is_running(), runs);
+            let json: Value = serde_json::from_str(&status.json()).unwrap();
+            assert_eq!((&json["running"], &json["threats"]), (&json!(runs), &json!([])));
+            let error = json["threats_error"].as_str().unwrap();
+            assert!(error.starts_with("threats.jsonl cannot be read: "), "{error}");
+            let text = status.text(&CommonArguments::default());
+            assert!(text.contains("Problem:    threats.jsonl cannot be read: "), "{text}");
+            assert!(!text.contains("No threats"), "nobody knows: {text}");
+            text
+        };
+        assert!(shown(false).starts_with("ClawSec Monitor: STOPPED\n"));
+        let _held = PidFile::acquire(folder.path()).unwrap();
+        write_state(folder.path(), std::process::id());
+        assert!(shown(true).starts_with("ClawSec Monitor: RUNNING (PID "));
     }
 
     #[test]

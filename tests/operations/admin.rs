@@ -83,6 +83,18 @@ fn findings_that_cannot_be_written_are_told_everywhere_and_counted_once_they_are
 }
 
 #[test]
+fn status_is_told_though_the_findings_cannot_be_read() {
+    let proxy = proxy();
+    std::fs::remove_file(proxy.threats_path()).unwrap();
+    std::fs::create_dir(proxy.threats_path()).unwrap();
+    let told = proxy.admin("/status");
+    assert_eq!(told.status(), 200);
+    assert!(told.json()["threats_error"].is_string());
+    let said = proxy.setup.run("status", &[]).expect_success("status").stdout;
+    assert!(said.contains("RUNNING") && said.contains("Problem:    threats.jsonl"), "{said}");
+}
+
+#[test]
 fn status_is_what_the_command_says() {
     let proxy = proxy();
     let status = proxy.admin("/status");

@@ -37,7 +37,10 @@ impl Status<'_> {
             self.describe(state, common, &mut text);
         }
         line(&mut text, "Log folder", &self.log_dir.display().to_string());
-        self.describe_threats(common, &mut text);
+        match &self.threats_error {
+            Some(error) => line(&mut text, "Problem", error),
+            None => self.describe_threats(common, &mut text),
+        }
         text
     }
 
