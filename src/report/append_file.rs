@@ -3,7 +3,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use memchr::memrchr;
@@ -14,6 +14,15 @@ use rustix::fs::OFlags;
 pub(super) struct AppendFile {
     file: File,
     identity: (u64, u64),
+}
+
+/// What a path names, beside a file that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// That file, of so many bytes; or it cannot be told.
+    It { len: Option<u64> },
+    /// Another file, or none.
+    Another,
 }
 
 /// How far a write came.
@@ -46,10 +55,26 @@ impl AppendFile {
 
     /// Whether `path` still names this file. When that cannot be told, it is taken to.
     pub fn is_at(&self, path: &Path) -> bool {
+        self.look_at(path) != Named::Another
+    }
+
+    /// [`AppendFile::is_at`], and how long it is: one look tells both.
+    pub fn look_at(&self, path: &Path) -> Named {
         match std::fs::symlink_metadata(path) {
-            Ok(metadata) => identity(&metadata) == self.identity,
-            Err(error) => error.kind() != io::ErrorKind::NotFound,
+            Ok(metadata) if identity(&metadata) == self.identity => {
+                Named::It { len: Some(metadata.len()) }
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Named::It { len: None },
+            _ => Named::Another,
         }
+    }
+
+    /// Whether the byte before this place ends a line; nothing before it does.
+    pub fn ends_line_at(&self, place: u64) -> io::Result<bool> {
+        let Some(last) = place.checked_sub(1) else { return Ok(true) };
+        let mut byte = [0];
+        // Of a file that has become shorter meanwhile there is nothing to end.
+        Ok(self.file.read_at(&mut byte, last)? == 0 || byte == *b"\n")
     }
 
     /// Bytes in the file.

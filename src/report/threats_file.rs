@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::{memchr_iter, memrchr};
 
-use super::append_file::AppendFile;
+use super::append_file::{AppendFile, Named};
 use super::jsonl;
 use crate::finding::Finding;
 use crate::limits::{THREATS_BATCH_BYTES, TORN_LINE_MAX_BYTES};
@@ -21,7 +21,8 @@ pub(super) enum Repair {
     Cut(u64),
 }
 
-/// Why a file was opened in the midst of a run, and what was found in it.
+/// What was met with before lines were written in the midst of a run: another file than before, or one whose last
+/// line somebody else has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Opened {
     /// Somebody moved or removed the file that was written so far.
@@ -35,6 +36,8 @@ pub(super) struct ThreatsFile {
     path: PathBuf,
     /// None after a failed write: what is at the path then is opened, and repaired, anew.
     file: Option<AppendFile>,
+    /// The file's length when it was left: another length means that somebody else wrote.
+    left_len: u64,
     waiting: Vec<u8>,
     lines_waiting: u64,
     lines_written: u64,
@@ -46,6 +49,7 @@ impl ThreatsFile {
         let (file, repair) = open_repaired(&path)?;
         let threats = ThreatsFile {
             path,
+            left_len: file.len()?,
             file: Some(file),
             waiting: Vec::new(),
             lines_waiting: 0,
@@ -77,26 +81,46 @@ impl ThreatsFile {
     }
 
     /// Writes the waiting lines in one write, to the file that is at the path now. After an error
-    /// those that are not in the file wait on. Says when another file had to be opened.
+    /// those that are not in the file wait on. Says when another file had to be opened, or a line to be ended that
+    /// somebody else began: behind it the first of ours would be lost.
     pub fn flush(&mut self) -> io::Result<Option<Opened>> {
         if self.waiting.is_empty() {
             return Ok(None);
         }
-        let was_moved = self.file.as_ref().is_some_and(|file| !file.is_at(&self.path));
-        let (mut file, opened) = match self.file.take() {
-            Some(file) if !was_moved => (file, None),
-            _ => {
-                let (file, repair) = open_repaired(&self.path)?;
-                (file, Some(Opened { was_moved, repair }))
-            }
-        };
+        let (mut file, opened) = self.ready_file()?;
         let written = file.append(&self.waiting);
+        self.left_len += written.whole_lines_bytes as u64;
         self.forget_written(written.whole_lines_bytes);
         if let Some(error) = written.error {
             return Err(error);
         }
         self.file = Some(file);
         Ok(opened)
+    }
+
+    /// The file that is at the path now, at the beginning of a line.
+    fn ready_file(&mut self) -> io::Result<(AppendFile, Option<Opened>)> {
+        let named = self.file.as_ref().map(|file| file.look_at(&self.path));
+        let was_moved = named == Some(Named::Another);
+        let mut file = match self.file.take() {
+            Some(file) if !was_moved => file,
+            _ => {
+                let (file, repair) = open_repaired(&self.path)?;
+                self.left_len = file.len()?;
+                return Ok((file, Some(Opened { was_moved, repair })));
+            }
+        };
+        let len = match named {
+            Some(Named::It { len: Some(len) }) if len != self.left_len => len,
+            _ => return Ok((file, None)),
+        };
+        self.left_len = len;
+        if file.ends_line_at(len)? {
+            return Ok((file, None));
+        }
+        end_line(&mut file)?;
+        self.left_len += 1;
+        Ok((file, Some(Opened { was_moved: false, repair: Some(Repair::Ended) })))
     }
 
     fn forget_written(&mut self, count: usize) {
@@ -123,9 +147,14 @@ fn open_repaired(path: &Path) -> io::Result<(AppendFile, Option<Repair>)> {
         return Ok((file, Some(Repair::Cut(count))));
     }
     // What is longer than any line of ours is left as it is, on a line of its own.
+    end_line(&mut file)?;
+    Ok((file, Some(Repair::Ended)))
+}
+
+fn end_line(file: &mut AppendFile) -> io::Result<()> {
     match file.append(b"\n").error {
         Some(error) => Err(error),
-        None => Ok((file, Some(Repair::Ended))),
+        None => Ok(()),
     }
 }
 
@@ -314,6 +343,37 @@ mod tests {
         assert_eq!(write_one(&mut threats, "c").unwrap(), after_error);
         assert_eq!(patterns(&path), ["a", "b", "c"]);
         assert_eq!((threats.lines_waiting(), threats.lines_written()), (0, 3));
+    }
+
+    #[test]
+    fn a_finding_behind_a_line_that_somebody_else_began_has_a_line_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        let (mut threats, _) = opened(&path);
+        write_one(&mut threats, "a").unwrap();
+        let add = |text: &str| {
+            let mut other = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+            std::io::Write::write_all(&mut other, text.as_bytes()).unwrap();
+        };
+        add("{\"half\":");
+        let ended = Some(Opened { was_moved: false, repair: Some(Repair::Ended) });
+        assert_eq!(write_one(&mut threats, "b").unwrap(), ended);
+        assert_eq!(write_one(&mut threats, "c").unwrap(), None, "it is ended once");
+        add(OLD);
+        assert_eq!(write_one(&mut threats, "d").unwrap(), None, "a whole line needs no end");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!((lines.len(), lines[1], lines[4]), (6, "{\"half\":", OLD.trim_end()));
+        for (line, pattern) in [(0, "a"), (2, "b"), (3, "c"), (5, "d")] {
+            let value: serde_json::Value = serde_json::from_str(lines[line]).unwrap();
+            assert_eq!(value["pattern"], pattern);
+        }
+        // Cut in the middle of a line, as some rotate.
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(5).unwrap();
+        assert_eq!(write_one(&mut threats, "e").unwrap(), ended);
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+        assert_eq!(write_one(&mut threats, "f").unwrap(), None);
+        assert_eq!(patterns(&path), ["f"]);
     }
 
     #[test]
