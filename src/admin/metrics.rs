@@ -11,6 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::Shown;
+use super::accept;
 use super::answer::Answer;
 use super::process;
 use super::request::Request;
@@ -64,7 +65,7 @@ pub fn answer(shown: &Shown, request: &Request) -> Answer {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Page(families(shown))));
     let mut body = String::new();
-    let is_open = request.accept.contains("application/openmetrics-text");
+    let is_open = accept::prefers(&request.accept, "application/openmetrics-text", "text/plain");
     let (content_type, written) = match is_open {
         true => (OPEN_METRICS, text::encode(&mut body, &registry)),
         false => (prometheus_text::CONTENT_TYPE, prometheus_text::encode(&mut body, &registry)),

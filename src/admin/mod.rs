@@ -2,6 +2,8 @@
 //! the cores: one request a connection, GET and HEAD only, everything bounded. Changes nothing, touches no
 //! traffic; the proxy never connects to it (`forward::dial`).
 
+/// Which representation an Accept field prefers.
+mod accept;
 mod answer;
 /// Whether whoever asked is still there.
 mod asker;
@@ -192,11 +194,14 @@ impl Desk {
                 return refusal.write(connection, request.is_head);
             }
         };
+        if wanted.follow && request.is_head {
+            return threats::write_head(connection);
+        }
         let Some(query) = Slots::take(&self.queries) else {
             return answer::BUSY.write(connection, request.is_head);
         };
         let mut asker = Asker::new(connection, request.takes_interim);
-        if !wanted.follow || request.is_head {
+        if !wanted.follow {
             let answer = threats::last(&self.shown, &wanted, &mut asker);
             return answer.write_and_leave(connection, request.is_head, query);
         }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Shown;
+use super::accept;
 use super::answer::{self, Answer};
 use super::asker::Asker;
 use super::request::Request;
@@ -26,6 +27,8 @@ use crate::report::THREATS_FILE_NAME;
 use crate::report::tail::{self, Tail};
 use crate::report::threat_filter::{ThreatFilter, parse_since};
 
+const EVENT_STREAM: &str = "text/event-stream";
+
 /// Which findings, and how.
 #[derive(Debug)]
 pub struct Wanted {
@@ -39,7 +42,7 @@ pub fn wanted(request: &Request) -> Result<Wanted, String> {
     let mut arguments = FilterArguments::default();
     let mut limit = None;
     let is_set = |value: &str| matches!(value, "" | "1" | "true");
-    let mut follow = request.accept.to_ascii_lowercase().contains("text/event-stream");
+    let mut follow = accept::prefers(&request.accept, EVENT_STREAM, "application/json");
     for (name, value) in &request.parameters {
         let value = value.clone();
         match name.as_str() {
@@ -140,6 +143,11 @@ pub fn begin(shown: &Shown, wanted: &Wanted, asker: &mut Asker<'_>) -> io::Resul
     Ok(Begun { follow, old })
 }
 
+/// A stream's head; it has no length.
+pub fn write_head(connection: &mut TcpStream) -> io::Result<()> {
+    connection.write_all(format!("{}\r\n", answer::head(200, EVENT_STREAM)).as_bytes())
+}
+
 /// The old ones, then each new one, until the client goes away or the monitor stops.
 pub fn stream(
     shown: &Shown,
@@ -148,8 +156,7 @@ pub fn stream(
     connection: &mut TcpStream,
 ) -> io::Result<()> {
     let Begun { mut follow, old: mut new } = begun;
-    let head = answer::head(200, "text/event-stream");
-    connection.write_all(format!("{head}\r\n").as_bytes())?;
+    write_head(connection)?;
     connection.set_read_timeout(Some(Duration::from_millis(FOLLOW_POLL_MS)))?;
     let mut spoke_at = Instant::now();
     loop {
@@ -232,6 +239,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_asked_for_by_either_name() {
+        assert!(!asked(&[], "text/event-stream;q=0").unwrap().follow);
         assert!(asked(&[], "text/event-stream").unwrap().follow);
         assert!(asked(&[("follow", "1")], "").unwrap().follow);
         assert!(!asked(&[("follow", "0")], "text/event-stream").unwrap().follow);

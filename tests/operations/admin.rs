@@ -174,6 +174,22 @@ fn findings_are_streamed_as_they_come() {
 }
 
 #[test]
+fn a_head_of_a_stream_announces_the_stream() {
+    let proxy = proxy();
+    let mut client = Connection::open(proxy.admin_address());
+    client.send("HEAD /threats?follow=1 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let head = String::from_utf8(client.receive_to_end().0).unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
+    assert!(head.contains("\r\nContent-Type: text/event-stream\r\n"), "{head}");
+    assert!(!head.contains("Content-Length"), "a stream has none: {head}");
+    let mut client = Connection::open(proxy.admin_address());
+    client
+        .send("GET /threats HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream;q=0\r\n\r\n");
+    let answer = client.receive_response();
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+}
+
+#[test]
 fn a_name_that_nobody_configured_is_refused() {
     let proxy =
         Proxy::start(json!({"admin_addr": "127.0.0.1:0", "admin_hosts": ["*.ops.example"]}));
