@@ -219,8 +219,8 @@ const INDEX: &str = "\
 /healthz   200 while every worker lives
 /readyz    200 while it serves, 503 while it drains
 /status    as clawsec status --json
-/threats   as clawsec threats: since, pattern, direction, type, dest, source, agent, severity, all, limit;
-           follow=1: a stream (SSE)
+/threats   as clawsec threats: since, pattern, direction, type, dest, source, agent, severity, confidence, all,
+           limit; follow=1: a stream (SSE)
 ";
 
 /// A bounded number of places.
@@ -255,6 +255,23 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_index_names_every_parameter() {
+        let unknown = Request {
+            is_head: false,
+            takes_interim: true,
+            path: "/threats".to_owned(),
+            parameters: vec![("patern".to_owned(), String::new())],
+            accept: String::new(),
+        };
+        let refusal = threats::wanted(&unknown).unwrap_err();
+        let (_, names) = refusal.split_once(": ").unwrap();
+        let told: Vec<&str> = INDEX.split(|c: char| !c.is_ascii_alphabetic()).collect();
+        for name in names.split(", ") {
+            assert!(told.contains(&name), "{name:?} in {INDEX}");
+        }
+    }
 
     #[test]
     fn there_are_so_many_places_and_no_more() {
