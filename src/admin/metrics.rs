@@ -41,12 +41,22 @@ const COUNTERS: &[Row] = &[
     ("bytes_scanned", "clawsec_scanned_bytes", "Bytes that went through the scanner", None),
     ("bytes_unscanned", "clawsec_unscanned_bytes", UNSCANNED, Some(("reason", "unread"))),
     ("bytes_undecoded", "clawsec_unscanned_bytes", UNSCANNED, Some(("reason", "undecoded"))),
+    ("bodies_undecodable", "clawsec_bodies_undecodable", UNDECODABLE, None),
     ("client_handshakes", "clawsec_handshakes", HANDSHAKES, Some(("side", "client"))),
     ("upstream_handshakes", "clawsec_handshakes", HANDSHAKES, Some(("side", "upstream"))),
     ("leaves_reused", "clawsec_leaf_cache", LEAVES, Some(("result", "hit"))),
     ("leaves_minted", "clawsec_leaf_cache", LEAVES, Some(("result", "miss"))),
     ("tunnels", "clawsec_tunnels", "Blind tunnels opened", None),
     ("websockets", "clawsec_websockets", "WebSockets agreed on", None),
+    ("websockets_unread", "clawsec_websockets_unread", WEBSOCKETS_UNREAD, None),
+    (
+        "websocket_messages_unread",
+        "clawsec_websocket_messages_unread",
+        "Compressed WebSocket messages that could not be inflated, or not to their end",
+        None,
+    ),
+    ("suppressions_applied", "clawsec_suppressions_applied", SUPPRESSIONS, None),
+    ("hits_unconfirmed", "clawsec_hits_unconfirmed", UNCONFIRMED, None),
     ("findings", "clawsec_findings_queued", "Findings handed to the logger", None),
     ("findings_dropped", "clawsec_findings_dropped", "Findings that a full queue lost", None),
 ];
@@ -54,6 +64,11 @@ const COUNTERS: &[Row] = &[
 const BYTES: &str = "Bytes of messages passed on";
 const UNSCANNED: &str =
     "Bytes passed on unread (tunnels, frames), or read only as they were encoded";
+const UNDECODABLE: &str = "Bodies, or parts of them, in a coding that could not be undone";
+const WEBSOCKETS_UNREAD: &str =
+    "Directions of a WebSocket that went on unread: invalid frames, or an unknown extension";
+const SUPPRESSIONS: &str = "Matches that a configured suppression keeps out of the report";
+const UNCONFIRMED: &str = "Matches beyond what one read may hold, not looked at";
 const HANDSHAKES: &str = "TLS handshakes completed";
 const LEAVES: &str = "Leaf certificates asked of the cache; a miss is signed anew";
 
@@ -309,5 +324,17 @@ mod tests {
             assert!(!ELSEWHERE.contains(name), "{name}");
         }
         assert!(ELSEWHERE.iter().all(|name| names.contains(name)));
+    }
+
+    #[test]
+    fn every_metric_says_what_it_is() {
+        let counters = [std::sync::Arc::new(Counters::default())];
+        let families = super::counters(&counters);
+        assert!(!families.is_empty());
+        for Family { name, help, .. } in families.iter().chain(&process_families()) {
+            let only_name = name.trim_start_matches("clawsec_").replace('_', " ");
+            assert_ne!(*help, only_name, "{name}: a row in COUNTERS says what it counts");
+            assert!(help.contains(' '), "{name}: {help:?}");
+        }
     }
 }
