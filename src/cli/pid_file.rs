@@ -20,6 +20,7 @@ use rustix::io::Errno;
 
 use super::{log_dir, process};
 use crate::limits::{PID_FILE_READ_BYTES, PID_LOCK_ATTEMPTS, PID_LOCK_RETRY_MS};
+use crate::report::state;
 
 /// The file's name in the log folder.
 pub const PID_FILE_NAME: &str = "monitor.pid";
@@ -137,10 +138,14 @@ impl PidFile {
         Ok(Kept::MadeAnew)
     }
 
-    /// Removes a file that nobody holds; whether there was one.
+    /// Removes a file that nobody holds, and what its monitor wrote of itself; whether there was one.
     pub fn remove_stale(log_dir: &Path) -> Result<bool, AcquireError> {
         match inspect(log_dir) {
-            Ok(Instance::Stale) => PidFile::lock(log_dir).map(|_removed_when_dropped| true),
+            Ok(Instance::Stale) => PidFile::lock(log_dir).map(|_removed_when_dropped| {
+                // While the lock is held: a monitor that starts now writes its own after this.
+                let _ = state::remove(log_dir);
+                true
+            }),
             Ok(_) => Ok(false),
             Err(cause) => Err(AcquireError::Io { path: log_dir.join(PID_FILE_NAME), cause }),
         }

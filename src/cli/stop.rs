@@ -255,8 +255,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut bystander = Command::new("sleep").arg("60").spawn().unwrap();
         fs::write(folder.path().join("monitor.pid"), format!("{}\n", bystander.id())).unwrap();
+        fs::write(folder.path().join("monitor.json"), "{}").unwrap();
         let (result, said) = stopped(folder.path(), QUICK);
         assert_eq!(result, Ok(Ended::NotRunning));
+        assert!(!folder.path().join("monitor.json").exists(), "what a killed monitor left");
         let folder_shown = folder.path().display();
         assert_eq!(said, format!("Not running in {folder_shown}. (stale PID file removed)\n"));
         assert!(!folder.path().join("monitor.pid").exists());

@@ -9,6 +9,7 @@ use signal_hook::low_level::emulate_default_handler;
 use super::signals::Asked;
 use crate::config::Config;
 use crate::limits::{COMPILATION_TICK_MS, DRAIN_RESERVE_MS};
+use crate::report::state;
 use crate::rulebook::Gate;
 
 /// How a run has ended that went well. What there was to write is written.
@@ -65,7 +66,9 @@ pub fn await_compilations(
 
 /// A second signal: nothing is waited for any more.
 pub fn at_once(config: &Config, signal: i32) -> ! {
-    let _ = std::fs::remove_file(config.report.log_dir.join("monitor.pid"));
+    let log_dir = &config.report.log_dir;
+    let _ = state::remove(log_dir);
+    let _ = std::fs::remove_file(log_dir.join("monitor.pid"));
     end_by(signal)
 }
 

@@ -123,7 +123,20 @@ fn a_second_signal_ends_at_once() {
     wait_until_nobody_listens(&proxy);
     assert!(!proxy.has_ended());
     proxy.signal(Signal::TERM);
-    proxy.wait_exit();
+    assert_eq!(proxy.wait_exit(), None, "it ends by its signal");
+    for left in ["monitor.pid", "monitor.json"] {
+        assert!(!proxy.log_dir().join(left).exists(), "{left}");
+    }
+}
+
+#[test]
+fn signals_that_ask_for_nothing_do_not_end_it() {
+    let proxy = Proxy::start(json!({}));
+    for (signal, name) in [(Signal::USR1, "SIGUSR1"), (Signal::USR2, "SIGUSR2")] {
+        proxy.signal(signal);
+        proxy.wait_for_log(&[name]);
+    }
+    proxy.stop();
 }
 
 #[test]
