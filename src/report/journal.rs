@@ -316,7 +316,12 @@ impl Journal {
         if let Some(failure) = &mut self.failure {
             failure.delay = (failure.delay * 2).min(Duration::from_millis(THREATS_RETRY_MAX_MS));
             failure.next_try_at = now + failure.delay;
-            failure.error = error;
+            if failure.error != error {
+                failure.error.clone_from(&error);
+                let message =
+                    format_args!("{THREATS_FILE_NAME} still cannot be written, now: {error}");
+                self.tell(Level::Error, message);
+            }
             return;
         }
         self.tell(

@@ -157,6 +157,26 @@ fn a_full_disk_is_told_once_waited_out_and_told_to_be_over() {
 }
 
 #[test]
+fn a_new_reason_why_threats_cannot_be_written_is_told_once() {
+    let (mut place, here, real) = full_disk();
+    let mut now = Instant::now();
+    place.journal.take_finding(finding("a", "a:1"));
+    place.journal.flush(now);
+    // A directory in the file's place.
+    std::fs::create_dir(real.join("full")).unwrap();
+    make_room(&here, &real);
+    for _ in 0..3 {
+        now = place.journal.retry_at().unwrap();
+        place.journal.flush(now);
+    }
+    let messages = place.messages();
+    let told = |part: &str| messages.iter().filter(|message| message.contains(part)).count();
+    assert_eq!(told("cannot be written: No space left"), 1, "{messages:?}");
+    assert_eq!(told("still cannot be written, now: Is a directory"), 1, "{messages:?}");
+    assert!(place.journal.counts.tally.failure().unwrap().contains("Is a directory"));
+}
+
+#[test]
 fn what_full_queues_lost_is_told_by_what_was_added() {
     let mut place = place();
     place.journal.tick(0);
