@@ -22,7 +22,7 @@ use crate::report::threat_filter::{ThreatFilter, parse_since};
 pub struct ThreatsArguments {
     #[command(flatten)]
     pub common: CommonArguments,
-    /// How many at most [default: 10; with --since all, with --follow none of the old ones]
+    /// How many at most [default: 10; with --since: all; with --follow: none of the old ones]
     #[arg(long, short = 'n', value_name = "N",
           value_parser = clap::value_parser!(u64).range(0..=THREATS_MAX as u64))]
     pub limit: Option<u64>,
@@ -270,6 +270,14 @@ mod tests {
     }
 
     #[test]
+    #[test]
+    fn the_help_tells_the_default_of_each_option_from_its_values() {
+        let mut command = <Arguments as clap::CommandFactory>::command();
+        let help = command.find_subcommand_mut("threats").unwrap().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains("[default: 10; with --since: all; with --follow: none"), "{help}");
+    }
+
     fn filters_may_be_repeated() {
         let arguments = parse(&["--pattern", "a*", "--pattern", "b", "--type", "EXFIL"]).unwrap();
         let filter = arguments.filter.filter(Timestamp::UNIX_EPOCH).unwrap();
