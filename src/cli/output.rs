@@ -2,6 +2,9 @@
 //! is no error.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Writes a result to stdout and flushes it. A closed pipe (`clawsec threats | head`) ends it
 /// quietly.
@@ -21,6 +24,23 @@ pub fn piece(text: &str) -> io::Result<bool> {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// Waits so long, and says whether stdout still has a reader then: a pipe's that goes away ends the wait.
+pub fn is_read_for(wait_ms: u64) -> bool {
+    let stdout = io::stdout();
+    // Only that it is broken or hung up, which is always told.
+    let mut polled = PollFd::new(&stdout, PollFlags::empty());
+    let wait = Duration::from_millis(wait_ms);
+    let until = Timespec::try_from(wait).ok();
+    match poll(std::slice::from_mut(&mut polled), until.as_ref()) {
+        Ok(0) => true,
+        Ok(_) => !polled.revents().intersects(PollFlags::ERR | PollFlags::HUP),
+        Err(_) => {
+            std::thread::sleep(wait);
+            true
+        }
     }
 }
 

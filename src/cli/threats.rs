@@ -12,7 +12,7 @@ use super::threats_follow::Follow;
 use super::threats_format::{Csv, Table, left_out_in_words};
 use super::{exit_code, load_common, log_dir, output};
 use crate::finding::{Confidence, Severity};
-use crate::limits::{THREATS_DEFAULT, THREATS_MAX};
+use crate::limits::{FOLLOW_POLL_MS, THREATS_DEFAULT, THREATS_MAX};
 use crate::report::THREATS_FILE_NAME;
 use crate::report::tail::{self, Tail};
 use crate::report::threat_filter::{ThreatFilter, parse_since};
@@ -200,7 +200,8 @@ impl Shown {
             if !goes_on {
                 return Ok(());
             }
-            let mut new = follow.wait().map_err(unreadable)?;
+            let is_read = || output::is_read_for(FOLLOW_POLL_MS);
+            let Some(mut new) = follow.wait(&is_read).map_err(unreadable)? else { return Ok(()) };
             new.retain(|threat| self.filter.wants(threat));
             text = self.lines(&new);
         }
@@ -270,7 +271,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
     fn the_help_tells_the_default_of_each_option_from_its_values() {
         let mut command = <Arguments as clap::CommandFactory>::command();
         let help = command.find_subcommand_mut("threats").unwrap().render_long_help().to_string();
@@ -278,6 +278,7 @@ mod tests {
         assert!(help.contains("[default: 10; with --since: all; with --follow: none"), "{help}");
     }
 
+    #[test]
     fn filters_may_be_repeated() {
         let arguments = parse(&["--pattern", "a*", "--pattern", "b", "--type", "EXFIL"]).unwrap();
         let filter = arguments.filter.filter(Timestamp::UNIX_EPOCH).unwrap();

@@ -3,13 +3,12 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use memchr::memrchr;
 use serde_json::Value;
 
 use super::pid_file::Identity;
-use crate::limits::{FOLLOW_POLL_MS, TAIL_BLOCK_BYTES, TAIL_LINE_MAX_BYTES};
+use crate::limits::{TAIL_BLOCK_BYTES, TAIL_LINE_MAX_BYTES};
 
 /// A place in the file from which on everything is new.
 #[derive(Debug)]
@@ -37,14 +36,17 @@ impl Follow {
         Ok(follow)
     }
 
-    /// Waits until there are new lines.
-    pub fn wait(&mut self) -> io::Result<Vec<Value>> {
+    /// Waits until there are new lines. `goes_on` waits a little, and says whether anybody wants them still; none
+    /// once nobody does.
+    pub fn wait(&mut self, goes_on: &dyn Fn() -> bool) -> io::Result<Option<Vec<Value>>> {
         loop {
             let new = self.poll()?;
             if !new.is_empty() {
-                return Ok(new);
+                return Ok(Some(new));
             }
-            std::thread::sleep(Duration::from_millis(FOLLOW_POLL_MS));
+            if !goes_on() {
+                return Ok(None);
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::line;
 use crate::support::proxy::clean_command;
 use crate::support::run::run;
-use crate::support::{Setup, json};
+use crate::support::{Setup, json, wait_until};
 
 const OLD: &str = "2026-02-19T13:41:59.587248+00:00";
 
@@ -152,6 +152,22 @@ fn followed_threats_come_as_they_are_written_through_rotation() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(setup.run("threats", &["--follow", "--format", "json"]).code, Some(2));
+}
+
+#[test]
+fn a_follower_ends_once_its_reader_has_gone_though_nothing_is_found() {
+    let setup = Setup::new(json!({}));
+    write(&setup, &[line("old", "a.example:1", OLD)]);
+    let mut command = setup.command("threats", &["--follow", "-n", "1"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    reader.read_line(&mut String::new()).unwrap();
+    assert_eq!(child.try_wait().unwrap(), None, "it waits");
+    drop(reader);
+    wait_until("its end", || child.try_wait().unwrap().is_some());
+    let outcome = child.wait_with_output().unwrap();
+    assert_eq!((outcome.status.code(), &*outcome.stderr), (Some(0), &b""[..]));
 }
 
 #[test]
