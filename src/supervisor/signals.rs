@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 /// What a signal asks for.
@@ -21,7 +21,8 @@ pub fn listen() -> Result<Receiver<Asked>, String> {
     // Before the handler is there: it takes the place of what was inherited.
     let outlives_terminal =
         ignores_hangup(&fs::read_to_string("/proc/self/status").unwrap_or_default());
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|e| e.to_string())?;
+    let listened_to = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
+    let mut signals = Signals::new(listened_to).map_err(|e| e.to_string())?;
     let had_terminal = has_terminal();
     let (sender, receiver): (Sender<Asked>, _) = unbounded();
     thread::Builder::new()
@@ -29,6 +30,12 @@ pub fn listen() -> Result<Receiver<Asked>, String> {
         .spawn(move || {
             for signal in signals.forever() {
                 let asked = match signal {
+                    // Others rotate their logs by them, and unheard they end a process at once.
+                    SIGUSR1 | SIGUSR2 => {
+                        let name = if signal == SIGUSR1 { "SIGUSR1" } else { "SIGUSR2" };
+                        log::info!("{name} ignored: files that were moved away need no signal");
+                        continue;
+                    }
                     SIGHUP if outlives_terminal || !had_terminal || has_terminal() => Asked::Reload,
                     other => Asked::End(other),
                 };
