@@ -73,7 +73,10 @@ impl Change {
         replace(&mut rule.is_secret, self.is_secret);
         rule.entropy = self.entropy.filter(|bits| *bits > 0.0).or(rule.entropy);
         rule.validators.extend(self.validators);
-        rule.keywords.extend(self.keywords);
+        // A rule without keywords is looked for everywhere: one more would hide what is found without it.
+        if !rule.keywords.is_empty() {
+            rule.keywords.extend(self.keywords);
+        }
         for list in self.allowlists {
             // That of the file itself may be there.
             if !rule.allowlists.iter().any(|own| Arc::ptr_eq(own, &list)) {

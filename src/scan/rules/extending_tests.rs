@@ -71,6 +71,17 @@ fn each_field_alone_extends_a_rule_and_what_is_not_said_stays() {
     }
 }
 
+/// Nearly all shipped rules have none: with `keywords = ['corp']` they were found near that word only.
+#[test]
+fn keywords_for_a_rule_that_has_none_do_not_silence_it() {
+    let text = "[extend]\nuseDefault = true\n[[rules]]\nid = 'gitlab-pat'\nkeywords = ['corp']\n";
+    assert!(rule(&select_files(&[]).unwrap(), "gitlab_pat").keywords.is_empty());
+    let selected = select_files(&[("own.toml", text, None)]).unwrap();
+    assert!(rule(&selected, "gitlab_pat").has_keyword(b"nothing of the corporation"));
+    let told = selected.warnings.join("\n");
+    assert!(told.contains("own.toml: the keywords of its rule gitlab-pat are not used"), "{told}");
+}
+
 #[test]
 fn a_rule_that_extends_none_that_is_there_is_left_out_with_a_warning() {
     let text = "[extend]\nuseDefault = true\n[[rules]]\nid = 'no-such-rule'\nentropy = 3.0\n";

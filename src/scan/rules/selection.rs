@@ -300,6 +300,12 @@ impl Selection {
         if pack_names().any(|name| name == &*rule.pack) {
             self.warnings.push(format!("{file}: its rule {id} changes the shipped {}", rule.id));
         }
+        if rule.keywords.is_empty() && !change.keywords.is_empty() {
+            self.warnings.push(format!(
+                "{file}: the keywords of its rule {id} are not used: {} has none, and is looked for everywhere",
+                rule.id
+            ));
+        }
         pack.rules.retain(|own| *own.id != *id);
         if let Err(reason) = change.apply(rule) {
             pack.problems.push(Problem { rule: id, kind: ProblemKind::Broken, reason });
