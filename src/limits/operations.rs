@@ -76,8 +76,16 @@ const _: () = assert!(WORKER_STALL_MS > 4 * PULSE_TICK_MS);
 /// Warnings that a reload's verdict repeats.
 pub const RELOAD_WARNINGS_MAX: usize = 20;
 
-/// Of each, so many characters.
+/// Of each, so many characters, and so many bytes of `monitor.json`.
 pub const RELOAD_WARNING_MAX_CHARS: usize = 400;
+pub const RELOAD_WARNING_MAX_BYTES: usize = 1200;
+
+/// Lines of its error; as long.
+pub const RELOAD_ERROR_LINES_MAX: usize = 20;
+
+const RELOAD_TOLD_MAX_BYTES: usize =
+    (RELOAD_WARNINGS_MAX + RELOAD_ERROR_LINES_MAX + 2) * (RELOAD_WARNING_MAX_BYTES + 16);
+const _: () = assert!(RELOAD_TOLD_MAX_BYTES as u64 + 8 * 1024 <= super::STATE_MAX_BYTES);
 
 /// How often it is said at most that a worker has no room for another connection.
 pub const FULL_LOG_SECS: u64 = 60;

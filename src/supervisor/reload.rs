@@ -12,7 +12,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::config::{Config, Reread, Warning, renew};
 use crate::conn::deadline::Phase;
 use crate::detection::{Detection, Marks, Prepared};
-use crate::limits::{RELOAD_WAIT_MS, RELOAD_WARNING_MAX_CHARS, RELOAD_WARNINGS_MAX};
+use crate::limits::{
+    RELOAD_ERROR_LINES_MAX, RELOAD_WAIT_MS, RELOAD_WARNING_MAX_BYTES, RELOAD_WARNING_MAX_CHARS,
+    RELOAD_WARNINGS_MAX,
+};
 use crate::report::logger::LoggerCommands;
 use crate::report::state::{Reloaded, State};
 use crate::report::timestamp;
@@ -155,7 +158,7 @@ impl Reloader {
             log::error!("reload: {failure}");
         }
         Reloaded {
-            error: failure,
+            error: failure.as_deref().map(bounded_error),
             changed: renewed.changed,
             needs_restart: renewed.needs_restart,
             warnings: bounded_warnings(warnings.into_iter().chain(found)),
@@ -202,7 +205,7 @@ fn bounded_warnings(warnings: impl Iterator<Item = String>) -> Vec<String> {
             continue;
         }
         if told.len() < RELOAD_WARNINGS_MAX {
-            told.push(warning.chars().take(RELOAD_WARNING_MAX_CHARS).collect());
+            told.push(bounded_line(&warning));
         } else {
             left_out += 1;
         }
@@ -213,10 +216,37 @@ fn bounded_warnings(warnings: impl Iterator<Item = String>) -> Vec<String> {
     told
 }
 
+/// As much of an error as `monitor.json` has room for: its readers refuse one that is too large.
+fn bounded_error(error: &str) -> String {
+    let lines = error.lines().take(RELOAD_ERROR_LINES_MAX).map(bounded_line);
+    let mut told: Vec<String> = lines.collect();
+    let left_out = error.lines().count() - told.len();
+    if left_out > 0 {
+        told.push(format!("… and {left_out} more lines; `clawsec config check` lists them"));
+    }
+    told.join("\n")
+}
+
+fn bounded_line(line: &str) -> String {
+    let mut room = RELOAD_WARNING_MAX_BYTES;
+    let fits = |sign: &char| {
+        let escaped = if sign.is_control() { "\\u0000".len() } else { r"\\".len() };
+        let taken = room.checked_sub(sign.len_utf8().max(escaped));
+        room = taken.unwrap_or(0);
+        taken.is_some()
+    };
+    let mut told: String = line.chars().take(RELOAD_WARNING_MAX_CHARS).take_while(fits).collect();
+    if told.len() < line.len() {
+        told.push('…');
+    }
+    told
+}
+
 /// The verdict on what cannot take the place of what holds.
 fn unchanged(error: &dyn fmt::Display) -> Reloaded {
-    let error = format!("{error}; nothing is changed");
-    log::error!("reload: {error}");
+    let error = error.to_string();
+    log::error!("reload: {error}; nothing is changed");
+    let error = format!("{}; nothing is changed", bounded_error(&error));
     Reloaded { error: Some(error), ..Reloaded::default() }
 }
 
@@ -262,7 +292,27 @@ mod tests {
         assert_eq!(more.len(), RELOAD_WARNINGS_MAX + 1);
         assert!(more.last().unwrap().starts_with("2 more warnings"));
         let long = bounded_warnings(std::iter::once("é".repeat(RELOAD_WARNING_MAX_CHARS + 1)));
-        assert_eq!(long[0].chars().count(), RELOAD_WARNING_MAX_CHARS);
+        assert_eq!(long[0].chars().count(), RELOAD_WARNING_MAX_CHARS + 1);
+        assert!(long[0].ends_with("é…"));
         assert_eq!(bounded_warnings(["a", "a"].map(str::to_owned).into_iter()), ["a"]);
+    }
+
+    /// Thousands of wrong rules made a `monitor.json` that nobody could read any more.
+    #[test]
+    fn an_error_of_many_long_lines_leaves_the_state_readable() {
+        let folder = tempfile::tempdir().unwrap();
+        for sign in ["x", "\u{1}", "€", "\""] {
+            let line = format!("{}\n", sign.repeat(70_000));
+            let error = unchanged(&line.repeat(RELOAD_ERROR_LINES_MAX + 3)).error.unwrap();
+            assert!(error.ends_with(
+                "… and 3 more lines; `clawsec config check` lists them; nothing is changed"
+            ));
+            let warnings = bounded_warnings((0..99).map(|number| format!("{number}{line}")));
+            let reload = Some(Reloaded { error: Some(error), warnings, ..Reloaded::default() });
+            let text = serde_json::to_vec_pretty(&State { reload, ..State::default() }).unwrap();
+            assert!((text.len() as u64) < crate::limits::STATE_MAX_BYTES, "{}", text.len());
+            std::fs::write(folder.path().join(crate::report::STATE_FILE_NAME), text).unwrap();
+            assert!(crate::report::state::read(folder.path()).is_ok());
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::text::RuleText;
 use super::validate::Validator;
 use super::{SecretGroup, template};
 use crate::finding::{Confidence, Direction, Severity, ThreatType};
-use crate::limits::RULE_ID_MAX_CHARS;
+use crate::limits::{MESSAGE_VALUE_MAX_CHARS, RULE_ID_MAX_CHARS};
 use crate::scan::KNOWN_VALUE_RULE;
 
 /// One rule turned down.
@@ -14,6 +14,14 @@ pub(super) type Refusal = (ProblemKind, String);
 
 pub(super) fn broken(reason: impl Into<String>) -> Refusal {
     (ProblemKind::Broken, reason.into())
+}
+
+/// A text of the file as messages repeat it: not endlessly long.
+pub(super) fn short(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_VALUE_MAX_CHARS).and_then(|(cut, _)| text.get(..cut)) {
+        Some(head) => format!("{head}…"),
+        None => text.to_owned(),
+    }
 }
 
 pub(super) fn check_id(id: &str) -> Result<(), Refusal> {
@@ -79,7 +87,7 @@ pub(super) fn negative_examples(fields: &RuleText) -> Result<Vec<String>, Refusa
 fn validator(name: &str) -> Result<Validator, Refusal> {
     Validator::named(name).ok_or_else(|| {
         let known: Vec<&str> = Validator::names().collect();
-        broken(format!("there is no validator \"{name}\"; there are {}", known.join(", ")))
+        broken(format!("there is no validator \"{}\"; there are {}", short(name), known.join(", ")))
     })
 }
 
@@ -90,7 +98,7 @@ pub(super) fn examples(
 ) -> Result<Vec<String>, Refusal> {
     let written = templates.iter().enumerate().map(|(number, template)| {
         template::expand(template, id, first + number)
-            .map_err(|error| broken(format!("in its example {template:?}: {error}")))
+            .map_err(|error| broken(format!("in its example {:?}: {error}", short(template))))
     });
     written.collect()
 }
@@ -127,6 +135,7 @@ pub(super) fn word<T: Copy>(
         Some((_, meaning)) => Ok(Some(*meaning)),
         None => {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let said = short(said);
             Err(broken(format!("{key} is {said:?}; it must be {}", known.join(" or "))))
         }
     }

@@ -331,3 +331,20 @@ fn the_id_of_the_findings_of_known_values_is_nobodys_else() {
     let told = problems("[[rules]]\nid = 'known_value'\nregex = 'a'\n");
     assert!(told[0].starts_with("known_value: its id is that of"), "{told:?}");
 }
+
+/// A value of 70 KB was repeated whole, with each of thousands of rules.
+#[test]
+fn what_messages_repeat_of_a_file_is_bounded() {
+    let long = "x".repeat(70_000);
+    let text = format!(
+        "[[rules]]\nid = 'a'\nregex = 'a'\nseverity = '{long}'\n[[rules]]\nid = '{long}'\nregex = 'a'\n\
+         [[rules]]\nid = 'b'\nregex = 'a(?&{long})'\n[[rules]]\nid = 'c'\nregex = 'a'\nvalidators = ['{long}']\n\
+         [[rules]]\nid = 'd'\nregex = 'a'\n{long} = 1\n"
+    );
+    let pack = pack(&text);
+    assert_eq!((pack.problems.len(), pack.notes.len()), (4, 1));
+    let told = pack.problems.iter().map(ToString::to_string).chain(pack.notes);
+    for line in told {
+        assert!(line.len() < 1000 && line.contains("xxx…"), "{}", &line[..100]);
+    }
+}

@@ -10,7 +10,7 @@ use super::expression::{Expression, ExpressionError};
 use super::extending::{Change, Extension, check_group};
 use super::meaning::{
     CONDITIONS, CONFIDENCES, Refusal, TARGETS, broken, check_id, direction, entropy, examples,
-    keywords, negative_examples, secret_group, severity, threat_type, validators, word,
+    keywords, negative_examples, secret_group, severity, short, threat_type, validators, word,
 };
 use super::pack::{Pack, Problem, ProblemKind};
 use super::remembered::ParsedExpressions;
@@ -209,7 +209,7 @@ impl<'a> Reader<'a> {
     fn note_unknown(&mut self, keys: &[Unknown]) {
         for Unknown { key, meant } in keys {
             let meant = meant.map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
-            self.ignore(&format!("\"{key}\"{meant}"));
+            self.ignore(&format!("\"{}\"{meant}", short(key)));
         }
     }
 
@@ -382,7 +382,7 @@ impl<'a> Reader<'a> {
     fn defined(&self, name: &str) -> Result<String, Refusal> {
         match self.definitions.get(name) {
             Some(definition) => Ok(format!("(?:{definition})")),
-            None => Err(broken(format!("(?&{name}) is not in the file's [definitions]"))),
+            None => Err(broken(format!("(?&{}) is not in the file's [definitions]", short(name)))),
         }
     }
 }

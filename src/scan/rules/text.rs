@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
+use super::meaning::short;
 use crate::config::nearest::nearest;
 
 /// A file's fields.
@@ -145,7 +146,7 @@ fn entry((number, table): (usize, Table)) -> RuleEntry {
     let (unknown, wrong) = fields.finish();
     let name = match rule.id.is_empty() {
         true => format!("rule number {}", number + 1),
-        false => rule.id.clone(),
+        false => short(&rule.id),
     };
     let fields = if wrong.is_empty() { Ok(rule) } else { Err(wrong) };
     RuleEntry { name, fields, unknown }
@@ -299,9 +300,9 @@ fn all<T>(value: Value, read: impl Fn(Value) -> Option<T>) -> Option<Vec<T>> {
 }
 
 fn at_line(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message();
+    let message = short(error.message());
     match error.span().and_then(|span| text.get(..span.start)) {
         Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
-        None => message.to_owned(),
+        None => message,
     }
 }
