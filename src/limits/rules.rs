@@ -7,6 +7,11 @@ pub const RULES_MAX: usize = 4096;
 pub const RULES_FILES_MAX: usize = 64;
 /// How many files a file of rules may extend, one behind the other: as many as in gitleaks.
 pub const RULES_EXTENDED_MAX: usize = 2;
+/// The most allowlists of a file itself, and the most rules that they name together.
+pub const RULES_ALLOWLISTS_MAX: usize = 256;
+pub const RULES_TARGETS_MAX: usize = 4 * RULES_MAX;
+/// Of how many keys, or other things that are not used, a file is told.
+pub const RULES_NOTES_MAX: usize = 50;
 /// The longest id of a rule.
 pub const RULE_ID_MAX_CHARS: usize = 100;
 /// How deep the definitions of a file may hold each other.

@@ -1,6 +1,7 @@
 //! Rules that extend others, as gitleaks' files do: what such a rule says goes over the rule of its id in the file that
 //! `[extend]` names, in a file before, or among the shipped ones.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::allowlist::Allowlist;
@@ -24,10 +25,12 @@ pub(super) struct Extension {
     /// Whether it names a file.
     pub(super) has_path: bool,
     /// Ids of rules that it does not take over from there.
-    pub(super) left_out: Vec<String>,
+    pub(super) left_out: HashSet<String>,
     /// For all rules of that file.
     pub(super) allowlists: Vec<Arc<Allowlist>>,
     pub(super) changes: Vec<Change>,
+    /// For one rule each that the file does not name itself.
+    pub(super) targets: Vec<(String, Arc<Allowlist>)>,
 }
 
 /// What is said anew of a rule; the rest stays as it is.
@@ -77,12 +80,7 @@ impl Change {
         if !rule.keywords.is_empty() {
             rule.keywords.extend(self.keywords);
         }
-        for list in self.allowlists {
-            // That of the file itself may be there.
-            if !rule.allowlists.iter().any(|own| Arc::ptr_eq(own, &list)) {
-                rule.allowlists.push(list);
-            }
-        }
+        self.allowlists.into_iter().for_each(|list| add_allowlist(rule, list));
         rule.examples.extend(self.examples);
         rule.negative_examples.extend(self.negative_examples);
         Ok(())
@@ -106,10 +104,41 @@ pub(super) fn check_group(group: SecretGroup, expression: &Expression) -> Result
     }
 }
 
-/// Which of the rules an id means, the latest first: gitleaks' `gitlab-pat` is the shipped `gitlab_pat`.
-pub(super) fn meant(id: &str, rules: &[Arc<Rule>]) -> Option<usize> {
-    let alike = |sign: u8| if sign == b'-' { b'_' } else { sign.to_ascii_lowercase() };
-    let is_alike = |other: &str| other.bytes().map(alike).eq(id.bytes().map(alike));
-    let exactly = rules.iter().rposition(|rule| &*rule.id == id);
-    exactly.or_else(|| rules.iter().rposition(|rule| is_alike(&rule.id)))
+/// Adds an allowlist; that of a file itself may be there.
+pub(super) fn add_allowlist(rule: &mut Rule, list: Arc<Allowlist>) {
+    if !rule.allowlists.iter().any(|own| Arc::ptr_eq(own, &list)) {
+        rule.allowlists.push(list);
+    }
+}
+
+/// Where the rules of an id are.
+pub(super) struct Places {
+    exactly: HashMap<Arc<str>, Vec<usize>>,
+    /// The latest of those that differ in case and dashes only.
+    alike: HashMap<String, usize>,
+}
+
+impl Places {
+    pub(super) fn of(rules: &[Arc<Rule>]) -> Places {
+        let mut places = Places { exactly: HashMap::new(), alike: HashMap::new() };
+        for (at, rule) in rules.iter().enumerate() {
+            places.exactly.entry(Arc::clone(&rule.id)).or_default().push(at);
+            places.alike.insert(alike(&rule.id), at);
+        }
+        places
+    }
+
+    /// All of exactly this id.
+    pub(super) fn exactly(&self, id: &str) -> &[usize] {
+        self.exactly.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Which of the rules an id means, the latest first: gitleaks' `gitlab-pat` is the shipped `gitlab_pat`.
+    pub(super) fn meant(&self, id: &str) -> Option<usize> {
+        self.exactly(id).last().or_else(|| self.alike.get(&alike(id))).copied()
+    }
+}
+
+fn alike(id: &str) -> String {
+    id.to_ascii_lowercase().replace('-', "_")
 }

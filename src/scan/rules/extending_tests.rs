@@ -131,3 +131,23 @@ fn a_file_whose_base_was_not_read_is_warned_of() {
         selected.warnings
     );
 }
+
+/// Each made a change of its own, and a warning.
+#[test]
+fn rules_that_allowlists_name_are_told_of_once_and_the_first_by_their_names() {
+    let mut ids: Vec<String> = (0..9000).map(|at| format!("'none-{at:04}'")).collect();
+    ids.extend(["'gitlab-pat'".to_owned(), "'gitlab_pat'".to_owned(), "'none-0000'".to_owned()]);
+    let list = format!("[[allowlists]]\nstopwords = ['corp']\ntargetRules = [{}]\n", ids.join(","));
+    let selected = select_files(&[("own.toml", &format!("[extend]\n{list}"), None)]).unwrap();
+    assert_eq!(
+        selected.warnings,
+        [
+            "own.toml: its [[allowlists]] change shipped rules: gitlab_pat",
+            "own.toml: [[allowlists]] targetRules names rules that are not there: none-0000, none-0001, none-0002, \
+             none-0003, none-0004 and 8995 more",
+        ]
+    );
+    let before = select_files(&[]).unwrap();
+    let lists = |selected: &Selected| rule(selected, "gitlab_pat").allowlists.len();
+    assert_eq!(lists(&selected), lists(&before) + 1);
+}

@@ -313,7 +313,7 @@ fn a_key_that_is_misspelt_is_told_with_the_rule_and_the_one_that_was_meant() {
     assert_eq!(
         pack(text).notes,
         [
-            "[[allowlists]] targetRules names nonexist, and the file has no such rule",
+            "[[allowlists]] targetRules names rules that the file does not have: nonexist",
             "\"allowlists.regexs\" (did you mean regexes?) is not used: t2",
             "\"allowlists.stopword\" (did you mean stopwords?) is not used: t1",
             "\"severty\" (did you mean severity?) is not used: t1, t2",
@@ -347,4 +347,22 @@ fn what_messages_repeat_of_a_file_is_bounded() {
     for line in told {
         assert!(line.len() < 1000 && line.contains("xxx…"), "{}", &line[..100]);
     }
+}
+
+#[test]
+fn what_is_said_of_a_file_is_bounded_and_so_are_its_own_allowlists() {
+    let keys: String = (0..20_000).map(|number| format!("x{number}=1\n")).collect();
+    let rules: String = (0..2000).map(|at| format!("[[rules]]\nid='r{at}'\nregex='a'\n")).collect();
+    let read = pack(&format!("{keys}[extend]\npath='b'\n{rules}"));
+    assert_eq!(read.rules.len(), 2000);
+    assert_eq!(read.notes.len(), RULES_NOTES_MAX + 1);
+    assert_eq!(read.notes[RULES_NOTES_MAX], "19950 more keys are not used");
+
+    let lists = "[[allowlists]]\nstopwords=['a']\n".repeat(RULES_ALLOWLISTS_MAX + 1);
+    let problems = pack(&format!("{lists}[[rules]]\nid='a'\nregex='a'\n")).problems;
+    assert!(problems[0].reason.contains("more than 256 [[allowlists]]"), "{problems:?}");
+    let ids: Vec<String> = (0..=RULES_TARGETS_MAX).map(|at| format!("'r{at}'")).collect();
+    let text = format!("[[allowlists]]\nstopwords=['a']\ntargetRules=[{}]\n", ids.join(","));
+    let problems = pack(&text).problems;
+    assert!(problems[0].reason.contains("more than 16384 rules"), "{problems:?}");
 }

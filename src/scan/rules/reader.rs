@@ -1,6 +1,6 @@
 //! The rules of one file, read one after the other: what the fields of each mean, and what is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::Rule;
@@ -14,10 +14,13 @@ use super::meaning::{
 };
 use super::pack::{Pack, Problem, ProblemKind};
 use super::remembered::ParsedExpressions;
-use super::selection::IDS_NAMED;
+use super::selection::{IDS_NAMED, named};
 use super::text::{AllowlistText, Document, ExtendText, RuleEntry, RuleText, Unknown};
 use crate::finding::{Confidence, Severity, ThreatType};
-use crate::limits::{EXPRESSION_MAX_BYTES, RULE_DEFINITION_DEPTH_MAX};
+use crate::limits::{
+    EXPRESSION_MAX_BYTES, RULE_DEFINITION_DEPTH_MAX, RULES_ALLOWLISTS_MAX, RULES_NOTES_MAX,
+    RULES_TARGETS_MAX,
+};
 
 /// What messages call what is wrong with no rule.
 const THE_FILE: &str = "the file";
@@ -35,7 +38,7 @@ fn refused(error: &ExpressionError) -> Refusal {
 /// An allowlist of the file itself, and the rules that it is for.
 struct Shared {
     list: Arc<Allowlist>,
-    rules: Vec<String>,
+    rules: BTreeSet<String>,
 }
 
 /// What the rules of a file have in common while they are read.
@@ -48,9 +51,9 @@ pub(super) struct Reader<'a> {
     shared: Vec<Shared>,
     notes: Vec<String>,
     /// Of which rules something is not used, by what it is.
-    ignored: BTreeMap<String, Vec<String>>,
+    ignored: BTreeMap<String, Vec<Arc<str>>>,
     /// What messages call the rule that is read.
-    current: String,
+    current: Arc<str>,
     rules: Vec<Rule>,
     problems: Vec<Problem>,
     /// Of a file that extends others.
@@ -72,51 +75,69 @@ impl<'a> Reader<'a> {
             shared: Vec::new(),
             notes: Vec::new(),
             ignored: BTreeMap::new(),
-            current: THE_FILE.to_owned(),
+            current: Arc::from(THE_FILE),
             rules: Vec::new(),
             problems: Vec::new(),
             extension: document.extend.as_ref().map(extension),
         };
         reader.note_unknown(&document.unknown);
         document.wrong.iter().for_each(|reason| reader.refuse(broken(reason)));
-        for text in &document.allowlists {
-            let rules = text.target_rules.clone();
-            match reader.allowlist(text) {
-                Ok(Some(list)) => reader.shared.push(Shared { list: Arc::new(list), rules }),
-                Ok(None) => {}
-                Err(refusal) => reader.refuse(refusal),
-            }
-        }
         reader.share(document);
         reader
     }
 
     fn refuse(&mut self, (kind, reason): Refusal) {
-        self.problems.push(Problem { rule: self.current.clone(), kind, reason });
+        self.problems.push(Problem { rule: self.current.to_string(), kind, reason });
     }
 
-    /// Hands the file's allowlists on to the rules that it extends, and does not name itself.
+    /// Reads the file's own allowlists.
     fn share(&mut self, document: &Document) {
         if let Some(extend) = &document.extend {
             self.note_unused(extend);
         }
+        if document.allowlists.len() > RULES_ALLOWLISTS_MAX {
+            let reason = format!("it has more than {RULES_ALLOWLISTS_MAX} [[allowlists]]");
+            self.refuse(broken(reason));
+            return;
+        }
+        for text in &document.allowlists {
+            match self.allowlist(text) {
+                Ok(Some(list)) => {
+                    let rules = text.target_rules.iter().cloned().collect();
+                    self.shared.push(Shared { list: Arc::new(list), rules });
+                }
+                Ok(None) => {}
+                Err(refusal) => self.refuse(refusal),
+            }
+        }
+        if self.shared.iter().map(|shared| shared.rules.len()).sum::<usize>() > RULES_TARGETS_MAX {
+            let reason = format!("its targetRules name more than {RULES_TARGETS_MAX} rules");
+            self.refuse(broken(reason));
+            return;
+        }
+        self.hand_on(document);
+    }
+
+    /// Hands the file's allowlists on to the rules that it extends, and does not name itself.
+    fn hand_on(&mut self, document: &Document) {
+        let own: HashSet<&str> = document.rules.iter().map(|rule| &*rule.name).collect();
+        let mut absent: BTreeSet<&String> = BTreeSet::new();
         for Shared { list, rules } in &self.shared {
-            let others =
-                rules.iter().filter(|id| !document.rules.iter().any(|rule| rule.name == **id));
+            let others = rules.iter().filter(|id| !own.contains(&***id));
             let Some(extension) = &mut self.extension else {
-                self.notes.extend(others.map(|id| {
-                    format!("[[allowlists]] targetRules names {id}, and the file has no such rule")
-                }));
+                absent.extend(others);
                 continue;
             };
             if rules.is_empty() && extension.has_path {
                 extension.allowlists.push(Arc::clone(list));
             }
-            extension.changes.extend(others.map(|id| Change {
-                id: id.clone(),
-                allowlists: vec![Arc::clone(list)],
-                ..Change::default()
-            }));
+            extension.targets.extend(others.map(|id| (id.clone(), Arc::clone(list))));
+        }
+        if !absent.is_empty() {
+            self.notes.push(format!(
+                "[[allowlists]] targetRules names rules that the file does not have: {}",
+                named(absent)
+            ));
         }
     }
 
@@ -138,7 +159,7 @@ impl<'a> Reader<'a> {
 
     /// Takes one rule, or what is wrong with it.
     pub(super) fn read(&mut self, entry: RuleEntry) {
-        self.current = entry.name;
+        self.current = Arc::from(entry.name);
         self.note_unknown(&entry.unknown);
         let fields = entry.fields.map_err(|wrong| broken(wrong.join("; ")));
         let read = fields
@@ -150,7 +171,7 @@ impl<'a> Reader<'a> {
 
     /// Says of a rule that the file has one of its id before.
     pub(super) fn refuse_second(&mut self, entry: &RuleEntry) {
-        self.current.clone_from(&entry.name);
+        self.current = Arc::from(&*entry.name);
         self.refuse(broken("the file has two rules of this id: rename one"));
     }
 
@@ -189,12 +210,7 @@ impl<'a> Reader<'a> {
             // One with an expression stands for a shipped rule, and changes that of the file that it extends.
             && (fields.regex.is_none() || extension.has_path)
         {
-            let ignored = self.ignored.clone();
             let change = self.change(fields)?;
-            if fields.regex.is_some() {
-                // It is told of once.
-                self.ignored = ignored;
-            }
             if let Some(extension) = &mut self.extension {
                 extension.changes.push(change);
             }
@@ -217,20 +233,24 @@ impl<'a> Reader<'a> {
         let rules = self.ignored.entry(what.to_owned()).or_default();
         // One rule may have several such lists.
         if rules.last() != Some(&self.current) {
-            rules.push(self.current.clone());
+            rules.push(Arc::clone(&self.current));
         }
     }
 
     fn notes(&self) -> Vec<String> {
-        let of_rules = self.ignored.iter().map(|(what, rules)| {
-            let named: Vec<&str> = rules.iter().take(IDS_NAMED).map(String::as_str).collect();
+        let more = match self.ignored.len().saturating_sub(RULES_NOTES_MAX) {
+            0 => None,
+            more => Some(format!("{more} more keys are not used")),
+        };
+        let of_rules = self.ignored.iter().take(RULES_NOTES_MAX).map(|(what, rules)| {
+            let named: Vec<&str> = rules.iter().take(IDS_NAMED).map(|name| &**name).collect();
             let more = match rules.len().saturating_sub(IDS_NAMED) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
             format!("{what} is not used: {}{more}", named.join(", "))
         });
-        self.notes.iter().cloned().chain(of_rules).collect()
+        self.notes.iter().cloned().chain(of_rules).chain(more).collect()
     }
 
     /// One rule; none if it is one that says nothing about traffic.
@@ -397,7 +417,7 @@ fn reference(text: &str) -> Option<(&str, &str, &str)> {
 fn extension(extend: &ExtendText) -> Extension {
     Extension {
         has_path: extend.path.is_some(),
-        left_out: extend.disabled_rules.clone(),
+        left_out: extend.disabled_rules.iter().cloned().collect(),
         ..Extension::default()
     }
 }

@@ -1,16 +1,17 @@
 //! The rules that a configuration asks for: shipped packs, users' files, without what is disabled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
-use super::Rule;
 use super::dialect::Dialect;
-use super::extending::{Change, Extension, RulesFile, meant};
+use super::extending::{Change, Extension, Places, RulesFile, add_allowlist};
+use super::meaning::short;
 use super::pack::{Pack, PackError, Problem, ProblemKind};
 use super::packs::{DEFAULT_PACKS, PACKS, pack_names};
 use super::remembered::ParsedExpressions;
+use super::{Allowlist, Rule};
 use crate::config::glob_matches;
 use crate::config::nearest::nearest;
 use crate::limits::{RULES_EXTENDED_MAX, RULES_MAX};
@@ -126,6 +127,16 @@ fn has_twice(file: &str, id: &str) -> String {
 
 /// How many ids a warning names.
 pub(super) const IDS_NAMED: usize = 5;
+
+/// The first of them, and how many more there are.
+pub(super) fn named<'a>(ids: impl IntoIterator<Item = &'a String>) -> String {
+    let mut ids = ids.into_iter();
+    let first: Vec<String> = ids.by_ref().take(IDS_NAMED).map(|id| short(id)).collect();
+    match ids.count() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
 
 fn stand_for(later: &str, earlier: &str, ids: &[Arc<str>]) -> String {
     let named: Vec<&str> = ids.iter().take(IDS_NAMED).map(|id| &**id).collect();
@@ -257,12 +268,23 @@ impl Selection {
         if let Ok(pack) = &mut parsed
             && let Some(extension) = &mut pack.extension
         {
-            let changes = std::mem::take(&mut extension.changes);
+            let extension = std::mem::take(extension);
             let bases: Vec<&str> = bases(files, file).collect();
-            self.take_over(&file.name, &bases, extension);
-            for change in changes {
-                self.change(&file.name, &bases, change, pack);
+            self.take_over(&file.name, &bases, &extension);
+            let places = Places::of(&self.rules);
+            let mut changed = HashSet::new();
+            for change in extension.changes {
+                let id = change.id.clone();
+                match self.change(&file.name, (&bases, &places), change) {
+                    Ok(false) => {}
+                    Ok(true) => drop(changed.insert(id)),
+                    Err(reason) => {
+                        pack.problems.push(Problem { rule: id, kind: ProblemKind::Broken, reason });
+                    }
+                }
             }
+            pack.rules.retain(|own| !changed.contains(&*own.id));
+            self.aim(&file.name, &places, extension.targets);
         }
         self.add(&file.name, parsed);
     }
@@ -275,19 +297,26 @@ impl Selection {
             ));
         }
         let is_of_base = |rule: &Rule| bases.contains(&&*rule.pack);
-        let is_left_out = |rule: &Rule| extension.left_out.iter().any(|id| *id == *rule.id);
+        let is_left_out = |rule: &Rule| extension.left_out.contains(&*rule.id);
         self.rules.retain(|rule| !(is_of_base(rule) && is_left_out(rule)));
         for rule in self.rules.iter_mut().filter_map(Arc::get_mut).filter(|rule| is_of_base(rule)) {
             rule.allowlists.extend(extension.allowlists.iter().map(Arc::clone));
         }
     }
 
-    /// What a file says of one rule. `pack` is the file's own.
-    fn change(&mut self, file: &str, bases: &[&str], change: Change, pack: &mut Pack) {
+    /// What a file says of one rule: whether there is such a one, or why it cannot be said of it.
+    fn change(
+        &mut self,
+        file: &str,
+        (bases, places): (&[&str], &Places),
+        change: Change,
+    ) -> Result<bool, String> {
         let id = change.id.clone();
+        let is_of_base =
+            |at: &usize| self.rules.get(*at).is_some_and(|rule| bases.contains(&&*rule.pack));
         let found = match change.expression {
-            Some(_) => self.rules.iter().position(|r| *r.id == *id && bases.contains(&&*r.pack)),
-            None => meant(&id, &self.rules),
+            Some(_) => places.exactly(&id).iter().copied().find(is_of_base),
+            None => places.meant(&id),
         };
         let Some(rule) = found.and_then(|at| self.rules.get_mut(at)).and_then(Arc::get_mut) else {
             if change.expression.is_none() {
@@ -295,7 +324,7 @@ impl Selection {
                     "{file}: rule left out: {id}: there is no rule of this id to extend"
                 ));
             }
-            return;
+            return Ok(false);
         };
         if pack_names().any(|name| name == &*rule.pack) {
             self.warnings.push(format!("{file}: its rule {id} changes the shipped {}", rule.id));
@@ -306,9 +335,32 @@ impl Selection {
                 rule.id
             ));
         }
-        pack.rules.retain(|own| *own.id != *id);
-        if let Err(reason) = change.apply(rule) {
-            pack.problems.push(Problem { rule: id, kind: ProblemKind::Broken, reason });
+        change.apply(rule).map(|()| true)
+    }
+
+    /// Gives a file's allowlists to the rules of others that they name.
+    fn aim(&mut self, file: &str, places: &Places, targets: Vec<(String, Arc<Allowlist>)>) {
+        let (mut shipped, mut absent) = (BTreeSet::new(), BTreeSet::new());
+        for (id, list) in targets {
+            let found = places.meant(&id).and_then(|at| self.rules.get_mut(at));
+            let Some(rule) = found.and_then(Arc::get_mut) else {
+                absent.insert(id);
+                continue;
+            };
+            add_allowlist(rule, list);
+            if pack_names().any(|name| name == &*rule.pack) {
+                shipped.insert(rule.id.to_string());
+            }
+        }
+        if !shipped.is_empty() {
+            let ids = named(&shipped);
+            self.warnings.push(format!("{file}: its [[allowlists]] change shipped rules: {ids}"));
+        }
+        if !absent.is_empty() {
+            let ids = named(&absent);
+            self.warnings.push(format!(
+                "{file}: [[allowlists]] targetRules names rules that are not there: {ids}"
+            ));
         }
     }
 
