@@ -49,7 +49,7 @@ pub mod threats;
 pub mod threats_follow;
 mod threats_format;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -105,23 +105,21 @@ fn check_parts(config: &Config) -> Result<(), String> {
     check_watched(&config.watch)
 }
 
-/// More values than can be watched for are told with how many each file has.
+/// More values than can be watched for are told with where they are from. A path that is no file may be a secret that
+/// stands in the wrong place: it has no values, and is not shown.
 fn check_watched(watch: &WatchConfig) -> Result<(), String> {
-    let count = |watch: &WatchConfig| {
-        secrets::read_watched(watch, |name| std::env::var_os(name)).values.len()
-    };
-    let all = count(watch);
+    let watched = secrets::read_watched(watch, |name| std::env::var_os(name));
+    let all = watched.values.len();
     if all <= KNOWN_VALUES_MAX {
         return Ok(());
     }
-    let of_file = |path: &PathBuf| {
-        let alone = WatchConfig { files: vec![path.clone()], ..WatchConfig::default() };
-        format!("{} has {}", path.display(), count(&alone))
-    };
-    let files: Vec<String> = watch.files.iter().map(of_file).collect();
+    let of_variables = ("watch_env".to_owned(), watched.of_variables);
+    let places = std::iter::once(of_variables).filter(|(_, count)| *count > 0);
+    let places = places.chain(watched.of_files);
+    let told: Vec<String> = places.map(|(place, count)| format!("{place} has {count}")).collect();
     Err(format!(
         "watch_env and watch_files name {all} values, more than {KNOWN_VALUES_MAX}: {}",
-        files.join(", ")
+        told.join(", ")
     ))
 }
 
@@ -145,5 +143,27 @@ fn load_common(arguments: &CommonArguments) -> Result<Config, ExitCode> {
             output::error(error);
             Err(ExitCode::from(EXIT_USAGE))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_watched_values_are_told_without_a_path_that_may_be_a_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let many = folder.path().join("many.env");
+        let line = |number| format!("A{number}=invented-value-{number}\n");
+        std::fs::write(&many, (0..=KNOWN_VALUES_MAX).map(line).collect::<String>()).unwrap();
+        let empty = folder.path().join("empty.env");
+        std::fs::write(&empty, "").unwrap();
+        let secret = format!("sk-{}", "4fQ9zT2w".repeat(4));
+        let files = vec![secret.clone().into(), many.clone(), empty.clone()];
+        let watch = WatchConfig { variables: vec!["PATH".to_owned()], files };
+        let told = check_watched(&watch).unwrap_err();
+        let place = format!(": watch_env has 1, {} has 257", many.display());
+        assert!(told.ends_with(&place), "{told}");
+        assert!(!told.contains(&secret) && !told.contains("empty.env"), "{told}");
     }
 }

@@ -27,6 +27,8 @@ pub struct Watched {
     pub values: Vec<NamedValue>,
     /// How many of them are of variables.
     pub of_variables: usize,
+    /// The files that have some, and how many.
+    pub of_files: Vec<(String, usize)>,
     /// Without a byte of any value.
     pub warnings: Vec<String>,
 }
@@ -46,6 +48,7 @@ pub fn read_watched(config: &WatchConfig, variable: impl Fn(&str) -> Option<OsSt
     }
     watched.of_variables = watched.values.len();
     for (number, path) in config.files.iter().enumerate() {
+        let before = watched.values.len();
         match read_file(path) {
             Ok(bytes) => watched.add_file(path, bytes),
             Err(error) => {
@@ -57,6 +60,10 @@ pub fn read_watched(config: &WatchConfig, variable: impl Fn(&str) -> Option<OsSt
                     "{place} cannot be read, its secrets are not watched for: {error}"
                 ));
             }
+        }
+        let count = watched.values.len() - before;
+        if count > 0 {
+            watched.of_files.push((path.display().to_string(), count));
         }
     }
     watched
