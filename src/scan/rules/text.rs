@@ -111,11 +111,13 @@ pub(super) fn parse(text: &str) -> Result<Document, String> {
 
 /// The path of the file that a file extends, if it is one that can be read.
 pub(super) fn extended_path(text: &str) -> Option<String> {
-    if !text.contains("extend") {
+    // Keys are known in any case. Most files have none such, and are not parsed for it.
+    let is_extend = |word: &[u8]| word.eq_ignore_ascii_case(b"extend");
+    if !text.as_bytes().windows("extend".len()).any(is_extend) {
         return None;
     }
     let mut fields = Fields::new(toml::from_str(text).ok()?);
-    fields.extend()?.path.filter(|path| !path.is_empty())
+    fields.extend()?.path
 }
 
 fn entry((number, table): (usize, Table)) -> RuleEntry {
@@ -244,7 +246,7 @@ impl Fields {
     fn extend(&mut self) -> Option<ExtendText> {
         let mut inner = Fields::new(self.take("extend", "[extend]", table)?);
         let extend = ExtendText {
-            path: inner.text("path"),
+            path: inner.text("path").filter(|path| !path.is_empty()),
             use_default: inner.flag("useDefault").unwrap_or_default(),
             disabled_rules: inner.texts("disabledRules"),
         };
@@ -304,5 +306,21 @@ fn at_line(text: &str, error: &toml::de::Error) -> String {
     match error.span().and_then(|span| text.get(..span.start)) {
         Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
         None => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_is_extended_is_known_in_any_case_and_an_empty_path_is_none() {
+        for head in ["[extend]\npath", "[Extend]\nPath", "[EXTEND]\npath"] {
+            let text = format!("{head} = 'base.toml'\n");
+            assert_eq!(extended_path(&text).as_deref(), Some("base.toml"), "{text}");
+        }
+        let none = "[extend]\npath = ''\n";
+        assert_eq!(extended_path(none), None);
+        assert!(parse(none).unwrap().extend.unwrap().path.is_none());
     }
 }
