@@ -1,5 +1,6 @@
 //! The users' files of rules read, with those that they extend: a path in a file begins in that file's folder.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -29,7 +30,8 @@ impl fmt::Display for FileError {
 
 /// Reads files, each once, and before it the one that it extends. An error names all that cannot be read.
 pub(super) fn read_all(paths: &[PathBuf]) -> Result<Vec<RulesFile>, Vec<FileError>> {
-    let mut reading = Reading::default();
+    let named = paths.iter().map(|path| place(path)).collect();
+    let mut reading = Reading { named, ..Reading::default() };
     for path in paths {
         reading.read(path, None, 0);
     }
@@ -42,6 +44,8 @@ pub(super) fn read_all(paths: &[PathBuf]) -> Result<Vec<RulesFile>, Vec<FileErro
 #[derive(Default)]
 struct Reading {
     files: Vec<RulesFile>,
+    /// Where those are that somebody named: how many others lead to them does not count.
+    named: HashSet<PathBuf>,
     /// Where each came from, by all its names one.
     places: Vec<PathBuf>,
     /// Begun, and not yet among the files.
@@ -52,7 +56,8 @@ struct Reading {
 impl Reading {
     /// The file's number. `depth` says how many others lead to it from one that somebody named.
     fn read(&mut self, path: &Path, named_by: Option<&Path>, depth: usize) -> Option<usize> {
-        let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let place = place(path);
+        let depth = if self.named.contains(&place) { 0 } else { depth };
         if let Some(number) = self.places.iter().position(|known| *known == place) {
             return Some(number);
         }
@@ -78,6 +83,11 @@ impl Reading {
         self.files.push(RulesFile { name: path.display().to_string(), text, base });
         Some(self.files.len() - 1)
     }
+}
+
+/// Where a file is, by all its names one.
+fn place(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// A file of rules that nobody waits for: to open a pipe is to wait for whoever writes into it.
@@ -137,6 +147,17 @@ mod tests {
         assert_eq!(RULES_EXTENDED_MAX + 2, chain.len());
         let read = read_in(folder.path(), &chain, &["a"]);
         assert_eq!(read, named(&[("c", None), ("b", Some(0)), ("a", Some(1))]));
+    }
+
+    /// It was read without its base as the third of a row, and stayed so.
+    #[test]
+    fn a_file_that_is_named_itself_has_its_base_wherever_it_is_met_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let chain = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "")];
+        let all = [("d", None), ("c", Some(0)), ("b", Some(1)), ("a", Some(2))];
+        for order in [["a", "c"], ["c", "a"]] {
+            assert_eq!(read_in(folder.path(), &chain, &order), named(&all), "{order:?}");
+        }
     }
 
     #[test]

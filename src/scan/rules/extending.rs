@@ -22,8 +22,8 @@ pub struct RulesFile {
 /// What a file says of the rules of others.
 #[derive(Debug, Default)]
 pub(super) struct Extension {
-    /// Whether it names a file.
-    pub(super) has_path: bool,
+    /// The file that it names.
+    pub(super) path: Option<String>,
     /// Ids of rules that it does not take over from there.
     pub(super) left_out: HashSet<String>,
     /// For all rules of that file.

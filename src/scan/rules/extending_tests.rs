@@ -126,7 +126,8 @@ fn an_allowlist_for_rules_that_are_not_the_files_own_is_theirs_if_it_extends_the
 fn a_file_whose_base_was_not_read_is_warned_of() {
     let selected = select_files(&[("own.toml", "[extend]\npath = 'x'\n", None)]).unwrap();
     assert!(
-        selected.warnings[0].contains("is not read: 2 in a row are"),
+        selected.warnings[0]
+            .contains("path, x, is not read: 2 in a row are; name own.toml in rules_files"),
         "{:?}",
         selected.warnings
     );

@@ -119,7 +119,11 @@ impl Pack {
     /// Whether it says something of the rules of other files.
     pub fn extends_rules(&self) -> bool {
         let extension = self.extension.as_ref();
-        extension.is_some_and(|extension| extension.has_path || !extension.changes.is_empty())
+        extension.is_some_and(|extension| {
+            extension.path.is_some()
+                || !extension.changes.is_empty()
+                || !extension.targets.is_empty()
+        })
     }
 }
 

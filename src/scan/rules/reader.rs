@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
                 absent.extend(others);
                 continue;
             };
-            if rules.is_empty() && extension.has_path {
+            if rules.is_empty() && extension.path.is_some() {
                 extension.allowlists.push(Arc::clone(list));
             }
             extension.targets.extend(others.map(|id| (id.clone(), Arc::clone(list))));
@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
         check_id(&fields.id)?;
         if let Some(extension) = &self.extension
             // One with an expression stands for a shipped rule, and changes that of the file that it extends.
-            && (fields.regex.is_none() || extension.has_path)
+            && (fields.regex.is_none() || extension.path.is_some())
         {
             let change = self.change(fields)?;
             if let Some(extension) = &mut self.extension {
@@ -416,7 +416,7 @@ fn reference(text: &str) -> Option<(&str, &str, &str)> {
 
 fn extension(extend: &ExtendText) -> Extension {
     Extension {
-        has_path: extend.path.is_some(),
+        path: extend.path.clone(),
         left_out: extend.disabled_rules.iter().cloned().collect(),
         ..Extension::default()
     }

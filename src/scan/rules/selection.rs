@@ -291,9 +291,11 @@ impl Selection {
 
     /// What a file says of all rules of those that it extends.
     fn take_over(&mut self, file: &str, bases: &[&str], extension: &Extension) {
-        if extension.has_path && bases.is_empty() {
+        if let Some(path) = extension.path.as_deref().filter(|_| bases.is_empty()) {
             self.warnings.push(format!(
-                "{file}: the file of its [extend] path is not read: {RULES_EXTENDED_MAX} in a row are"
+                "{file}: the file of its [extend] path, {}, is not read: {RULES_EXTENDED_MAX} in a row are; name {file} in \
+                 rules_files, too",
+                short(path)
             ));
         }
         let is_of_base = |rule: &Rule| bases.contains(&&*rule.pack);
