@@ -19,8 +19,11 @@ pub const RULE_DEFINITION_DEPTH_MAX: usize = 8;
 /// The longest example of a rule, written out, and the longest placeholder in one.
 pub const RULE_EXAMPLE_MAX_BYTES: usize = 64 * 1024;
 pub const RULE_PLACEHOLDER_MAX_CHARS: usize = 8192;
-/// The longest expression with its definitions in place, how deep its groups nest, and its largest program.
+/// The longest expression with its definitions in place.
 pub const EXPRESSION_MAX_BYTES: usize = 32 * 1024;
+/// The same as this engine spells it, where Go has a shorter word: `\s` is eleven bytes here.
+pub const EXPRESSION_WRITTEN_MAX_BYTES: usize = 8 * EXPRESSION_MAX_BYTES;
+/// How deep its groups nest, and its largest program.
 pub const EXPRESSION_NESTING_MAX: u32 = 100;
 pub const EXPRESSION_PROGRAM_MAX_BYTES: usize = 10 * 1024 * 1024;
 /// How far around a match its rule looks: for keywords, for its line, for what follows it.

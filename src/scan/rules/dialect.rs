@@ -26,8 +26,14 @@ const NAMED_CLASSES: [&str; 14] = [
     "space", "upper", "word", "xdigit",
 ];
 
-/// The expression as this engine spells it. What is wrong with it stays so.
-pub(super) fn from_go(text: &str) -> String {
+/// The flags that a group may set in Go.
+const FLAGS: &str = "imsU";
+/// Those that it may set here only. What is written here would mean something else under `x`.
+const FOREIGN_FLAGS: &str = "xuR";
+
+/// The expression as this engine spells it. What is wrong with it stays so, but for flags that Go does not have: an
+/// error names one.
+pub(super) fn from_go(text: &str) -> Result<String, String> {
     let mut written = String::with_capacity(text.len() + 8);
     let mut rest = text;
     while let Some(sign) = rest.chars().next() {
@@ -36,12 +42,12 @@ pub(super) fn from_go(text: &str) -> String {
             '[' => class(rest, &mut written),
             '{' if repetition(rest).is_none() => literal('{', &mut written),
             '{' => copy(rest, repetition(rest).unwrap_or(1), &mut written),
-            '(' if rest.starts_with("(?") => group(rest, &mut written),
+            '(' if rest.starts_with("(?") => group(rest, &mut written)?,
             _ => copy(rest, sign.len_utf8(), &mut written),
         };
         rest = rest.get(length..).unwrap_or_default();
     }
-    written
+    Ok(written)
 }
 
 /// Takes over as many bytes as they are.
@@ -56,11 +62,49 @@ fn literal(sign: char, written: &mut String) -> usize {
     sign.len_utf8()
 }
 
-/// The head of a group up to its name's end: no brace in it opens anything.
-fn group(text: &str, written: &mut String) -> usize {
-    let is_named = ["(?<", "(?P<"].iter().any(|head| text.starts_with(head));
-    let end = text.find('>').filter(|_| is_named);
-    copy(text, end.map_or("(?".len(), |end| end + 1), written)
+/// The head of a group up to the end of its flags or its name: no brace in it opens anything.
+fn group(text: &str, written: &mut String) -> Result<usize, String> {
+    if let Some((flags, sign)) = flags(text) {
+        if let Some(foreign) = flags.chars().find(|flag| FOREIGN_FLAGS.contains(*flag)) {
+            return Err(format!("it sets the flag \"{foreign}\", which Go does not have"));
+        }
+        write_flags(flags, sign, written);
+        return Ok("(?".len() + flags.len() + 1);
+    }
+    let name = ["(?<", "(?P<"].iter().find_map(|head| text.strip_prefix(head));
+    let Some((name, end)) = name.zip(text.find('>')) else {
+        return Ok(copy(text, "(?".len(), written));
+    };
+    // A name of Go's may begin with a digit, and nobody asks for it.
+    if name.starts_with(|sign: char| sign.is_ascii_digit()) {
+        written.push('(');
+        return Ok(end + 1);
+    }
+    Ok(copy(text, end + 1, written))
+}
+
+/// The flags that a group begins with, and what ends them: `:` or `)`.
+fn flags(text: &str) -> Option<(&str, char)> {
+    let rest = text.strip_prefix("(?")?;
+    let is_flag = |sign: char| sign == '-' || FLAGS.contains(sign) || FOREIGN_FLAGS.contains(sign);
+    let end = rest.find(|sign| !is_flag(sign))?;
+    let sign = rest.get(end..)?.chars().next().filter(|sign| matches!(sign, ':' | ')'))?;
+    Some((rest.get(..end)?, sign))
+}
+
+/// Each flag once, and none that is unset in the same place: Go takes the last word.
+fn write_flags(flags: &str, sign: char, written: &mut String) {
+    let (set, unset) = flags.split_once('-').unwrap_or((flags, ""));
+    let is_wrong = flags.ends_with('-') || unset.contains('-');
+    let on = FLAGS.chars().filter(|flag| set.contains(*flag) && !unset.contains(*flag));
+    let on: String = on.collect();
+    let off: String = FLAGS.chars().filter(|flag| unset.contains(*flag)).collect();
+    match (on.is_empty(), off.is_empty()) {
+        _ if is_wrong => written.push_str(&format!("(?{flags}{sign}")),
+        (true, true) if sign == ')' => {}
+        (_, true) => written.push_str(&format!("(?{on}{sign}")),
+        (_, false) => written.push_str(&format!("(?{on}-{off}{sign}")),
+    }
 }
 
 /// How long `{n}`, `{n,}` or `{n,m}` is, if the text begins with one.

@@ -32,11 +32,14 @@ fn what_means_itself_in_go_is_escaped_and_what_go_alone_knows_is_written_out() {
         (r"\s[\s\S]\S", r"[\t\n\f\r ][\t\n\f\r \x00-\x08\x0b\x0e-\x1f\x21-\xff][^\t\n\f\r ]"),
         (r"\xe9[^\x00-\x{10FFFF}][é]", r"\x{e9}[^\x00-\xff][\x{e9}]"),
         ("(?P<a{2}>x)(?<b>y)", "(?P<a{2}>x)(?<b>y)"),
+        ("(?P<1a>x)(?<2>y){", r"(x)(y)\{"),
+        ("(?)(?:a)(?ii)(?i-i:b)(?is-mU:c)(?sis)", "(?:a)(?i)(?-i:b)(?is-mU:c)(?is)"),
+        ("(?-)(?i-)(?i--s:x)(?ix", "(?-)(?i-)(?i--s:x)(?ix"),
         ("[", "["),
         ("[[:none:]]", "["),
         ("\\", "\\"),
     ] {
-        assert_eq!(from_go(go), expected, "{go}");
+        assert_eq!(from_go(go).unwrap(), expected, "{go}");
     }
 }
 
@@ -80,6 +83,29 @@ fn an_allowlist_of_a_rules_file_is_written_in_go_too() {
     };
     assert_eq!(judged("a-<no>[."), Confidence::Low);
     assert_eq!(judged("a- no ..."), Confidence::Medium);
+}
+
+/// Under `x` the signs that are written for Go's would be passed over as blanks and comments.
+#[test]
+fn a_flag_that_go_does_not_have_is_refused() {
+    for regex in ["(?x)a b", "(?x:a b)", "a(?i-x)b", "(?u:a)", "(?R)a"] {
+        assert!(from_go(regex).unwrap_err().contains("which Go does not have"), "{regex}");
+        let text = format!("[[rules]]\nid = 'go'\nregex = '''{regex}'''\n");
+        let problem = Pack::parse("go.toml", &text).unwrap().problems.remove(0);
+        assert_eq!(problem.kind, ProblemKind::Unsupported, "{problem}");
+    }
+    for regex in [r"\(?x", "[(?x)]a", r"\Q(?x)\E", "(?i)xuR"] {
+        assert!(from_go(regex).is_ok(), "{regex}");
+    }
+}
+
+/// The bound was asked once more of what was written, which is five times as long.
+#[test]
+fn an_expression_is_measured_as_it_was_written() {
+    let regex = format!("a{}", r"\s".repeat(3000));
+    assert!(regex.len() < crate::limits::EXPRESSION_MAX_BYTES);
+    assert!(from_go(&regex).unwrap().len() > crate::limits::EXPRESSION_MAX_BYTES);
+    rule(&regex);
 }
 
 #[test]
@@ -245,7 +271,7 @@ proptest! {
         opening in prop::sample::select(&["[", "[^"][..]),
     ) {
         let class = format!("{opening}{}]", parts.concat());
-        let program = RegexBuilder::new(&format!(r"\A(?s-u:{})\z", from_go(&class)));
+        let program = RegexBuilder::new(&format!(r"\A(?s-u:{})\z", from_go(&class).unwrap()));
         let program = program.clone().unicode(false).build();
         match bytes_of(class.as_bytes()) {
             Some((held, end)) if end == class.len() => {

@@ -19,7 +19,7 @@ use super::remembered::ParsedExpressions;
 use super::{filter, long_word, marks};
 use crate::limits::{
     EXPRESSION_MAX_BYTES, EXPRESSION_NESTING_MAX, EXPRESSION_PROGRAM_MAX_BYTES,
-    SCAN_MATCH_BEFORE_BYTES,
+    EXPRESSION_WRITTEN_MAX_BYTES, SCAN_MATCH_BEFORE_BYTES,
 };
 
 /// An expression over bytes: Unicode off, so `\w`, `\d`, `\s` and `\b` are ASCII's.
@@ -127,7 +127,7 @@ impl Parsed {
 impl Expression {
     /// Parses an expression and derives its filter. The program is compiled when it is first asked for.
     pub fn new(source: &str) -> Result<Expression, ExpressionError> {
-        Expression::remembered(source, &ParsedExpressions::default())
+        Expression::written(source, Dialect::Own, &ParsedExpressions::default())
     }
 
     /// The same, without the parsing if that was done before.
@@ -245,9 +245,9 @@ fn without_word_start(whole: &Hir) -> Option<Hir> {
 /// An expression as this engine spells it.
 fn spelt(source: &str, dialect: Dialect) -> Result<String, ExpressionError> {
     match dialect {
+        _ if source.len() > EXPRESSION_MAX_BYTES => Err(ExpressionError::TooLong),
         Dialect::Own => Ok(source.to_owned()),
-        Dialect::Go if source.len() > EXPRESSION_MAX_BYTES => Err(ExpressionError::TooLong),
-        Dialect::Go => Ok(from_go(source)),
+        Dialect::Go => from_go(source).map_err(unsupported),
     }
 }
 
@@ -268,7 +268,7 @@ pub(super) fn checked(source: &str, dialect: Dialect) -> Result<String, Expressi
 
 /// The parse of an expression, without a program.
 pub(super) fn parse(text: &str) -> Result<Hir, ExpressionError> {
-    if text.len() > EXPRESSION_MAX_BYTES {
+    if text.len() > EXPRESSION_WRITTEN_MAX_BYTES {
         return Err(ExpressionError::TooLong);
     }
     let mut parser =
