@@ -29,7 +29,10 @@ pub fn run(arguments: &CommonArguments) -> ExitCode {
     told.iter().for_each(output::warning);
     let outcome = reload(&config.report.log_dir, arguments).and_then(|verdict| {
         // The monitor has read the same file. What it says of it may be cut.
-        let is_new = |words: &&String| !told.iter().any(|before| before.starts_with(*words));
+        let is_new = |words: &&String| {
+            let words = words.strip_suffix('…').unwrap_or(words);
+            !told.iter().any(|before| before.starts_with(words))
+        };
         let new = verdict.warnings.iter().filter(is_new);
         new.map(|words| visible(words)).for_each(output::warning);
         match &verdict.error {
