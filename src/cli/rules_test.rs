@@ -1,5 +1,6 @@
 //! `clawsec rules test FILE…`: whether a user's rules can be used, and do what their examples say.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,17 +10,23 @@ use super::output::visible;
 use crate::config::RulesConfig;
 use crate::limits::SCAN_WINDOW_MIN_BYTES;
 use crate::rulebook;
-use crate::scan::rules::{Pack, Rule, RuleSet, ids_twice, pack_names};
+use crate::scan::rules::{Pack, Rule, RuleSet, Selected, extended, ids_twice, pack_names};
 use crate::scan::{Database, DatabaseError, Match, MatchSink, PaddedBuffer, Scanner};
 
 /// Runs the command: 0 if every file is as it says, else 1.
 pub fn run(files: &[PathBuf]) -> ExitCode {
     let mut is_any_wrong = false;
-    let mut together = Vec::new();
+    let (mut together, mut told) = (Vec::new(), Vec::new());
+    // Those that a start could read before the next.
+    let mut before = Vec::new();
     for path in files {
-        match test(path) {
+        match test(path, &before) {
             Ok(mut report) => {
                 together.append(&mut report.loaded);
+                told.extend(report.notes.iter().map(|note| format!("{}: {note}", path.display())));
+                if report.wrong.is_empty() {
+                    before.push(path.clone());
+                }
                 is_any_wrong |= !report.wrong.is_empty();
                 report.notes.iter().for_each(|note| output::warning(shown(path, note)));
                 report.wrong.iter().for_each(|wrong| output::error(shown(path, wrong)));
@@ -36,14 +43,16 @@ pub fn run(files: &[PathBuf]) -> ExitCode {
         }
     }
     let (twice, replaced) = ids_twice(together);
-    replaced.iter().for_each(|line| output::warning(visible(line)));
+    let is_new = |line: &&String| !told.contains(*line);
+    replaced.iter().filter(is_new).for_each(|line| output::warning(visible(line)));
     is_any_wrong |= !twice.is_empty();
     twice.iter().for_each(|line| output::error(visible(line)));
     if is_any_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn shown(path: &Path, line: &str) -> String {
-    format!("{}: {}", path.display(), visible(line))
+fn shown(path: &Path, text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(visible).collect();
+    format!("{}: {}", path.display(), lines.join("\n"))
 }
 
 /// What is to be said of a file.
@@ -68,27 +77,36 @@ impl Report {
     }
 }
 
-fn test(path: &Path) -> Result<Report, String> {
+/// `before` are the files that come before it.
+fn test(path: &Path, before: &[PathBuf]) -> Result<Report, String> {
     let text = rulebook::read(path).map_err(|error| error.to_string())?;
     let pack =
         Pack::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())?;
-    let is_extending = pack.extends_rules();
+    let extending = pack.extends_rules().then(|| pack.extending_ids());
     let mut report = Report {
         loaded: pack.rules.into_iter().map(Arc::new).collect(),
         notes: pack.notes,
         wrong: pack.problems.iter().map(ToString::to_string).collect(),
         ..Report::default()
     };
-    if is_extending && report.wrong.is_empty() {
-        match put_together(path) {
-            Ok(notes) => report.notes = notes,
+    let mut tried = report.loaded.clone();
+    if let Some(ids) = extending.filter(|_| report.wrong.is_empty()) {
+        match put_together(path, before) {
+            Ok(selected) => {
+                report.notes = notes_of(path, &selected.warnings);
+                let extended = ids.iter().filter_map(|id| extended(id, &selected.rules));
+                let extended: BTreeMap<_, _> =
+                    extended.map(|rule| (Arc::clone(&rule.id), Arc::clone(rule))).collect();
+                tried.retain(|rule| !extended.contains_key(&rule.id));
+                tried.extend(extended.into_values());
+            }
             Err(reason) => report.wrong.push(reason),
         }
     }
-    if report.loaded.is_empty() && report.wrong.is_empty() {
+    if tried.is_empty() && report.wrong.is_empty() {
         return Ok(report);
     }
-    let mut rules: RuleSet = report.loaded.iter().map(Arc::clone).collect();
+    let mut rules: RuleSet = tried.into();
     let mut compiled = Database::compile(&rules);
     if let Err(DatabaseError::Rules(problems)) = &compiled {
         report.wrong.extend(problems.iter().map(ToString::to_string));
@@ -107,18 +125,21 @@ fn test(path: &Path) -> Result<Report, String> {
     Ok(report)
 }
 
-/// What a start with all packs says of a file: whether the rules that it extends are there.
-fn put_together(path: &Path) -> Result<Vec<String>, String> {
+/// What a start with all packs makes of a file: with the rules that it extends.
+fn put_together(path: &Path, before: &[PathBuf]) -> Result<Selected, String> {
+    let files = before.iter().map(PathBuf::as_path).chain([path]);
     let config = RulesConfig {
         packs: pack_names().map(str::to_owned).collect(),
-        files: vec![path.to_owned()],
+        files: files.map(Path::to_owned).collect(),
         disable: Vec::new(),
         cache_dir: None,
     };
-    let selected = rulebook::select(&config).map_err(|error| error.to_string())?;
+    rulebook::select(&config).map_err(|error| error.to_string())
+}
+
+fn notes_of(path: &Path, warnings: &[String]) -> Vec<String> {
     let place = format!("{}: ", path.display());
-    let of_file = |line: &String| line.strip_prefix(&place).unwrap_or(line).to_owned();
-    Ok(selected.warnings.iter().map(of_file).collect())
+    warnings.iter().filter_map(|line| line.strip_prefix(&place)).map(str::to_owned).collect()
 }
 
 fn try_examples(rules: &RuleSet, scanner: &Scanner, report: &mut Report) {
@@ -165,7 +186,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("own.toml");
         std::fs::write(&path, text).unwrap();
-        test(&path).unwrap()
+        test(&path, &[]).unwrap()
     }
 
     #[test]
@@ -198,5 +219,36 @@ mod tests {
         let told = report.notes.join("\n");
         assert!(told.contains("gitlab-pat changes the shipped gitlab_pat"), "{told}");
         assert!(told.contains("rule left out: none-such"), "{told}");
+    }
+
+    #[test]
+    fn examples_of_a_rule_that_extends_another_are_tried() {
+        let text = "[extend]\n[[rules]]\nid = 'gitlab-pat'\nexamples = ['no token at all']\n";
+        let report = tested(text);
+        assert_eq!((report.rules, report.wrong.len()), (1, 1), "{:?}", report.wrong);
+        assert!(report.wrong[0].contains("gitlab_pat: 0 matches instead of 1 in \"no token"));
+        let good = text.replace("no token at all", "x glpat-{{alnum:20}}");
+        assert_eq!(tested(&good).wrong, [""; 0]);
+    }
+
+    /// Each was put together alone, and what it extends was not there.
+    #[test]
+    fn a_file_extends_those_that_are_given_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [base, over] = ["base.toml", "over.toml"].map(|name| folder.path().join(name));
+        std::fs::write(&base, "[[rules]]\nid = 'acme'\nregex = 'acme_[0-9]{4}'\n").unwrap();
+        let text = "[extend]\n[[rules]]\nid = 'acme'\nentropy = 1.0\nexamples = ['acme_1234']\n";
+        std::fs::write(&over, text).unwrap();
+        let report = test(&over, std::slice::from_ref(&base)).unwrap();
+        assert_eq!((report.notes, report.wrong), (Vec::new(), Vec::new()));
+        assert_eq!((report.rules, report.examples), (1, 1));
+        let alone = test(&over, &[]).unwrap();
+        assert!(alone.notes[0].contains("rule left out: acme"), "{:?}", alone.notes);
+    }
+
+    #[test]
+    fn what_is_wrong_in_several_lines_is_told_in_as_many() {
+        let told = shown(Path::new("a.toml"), "1 rule(s):\n  a\u{1b}: wrong\nMend it");
+        assert_eq!(told, "a.toml: 1 rule(s):\n  a\\u{1b}: wrong\nMend it");
     }
 }

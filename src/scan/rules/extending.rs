@@ -139,6 +139,11 @@ impl Places {
     }
 }
 
+/// The rule that an id means where rules extend others.
+pub fn extended<'a>(id: &str, rules: &'a [Arc<Rule>]) -> Option<&'a Arc<Rule>> {
+    Places::of(rules).meant(id).and_then(|at| rules.get(at))
+}
+
 fn alike(id: &str) -> String {
     id.to_ascii_lowercase().replace('-', "_")
 }

@@ -46,7 +46,7 @@ use regex::bytes::Regex;
 
 pub use allowlist::Allowlist;
 pub use expression::{Expression, ExpressionError};
-pub use extending::RulesFile;
+pub use extending::{RulesFile, extended};
 pub(in crate::scan) use long_word::is_of_word;
 pub use mention::MentionWords;
 pub(in crate::scan) use mention::Mentions;

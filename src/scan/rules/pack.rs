@@ -116,6 +116,12 @@ impl Pack {
         Ok(reader.finish())
     }
 
+    /// The ids of the rules that extend others, or may.
+    pub fn extending_ids(&self) -> Vec<String> {
+        let changes = self.extension.iter().flat_map(|extension| &extension.changes);
+        changes.map(|change| change.id.clone()).collect()
+    }
+
     /// Whether it says something of the rules of other files.
     pub fn extends_rules(&self) -> bool {
         let extension = self.extension.as_ref();
