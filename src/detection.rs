@@ -47,9 +47,23 @@ pub struct Prepared {
     pub warnings: Vec<String>,
 }
 
+/// Why it cannot be made.
+#[derive(Debug)]
+pub struct Unprepared {
+    pub reason: String,
+    /// Whether that is what is wrong with the configuration.
+    pub is_configuration_wrong: bool,
+}
+
+impl From<String> for Unprepared {
+    fn from(reason: String) -> Unprepared {
+        Unprepared { reason, is_configuration_wrong: false }
+    }
+}
+
 impl Detection {
     /// Makes it as configured.
-    pub fn prepare(config: &Config) -> Result<Prepared, String> {
+    pub fn prepare(config: &Config) -> Result<Prepared, Unprepared> {
         let mut warnings = Vec::new();
         let rules_files = rulebook::content_mark(&config.rules);
         let rulebook::Prepared { database, ids, .. } = prepare_rules(config, &mut warnings)?;
@@ -123,9 +137,12 @@ fn known_values(
 fn prepare_rules(
     config: &Config,
     warnings: &mut Vec<String>,
-) -> Result<rulebook::Prepared, String> {
+) -> Result<rulebook::Prepared, Unprepared> {
     let began = Instant::now();
-    let mut prepared = rulebook::prepare(config).map_err(|error| error.to_string())?;
+    let mut prepared = rulebook::prepare(config).map_err(|error| Unprepared {
+        reason: error.to_string(),
+        is_configuration_wrong: error.is_configuration_wrong(),
+    })?;
     warnings.append(&mut prepared.warnings);
     log::info!(
         "{} rules {} in {} ms",
@@ -134,4 +151,26 @@ fn prepare_rules(
         began.elapsed().as_millis()
     );
     Ok(prepared)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::config;
+
+    /// `reload` ended with 1 where `config check` ends with 2.
+    #[test]
+    fn rules_of_which_the_engine_takes_none_are_a_wrong_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.toml");
+        let text = "[[rules]]\nid = 'c'\nregex = '(?:[a-z]{1000}x){1,1000}y'\n";
+        std::fs::write(&file, text).unwrap();
+        let text = format!(
+            r#"{{"log_dir": {:?}, "rule_packs": [], "rules_files": [{file:?}]}}"#,
+            folder.path()
+        );
+        let error = Detection::prepare(&config(&text)).unwrap_err();
+        assert!(error.is_configuration_wrong, "{}", error.reason);
+        assert!(!Unprepared::from(String::new()).is_configuration_wrong);
+    }
 }

@@ -245,7 +245,7 @@ fn prepare(config: &Config) -> Result<Prepared, String> {
         let detection = Detection::prepare(config);
         (detection, roots.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    let detection = detection?.detection;
+    let detection = detection.map_err(|error| error.reason)?.detection;
     let (verified, report) = roots.map_err(|error| error.to_string())?;
     for warning in &report.warnings {
         log::warn!("{warning}");

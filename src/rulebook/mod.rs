@@ -50,6 +50,14 @@ impl fmt::Display for RulebookError {
 
 impl std::error::Error for RulebookError {}
 
+impl RulebookError {
+    /// Whether it is what somebody wrote: files, ids, or rules that the engine does not take.
+    pub fn is_configuration_wrong(&self) -> bool {
+        use RulebookError::{Database, Files, Selection};
+        matches!(self, Files(_) | Selection(_) | Database(DatabaseError::Rules(_)))
+    }
+}
+
 fn lines_of<T: fmt::Display>(errors: &[T]) -> String {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     lines.join("\n")

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::config::{Config, Reread, Warning, renew};
 use crate::conn::deadline::Phase;
-use crate::detection::{Detection, Marks, Prepared};
+use crate::detection::{Detection, Marks, Prepared, Unprepared};
 use crate::limits::{
     RELOAD_ERROR_LINES_MAX, RELOAD_WAIT_MS, RELOAD_WARNING_MAX_BYTES, RELOAD_WARNING_MAX_CHARS,
     RELOAD_WARNINGS_MAX,
@@ -110,7 +110,9 @@ impl Reloader {
         };
         let Prepared { detection, warnings: found } = match Detection::prepare(&renewed.config) {
             Ok(prepared) => prepared,
-            Err(error) => return unchanged(&error),
+            Err(Unprepared { reason, is_configuration_wrong }) => {
+                return Reloaded { is_configuration_wrong, ..unchanged(&reason) };
+            }
         };
         if Phase::from_number(self.phase.load(Ordering::Relaxed)) != Phase::Running {
             return unchanged(&"the monitor is stopping");
