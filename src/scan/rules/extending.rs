@@ -37,6 +37,8 @@ pub(super) struct Extension {
 #[derive(Debug, Default)]
 pub(super) struct Change {
     pub(super) id: String,
+    /// It says a path and nothing to look for: where it extends no rule, it is one of gitleaks' about files' names.
+    pub(super) may_be_of_paths: bool,
     pub(super) expression: Option<Expression>,
     pub(super) description: Option<String>,
     pub(super) remediation: Option<String>,

@@ -152,3 +152,12 @@ fn rules_that_allowlists_name_are_told_of_once_and_the_first_by_their_names() {
     let lists = |selected: &Selected| rule(selected, "gitlab_pat").allowlists.len();
     assert_eq!(lists(&selected), lists(&before) + 1);
 }
+
+#[test]
+fn a_rule_about_files_names_is_told_as_one_where_it_extends_none() {
+    let text = "[extend]\nuseDefault = true\n[[rules]]\nid = 'pkcs12-file'\npath = '\\.p12$'\n";
+    let selected = select_files(&[("own.toml", text, None)]).unwrap();
+    let told = selected.warnings.join("\n");
+    let words = "rule left out: pkcs12-file: \"path\" without \"regex\" is not used";
+    assert!(told.contains(words), "{told}");
+}

@@ -296,6 +296,7 @@ impl<'a> Reader<'a> {
     fn change(&mut self, fields: &RuleText) -> Result<Change, Refusal> {
         Ok(Change {
             id: fields.id.clone(),
+            may_be_of_paths: fields.regex.is_none() && fields.path.is_some(),
             expression: fields.regex.as_deref().map(|regex| self.expression(regex)).transpose()?,
             description: fields.description.clone(),
             remediation: fields.remediation.clone(),

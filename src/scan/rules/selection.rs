@@ -322,9 +322,11 @@ impl Selection {
         };
         let Some(rule) = found.and_then(|at| self.rules.get_mut(at)).and_then(Arc::get_mut) else {
             if change.expression.is_none() {
-                self.warnings.push(format!(
-                    "{file}: rule left out: {id}: there is no rule of this id to extend"
-                ));
+                let reason = match change.may_be_of_paths {
+                    true => "\"path\" without \"regex\" is not used",
+                    false => "there is no rule of this id to extend",
+                };
+                self.warnings.push(format!("{file}: rule left out: {id}: {reason}"));
             }
             return Ok(false);
         };
