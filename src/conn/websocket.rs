@@ -22,6 +22,8 @@ pub struct WebSocket<'a> {
     is_base64_channels: bool,
     /// Whether it was said that something goes unread.
     is_reported: Cell<bool>,
+    /// Whether it was said that lengths are written longer than they need.
+    is_long_form: Cell<bool>,
 }
 
 /// What was agreed on, as far as it can be read.
@@ -49,7 +51,8 @@ impl<'a> WebSocket<'a> {
             }
         };
         let is_base64_channels = agreement.is_base64_channels;
-        WebSocket { core, sight, readable, is_base64_channels, is_reported: Cell::new(false) }
+        let (is_reported, is_long_form) = (Cell::new(false), Cell::new(false));
+        WebSocket { core, sight, readable, is_base64_channels, is_reported, is_long_form }
     }
 
     /// The reading of one direction.
@@ -69,6 +72,14 @@ impl<'a> WebSocket<'a> {
         };
         let controls = MessageInspector::of_controls(self.core, self.sight, direction);
         Reading { socket: self, direction, reader, messages, controls }
+    }
+
+    /// Logs once a connection that somebody sends what not everybody would take.
+    fn tell_long_form(&self, sender: &str) {
+        if !self.is_long_form.replace(true) {
+            let dest = &self.sight.dest;
+            log::warn!("{dest}: the {sender} writes WebSocket lengths longer than they need");
+        }
     }
 }
 
@@ -112,7 +123,12 @@ impl<'a> Reading<'a> {
                 }
             };
             match step.event {
-                Event::Idle => return,
+                Event::Idle => {
+                    if reader.has_long_form() {
+                        self.socket.tell_long_form(self.sender());
+                    }
+                    return;
+                }
                 Event::InPlace(unit, range) => {
                     let (backing, range) = chunk.backing(at + range.start..at + range.end);
                     self.inspector(unit).feed(backing, range, &mut turn).await;
@@ -153,11 +169,14 @@ impl<'a> Reading<'a> {
         if self.socket.is_reported.replace(true) {
             return;
         }
-        let sender = match self.direction {
+        let (dest, sender) = (&self.socket.sight.dest, self.sender());
+        log::warn!("{dest}: WebSocket bytes of the {sender} go on unread: {reason}");
+    }
+
+    fn sender(&self) -> &'static str {
+        match self.direction {
             Direction::Outbound => "client",
             Direction::Inbound => "server",
-        };
-        let dest = &self.socket.sight.dest;
-        log::warn!("{dest}: WebSocket bytes of the {sender} go on unread: {reason}");
+        }
     }
 }

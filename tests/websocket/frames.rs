@@ -25,12 +25,17 @@ pub enum From {
 
 /// A frame, masked where a client writes it.
 pub fn frame(from: From, first: u8, payload: &[u8]) -> Vec<u8> {
+    frame_in(0, from, first, payload)
+}
+
+/// The same with a length of so many bytes at least.
+pub fn frame_in(length: usize, from: From, first: u8, payload: &[u8]) -> Vec<u8> {
     let masked = from == From::Client;
     let bit = if masked { 0x80 } else { 0 };
     let mut out = vec![first];
     match payload.len() {
-        len @ 0..126 => out.push(bit | len as u8),
-        len @ 126..65_536 => {
+        len @ 0..126 if length == 0 => out.push(bit | len as u8),
+        len @ 0..65_536 if length <= 2 => {
             out.push(bit | 126);
             out.extend((len as u16).to_be_bytes());
         }

@@ -39,6 +39,26 @@ fn behind_an_invalid_frame_a_direction_goes_on_unread() {
 }
 
 #[test]
+fn behind_a_length_longer_than_it_needs_a_direction_is_read_on() {
+    for way in Way::ALL {
+        let mut socket = Joined::open(way, PROOF);
+        for from in [From::Client, From::Server] {
+            for length in [2, 8] {
+                socket.pass(from, &frame_in(length, from, FIN | TEXT, b"ok"));
+                let tag = format!("{from:?}-{length}");
+                socket.pass(from, &frame_in(length, from, FIN | TEXT, &secret(&tag)));
+                socket.pass(from, &frame(from, FIN | TEXT, &secret(&format!("{tag}-after"))));
+            }
+        }
+        let findings = socket.proxy.settled_findings();
+        assert_eq!(findings.len(), 8, "{way:?}: {findings:?}");
+        socket.wait_for_counts(&[("websockets_unread", 0), ("bytes_unscanned", 0)]);
+        socket.proxy.wait_for_log(&["lengths longer than they need", &socket.dest]);
+        assert_eq!(mentions(&socket.proxy.log(), "lengths longer than they need"), 1, "{way:?}");
+    }
+}
+
+#[test]
 fn an_unknown_extension_is_told_and_counted() {
     for extension in ["permessage-bzip2", "permessage-deflate, mux", "permessage-deflate; odd"] {
         let fields = format!("{PROOF}Sec-WebSocket-Extensions: {extension}\r\n");

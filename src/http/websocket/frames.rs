@@ -46,7 +46,6 @@ pub enum InvalidFrame {
     LongControl,
     StrayContinuation,
     UnfinishedMessage,
-    LengthNotMinimal,
     LengthTooLarge,
     CompressedUnasked,
 }
@@ -62,7 +61,6 @@ impl fmt::Display for InvalidFrame {
             InvalidFrame::LongControl => "a control frame of more than 125 bytes",
             InvalidFrame::StrayContinuation => "a continuation of no message",
             InvalidFrame::UnfinishedMessage => "a new message before the last one ended",
-            InvalidFrame::LengthNotMinimal => "a length written longer than it needs",
             InvalidFrame::LengthTooLarge => "a length of 2^63 or more",
             InvalidFrame::CompressedUnasked => "a compression flag where none may be",
         })
@@ -92,6 +90,8 @@ pub(super) struct Frames {
     frame: Option<Frame>,
     /// Whether the message under way is compressed; None between messages.
     message: Option<bool>,
+    /// Whether a length was written longer than it needs.
+    has_long_form: bool,
 }
 
 impl Frames {
@@ -103,6 +103,7 @@ impl Frames {
             header_len: 0,
             frame: None,
             message: None,
+            has_long_form: false,
         }
     }
 
@@ -135,6 +136,11 @@ impl Frames {
                 return Ok((taken, Ahead::End { unit, is_compressed }));
             }
         }
+    }
+
+    /// Whether a length was written longer than it needs.
+    pub(super) fn has_long_form(&self) -> bool {
+        self.has_long_form
     }
 
     /// Whether the payload ahead is masked.
@@ -190,7 +196,7 @@ impl Frames {
             return Err(InvalidFrame::ReservedBits);
         }
         let mask = self.mask(second & 0x80 != 0)?;
-        let left = payload_len(&self.header)?;
+        let (left, is_long_form) = payload_len(&self.header)?;
         let unit = match first & 0x0f {
             0x0..=0x2 => Unit::Message,
             0x8..=0xa => Unit::Control,
@@ -215,6 +221,7 @@ impl Frames {
                 is_compressed
             }
         };
+        self.has_long_form |= is_long_form;
         Ok(Frame { unit, is_final, is_compressed, left, mask, mask_at: 0 })
     }
 
@@ -244,19 +251,19 @@ fn header_len(header: &[u8; HEADER_MAX_BYTES]) -> usize {
     2 + length + mask
 }
 
-/// §5.2: in as few bytes as it takes, and not negative.
-fn payload_len(header: &[u8; HEADER_MAX_BYTES]) -> Result<u64, InvalidFrame> {
+/// How long the payload is, and whether that is written longer than it needs. §5.2 forbids that to who sends, but
+/// nobody takes such a frame for another one, and some receivers take it.
+fn payload_len(header: &[u8; HEADER_MAX_BYTES]) -> Result<(u64, bool), InvalidFrame> {
     let [_, second, a, b, c, d, e, f, g, h, ..] = *header;
     match second & 0x7f {
-        126 => match u64::from(u16::from_be_bytes([a, b])) {
-            0..126 => Err(InvalidFrame::LengthNotMinimal),
-            len => Ok(len),
-        },
+        126 => {
+            let len = u64::from(u16::from_be_bytes([a, b]));
+            Ok((len, len < 126))
+        }
         127 => match u64::from_be_bytes([a, b, c, d, e, f, g, h]) {
-            0..65_536 => Err(InvalidFrame::LengthNotMinimal),
             len if len >> 63 != 0 => Err(InvalidFrame::LengthTooLarge),
-            len => Ok(len),
+            len => Ok((len, len < 65_536)),
         },
-        len => Ok(u64::from(len)),
+        len => Ok((u64::from(len), false)),
     }
 }

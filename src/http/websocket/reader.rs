@@ -90,6 +90,11 @@ impl Reader {
         }
     }
 
+    /// Whether a length was written longer than it needs.
+    pub fn has_long_form(&self) -> bool {
+        self.frames.has_long_form()
+    }
+
     fn read_frames(
         &mut self,
         bytes: &[u8],

@@ -20,11 +20,16 @@ const PONG: u8 = 0xa;
 
 /// One frame with the shortest length.
 fn frame(first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
+    frame_in(0, first, mask, payload)
+}
+
+/// The same with a length of so many bytes at least.
+fn frame_in(length: usize, first: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
     let bit = if mask.is_some() { 0x80 } else { 0 };
     let mut out = vec![first];
     match payload.len() {
-        len @ 0..126 => out.push(bit | len as u8),
-        len @ 126..65_536 => {
+        len @ 0..126 if length == 0 => out.push(bit | len as u8),
+        len @ 0..65_536 if length <= 2 => {
             out.push(bit | 126);
             out.extend((len as u16).to_be_bytes());
         }
@@ -255,7 +260,7 @@ fn plain(first: u8, payload: &[u8]) -> Vec<u8> {
 fn invalid_headers() -> Vec<Invalid> {
     use InvalidFrame::*;
     let (server, client) = (Sender::Server, Sender::Client);
-    let short_in_64_bits = vec![0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+    let long_in_64_bits = frame_in(8, FIN | PING, None, &[0; 126]);
     let top_bit = vec![0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0];
     vec![
         ("rsv2", server, true, plain(FIN | 0x20 | TEXT, b""), ReservedBits),
@@ -271,9 +276,8 @@ fn invalid_headers() -> Vec<Invalid> {
         ("close in fragments", client, false, masked(CLOSE), FragmentedControl),
         ("long ping", server, false, plain(FIN | PING, &[0; 126]), LongControl),
         ("long close", server, false, plain(FIN | CLOSE, &[0; 70_000]), LongControl),
-        ("125 in 16 bits", server, false, vec![0x82, 126, 0, 125], LengthNotMinimal),
-        ("65535 in 64 bits", server, false, short_in_64_bits, LengthNotMinimal),
         ("the top bit", server, false, top_bit, LengthTooLarge),
+        ("long ping in 64 bits", server, false, long_in_64_bits, LongControl),
         ("compressed unasked", server, false, plain(FIN | RSV1 | TEXT, b""), CompressedUnasked),
         ("a compressed ping", server, true, plain(FIN | RSV1 | PING, b""), CompressedUnasked),
     ]
@@ -323,6 +327,32 @@ fn what_is_unusual_but_valid_is_read() {
     assert_eq!(read_whole(Sender::Client, None, &zero_mask).messages, [b"in the clear"]);
     let after_close = [frame(FIN | CLOSE, None, b""), frame(FIN | TEXT, None, b"more")].concat();
     assert_eq!(read_whole(Sender::Server, None, &after_close).messages, [b"more"]);
+}
+
+#[test]
+fn a_length_longer_than_it_needs_is_taken_as_it_is_written() {
+    for sender in [Sender::Client, Sender::Server] {
+        let mask = (sender == Sender::Client).then_some([0xa5, 0x5a, 0x3c, 0xc3]);
+        for (length, len) in [(2, 0), (2, 2), (2, 125), (8, 0), (8, 2), (8, 126), (8, 65_535)] {
+            let payload = vec![b'p'; len];
+            let ping = frame_in(length, FIN | PING, mask, b"still there?");
+            let long = frame_in(length, FIN | TEXT, mask, &payload);
+            let bytes = [long, ping, frame(FIN | TEXT, mask, b"after")].concat();
+            for piece in [1, usize::MAX] {
+                let mut reader = Reader::new(sender, None);
+                let said = read(&mut reader, &bytes, &[piece], 512);
+                assert_eq!(said.invalid, None, "{len} in {length} bytes of the {sender:?}");
+                assert!(said.messages == [&payload[..], b"after"], "{len} in {length} bytes");
+                assert_eq!(said.controls, [b"still there?"], "{len} in {length} bytes");
+                assert!(reader.has_long_form(), "{len} in {length} bytes");
+            }
+        }
+        let mut reader = Reader::new(sender, None);
+        for len in [0, 125, 126, 65_535, 65_536] {
+            read(&mut reader, &frame(FIN | BINARY, mask, &vec![0; len]), &[usize::MAX], 512);
+        }
+        assert!(!reader.has_long_form(), "none is longer than it needs");
+    }
 }
 
 #[test]
@@ -466,10 +496,16 @@ fn made() -> impl Strategy<Value = Made> {
 }
 
 /// The bytes of a unit: a message in fragments, control frames between them.
-fn encode(made: &Made, deflater: Option<&mut Deflater>, mask: Option<[u8; 4]>) -> Vec<u8> {
+fn encode(
+    made: &Made,
+    deflater: Option<&mut Deflater>,
+    mask: Option<[u8; 4]>,
+    length: usize,
+) -> Vec<u8> {
+    let frame = |first, payload: &[u8]| frame_in(length, first, mask, payload);
     let Made::Message { payload, is_compressed, cuts, between } = made else {
         let Made::Control(payload) = made else { unreachable!() };
-        return frame(FIN | PONG, mask, payload);
+        return frame(FIN | PONG, payload);
     };
     let (payload, flag) = match deflater {
         Some(deflater) if *is_compressed => (deflater.message(payload), RSV1),
@@ -481,11 +517,11 @@ fn encode(made: &Made, deflater: Option<&mut Deflater>, mask: Option<[u8; 4]>) -
     let (mut start, mut first) = (0, TEXT | flag);
     let mut between = between.iter();
     for cut in cuts {
-        out.extend(frame(first, mask, &payload[start..cut]));
-        out.extend(between.next().map(|ping| frame(FIN | PING, mask, ping)).unwrap_or_default());
+        out.extend(frame(first, &payload[start..cut]));
+        out.extend(between.next().map(|ping| frame(FIN | PING, ping)).unwrap_or_default());
         (start, first) = (cut, CONTINUATION);
     }
-    out.extend(frame(FIN | first, mask, &payload[start..]));
+    out.extend(frame(FIN | first, &payload[start..]));
     out
 }
 
@@ -510,13 +546,14 @@ proptest! {
         side in prop::option::of((8..=15u8, any::<bool>())),
         pieces in prop::collection::vec(1..5000usize, 1..6),
         work_len in 1..5000usize,
+        length in prop::sample::select(vec![0, 0, 2, 8]),
     ) {
         let side = side.map(|(window_bits, takes_over)| Side { window_bits, takes_over });
         let compression = side.map(agreed);
         let mut deflater = side.map(Deflater::new);
         let (mut bytes, mut expected) = (Vec::new(), Said::default());
         for unit in &units {
-            bytes.extend(encode(unit, deflater.as_mut(), mask));
+            bytes.extend(encode(unit, deflater.as_mut(), mask, length));
             expect(unit, &mut expected);
         }
         let sender = if mask.is_some() { Sender::Client } else { Sender::Server };
