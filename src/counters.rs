@@ -150,7 +150,8 @@ counters! {
     tunnels,
     /// WebSockets agreed on.
     websockets,
-    /// Directions of a WebSocket that went on unread: invalid frames, or an extension that is not known.
+    /// Directions of a WebSocket whose messages went on unread: behind an invalid frame, where the bytes are read as
+    /// they stand, or because of an extension that is not known.
     websockets_unread,
     /// Compressed WebSocket messages that could not be inflated, or not to their end.
     websocket_messages_unread,

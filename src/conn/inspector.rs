@@ -36,6 +36,11 @@ impl Inspector {
         Inspector::new(whence, Place::Tunnel, &Shape::default())
     }
 
+    /// Of one direction of a WebSocket whose frames cannot be told apart.
+    pub fn of_websocket(whence: Whence) -> Inspector {
+        Inspector::new(whence, Place::WebSocket, &Shape::default())
+    }
+
     /// Of the body of a message.
     pub fn of_body(whence: Whence, shape: &Shape) -> Inspector {
         Inspector::new(whence, Place::Body, shape)

@@ -2,21 +2,22 @@
 //! when it cannot read on. Never holds a byte back: the tunnel relays whatever is found out here.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use super::core::Core;
-use super::inspect::Sight;
-use super::inspector::MessageInspector;
+use super::inspect::{Sight, Whence};
+use super::inspector::{Inspector, MessageInspector};
 use crate::finding::Direction;
 use crate::forward::buffer::Chunk;
 use crate::http::websocket::{
-    Agreement, Compression, Event, Extensions, Reader, Sender, Undecodable, Unit,
+    Agreement, Compression, Event, Extensions, InvalidFrame, Reader, Sender, Undecodable, Unit,
 };
 use crate::limits::{SCAN_PADDING_BYTES, WEBSOCKET_WORK_BYTES};
 use crate::turns::Turn;
 
 /// One WebSocket, both directions.
 pub struct WebSocket<'a> {
-    core: &'a Core,
+    core: &'a Rc<Core>,
     sight: &'a Sight,
     readable: Readable,
     is_base64_channels: bool,
@@ -36,7 +37,7 @@ enum Readable {
 
 impl<'a> WebSocket<'a> {
     /// As it was agreed on.
-    pub fn new(core: &'a Core, sight: &'a Sight, agreement: &Agreement) -> WebSocket<'a> {
+    pub fn new(core: &'a Rc<Core>, sight: &'a Sight, agreement: &Agreement) -> WebSocket<'a> {
         core.counters.websockets.add(1);
         if !agreement.is_proven {
             log::warn!("{}: Sec-WebSocket-Accept does not fit the client's key", sight.dest);
@@ -61,17 +62,19 @@ impl<'a> WebSocket<'a> {
             Direction::Outbound => Sender::Client,
             Direction::Inbound => Sender::Server,
         };
-        let reader = match &self.readable {
-            Readable::Plain => Some(Reader::new(sender, None)),
-            Readable::Compressed(compression) => Some(Reader::new(sender, Some(compression))),
-            Readable::Not => None,
+        let how = match &self.readable {
+            Readable::Plain => How::Frames(Box::new(Reader::new(sender, None))),
+            Readable::Compressed(compression) => {
+                How::Frames(Box::new(Reader::new(sender, Some(compression))))
+            }
+            Readable::Not => How::Unread,
         };
         let messages = match self.is_base64_channels {
             true => MessageInspector::of_base64_channels(self.core, self.sight, direction),
             false => MessageInspector::new(self.core, self.sight, direction),
         };
         let controls = MessageInspector::of_controls(self.core, self.sight, direction);
-        Reading { socket: self, direction, reader, messages, controls }
+        Reading { socket: self, direction, how, messages, controls }
     }
 
     /// Logs once a connection that somebody sends what not everybody would take.
@@ -83,12 +86,19 @@ impl<'a> WebSocket<'a> {
     }
 }
 
+/// How the bytes of one direction are read.
+enum How {
+    Frames(Box<Reader>),
+    /// Behind an invalid frame, whose end nobody knows: whoever takes it may take what is in the clear.
+    AsItStands(Box<Inspector>),
+    Unread,
+}
+
 /// One direction of a WebSocket. Its end, which is when it is dropped, is that of its messages.
 pub struct Reading<'a> {
     socket: &'a WebSocket<'a>,
     direction: Direction,
-    /// None once nothing can be read any more.
-    reader: Option<Reader>,
+    how: How,
     messages: MessageInspector<'a>,
     controls: MessageInspector<'a>,
 }
@@ -97,9 +107,8 @@ impl<'a> Reading<'a> {
     /// Reads the bytes of `chunk`. Others get their turn where few bytes inflate to many.
     pub async fn feed(&mut self, chunk: &Chunk) {
         let bytes = chunk.bytes();
-        if self.reader.is_none() {
-            self.socket.core.counters.bytes_unscanned.add(bytes.len() as u64);
-            return;
+        if !matches!(self.how, How::Frames(_)) {
+            return Box::pin(self.feed_rest(chunk, 0)).await;
         }
         let mut work = self.socket.core.scratch.lend();
         // What is only unmasked does not grow.
@@ -110,15 +119,13 @@ impl<'a> Reading<'a> {
         work.bytes.resize(room_len + SCAN_PADDING_BYTES, 0);
         let mut at = 0;
         let mut turn = Turn::begin();
-        while let Some(reader) = &mut self.reader {
+        while let How::Frames(reader) = &mut self.how {
             let rest = bytes.get(at..).unwrap_or_default();
             let room = work.bytes.get_mut(..room_len).unwrap_or_default();
             let step = match reader.step(rest, room) {
                 Ok(step) => step,
                 Err(invalid) => {
-                    self.reader = None;
-                    self.socket.core.counters.websockets_unread.add(1);
-                    self.report(&invalid);
+                    self.give_up(invalid);
                     break;
                 }
             };
@@ -144,8 +151,31 @@ impl<'a> Reading<'a> {
             }
             at += step.taken;
         }
-        let unread = bytes.len().saturating_sub(at);
-        self.socket.core.counters.bytes_unscanned.add(unread as u64);
+        // Boxed, so that a WebSocket that waits is small.
+        Box::pin(self.feed_rest(chunk, at)).await;
+    }
+
+    /// Reads what is no frame: the bytes of `chunk` from the one at `at` on.
+    async fn feed_rest(&mut self, chunk: &Chunk, at: usize) {
+        let len = chunk.bytes().len();
+        match &mut self.how {
+            How::AsItStands(inspector) => {
+                inspector.feed(chunk, at..len, &mut Turn::begin()).await;
+            }
+            How::Frames(_) | How::Unread => {
+                let unread = len.saturating_sub(at);
+                self.socket.core.counters.bytes_unscanned.add(unread as u64);
+            }
+        }
+    }
+
+    /// Reads what follows as it stands.
+    fn give_up(&mut self, invalid: InvalidFrame) {
+        let WebSocket { core, sight, .. } = *self.socket;
+        core.counters.websockets_unread.add(1);
+        self.report("are read as they stand only", &invalid);
+        let inspector = Inspector::of_websocket(Whence::new(core, sight, self.direction));
+        self.how = How::AsItStands(Box::new(inspector));
     }
 
     fn inspector(&mut self, unit: Unit) -> &mut MessageInspector<'a> {
@@ -160,17 +190,17 @@ impl<'a> Reading<'a> {
         counters.bytes_unscanned.add(len as u64);
         if let Some(reason) = reason {
             counters.websocket_messages_unread.add(1);
-            self.report(&reason);
+            self.report("go on unread", &reason);
         }
     }
 
-    /// Logs the first thing of a connection that goes unread; the counters tell of the others.
-    fn report(&self, reason: &dyn std::fmt::Display) {
+    /// Logs the first thing of a connection that cannot be read; the counters tell of the others.
+    fn report(&self, what: &str, reason: &dyn std::fmt::Display) {
         if self.socket.is_reported.replace(true) {
             return;
         }
         let (dest, sender) = (&self.socket.sight.dest, self.sender());
-        log::warn!("{dest}: WebSocket bytes of the {sender} go on unread: {reason}");
+        log::warn!("{dest}: WebSocket bytes of the {sender} {what}: {reason}");
     }
 
     fn sender(&self) -> &'static str {
