@@ -169,7 +169,7 @@ fn plain() -> Finding {
         snippet: format!("x-api-key: {}-api03-... content-type: application/json", "sk-ant"),
         source: IpAddr::V4(Ipv4Addr::LOCALHOST),
         dest: "api.example.com:443".into(),
-        secret_in_dest: None,
+        has_secret_dest: false,
         seen_at: SystemTime::now(),
         seen_at_mono: Instant::now(),
         suppressed: 0,

@@ -4,7 +4,6 @@ mod view;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -180,8 +179,8 @@ pub struct Finding {
     /// `host:port` the agent was talking to. What of it is a secret is masked as the last thing before it is written:
     /// until then it tells one destination from another.
     pub dest: Arc<str>,
-    /// Where the match's own secret stands in `dest`, before its domain, if it does.
-    pub secret_in_dest: Option<Range<usize>>,
+    /// Whether `dest` has some of the match's own secret before its domain.
+    pub has_secret_dest: bool,
     /// When it was seen, for the log line.
     pub seen_at: SystemTime,
     /// When it was seen, for the dedup window.

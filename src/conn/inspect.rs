@@ -15,7 +15,7 @@ use crate::finding::{
 use crate::limits::HOST_SECRET_MIN_BYTES;
 use crate::policy::{self, Circumstances, Disposition, Place, Seen, Verdict, may_meet};
 use crate::report::dedup::Subject;
-use crate::report::place_in_dest;
+use crate::report::is_secret_dest;
 use crate::scan::{
     Gap, KNOWN_VALUE_RULE, KnownMatch, Match, MatchSink, Padded, PaddedBuffer, Shape,
 };
@@ -144,7 +144,7 @@ impl<'a> Reporting<'a> {
             snippet,
             source: self.sight.source,
             dest: Arc::clone(&self.sight.dest),
-            secret_in_dest: told.secret_in_dest,
+            has_secret_dest: told.has_secret_dest,
             seen_at,
             seen_at_mono,
             suppressed: 0,
@@ -158,8 +158,8 @@ impl<'a> Reporting<'a> {
         early.or_else(|| Some(self.core.policy.fingerprint(secret)))
     }
 
-    /// Where the destination holds the secret of a match that stands where a request names its host.
-    fn secret_in_dest(&self, found: &Match<'_>) -> Option<Range<usize>> {
+    /// Whether the destination holds the secret of a match that stands where a request names its host.
+    fn has_secret_dest(&self, found: &Match<'_>) -> bool {
         let names_host = self.direction == Direction::Outbound
             && match self.place(found.at) {
                 Place::Path => true,
@@ -167,7 +167,7 @@ impl<'a> Reporting<'a> {
                 _ => false,
             };
         let is_secret = found.rule.is_secret && found.secret.len() >= HOST_SECRET_MIN_BYTES;
-        (names_host && is_secret).then(|| place_in_dest(&self.sight.dest, found.secret))?
+        names_host && is_secret && is_secret_dest(&self.sight.dest, found.secret)
     }
 
     /// The fingerprint of a match, where a decision before the snippet depends on it.
@@ -185,7 +185,7 @@ struct Told {
     pattern: Arc<str>,
     view: View,
     fingerprint: Option<Fingerprint>,
-    secret_in_dest: Option<Range<usize>>,
+    has_secret_dest: bool,
 }
 
 impl MatchSink for Reporting<'_> {
@@ -209,7 +209,7 @@ impl MatchSink for Reporting<'_> {
             pattern: Arc::clone(&found.rule.id),
             view: found.view,
             fingerprint: self.fingerprint(found.secret),
-            secret_in_dest: self.secret_in_dest(found),
+            has_secret_dest: self.has_secret_dest(found),
         };
         self.submit(told, snippet);
     }
@@ -239,7 +239,7 @@ impl MatchSink for Reporting<'_> {
             view: found.view,
             fingerprint: found.fingerprint,
             // In whichever case, it is known when it is written.
-            secret_in_dest: None,
+            has_secret_dest: false,
         };
         self.submit(told, snippet);
     }

@@ -10,7 +10,8 @@ pub const LOGGER_ROUND_LEN: usize = 4096;
 /// Snippets, and other texts, that get their last look together, and the window of the scanner that looks.
 pub const LAST_LOOK_LEN: usize = 32;
 pub const LAST_LOOK_WINDOW_BYTES: usize = 16 * 1024;
-/// The shortest secret that is hidden in a host's name because a rule told of it.
+/// Destinations that are remembered because their names hold a secret, and the shortest that a rule tells of.
+pub const SECRET_DESTS_REMEMBERED: usize = 64;
 pub const HOST_SECRET_MIN_BYTES: usize = 8;
 
 /// A batch of lines for `threats.jsonl` takes no further finding at this size.

@@ -212,7 +212,7 @@ pub(super) mod tests {
             snippet: format!("Authorization: Bearer {}-api01-...", "sk-ant"),
             source: IpAddr::V4(Ipv4Addr::LOCALHOST),
             dest: dest.into(),
-            secret_in_dest: None,
+            has_secret_dest: false,
             seen_at: SystemTime::now(),
             seen_at_mono: Instant::now(),
             suppressed: 0,

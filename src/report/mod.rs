@@ -51,4 +51,4 @@ pub const THREATS_FILE_NAME: &str = "threats.jsonl";
 pub const LOG_FILE_NAME: &str = "clawsec.log";
 pub const STATE_FILE_NAME: &str = "monitor.json";
 
-pub use reviewed::place_in_dest;
+pub use reviewed::is_secret_dest;

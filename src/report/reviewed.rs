@@ -1,10 +1,11 @@
 //! What is looked at once more before it is written: snippets and destinations of findings. Touches no file.
 
-use std::ops::Range;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::last_look::{LastLook, Texts};
 use crate::finding::Finding;
+use crate::limits::SECRET_DESTS_REMEMBERED;
 
 /// What stands for a secret.
 const MASK: &str = "...";
@@ -16,13 +17,9 @@ const SHOWN_LABELS: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct Review {
     last_look: Option<LastLook>,
-}
-
-/// A destination that findings name.
-struct Named {
-    dest: Arc<str>,
-    /// What stands before its domain, without the secrets that the findings tell of.
-    front: String,
+    /// Destinations of which a finding told that their names hold a secret, the latest ones: without its capitals no
+    /// rule finds it again.
+    secret_dests: VecDeque<Arc<str>>,
 }
 
 impl Review {
@@ -34,27 +31,26 @@ impl Review {
     /// Hides what snippets and destinations still hold.
     pub(super) fn hide_in<'a>(&mut self, findings: impl Iterator<Item = &'a mut Finding>) {
         let mut findings: Vec<&mut Finding> = findings.collect();
+        for finding in findings.iter().filter(|finding| finding.has_secret_dest) {
+            self.remember(&finding.dest);
+        }
         // Most go to the same few hosts.
-        let mut named: Vec<Named> = Vec::new();
+        let mut named: Vec<(Arc<str>, String)> = Vec::new();
         for finding in &findings {
-            if !named.iter().any(|known| known.dest == finding.dest) {
-                let of_dest = findings.iter().filter(|other| other.dest == finding.dest);
-                let secrets = of_dest.filter_map(|other| other.secret_in_dest.clone());
-                let front = front_without(&finding.dest, secrets.collect());
-                named.push(Named { dest: Arc::clone(&finding.dest), front });
+            if !named.iter().any(|(dest, _)| *dest == finding.dest) {
+                named.push((Arc::clone(&finding.dest), self.front(&finding.dest)));
             }
         }
-        let mut fronts: Vec<&mut String> = named.iter_mut().map(|named| &mut named.front).collect();
-        fronts.retain(|front| !front.is_empty());
+        let fronts = named.iter_mut().map(|(_, front)| front).filter(|front| !front.is_empty());
+        let mut fronts: Vec<&mut String> = fronts.collect();
         self.hide(Texts::Names, &mut fronts);
         for finding in &mut findings {
-            let known = named.iter().find(|named| named.dest == finding.dest);
-            let Some((front, domain)) = finding.dest.split_at_checked(front_of(&finding.dest))
-            else {
-                continue;
-            };
-            if let Some(known) = known.filter(|known| known.front != front) {
-                finding.dest = [&known.front, domain].concat().into();
+            let known = named.iter().find(|(dest, _)| *dest == finding.dest);
+            let parts = finding.dest.split_at_checked(front_of(&finding.dest));
+            if let (Some((_, shown)), Some((front, domain))) = (known, parts)
+                && shown != front
+            {
+                finding.dest = [shown.as_str(), domain].concat().into();
             }
         }
         let mut snippets: Vec<&mut String> =
@@ -67,14 +63,30 @@ impl Review {
             look.mask(are, texts);
         }
     }
+
+    fn remember(&mut self, dest: &Arc<str>) {
+        if self.secret_dests.contains(dest) {
+            return;
+        }
+        if self.secret_dests.len() >= SECRET_DESTS_REMEMBERED {
+            self.secret_dests.pop_front();
+        }
+        self.secret_dests.push_back(Arc::clone(dest));
+    }
+
+    /// What stands before the domain of a destination: nothing of it, if it has a secret, beside which another may
+    /// stand.
+    fn front(&self, dest: &Arc<str>) -> String {
+        let front = dest.get(..front_of(dest)).unwrap_or_default();
+        if !front.is_empty() && self.secret_dests.contains(dest) { MASK } else { front }.to_owned()
+    }
 }
 
-/// Where a secret stands in a destination, in whichever case, as far as that is before its domain.
-pub fn place_in_dest(dest: &str, secret: &[u8]) -> Option<Range<usize>> {
-    let front = front_of(dest);
+/// Whether a destination has some of a secret before its domain, in whichever case.
+pub fn is_secret_dest(dest: &str, secret: &[u8]) -> bool {
     let mut parts = dest.as_bytes().windows(secret.len().max(1));
-    let start = parts.position(|part| part.eq_ignore_ascii_case(secret))?;
-    (start < front).then(|| start..front.min(start + secret.len()))
+    let start = parts.position(|part| part.eq_ignore_ascii_case(secret));
+    start.is_some_and(|start| start < front_of(dest))
 }
 
 /// How much of a destination stands before its domain, the dot between them not counted; nothing of an address.
@@ -86,39 +98,33 @@ fn front_of(dest: &str) -> usize {
     dots.filter(|_| !is_address).nth(SHOWN_LABELS - 1).unwrap_or(0)
 }
 
-/// The front of a destination with the mask in the place of each label that has some of a secret.
-fn front_without(dest: &str, secrets: Vec<Range<usize>>) -> String {
-    let front = dest.get(..front_of(dest)).unwrap_or_default();
-    let mut at = 0;
-    let labels = front.split('.').map(|label| {
-        let own = at..at + label.len();
-        at = own.end + 1;
-        let is_secret = |secret: &Range<usize>| secret.start < own.end && own.start < secret.end;
-        if secrets.iter().any(is_secret) { MASK } else { label }
-    });
-    labels.collect::<Vec<_>>().join(".")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::dedup::tests::finding;
 
+    fn shown(review: &mut Review, dest: &str, has_secret_dest: bool) -> String {
+        let mut found = Finding { has_secret_dest, ..finding("key", dest) };
+        review.hide_in(std::iter::once(&mut found));
+        found.dest.to_string()
+    }
+
     #[test]
-    fn a_secret_told_of_is_hidden_in_the_host_and_its_domain_is_shown() {
+    fn what_stands_before_the_domain_is_hidden_where_it_has_a_secret() {
         let secret = b"AIzaEXAMPLE";
-        for (dest, shown) in [
-            ("key.aizaexample.evil.example:443", "key.....evil.example:443"),
+        for (dest, expected) in [
+            ("key.aizaexample.evil.example:443", "....evil.example:443"),
             ("AIZAexample.evil.example.:443", "....evil.example.:443"),
             ("x-aizaexample-y.evil.example:443", "....evil.example:443"),
+            ("aizaexample.aizaexample.evil.example:443", "....evil.example:443"),
             ("aizaexample.example:443", "aizaexample.example:443"),
             ("api.example.com:443", "api.example.com:443"),
         ] {
-            let found =
-                || Finding { secret_in_dest: place_in_dest(dest, secret), ..finding("key", dest) };
-            let mut findings = [found(), finding("other", dest)];
-            Review::default().hide_in(findings.iter_mut());
-            assert!(findings.iter().all(|found| &*found.dest == shown), "{findings:?}");
+            let mut review = Review::default();
+            assert_eq!(shown(&mut review, dest, false), dest, "nobody has told of it");
+            assert_eq!(shown(&mut review, dest, is_secret_dest(dest, secret)), expected);
+            // Another finding to that host, later.
+            assert_eq!(shown(&mut review, dest, false), expected);
         }
     }
 
@@ -130,15 +136,28 @@ mod tests {
             ("192.0.2.77:443", "192.0.2.77"),
             ("[2001:db8::77]:443", "2001:db8"),
             ("localhost:443", "localhost"),
+            ("head.body.evil.example:443", ""),
         ] {
-            assert_eq!(place_in_dest(dest, secret.as_bytes()), None, "{dest}");
+            assert!(!is_secret_dest(dest, secret.as_bytes()), "{dest}");
         }
         // One whose class has dots goes on to the name's end.
         let dest = "head.body.evil.example:443";
-        assert_eq!(place_in_dest(dest, b"head.body.evil.example"), Some(0.."head.body".len()));
-        let mut found = Finding { secret_in_dest: Some(0..9), ..finding("jwt", dest) };
-        Review::default().hide_in(std::iter::once(&mut found));
-        assert_eq!(&*found.dest, "........evil.example:443");
-        assert_eq!(place_in_dest(dest, b""), None);
+        assert!(is_secret_dest(dest, b"head.body.evil.example"));
+        assert_eq!(shown(&mut Review::default(), dest, true), "....evil.example:443");
+        for dest in ["192.0.2.77:443", "[2001:db8::77]:443", "localhost:443", "exfil.example:80"] {
+            assert_eq!(shown(&mut Review::default(), dest, true), dest);
+        }
+    }
+
+    #[test]
+    fn so_many_are_remembered_and_then_the_first_is_forgotten() {
+        let mut review = Review::default();
+        let dest = |number: usize| format!("s{number}.evil.example:1");
+        (0..=SECRET_DESTS_REMEMBERED).for_each(|number| {
+            shown(&mut review, &dest(number), true);
+        });
+        assert_eq!(review.secret_dests.len(), SECRET_DESTS_REMEMBERED);
+        assert_eq!(shown(&mut review, &dest(0), false), dest(0));
+        assert_eq!(shown(&mut review, &dest(1), false), "....evil.example:1");
     }
 }

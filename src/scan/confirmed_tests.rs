@@ -199,6 +199,8 @@ fn the_last_look_at_names_finds_secrets_in_either_case() {
         (id.to_lowercase(), "akia..."),
         (key.to_owned(), "sk-ant-..."),
         ("rest.eight-ch.more".to_owned(), "..."),
+        ("x.and-nine.y".to_owned(), "..."),
+        ("twelve-c.x".to_owned(), "twelve-c.x"),
     ];
     for (named, shown) in cases {
         let plain = "api.service-12";

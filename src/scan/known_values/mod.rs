@@ -111,6 +111,13 @@ struct Named {
     fingerprint: Fingerprint,
 }
 
+/// Whether a text was cut out of another one, so that a value may go on beyond its edges.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edges {
+    Cut,
+    Whole,
+}
+
 /// One form of one value.
 struct Target {
     value: usize,
@@ -223,7 +230,7 @@ impl KnownValues {
     /// bytes at least are left: what must not be shown. Around a half the rest of its value may stand, cut
     /// anywhere and in fields of its own, so that what is near it must not be shown either.
     pub fn spans(&self, text: &[u8], spans: &mut Vec<Range<usize>>) {
-        for (half, len) in self.wholes(text, spans) {
+        for (half, len) in self.wholes(text, Edges::Cut, spans) {
             let near = (KNOWN_HALF_NEAR_LENGTHS * len).saturating_add(KNOWN_HALF_NEAR_BYTES);
             let end = half.end.saturating_add(near).min(text.len());
             spans.push(half.start.saturating_sub(near)..end);
@@ -234,7 +241,7 @@ impl KnownValues {
     pub fn spans_in_small_letters(&self, text: &[u8], spans: &mut Vec<Range<usize>>) {
         let Some(small) = &self.small else { return };
         let text = Zeroizing::new(text.to_ascii_lowercase());
-        let halves = small.wholes(&text, spans);
+        let halves = small.wholes(&text, Edges::Cut, spans);
         spans.extend(halves.into_iter().map(|(half, _)| half));
     }
 
@@ -244,7 +251,7 @@ impl KnownValues {
         let Some(small) = &self.small else { return };
         let lower = Zeroizing::new(name.to_ascii_lowercase());
         let mut wholes = Vec::new();
-        let halves = small.wholes(&lower, &mut wholes);
+        let halves = small.wholes(&lower, Edges::Whole, &mut wholes);
         if !(wholes.is_empty() && halves.is_empty()) {
             spans.push(0..name.len());
         }
@@ -252,7 +259,12 @@ impl KnownValues {
 
     /// Adds where whole values stand, in order, and gives where halves stand that are in none of them, each with the
     /// length of its form.
-    fn wholes(&self, text: &[u8], spans: &mut Vec<Range<usize>>) -> Vec<(Range<usize>, usize)> {
+    fn wholes(
+        &self,
+        text: &[u8],
+        edges: Edges,
+        spans: &mut Vec<Range<usize>>,
+    ) -> Vec<(Range<usize>, usize)> {
         let mut halves = Vec::new();
         if self.is_empty() {
             return halves;
@@ -269,11 +281,12 @@ impl KnownValues {
                         }
                     }
                     Some(_) => {}
-                    None => spans.push(start..text.len()),
+                    None if edges == Edges::Cut => spans.push(start..text.len()),
+                    None => {}
                 }
             }
             let tails = self.tails.at(hash).filter_map(|number| self.targets.get(number));
-            if tails.into_iter().any(|target| target.len > end) {
+            if edges == Edges::Cut && tails.into_iter().any(|target| target.len > end) {
                 spans.push(0..end);
             }
         });
