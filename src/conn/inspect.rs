@@ -161,9 +161,12 @@ impl<'a> Reporting<'a> {
     /// Whether the destination holds the secret of a match that stands where a request names its host.
     fn has_secret_dest(&self, found: &Match<'_>) -> bool {
         let names_host = self.direction == Direction::Outbound
-            && match self.place(found.at) {
-                Place::Path => true,
-                Place::Header(name) => name.eq_ignore_ascii_case("host"),
+            && match (self.place(found.at), &self.part) {
+                (Place::Path, Part::Head(head)) => {
+                    let at = usize::try_from(found.at).unwrap_or(usize::MAX);
+                    is_in_host(head, &self.sight.dest, at.saturating_add(found.secret_at))
+                }
+                (Place::Header(name), _) => name.eq_ignore_ascii_case("host"),
                 _ => false,
             };
         let is_secret = found.rule.is_secret && found.secret.len() >= HOST_SECRET_MIN_BYTES;
@@ -315,4 +318,41 @@ pub fn shape_of<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])> + Clone) 
     let codings = values("content-encoding").chain(values("transfer-encoding")).chain(signed);
     let of_messages = values("grpc-encoding").chain(values("connect-content-encoding")).next();
     Shape::new(codings, values("content-type").next()).with_message_coding(of_messages)
+}
+
+/// Whether what stands at this place of a request's head is of the host that its target names. Behind that, in a path,
+/// anybody may call anything a secret.
+fn is_in_host(head: &[u8], dest: &str, at: usize) -> bool {
+    let host = dest.rsplit_once(':').map_or(dest, |(host, _)| host);
+    let target = memchr::memchr(b' ', head).map_or(head.len(), |space| space + 1);
+    let rest = head.get(target..).unwrap_or_default();
+    let scheme = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let is_absolute = rest.get(scheme..).is_some_and(|rest| rest.starts_with(b"://"));
+    let start = if is_absolute { scheme + b"://".len() } else { 0 };
+    let named = rest.get(start..start + host.len());
+    let range = target + start..target + start + host.len();
+    named.is_some_and(|named| named.eq_ignore_ascii_case(host.as_bytes())) && range.contains(&at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_targets_own_host_says_that_it_holds_a_secret() {
+        let dest = "files.exfil.example:80";
+        for (head, expected) in [
+            ("GET http://Files.exfil.example/ HTTP/1.1\r\n", true),
+            ("CONNECT files.exfil.example:80 HTTP/1.1\r\n", true),
+            ("GET http://h.example/?files.exfil.example HTTP/1.1\r\n", false),
+            ("GET /https://u:files.exfil.example@h/ HTTP/1.1\r\n", false),
+            ("GET", false),
+        ] {
+            let at = head.to_lowercase().find("files").unwrap_or(1);
+            assert_eq!(is_in_host(head.as_bytes(), dest, at), expected, "{head}");
+        }
+        let twice = "GET http://files.exfil.example/https://u:files.exfil@h/ HTTP/1.1\r\n";
+        let behind = twice.rfind("files").unwrap();
+        assert!(!is_in_host(twice.as_bytes(), dest, behind));
+    }
 }
