@@ -223,8 +223,109 @@ fn pieces<'a>(body: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
         .collect()
 }
 
+/// So many bytes of words that say nothing; no two seeds have a line in common.
+fn words(seed: u32, len: usize) -> String {
+    let mut state = u64::from(seed) << 1 | 1;
+    let mut text = String::new();
+    while text.len() < len {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let word = state >> 40;
+        text.push_str(&format!("{word:x}"));
+        text.push_str(if word.is_multiple_of(11) { ".\n" } else { " " });
+    }
+    text
+}
+
+#[test]
+fn what_stands_behind_a_conversation_is_passed_over_as_well() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let tail = serde_json::to_string(&words(0, 100_000)).unwrap();
+    let mut messages = String::new();
+    let mut costs = Vec::new();
+    for turn in 1..12 {
+        let message = serde_json::to_string(&words(turn, 2000 + 137 * turn as usize)).unwrap();
+        messages.push_str(&message);
+        let body = format!(r#"{{"messages":[{messages}],"system":{tail}}}"#);
+        let (seen, bytes) = scanned(&scanner, &body);
+        assert_eq!(seen.names(), [""; 0]);
+        costs.push(bytes as usize);
+        messages.push(',');
+    }
+    // The message, what is read again before it, and what is known behind something else.
+    let most = 12 * CLEAN_BLOCK_MAX_BYTES;
+    assert!(costs[3..].iter().all(|cost| *cost < most), "{costs:?}");
+    let mean = costs[3..].iter().sum::<usize>() / costs[3..].len();
+    assert!(mean < most / 2, "{costs:?}");
+}
+
+#[test]
+fn what_came_before_as_a_whole_is_passed_over_as_a_whole() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    for body in [words(1, 50_000), conversation((0..40).map(message))] {
+        let costs = [(); 4].map(|()| scanned(&scanner, &body).1);
+        assert_eq!(costs[3], 0, "{costs:?}");
+        // Its end is another one.
+        let (seen, bytes) = scanned(&scanner, &format!("{body} cat /etc/shadow"));
+        assert_eq!(seen.names(), ["unix_sensitive"]);
+        assert!(bytes < 4 * CLEAN_BLOCK_MAX_BYTES as u64, "{bytes}");
+        assert_eq!(scanned(&scanner, &body).1, 0);
+    }
+}
+
+/// What is found in pieces of which the last is known to be the last.
+fn found_to_the_end(scanner: &Scanner, pieces: &[&[u8]]) -> Vec<&'static str> {
+    let mut seen = Seen::default();
+    let mut stream = scanner.open();
+    let mut buffer = PaddedBuffer::new();
+    for (number, piece) in pieces.iter().enumerate() {
+        if number + 1 == pieces.len() {
+            stream.ends_next();
+        }
+        stream.feed(buffer.fill(piece), &mut seen);
+    }
+    stream.finish(&mut seen);
+    seen.names()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn an_edit_is_found_at_any_byte_and_so_is_an_end(
+        leak in leak(),
+        seeds in proptest::collection::vec(0..6_u32, 1..5),
+        edits in proptest::collection::vec((any::<Index>(), any::<Index>(), 0..3_u8), 1..6),
+        cuts in proptest::collection::vec(any::<Index>(), 0..4),
+        is_json in any::<bool>(),
+    ) {
+        let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+        let text: String = seeds.iter().map(|seed| words(*seed, 9000)).collect();
+        let whole = |text: &str| match is_json {
+            true => format!(r#"{{"text":"{}"}}"#, text.replace('\n', "\\n")),
+            false => text.to_owned(),
+        };
+        let mut texts = vec![text.clone()];
+        for (at, to, edit) in edits {
+            let (at, to) = (at.index(text.len()), to.index(text.len()));
+            let (first, last) = (at.min(to), at.max(to));
+            texts.push(text.clone());
+            texts.push(match edit {
+                0 => format!("{}{leak}{}", &text[..at], &text[at..]),
+                1 => format!("{}{leak}{}", &text[..first], &text[last..]),
+                _ => format!("{}{leak}", &text[..at]),
+            });
+        }
+        for text in texts {
+            let body = whole(&text);
+            let expected = found_anew(body.as_bytes());
+            let pieces = pieces(body.as_bytes(), &cuts);
+            for _ in 0..3 {
+                prop_assert_eq!(scan_pieces(&scanner, &pieces).names(), expected.clone());
+                prop_assert_eq!(found_to_the_end(&scanner, &pieces), expected.clone());
+            }
+        }
+    }
 
     #[test]
     fn what_is_new_is_found_wherever_it_stands_and_however_it_arrives(

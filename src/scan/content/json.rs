@@ -49,6 +49,15 @@ impl Said {
         }
         scope.core.return_buffer(out);
     }
+
+    /// The end.
+    pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
+        let mut out = scope.core.take_buffer();
+        self.unescaper.finish(out.begin());
+        self.text.feed(out.padded(), scope);
+        scope.core.return_buffer(out);
+        self.text.finish(scope);
+    }
 }
 
 /// What of it may be the events of a stream.
@@ -127,11 +136,6 @@ impl JsonText {
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
         self.repeats.finish(&mut self.said, scope);
-        let mut out = scope.core.take_buffer();
-        self.said.unescaper.finish(out.begin());
-        self.said.text.feed(out.padded(), scope);
-        scope.core.return_buffer(out);
-        self.said.text.finish(scope);
         for text in [&mut self.commands, &mut self.settings].into_iter().flatten() {
             text.finish(scope);
         }

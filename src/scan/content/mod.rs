@@ -157,10 +157,10 @@ impl Content {
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
         self.begin_whole(scope);
         if let State::Known(reader) = &mut self.state {
-            if let Reader::Text(text) = reader {
-                self.repeats.finish(text, scope);
+            match reader {
+                Reader::Text(text) => self.repeats.finish(text, scope),
+                reader => reader.finish(scope),
             }
-            reader.finish(scope);
             self.behind.finish(scope);
         }
     }
@@ -187,7 +187,10 @@ impl Content {
     fn seems_whole(&mut self, scope: &mut Scope<'_>) {
         self.begin_whole(scope);
         match &mut self.state {
-            State::Known(Reader::Text(text)) => text.seems_whole(scope),
+            State::Known(Reader::Text(text)) => {
+                self.repeats.catch_up(text, scope);
+                text.seems_whole(scope);
+            }
             State::Known(Reader::Prefixed(text)) => text.seems_whole(scope),
             _ => {}
         }

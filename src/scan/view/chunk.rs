@@ -111,6 +111,12 @@ impl<S: Simd> Chunk<S> {
         Self(self.0 | self.all(bits))
     }
 
+    /// Each byte and that of another, modulo 256.
+    #[inline(always)]
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
     /// Letters made small (other bytes change as well).
     #[inline(always)]
     pub fn small(self) -> Self {
@@ -204,7 +210,7 @@ mod tests {
 
     /// For each question the answers, and what they are for one byte.
     #[inline(always)]
-    fn asked(simd: impl Simd, block: &[u8; CHUNK_BYTES], byte: u8, len: u8) -> [u64; 8] {
+    fn asked(simd: impl Simd, block: &[u8; CHUNK_BYTES], byte: u8, len: u8) -> [u64; 9] {
         let chunk = Chunk::new(simd, block);
         let other = Chunk::new(simd, &[byte; CHUNK_BYTES]);
         [
@@ -216,11 +222,12 @@ mod tests {
             chunk.high(),
             chunk.high_or_nul(),
             chunk.small().equals(byte).or(chunk.with_bits(5).equals(byte)),
+            chunk.plus(chunk).equals(byte),
         ]
         .map(Answers::mask)
     }
 
-    fn expected(own: u8, byte: u8, len: u8) -> [bool; 8] {
+    fn expected(own: u8, byte: u8, len: u8) -> [bool; 9] {
         [
             own == byte,
             own == byte,
@@ -230,6 +237,7 @@ mod tests {
             own >= 0x80,
             own == 0 || own >= 0x80,
             own | 0x20 == byte || own | 5 == byte,
+            own.wrapping_mul(2) == byte,
         ]
     }
 

@@ -8,6 +8,7 @@ pub mod fold;
 pub mod form;
 pub mod json;
 mod chunk;
+pub mod cut;
 mod lane;
 pub mod markup;
 pub mod multipart;
