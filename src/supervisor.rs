@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use glommio::ExecutorJoinHandle;
 
-pub use self::ending::Ending;
+pub use self::ending::{Ending, Failure};
 use self::reload::Reloader;
 use self::serving::Serving;
 use self::signals::Asked;
@@ -45,9 +45,9 @@ use crate::tls::{self, Authority, Origin};
 use crate::worker::{self, Interception, Post, Renewal, Shared};
 
 /// How it ended; or what to do about a run that could not be had, or went well but lost something.
-type Ended = Result<Ending, String>;
+type Ended = Result<Ending, Failure>;
 
-/// Runs the monitor until a signal ends it. An error is one sentence for the person who started it.
+/// Runs the monitor until a signal ends it.
 pub fn run(mut config: Config, reread: Reread) -> Ended {
     let log = log_record::install(config.report.log_level).map_err(|error| error.to_string())?;
     let doors = hold_doors(&config)?;
@@ -65,7 +65,7 @@ pub fn run(mut config: Config, reread: Reread) -> Ended {
     let drained = logger.shutdown(deadline);
     if !drained.all_written() {
         let lost = format!("{} findings could not be written", drained.findings_unwritten);
-        let Ok(Ending::WhileCompiling { .. }) = outcome else { return Err(lost) };
+        let Ok(Ending::WhileCompiling { .. }) = outcome else { return Err(lost.into()) };
         output::error(lost);
     }
     outcome
@@ -143,8 +143,8 @@ impl Run {
         let with = (LoggerCommands::clone(logger), Arc::clone(&phase));
         let reloader = Reloader::new(reread, (config, marks), renewals, with, state);
         let expiry = expiry::Expiry::new(authority, Instant::now());
-        Serving { reloader, pulse, expiry, notifier, signals, phase }
-            .serve(handles, is_reload_asked)
+        let serving = Serving { reloader, pulse, expiry, notifier, signals, phase };
+        Ok(serving.serve(handles, is_reload_asked)?)
     }
 }
 
@@ -191,7 +191,7 @@ struct Prepared {
 fn prepare_unless_ended(
     config: &Arc<Config>,
     signals: &Receiver<Asked>,
-) -> Result<ControlFlow<Ending, (Prepared, bool)>, String> {
+) -> Result<ControlFlow<Ending, (Prepared, bool)>, Failure> {
     let (done, is_done) = bounded(1);
     let prepared = Arc::clone(config);
     let work = move || {
@@ -229,7 +229,7 @@ fn ending_while_preparing(config: &Config, signals: &Receiver<Asked>, signal: i3
     ending::await_compilations(&GATE, ending::deadline(config), signals, signal)
 }
 
-fn prepare(config: &Config) -> Result<Prepared, String> {
+fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let interception = match config.tls.mitm {
         true => Some(prepare_interception(config)?),
         false => None,
@@ -245,7 +245,7 @@ fn prepare(config: &Config) -> Result<Prepared, String> {
         let detection = Detection::prepare(config);
         (detection, roots.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    let detection = detection.map_err(|error| error.reason)?.detection;
+    let detection = detection?.detection;
     let (verified, report) = roots.map_err(|error| error.to_string())?;
     for warning in &report.warnings {
         log::warn!("{warning}");

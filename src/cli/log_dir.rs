@@ -185,6 +185,11 @@ pub fn look(path: &Path) -> Result<(), LogDirError> {
     Ok(())
 }
 
+/// Whether whoever runs it, no monitor could use the folder: then the configuration is wrong.
+pub fn is_wrong(path: &Path) -> bool {
+    look(path).is_err_and(|error| !error.may_be_anothers())
+}
+
 /// The user that root works for, by sudo's word.
 fn behind_sudo() -> Option<u32> {
     std::env::var("SUDO_UID").ok()?.parse().ok()

@@ -58,7 +58,7 @@ use crate::config::{self, Config, ConfigError, Overrides, Reread, Sources, Warni
 use crate::limits::KNOWN_VALUES_MAX;
 use crate::rulebook;
 use crate::secrets;
-use crate::supervisor::Ending;
+use crate::supervisor::{Ending, Failure};
 use crate::tls::upstream_roots;
 use arguments::{Arguments, Command, CommonArguments};
 
@@ -66,7 +66,7 @@ use arguments::{Arguments, Command, CommonArguments};
 pub const EXIT_USAGE: u8 = 2;
 
 /// Parses the process's arguments and runs the command. `serve` is the proxy itself, for `start`.
-pub fn run(serve: impl FnOnce(Config, Reread) -> Result<Ending, String>) -> ExitCode {
+pub fn run(serve: impl FnOnce(Config, Reread) -> Result<Ending, Failure>) -> ExitCode {
     match Arguments::parse().command {
         Command::Start(arguments) => start::run(&arguments, serve),
         Command::Stop(arguments) => stop::run(&arguments),

@@ -10,7 +10,7 @@ use super::{EXIT_USAGE, check_parts, load, log_dir, output, pid_watch, requireme
 use crate::config::{Config, Reread, Warning};
 use crate::report::THREATS_FILE_NAME;
 use crate::secrets::FINGERPRINT_KEY_FILE_NAME;
-use crate::supervisor::Ending;
+use crate::supervisor::{Ending, Failure};
 use crate::tls::{CERTIFICATE_FILE, KEY_FILE};
 
 /// Runs the command. `serve` is the proxy: it returns when it was told to end and has, or with why
@@ -18,7 +18,7 @@ use crate::tls::{CERTIFICATE_FILE, KEY_FILE};
 /// It finds in `Config::warnings` what is to be said once there is a log.
 pub fn run(
     arguments: &StartArguments,
-    serve: impl FnOnce(Config, Reread) -> Result<Ending, String>,
+    serve: impl FnOnce(Config, Reread) -> Result<Ending, Failure>,
 ) -> ExitCode {
     if arguments.own_session {
         // It fails for the leader of a group, which has left its parent's job already.
@@ -42,9 +42,12 @@ pub fn run(
             ending.complete();
             ExitCode::SUCCESS
         }
-        Err(message) => {
-            output::error(message);
-            ExitCode::FAILURE
+        Err(Failure { reason, is_configuration_wrong }) => {
+            output::error(reason);
+            match is_configuration_wrong {
+                true => ExitCode::from(EXIT_USAGE),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -67,9 +70,12 @@ fn prepare(
     mut config: Config,
     warnings: &[Warning],
     common: &CommonArguments,
-) -> Result<(Config, PidFile), String> {
+) -> Result<(Config, PidFile), Failure> {
     let log_dir = &config.report.log_dir;
-    log_dir::prepare(log_dir).map_err(|error| error.to_string())?;
+    log_dir::prepare(log_dir).map_err(|error| Failure {
+        reason: error.to_string(),
+        is_configuration_wrong: log_dir::is_wrong(log_dir),
+    })?;
     let pid_file = PidFile::acquire(log_dir).map_err(|error| with_remedy(&error, common))?;
     let degraded = requirements::check(worker_count(&config))
         .map_err(|problems| requirements::in_words(&problems))?;

@@ -8,6 +8,7 @@ use signal_hook::low_level::emulate_default_handler;
 
 use super::signals::Asked;
 use crate::config::Config;
+use crate::detection::Unprepared;
 use crate::limits::{COMPILATION_TICK_MS, DRAIN_RESERVE_MS};
 use crate::report::state;
 use crate::rulebook::Gate;
@@ -28,6 +29,28 @@ impl Ending {
         if let Ending::WhileCompiling { signal } = self {
             end_by(signal);
         }
+    }
+}
+
+/// Why there was no run, or what was lost of one.
+#[derive(Debug)]
+pub struct Failure {
+    /// For the person who started it.
+    pub reason: String,
+    /// Whether that is what is wrong with the configuration.
+    pub is_configuration_wrong: bool,
+}
+
+impl<T: Into<String>> From<T> for Failure {
+    fn from(reason: T) -> Failure {
+        Failure { reason: reason.into(), is_configuration_wrong: false }
+    }
+}
+
+impl From<Unprepared> for Failure {
+    fn from(unprepared: Unprepared) -> Failure {
+        let Unprepared { reason, is_configuration_wrong } = unprepared;
+        Failure { reason, is_configuration_wrong }
     }
 }
 

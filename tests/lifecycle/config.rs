@@ -1,6 +1,7 @@
 //! File, environment and flags: what they set, and how an error is told.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::Value;
 
@@ -39,6 +40,34 @@ fn a_wrong_value_ends_with_2_and_names_key_and_value() {
         assert!(!refused.stderr.contains("panicked"), "{}", refused.stderr);
         assert!(!setup.log_dir().join("monitor.pid").exists(), "{key}: something started");
         assert!(!setup.log_dir().join("ca.key").exists(), "{key}: something started");
+    }
+}
+
+/// They ended with 1 where `config check` ends with 2.
+#[test]
+fn rules_that_the_engine_does_not_take_and_a_log_dir_that_nobody_can_use_end_a_start_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let [rules, file, open, link] =
+        ["own.toml", "file", "open", "link"].map(|name| folder.path().join(name));
+    fs::write(&rules, "[[rules]]\nid = 'c'\nregex = '(?:[a-z]{1000}x){1,1000}y'\n").unwrap();
+    fs::write(&file, "").unwrap();
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    symlink(folder.path(), &link).unwrap();
+    for (wrong, shown) in [
+        (json!({ "rule_packs": [], "rules_files": [rules] }), "program is larger"),
+        (json!({ "log_dir": file }), "not a folder"),
+        (json!({ "log_dir": file.join("below") }), "file/below"),
+        (json!({ "log_dir": open }), "writable"),
+        (json!({ "log_dir": link }), "symbolic link"),
+    ] {
+        let setup = Setup::new(wrong);
+        let checked =
+            run(clean_command().args(["config", "check", "--config"]).arg(setup.config_file()));
+        assert_eq!(checked.code, Some(2), "{shown}: {}", checked.text());
+        let refused = setup.start_refused();
+        assert_eq!(refused.code, Some(2), "{shown}: {}", refused.text());
+        assert!(refused.stderr.contains(shown), "{shown}: {}", refused.stderr);
     }
 }
 
