@@ -298,6 +298,21 @@ mod tests {
         }
     }
 
+    /// They were not looked at.
+    #[test]
+    fn roots_of_nix_gcloud_and_grpc_without_the_ca_are_ill() {
+        let own = [CertificateDer::from(vec![1])];
+        let expected = Expected { proxy: proxy(), own: &own, is_trusted: true };
+        for name in [
+            "NIX_SSL_CERT_FILE",
+            "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+        ] {
+            let point = examined(&[(name, "/nonexistent/roots.pem")], true).roots(&expected);
+            assert_eq!(point.health, Health::Ill, "{name}");
+        }
+    }
+
     #[test]
     fn a_file_that_holds_any_certificate_of_the_chain_is_enough() {
         let own = [CertificateDer::from(vec![1]), CertificateDer::from(vec![2])];

@@ -35,9 +35,10 @@ pub const REMOVED_VARIABLES: [&str; 2] = ["ALL_PROXY", "all_proxy"];
 pub const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// Files of roots that replace a program's own: OpenSSL and what is built on it (Python's ssl and
-/// httpx, Go, Ruby), requests, httplib2, curl, git, cargo, the AWS SDKs, pip.
-pub const REPLACING_VARIABLES: [&str; 8] = [
+/// httpx, Go, Ruby), what Nix builds, requests, httplib2, curl, git, cargo, the AWS SDKs, pip, gcloud, gRPC.
+pub const REPLACING_VARIABLES: [&str; 11] = [
     "SSL_CERT_FILE",
+    "NIX_SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
     "HTTPLIB2_CA_CERTS",
     "CURL_CA_BUNDLE",
@@ -45,6 +46,8 @@ pub const REPLACING_VARIABLES: [&str; 8] = [
     "CARGO_HTTP_CAINFO",
     "AWS_CA_BUNDLE",
     "PIP_CERT",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
 ];
 
 /// Files of roots that are added to a program's own: Node.js, Deno.
@@ -255,6 +258,19 @@ mod tests {
     fn httplib2_gets_the_bundle() {
         let bundle = Some("/log/ca-bundle.pem".to_owned());
         assert_eq!(value(&environment(&[]), "HTTPLIB2_CA_CERTS"), Some(&bundle));
+    }
+
+    /// What was there stayed, and such programs refused what the proxy showed them: Nix's look at theirs first.
+    #[test]
+    fn roots_that_nix_gcloud_or_grpc_had_make_way_for_the_bundle() {
+        let bundle = Some("/log/ca-bundle.pem".to_owned());
+        for name in [
+            "NIX_SSL_CERT_FILE",
+            "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+        ] {
+            assert_eq!(value(&environment(&[(name, "/etc/own.pem")]), name), Some(&bundle));
+        }
     }
 
     #[test]
