@@ -161,6 +161,17 @@ fn the_engine_does_not_search_for_common_words() {
     assert!(Expression::new("[a-z]").unwrap().is_filter_exact());
 }
 
+/// It was taken for such words, counted as no group, and the secret was that of the group behind it.
+#[test]
+fn a_group_whose_name_only_begins_like_that_of_common_words_is_a_group() {
+    let expression = Expression::new(r"(?P<common_name>is) (a)").unwrap();
+    assert_eq!(only_filter(&expression), r"is\x20a");
+    assert!(expression.is_filter_exact());
+    assert_eq!(expression.groups(), 2);
+    let captures = expression.program().unwrap().captures(b"is a").unwrap();
+    assert_eq!((&captures[1], &captures[2]), (&b"is"[..], &b"a"[..]));
+}
+
 #[test]
 fn the_engine_searches_from_the_anchor_on_and_the_width_is_of_all() {
     let anchored = Expression::new(r"\bfirst [a-z]{1,8} (?<anchor>/etc/)(passwd|shadow)").unwrap();

@@ -6,7 +6,7 @@ use regex_syntax::hir::{Capture, Hir, HirKind};
 /// The name of the group from which on the engine is to search: what stands before it is said more often.
 const ANCHOR: &str = "anchor";
 
-/// What the name of a group begins with whose words clean text is full of: the engine must not look for them.
+/// The name of a group whose words clean text is full of, alone or with a number: the engine must not look for them.
 const COMMON: &str = "common";
 
 /// How a named group begins, in both spellings.
@@ -14,7 +14,7 @@ const NAMED: [&str; 2] = ["(?<", "(?P<"];
 
 /// Whether a group's words are common.
 pub(super) fn is_common(group: &Capture) -> bool {
-    group.name.as_deref().is_some_and(|name| name.starts_with(COMMON))
+    group.name.as_deref().is_some_and(names_common)
 }
 
 /// Whether a group is a mark of either kind.
@@ -23,7 +23,12 @@ pub(super) fn is_mark(group: &Capture) -> bool {
 }
 
 fn is_marking(name: &str) -> bool {
-    name == ANCHOR || name.starts_with(COMMON)
+    name == ANCHOR || names_common(name)
+}
+
+fn names_common(name: &str) -> bool {
+    let number = name.strip_prefix(COMMON);
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// How many groups of an expression are marks.
@@ -94,6 +99,10 @@ mod tests {
             ("(?P<common>b)(?<common2>c)(?<other>d)", "(?:b)(?:c)(?<other>d)"),
             (r"\(?<anchor>\\(?<anchor>x)", r"\(?<anchor>\\(?:x)"),
             (r"[(?<common>][\](?<common>](?<common>y)", r"[(?<common>][\](?<common>](?:y)"),
+            (
+                "(?<common_name>b)(?P<commonly>c)(?<anchor2>d)",
+                "(?<common_name>b)(?P<commonly>c)(?<anchor2>d)",
+            ),
             ("ü(?<common>ü", "ü(?:ü"),
             ("(?<common", "(?<common"),
             (r"x\", r"x\"),
