@@ -194,9 +194,6 @@ impl Desk {
                 return refusal.write(connection, request.is_head);
             }
         };
-        if wanted.follow && request.is_head {
-            return threats::write_head(connection);
-        }
         let Some(query) = Slots::take(&self.queries) else {
             return answer::BUSY.write(connection, request.is_head);
         };
@@ -206,10 +203,16 @@ impl Desk {
             return answer.write_and_leave(connection, request.is_head, query);
         }
         let Some(_stream) = Slots::take(&self.streams) else {
-            return answer::BUSY.write(connection, false);
+            return answer::BUSY.write(connection, request.is_head);
         };
-        let begun = threats::begin(&self.shown, &wanted, &mut asker)?;
+        let begun = match threats::begin(&self.shown, &wanted, &mut asker) {
+            Ok(begun) => begun,
+            Err(answer) => return answer.write_and_leave(connection, request.is_head, query),
+        };
         drop(query);
+        if request.is_head {
+            return threats::write_head(connection);
+        }
         threats::stream(&self.shown, &wanted, begun, connection)
     }
 }

@@ -121,8 +121,12 @@ pub fn last(shown: &Shown, wanted: &Wanted, asker: &mut Asker<'_>) -> Answer {
             let answer = Answer::json(200, format!("{:#}\n", Value::Array(tail.threats)));
             if is_cut { answer.with(INCOMPLETE) } else { answer }
         }
-        Err(error) => Answer::failed(&format!("{THREATS_FILE_NAME}: {error}")),
+        Err(error) => unreadable(&error),
     }
+}
+
+fn unreadable(error: &io::Error) -> Answer {
+    Answer::failed(&format!("{THREATS_FILE_NAME}: {error}"))
 }
 
 /// Said of an answer for which not all of the file was read.
@@ -135,10 +139,11 @@ pub struct Begun {
     old: Vec<Value>,
 }
 
-/// The old ones that are asked for, and the place from which on there are new ones.
-pub fn begin(shown: &Shown, wanted: &Wanted, asker: &mut Asker<'_>) -> io::Result<Begun> {
-    let follow = Follow::from_end(&shown.log_dir.join(THREATS_FILE_NAME))?;
-    let mut old = tail(shown, wanted, asker)?.threats;
+/// The old ones that are asked for, and the place from which on there are new ones; or what to answer instead.
+pub fn begin(shown: &Shown, wanted: &Wanted, asker: &mut Asker<'_>) -> Result<Begun, Answer> {
+    let path = shown.log_dir.join(THREATS_FILE_NAME);
+    let follow = Follow::from_end(&path).map_err(|error| unreadable(&error))?;
+    let mut old = tail(shown, wanted, asker).map_err(|error| unreadable(&error))?.threats;
     old.reverse();
     Ok(Begun { follow, old })
 }

@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use memchr::memrchr;
+use rustix::fs::FileType;
+use rustix::io::Errno;
 use serde_json::Value;
 
 use super::pid_file::Identity;
@@ -69,7 +71,7 @@ impl Follow {
     fn is_current(&self) -> io::Result<bool> {
         let found = match rustix::fs::stat(&self.path) {
             Ok(stat) => Some(Identity::from(&stat)),
-            Err(rustix::io::Errno::NOENT) => None,
+            Err(Errno::NOENT) => None,
             Err(errno) => return Err(errno.into()),
         };
         Ok(self.open.as_ref().map(|open| open.identity) == found)
@@ -79,7 +81,12 @@ impl Follow {
 fn open(path: &Path) -> io::Result<Option<Open>> {
     match File::open(path) {
         Ok(file) => {
-            let identity = Identity::from(&rustix::fs::fstat(&file)?);
+            let stat = rustix::fs::fstat(&file)?;
+            // It opens, and says so only when it is read.
+            if FileType::from_raw_mode(stat.st_mode).is_dir() {
+                return Err(Errno::ISDIR.into());
+            }
+            let identity = Identity::from(&stat);
             Ok(Some(Open { file, identity, position: 0, unfinished: Vec::new() }))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

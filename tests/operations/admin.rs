@@ -173,6 +173,27 @@ fn findings_are_streamed_as_they_come() {
     assert_eq!(event()["dest"], another.dest());
 }
 
+/// Its connection was closed without a word.
+#[test]
+fn a_stream_of_findings_that_cannot_be_read_is_refused_as_the_array_is() {
+    let proxy = proxy();
+    std::fs::remove_file(proxy.threats_path()).unwrap();
+    std::fs::create_dir(proxy.threats_path()).unwrap();
+    let asked = |method: &str, query: &str| {
+        let mut client = Connection::open(proxy.admin_address());
+        client.send(format!("{method} /threats?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        client.receive_response_to(method)
+    };
+    let array = asked("GET", "");
+    assert!(array.status() == 500 && array.text().starts_with("threats.jsonl: "));
+    for query in ["follow=1", "follow=1&limit=5"] {
+        let stream = asked("GET", query);
+        assert_eq!((stream.status(), stream.text()), (500, array.text()), "{query}");
+        assert_eq!(stream.header("content-type"), array.header("content-type"));
+        assert_eq!(asked("HEAD", query).status(), 500, "{query}");
+    }
+}
+
 #[test]
 fn a_head_of_a_stream_announces_the_stream() {
     let proxy = proxy();
