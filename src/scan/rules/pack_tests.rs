@@ -109,6 +109,45 @@ fn what_its_author_knows_to_be_harmless_has_low_confidence() {
     assert!(pack(text).notes.iter().any(|note| note.contains("paths")));
 }
 
+/// It was passed over, and the rule alarmed for what its author had filtered out.
+#[test]
+fn a_filter_of_betterleaks_is_a_bound_of_entropy_or_makes_the_confidence_low() {
+    let filtered = |filter: &str| {
+        let rule = "[[rules]]\nid = 'f'\nregex = 'f[0-9]+'\nfilter = '''\n";
+        pack(&format!("{rule}{filter}\n'''\n"))
+    };
+    for filter in
+        [r#"entropy(finding["secret"]) <= 1.5"#, r"filter.entropy( finding[ 'secret'] )<1.5"]
+    {
+        let pack = filtered(filter);
+        assert!(pack.notes.is_empty(), "{filter}: {:?}", pack.notes);
+        assert_eq!(pack.rules[0].judge(&evidence("ffffff1")), Confidence::Low, "{filter}");
+        assert_eq!(pack.rules[0].judge(&evidence("f123456")), Confidence::Medium, "{filter}");
+    }
+    for filter in [
+        r#"entropy(finding["secret"]) <= 1.5 || matchesAny(finding["secret"], [`^f0`])"#,
+        r#"entropy(finding["match"]) <= 1.5"#,
+        r#"entropy(finding["secret"]) >= 1.5"#,
+        r#"entropy(finding["secret"]) <= 9"#,
+        r#"entropy(finding["secret"]) <= NaN"#,
+        r#"containsAny(finding["secret"], ["example"])"#,
+    ] {
+        let pack = filtered(filter);
+        assert_eq!(pack.notes, ["\"filter\" is not used: f"], "{filter}");
+        assert_eq!(pack.rules[0].judge(&evidence("f123456")), Confidence::Low, "{filter}");
+        assert_eq!(pack.rules[0].entropy, None, "{filter}");
+    }
+    let blank = filtered("");
+    assert!(blank.notes.is_empty() && blank.rules[0].confidence == Confidence::Medium);
+    let both = pack(
+        "[[rules]]\nid = 'f'\nregex = 'f'\npath = 'a'\nfilter = 'x'\nconfidence = 'high'\nentropy = 2.0\n",
+    );
+    assert_eq!((both.rules[0].confidence, both.notes.len()), (Confidence::Low, 2));
+    assert_eq!(both.rules[0].entropy, Some(2.0));
+    let two = "entropy = 1.0\nfilter = 'entropy(finding[\"secret\"]) < 2'\n";
+    assert_eq!(only(&format!("[[rules]]\nid = 'f'\nregex = 'f'\n{two}")).entropy, Some(2.0));
+}
+
 #[test]
 fn validators_raise_or_lower_confidence() {
     let rule =

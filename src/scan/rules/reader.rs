@@ -10,7 +10,8 @@ use super::expression::{Expression, ExpressionError};
 use super::extending::{Change, Extension, check_group};
 use super::meaning::{
     CONDITIONS, CONFIDENCES, Refusal, TARGETS, broken, check_id, direction, entropy, examples,
-    keywords, negative_examples, secret_group, severity, short, threat_type, validators, word,
+    has_unread_filter, keywords, negative_examples, secret_group, severity, short, threat_type,
+    validators, word,
 };
 use super::pack::{Pack, Problem, ProblemKind};
 use super::remembered::ParsedExpressions;
@@ -324,11 +325,14 @@ impl<'a> Reader<'a> {
     /// What is said of the confidence, if anything is.
     fn confidence(&mut self, fields: &RuleText) -> Result<Option<Confidence>, Refusal> {
         let said = word("confidence", fields.confidence.as_deref(), &CONFIDENCES)?;
-        if fields.path.is_none() {
+        // Meant for some files only, and traffic has no file names; or for less than it finds.
+        let conditions =
+            [("\"path\"", fields.path.is_some()), ("\"filter\"", has_unread_filter(fields))];
+        let mut unread = conditions.into_iter().filter(|(_, is_said)| *is_said).peekable();
+        if unread.peek().is_none() {
             return Ok(said);
         }
-        // Meant for some files only, and traffic has no file names.
-        self.ignore("\"path\"");
+        unread.for_each(|(condition, _)| self.ignore(condition));
         Ok(Some(Confidence::Low))
     }
 

@@ -61,6 +61,8 @@ pub(super) struct RuleText {
     pub(super) source: Option<String>,
     pub(super) regex: Option<String>,
     pub(super) path: Option<String>,
+    /// betterleaks': which matches count as none.
+    pub(super) filter: Option<String>,
     pub(super) secret: Option<bool>,
     pub(super) secret_group: Option<usize>,
     pub(super) entropy: Option<f64>,
@@ -133,6 +135,7 @@ fn entry((number, table): (usize, Table)) -> RuleEntry {
         source: fields.text("source"),
         regex: fields.text("regex").filter(|regex| !regex.is_empty()),
         path: fields.text("path").filter(|path| !path.is_empty()),
+        filter: fields.text("filter").filter(|filter| !filter.trim().is_empty()),
         secret: fields.flag("secret"),
         secret_group: fields.count("secretGroup"),
         entropy: fields.number("entropy"),
