@@ -4,6 +4,8 @@
 //! A character beyond ASCII is several bytes here, so that a class of some of these cannot be kept; it stays as it is, and
 //! is refused where it is parsed. One that holds all of them holds all bytes that they are made of.
 
+use std::ops::Range;
+
 use regex_syntax::escape;
 
 /// Whose words an expression is written in.
@@ -34,9 +36,26 @@ const FOREIGN_FLAGS: &str = "xuR";
 /// The expression as this engine spells it. What is wrong with it stays so, but for flags that Go does not have: an
 /// error names one.
 pub(super) fn from_go(text: &str) -> Result<String, String> {
+    spell(text, |_, _| {})
+}
+
+/// The part of Go's text that stands at a place of what [`from_go`] writes for it.
+pub(super) fn origin(text: &str, place: usize) -> Range<usize> {
+    let mut part = 0..text.len();
+    // What comes before a foreign flag is known all the same.
+    let _ = spell(text, |at, written| match written <= place {
+        true => part.start = at,
+        false => part.end = part.end.min(at),
+    });
+    part
+}
+
+/// Says of each part where it begins, and where what is written for it does.
+fn spell(text: &str, mut begins: impl FnMut(usize, usize)) -> Result<String, String> {
     let mut written = String::with_capacity(text.len() + 8);
     let mut rest = text;
     while let Some(sign) = rest.chars().next() {
+        begins(text.len() - rest.len(), written.len());
         let length = match sign {
             '\\' => escaped(rest, &mut written),
             '[' => class(rest, &mut written),

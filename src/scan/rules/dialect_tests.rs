@@ -119,6 +119,30 @@ fn what_is_wrong_is_told_in_the_authors_own_words() {
     let greek = problem(r"\s\s\s\p{Greek}x");
     assert!(greek.reason.contains("at byte 6, "), "{greek}");
     assert_eq!(greek.kind, ProblemKind::Unsupported);
+    // What this engine would not take there, or where it stands in what is written for it, was told instead.
+    for (regex, words) in [
+        (r"\Qa(\E\s(x", r#"unclosed group, at byte 8, before "(x""#),
+        (r"\s{,5}(x", r#"unclosed group, at byte 6, before "(x""#),
+        (r"(?ii)\s(x", r#"at byte 7, before "(x""#),
+        (r"\s{,}\p{Greek}", r#"at byte 5, before "\\p{Greek}""#),
+        (r"\s[z-a]x", r#"must be <= the end, at byte 3, before "z-a]x""#),
+        (r"\s\Q.\E[z-a]x", r#"at byte 7, before "[z-a]x""#),
+        (r"\s\012a\", r#"at byte 7, before "\\""#),
+    ] {
+        let told = problem(regex).reason;
+        assert!(
+            told.ends_with(words) || told.contains(&format!("{words}, and")),
+            "{regex}: {told}"
+        );
+    }
+}
+
+#[test]
+fn a_place_in_an_expression_with_definitions_is_told_as_one_of_them_together() {
+    let text = "[definitions]\na = 'b'\n[[rules]]\nid = 'go'\nregex = '(?&a)(x'\n";
+    let told = Pack::parse("go.toml", text).unwrap().problems.remove(0).reason;
+    let words = r#"at byte 5, before "(x" (with its definitions in their places)"#;
+    assert!(told.ends_with(words), "{told}");
 }
 
 /// Which bytes a class of Go's holds, and where it ends; none if it is no class, or one of characters beyond ASCII that

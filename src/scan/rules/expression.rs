@@ -14,7 +14,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
 
-use super::dialect::{Dialect, from_go};
+use super::dialect::{Dialect, from_go, origin};
 use super::remembered::ParsedExpressions;
 use super::{filter, long_word, marks};
 use crate::limits::{
@@ -146,7 +146,8 @@ impl Expression {
         before: &ParsedExpressions,
     ) -> Result<Expression, ExpressionError> {
         let spelt = spelt(source, dialect)?;
-        Expression::remembered(&spelt, before).map_err(|error| of_author(error, source))
+        Expression::remembered(&spelt, before)
+            .map_err(|error| of_author(error, source, dialect, &spelt))
     }
 
     /// As it was handed in, with the file's definitions in their places.
@@ -251,18 +252,31 @@ fn spelt(source: &str, dialect: Dialect) -> Result<String, ExpressionError> {
     }
 }
 
-/// What is wrong, told of the author's own words if it is in these, too.
-fn of_author(error: ExpressionError, source: &str) -> ExpressionError {
-    let own = parse(source).err();
-    let is_alike =
-        |own: &ExpressionError| std::mem::discriminant(own) == std::mem::discriminant(&error);
-    own.filter(is_alike).unwrap_or(error)
+/// What is wrong, told of the author's own text: where it is wrong there, and what its own parse says of that place.
+fn of_author(
+    error: ExpressionError,
+    source: &str,
+    dialect: Dialect,
+    spelt: &str,
+) -> ExpressionError {
+    if dialect == Dialect::Own || error == ExpressionError::TooLong {
+        return error;
+    }
+    let Err(fault) = tried(spelt) else { return error };
+    let part = origin(source, fault.place);
+    let is_last = part.end == source.len();
+    let is_there =
+        |own: &Fault| part.contains(&own.place) || (is_last && own.place == source.len());
+    match tried(source).err().filter(is_there) {
+        Some(own) => own.told_of(source),
+        None => Fault { place: part.start, ..fault }.told_of(source),
+    }
 }
 
 /// Checks an expression, and compiles nothing. Its text as this engine spells it.
 pub(super) fn checked(source: &str, dialect: Dialect) -> Result<String, ExpressionError> {
     let text = spelt(source, dialect)?;
-    parse(&text).map_err(|error| of_author(error, source))?;
+    parse(&text).map_err(|error| of_author(error, source, dialect, &text))?;
     Ok(text)
 }
 
@@ -271,27 +285,50 @@ pub(super) fn parse(text: &str) -> Result<Hir, ExpressionError> {
     if text.len() > EXPRESSION_WRITTEN_MAX_BYTES {
         return Err(ExpressionError::TooLong);
     }
+    tried(text).map_err(|fault| fault.told_of(text))
+}
+
+/// What the parser minds, and at which byte.
+struct Fault {
+    place: usize,
+    kind: String,
+    asks_for_unicode: bool,
+}
+
+impl Fault {
+    fn told_of(&self, text: &str) -> ExpressionError {
+        let near = near(text, self.place);
+        match self.asks_for_unicode {
+            true => unsupported(format!(
+                "it asks for Unicode characters {near}, and bytes are searched"
+            )),
+            false => ExpressionError::Syntax(format!("{}, {near}", self.kind)),
+        }
+    }
+}
+
+fn tried(text: &str) -> Result<Hir, Fault> {
+    use regex_syntax::hir::ErrorKind;
     let mut parser =
         ParserBuilder::new().unicode(false).utf8(false).nest_limit(EXPRESSION_NESTING_MAX).build();
     parser.parse(text).map_err(|error| match error {
-        regex_syntax::Error::Parse(error) => {
-            syntax(&error.kind().to_string(), text, error.span().start.offset)
-        }
-        regex_syntax::Error::Translate(error) => {
-            use regex_syntax::hir::ErrorKind;
-            let place = error.span().start.offset;
-            match error.kind() {
+        regex_syntax::Error::Parse(error) => Fault {
+            place: error.span().start.offset,
+            kind: error.kind().to_string(),
+            asks_for_unicode: false,
+        },
+        regex_syntax::Error::Translate(error) => Fault {
+            place: error.span().start.offset,
+            kind: error.kind().to_string(),
+            asks_for_unicode: matches!(
+                error.kind(),
                 ErrorKind::UnicodeNotAllowed
-                | ErrorKind::UnicodePropertyNotFound
-                | ErrorKind::UnicodePropertyValueNotFound
-                | ErrorKind::UnicodePerlClassNotFound => unsupported(format!(
-                    "it asks for Unicode characters {}, and bytes are searched",
-                    near(text, place)
-                )),
-                kind => syntax(&kind.to_string(), text, place),
-            }
-        }
-        other => ExpressionError::Syntax(other.to_string()),
+                    | ErrorKind::UnicodePropertyNotFound
+                    | ErrorKind::UnicodePropertyValueNotFound
+                    | ErrorKind::UnicodePerlClassNotFound
+            ),
+        },
+        other => Fault { place: 0, kind: other.to_string(), asks_for_unicode: false },
     })
 }
 
@@ -311,10 +348,6 @@ pub(super) fn compile(text: &str) -> Result<Regex, ExpressionError> {
 
 fn unsupported(cause: impl Into<String>) -> ExpressionError {
     ExpressionError::Unsupported(cause.into())
-}
-
-fn syntax(kind: &str, text: &str, place: usize) -> ExpressionError {
-    ExpressionError::Syntax(format!("{kind}, {}", near(text, place)))
 }
 
 /// Where in an expression something is wrong: its own words, since a long one has no columns to count.

@@ -318,8 +318,14 @@ impl<'a> Reader<'a> {
     }
 
     fn expression(&self, regex: &str) -> Result<Expression, Refusal> {
-        Expression::written(&self.expanded(regex)?, self.dialect, self.before)
-            .map_err(|e| refused(&e))
+        let expanded = self.expanded(regex)?;
+        Expression::written(&expanded, self.dialect, self.before).map_err(|error| {
+            let (kind, reason) = refused(&error);
+            match expanded == regex {
+                true => (kind, reason),
+                false => (kind, format!("{reason} (with its definitions in their places)")),
+            }
+        })
     }
 
     /// What is said of the confidence, if anything is.
