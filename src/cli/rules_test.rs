@@ -94,7 +94,7 @@ fn test(path: &Path, before: &[PathBuf]) -> Result<Report, String> {
         match put_together(path, before) {
             Ok(selected) => {
                 report.notes = notes_of(path, &selected.warnings);
-                let extended = ids.iter().filter_map(|id| extended(id, &selected.rules));
+                let extended = ids.iter().flat_map(|id| extended(id, &selected.rules));
                 let extended: BTreeMap<_, _> =
                     extended.map(|rule| (Arc::clone(&rule.id), Arc::clone(rule))).collect();
                 tried.retain(|rule| !extended.contains_key(&rule.id));

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::allowlist::Allowlist;
+use super::equivalents::of_gitleaks;
 use super::validate::Validator;
 use super::{Expression, Rule, SecretGroup};
 use crate::finding::{Confidence, Direction, Severity, ThreatType};
@@ -59,32 +60,33 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// Makes the change. An error says why it does not go with the rule.
-    pub(super) fn apply(self, rule: &mut Rule) -> Result<(), String> {
-        if let Some(expression) = self.expression {
+    /// Makes the change; an expression goes to the first rule that it is made to. An error says why it does not go with
+    /// the rule.
+    pub(super) fn apply(&mut self, rule: &mut Rule) -> Result<(), String> {
+        if let Some(expression) = self.expression.take() {
             rule.expression = expression;
         }
         if let Some(number) = self.secret_group.filter(|number| *number > 0) {
             rule.secret_group = SecretGroup::Number(number);
         }
         check_group(rule.secret_group, &rule.expression)?;
-        replace(&mut rule.description, self.description);
-        replace(&mut rule.remediation, self.remediation);
-        replace(&mut rule.source, self.source);
+        replace(&mut rule.description, self.description.clone());
+        replace(&mut rule.remediation, self.remediation.clone());
+        replace(&mut rule.source, self.source.clone());
         replace(&mut rule.threat_type, self.threat_type);
         replace(&mut rule.severity, self.severity);
         replace(&mut rule.confidence, self.confidence);
         replace(&mut rule.direction, self.direction);
         replace(&mut rule.is_secret, self.is_secret);
         rule.entropy = self.entropy.filter(|bits| *bits > 0.0).or(rule.entropy);
-        rule.validators.extend(self.validators);
+        rule.validators.extend_from_slice(&self.validators);
         // A rule without keywords is looked for everywhere: one more would hide what is found without it.
         if !rule.keywords.is_empty() {
-            rule.keywords.extend(self.keywords);
+            rule.keywords.extend_from_slice(&self.keywords);
         }
-        self.allowlists.into_iter().for_each(|list| add_allowlist(rule, list));
-        rule.examples.extend(self.examples);
-        rule.negative_examples.extend(self.negative_examples);
+        self.allowlists.iter().for_each(|list| add_allowlist(rule, Arc::clone(list)));
+        rule.examples.extend_from_slice(&self.examples);
+        rule.negative_examples.extend_from_slice(&self.negative_examples);
         Ok(())
     }
 }
@@ -135,15 +137,21 @@ impl Places {
         self.exactly.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// Which of the rules an id means, the latest first: gitleaks' `gitlab-pat` is the shipped `gitlab_pat`.
-    pub(super) fn meant(&self, id: &str) -> Option<usize> {
-        self.exactly(id).last().or_else(|| self.alike.get(&alike(id))).copied()
+    /// Which of the rules an id means, of several of one id the latest: gitleaks' `github-app-token` is two of the shipped
+    /// ones, and its `gitlab-pat` is `gitlab_pat`.
+    pub(super) fn meant(&self, id: &str) -> Vec<usize> {
+        let latest = |id: &str| self.exactly(id).last().copied();
+        let one = || latest(id).or_else(|| self.alike.get(&alike(id)).copied());
+        match of_gitleaks(id).filter(|_| self.exactly(id).is_empty()) {
+            Some(own) => own.iter().filter_map(|id| latest(id)).collect(),
+            None => one().into_iter().collect(),
+        }
     }
 }
 
-/// The rule that an id means where rules extend others.
-pub fn extended<'a>(id: &str, rules: &'a [Arc<Rule>]) -> Option<&'a Arc<Rule>> {
-    Places::of(rules).meant(id).and_then(|at| rules.get(at))
+/// The rules that an id means where rules extend others.
+pub fn extended<'a>(id: &str, rules: &'a [Arc<Rule>]) -> impl Iterator<Item = &'a Arc<Rule>> {
+    Places::of(rules).meant(id).into_iter().filter_map(|at| rules.get(at))
 }
 
 fn alike(id: &str) -> String {

@@ -161,3 +161,52 @@ fn a_rule_about_files_names_is_told_as_one_where_it_extends_none() {
     let words = "rule left out: pkcs12-file: \"path\" without \"regex\" is not used";
     assert!(told.contains(words), "{told}");
 }
+
+/// They were left out, and the allowlists of a file of gitleaks went nowhere.
+#[test]
+fn a_default_rule_of_gitleaks_by_another_name_is_each_shipped_one_for_its_tokens() {
+    let text = "[extend]\nuseDefault = true\ndisabledRules = ['github-pat', 'GitLab-PAT', 'none']\n\
+                [[rules]]\nid = 'github-app-token'\nseverity = 'low'\nsecretGroup = 2\n\
+                [[allowlists]]\ntargetRules = ['stripe-access-token']\nstopwords = ['acme']\n";
+    let before = select_files(&[]).unwrap();
+    let selected = select_files(&[("own.toml", text, None)]).unwrap();
+    assert_eq!(selected.ids(), before.ids());
+    for id in ["github_app_user_token", "github_app_server_token"] {
+        assert_eq!(rule(&selected, id).severity, Severity::Low);
+        assert_eq!(rule(&selected, id).secret_group, rule(&before, id).secret_group);
+    }
+    for id in ["stripe_secret_key", "stripe_test_key"] {
+        assert_eq!(rule(&selected, id).allowlists.len(), rule(&before, id).allowlists.len() + 1);
+    }
+    let told = selected.warnings.join("\n");
+    for words in [
+        "own.toml: its rule github-app-token changes the shipped github_app_server_token",
+        "own.toml: its rule github-app-token changes the shipped github_app_user_token",
+        "own.toml: secretGroup of its rule github-app-token is not used: ",
+        "own.toml: its [[allowlists]] change shipped rules: stripe_secret_key, stripe_test_key",
+        "own.toml: the shipped rules of its disabledRules, for disable: github_pat_classic, gitlab_pat",
+    ] {
+        assert!(told.lines().any(|line| line.starts_with(words)), "{words} in {told}");
+    }
+    assert_eq!(told.matches("secretGroup").count(), 1, "{told}");
+}
+
+/// The ids are alike, and the tokens are not.
+#[test]
+fn an_id_of_gitleaks_that_means_another_token_is_not_the_rule_that_is_called_so() {
+    let text = "[extend]\nuseDefault = true\n[[rules]]\nid = 'heroku-api-key'\nseverity = 'low'\n";
+    let selected = select_files(&[("own.toml", text, None)]).unwrap();
+    assert_eq!(rule(&selected, "heroku_api_key_legacy").severity, Severity::Low);
+    assert_ne!(rule(&selected, "heroku_api_key").severity, Severity::Low);
+}
+
+#[test]
+fn a_rule_of_an_earlier_file_comes_before_those_that_its_id_is_known_to_stand_for() {
+    let first = "[[rules]]\nid = 'github-pat'\nregex = 'ghp_x([0-9]+)'\n";
+    let second = "[extend]\nuseDefault = true\n[[rules]]\nid = 'github-pat'\nseverity = 'low'\nsecretGroup = 1\n";
+    let selected =
+        select_files(&[("first.toml", first, None), ("own.toml", second, None)]).unwrap();
+    assert_eq!(rule(&selected, "github-pat").severity, Severity::Low);
+    assert_eq!(rule(&selected, "github-pat").secret_group, SecretGroup::Number(1));
+    assert_ne!(rule(&selected, "github_pat_classic").severity, Severity::Low);
+}

@@ -8,6 +8,7 @@ mod checksum;
 mod commands;
 mod connections;
 mod dialect;
+mod equivalents;
 mod expression;
 mod extending;
 mod filter;

@@ -127,11 +127,16 @@ fn has_twice(file: &str, id: &str) -> String {
 
 /// How many ids a warning names.
 pub(super) const IDS_NAMED: usize = 5;
+/// How many, where they are to be copied from it.
+const DISABLED_NAMED: usize = 32;
 
 /// The first of them, and how many more there are.
 pub(super) fn named<'a>(ids: impl IntoIterator<Item = &'a String>) -> String {
-    let mut ids = ids.into_iter();
-    let first: Vec<String> = ids.by_ref().take(IDS_NAMED).map(|id| short(id)).collect();
+    first_of(ids.into_iter().map(String::as_str), IDS_NAMED)
+}
+
+fn first_of<'a>(mut ids: impl Iterator<Item = &'a str>, most: usize) -> String {
+    let first: Vec<String> = ids.by_ref().take(most).map(short).collect();
     match ids.count() {
         0 => first.join(", "),
         more => format!("{} and {more} more", first.join(", ")),
@@ -298,6 +303,9 @@ impl Selection {
                 short(path)
             ));
         }
+        if extension.path.is_none() {
+            self.name_for_disable(file, &extension.left_out);
+        }
         let is_of_base = |rule: &Rule| bases.contains(&&*rule.pack);
         let is_left_out = |rule: &Rule| extension.left_out.contains(&*rule.id);
         self.rules.retain(|rule| !(is_of_base(rule) && is_left_out(rule)));
@@ -306,21 +314,36 @@ impl Selection {
         }
     }
 
-    /// What a file says of one rule: whether there is such a one, or why it cannot be said of it.
+    /// Says which of the shipped rules a file means that would leave gitleaks' own out.
+    fn name_for_disable(&mut self, file: &str, left_out: &HashSet<String>) {
+        let places = Places::of(&self.rules);
+        let meant = left_out.iter().flat_map(|id| places.meant(id));
+        let meant = meant.filter_map(|at| self.rules.get(at)).filter(|rule| is_of_pack(rule));
+        let ids: BTreeSet<&str> = meant.map(|rule| &*rule.id).collect();
+        if !ids.is_empty() {
+            let ids = first_of(ids.into_iter(), DISABLED_NAMED);
+            self.warnings.push(format!(
+                "{file}: the shipped rules of its disabledRules, for disable: {ids}"
+            ));
+        }
+    }
+
+    /// What a file says of one rule, or of those that its id stands for: whether there are such, or why it cannot be
+    /// said of them.
     fn change(
         &mut self,
         file: &str,
         (bases, places): (&[&str], &Places),
-        change: Change,
+        mut change: Change,
     ) -> Result<bool, String> {
         let id = change.id.clone();
         let is_of_base =
             |at: &usize| self.rules.get(*at).is_some_and(|rule| bases.contains(&&*rule.pack));
         let found = match change.expression {
-            Some(_) => places.exactly(&id).iter().copied().find(is_of_base),
+            Some(_) => places.exactly(&id).iter().copied().find(is_of_base).into_iter().collect(),
             None => places.meant(&id),
         };
-        let Some(rule) = found.and_then(|at| self.rules.get_mut(at)).and_then(Arc::get_mut) else {
+        if found.is_empty() {
             if change.expression.is_none() {
                 let reason = match change.may_be_of_paths {
                     true => "\"path\" without \"regex\" is not used",
@@ -329,31 +352,47 @@ impl Selection {
                 self.warnings.push(format!("{file}: rule left out: {id}: {reason}"));
             }
             return Ok(false);
-        };
-        if pack_names().any(|name| name == &*rule.pack) {
-            self.warnings.push(format!("{file}: its rule {id} changes the shipped {}", rule.id));
         }
-        if rule.keywords.is_empty() && !change.keywords.is_empty() {
-            self.warnings.push(format!(
-                "{file}: the keywords of its rule {id} are not used: {} has none, and is looked for everywhere",
-                rule.id
-            ));
+        for at in found {
+            let Some(rule) = self.rules.get_mut(at).and_then(Arc::get_mut) else { continue };
+            if is_of_pack(rule) {
+                self.warnings
+                    .push(format!("{file}: its rule {id} changes the shipped {}", rule.id));
+            }
+            if rule.keywords.is_empty() && !change.keywords.is_empty() {
+                self.warnings.push(format!(
+                    "{file}: the keywords of its rule {id} are not used: {} has none, and is looked for everywhere",
+                    rule.id
+                ));
+            }
+            if is_of_pack(rule)
+                && *rule.id != *id
+                && change.secret_group.take().is_some_and(|number| number > 0)
+            {
+                self.warnings.push(format!(
+                    "{file}: secretGroup of its rule {id} is not used: {} has an expression of its own",
+                    rule.id
+                ));
+            }
+            change.apply(rule)?;
         }
-        change.apply(rule).map(|()| true)
+        Ok(true)
     }
 
     /// Gives a file's allowlists to the rules of others that they name.
     fn aim(&mut self, file: &str, places: &Places, targets: Vec<(String, Arc<Allowlist>)>) {
         let (mut shipped, mut absent) = (BTreeSet::new(), BTreeSet::new());
         for (id, list) in targets {
-            let found = places.meant(&id).and_then(|at| self.rules.get_mut(at));
-            let Some(rule) = found.and_then(Arc::get_mut) else {
+            let found = places.meant(&id);
+            for at in &found {
+                let Some(rule) = self.rules.get_mut(*at).and_then(Arc::get_mut) else { continue };
+                add_allowlist(rule, Arc::clone(&list));
+                if is_of_pack(rule) {
+                    shipped.insert(rule.id.to_string());
+                }
+            }
+            if found.is_empty() {
                 absent.insert(id);
-                continue;
-            };
-            add_allowlist(rule, list);
-            if pack_names().any(|name| name == &*rule.pack) {
-                shipped.insert(rule.id.to_string());
             }
         }
         if !shipped.is_empty() {
@@ -447,6 +486,10 @@ pub fn is_shipped(pattern: &str) -> bool {
         .into_iter()
         .filter_map(|(_, parsed)| parsed.ok());
     packs.any(|pack| pack.rules.iter().any(|rule| is_like(pattern, &rule.id)))
+}
+
+fn is_of_pack(rule: &Rule) -> bool {
+    pack_names().any(|name| name == &*rule.pack)
 }
 
 /// Whether an id is what a pattern says; `*` stands for any characters.
