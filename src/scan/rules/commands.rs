@@ -1,7 +1,7 @@
 //! Commands, judged by what they are told to work on.
 
 use super::holds;
-use super::validate::{Evidence, Verdict, command_end};
+use super::validate::{Evidence, Verdict, command_end, unless};
 
 /// What comes of deleting a path.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +44,60 @@ pub(super) fn rm_target(evidence: &Evidence<'_>) -> Verdict {
         Loss::Scratch => Verdict::Fails,
         Loss::Somebodys => Verdict::Silent,
         Loss::System => Verdict::Passes,
+    }
+}
+
+/// Whose rights are changed: what belongs to one program, or to one user, is changed whenever that is installed.
+pub(super) fn rights_target(evidence: &Evidence<'_>) -> Verdict {
+    let is_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-*$?{}".contains(byte);
+    let matched = evidence.matched.to_ascii_lowercase();
+    let start = matched.iter().rposition(|byte| !is_path(byte)).map_or(0, |at| at + 1);
+    let (command, folder) = matched.split_at_checked(start).unwrap_or_default();
+    if folder.len() < 2 || !folder.ends_with(b"/") {
+        return Verdict::Silent;
+    }
+    let length = evidence.after.iter().take_while(|byte| is_path(byte)).count();
+    let (path, rest) = evidence.after.split_at_checked(length).unwrap_or_default();
+    let path = [folder, &path.to_ascii_lowercase()].concat();
+    let others = rest.get(..command_end(rest, b";|&\r\n)`")).unwrap_or_default();
+    let mut others = others.split(|byte| byte.is_ascii_whitespace() || b"\"'".contains(byte));
+    let is_owner = holds(command, b"chown");
+    unless(is_programs_own(&path, is_owner) && !others.any(|word| word.starts_with(b"/")))
+}
+
+/// Whether a path is within what one program or one user has of the system's folders.
+fn is_programs_own(path: &[u8], is_owner: bool) -> bool {
+    const GUARDED: [&[u8]; 16] = [
+        b"ssh",
+        b"ssl",
+        b"pki",
+        b"pam.d",
+        b"security",
+        b"sudoers",
+        b"cron",
+        b"systemd",
+        b"init",
+        b"rc",
+        b"ld.so",
+        b"profile",
+        b"apt",
+        b"yum",
+        b"passwd",
+        b"shadow",
+    ];
+    let parts: Vec<&[u8]> =
+        path.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).collect();
+    let is_any = |part: &&[u8]| part.iter().any(|byte| b"*?$".contains(byte));
+    if parts.contains(&&b".."[..]) || parts.get(1).is_none_or(is_any) {
+        return false;
+    }
+    match parts.as_slice() {
+        [b"home", _] | [b"usr", b"local"] => is_owner,
+        [b"home", _, part, ..] | [b"root", part, ..] => !part.starts_with(b".ssh"),
+        [b"usr", b"local", b"bin" | b"sbin" | b"lib"] => is_owner,
+        [b"usr", b"local" | b"share" | b"src" | b"lib", ..] => parts.len() > 2,
+        [b"etc", part, ..] => is_owner && !GUARDED.iter().any(|name| part.starts_with(name)),
+        _ => false,
     }
 }
 
@@ -135,6 +189,34 @@ mod tests {
         let home = b"rm -rf ~";
         let home = Evidence { secret: home, matched: home, ..Evidence::default() };
         assert_eq!(rm_target(&home), Verdict::Passes);
+    }
+
+    #[test]
+    fn the_rights_of_what_one_program_has_are_its_own_matter() {
+        for (line, matched, verdict) in [
+            ("chown -R node:node /home/node/app", "chown -R node:node /home/", Verdict::Fails),
+            ("chown -R node:node /home/node", "chown -R node:node /home/", Verdict::Fails),
+            ("chown -R w:w /usr/share/nginx/html", "chown -R w:w /usr/", Verdict::Fails),
+            ("chown -R $(whoami) /usr/local/lib/node_modules", "/usr/", Verdict::Fails),
+            ("chown -R $(whoami) /usr/local", "chown -R $(whoami) /usr/", Verdict::Fails),
+            ("chown -R nginx /etc/nginx", "chown -R nginx /etc/", Verdict::Fails),
+            ("chmod -R 755 /usr/src/app", "chmod -R 755 /usr/", Verdict::Fails),
+            ("chmod -R 777 /usr/local/bin", "chmod -R 777 /usr/", Verdict::Silent),
+            ("chmod -R 777 /home/me", "chmod -R 777 /home/", Verdict::Silent),
+            ("chmod -R 777 /root/.ssh", "chmod -R 777 /root/", Verdict::Silent),
+            ("chown -R me /etc/sudoers.d", "chown -R me /etc/", Verdict::Silent),
+            ("chown -R me /usr/bin", "chown -R me /usr/", Verdict::Silent),
+            ("chown -R me /home/*", "chown -R me /home/", Verdict::Silent),
+            ("chown -R me /home/", "chown -R me /home/", Verdict::Silent),
+            ("chown -R me /home/me/../..", "chown -R me /home/", Verdict::Silent),
+            ("chown -R me /home/me/x /etc", "chown -R me /home/", Verdict::Silent),
+            ("chmod -R 777 /", "chmod -R 777 /", Verdict::Silent),
+        ] {
+            let at = line.find(matched).unwrap() + matched.len();
+            let (matched, after) = line.as_bytes().split_at(at);
+            let evidence = Evidence { secret: matched, matched, after, ..Evidence::default() };
+            assert_eq!(rights_target(&evidence), verdict, "{line}");
+        }
     }
 
     #[test]

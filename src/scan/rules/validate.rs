@@ -6,7 +6,7 @@ use super::structure::{
     aws_key_id, github_token, is_eth_address, is_json_web_token, is_known_example, is_mixed,
     is_of_signed_address, is_placeholder, is_prose, is_secp256k1_key, pem_body, slack_token,
 };
-use super::{checksum, commands, connections, holds, national, paths, prose, started};
+use super::{checksum, commands, connections, holds, narrowed, national, paths, prose, started};
 use crate::limits::RULE_COMMAND_NEAR_BYTES;
 
 /// A match as its validators see it.
@@ -117,10 +117,16 @@ pub enum Validator {
     PipedDownload,
     SentOutput,
     SignedAddress,
+    RightsTarget,
+    CloudHost,
+    OnlyPrinted,
+    NarrowObject,
+    SaidOfOthers,
+    MadeByReader,
 }
 
 /// Every validator by its name in a pack.
-const NAMES: [(&str, Validator); 49] = [
+const NAMES: [(&str, Validator); 55] = [
     ("luhn", Validator::Luhn),
     ("iban_mod97", Validator::IbanMod97),
     ("github_checksum", Validator::GithubChecksum),
@@ -170,6 +176,12 @@ const NAMES: [(&str, Validator); 49] = [
     ("piped_download", Validator::PipedDownload),
     ("sent_output", Validator::SentOutput),
     ("signed_address", Validator::SignedAddress),
+    ("rights_target", Validator::RightsTarget),
+    ("cloud_host", Validator::CloudHost),
+    ("only_printed", Validator::OnlyPrinted),
+    ("narrow_object", Validator::NarrowObject),
+    ("said_of_others", Validator::SaidOfOthers),
+    ("made_by_reader", Validator::MadeByReader),
 ];
 
 /// The entropy below which a secret of a rule that names none is hardly one.
@@ -240,6 +252,12 @@ impl Validator {
             Validator::PipedDownload => started::piped_download(&evidence.near()),
             Validator::SentOutput => started::sent_output(&evidence.near()),
             Validator::SignedAddress => unless(is_of_signed_address(evidence.before)),
+            Validator::RightsTarget => commands::rights_target(&evidence.near()),
+            Validator::CloudHost => connections::cloud_host(&evidence.near()),
+            Validator::OnlyPrinted => started::only_printed(&evidence.near()),
+            Validator::NarrowObject => narrowed::narrow_object(&evidence.near()),
+            Validator::SaidOfOthers => prose::said_of_others(&evidence.near()),
+            Validator::MadeByReader => prose::made_by_reader(&evidence.near()),
         }
     }
 }
