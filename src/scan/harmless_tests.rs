@@ -7,7 +7,7 @@ use super::*;
 use crate::finding::Confidence;
 use crate::limits::SCAN_WINDOW_MIN_BYTES;
 
-const IDS: [&str; 39] = [
+const IDS: [&str; 41] = [
     "aws_access_key",
     "reverse_shell",
     "destructive_rm",
@@ -47,6 +47,8 @@ const IDS: [&str; 39] = [
     "authorization_basic",
     "facebook_access_token",
     "wireguard_private_key",
+    "ethereum_private_key",
+    "flask_secret_key",
 ];
 
 static SCANNED: LazyLock<Arc<Database>> = LazyLock::new(|| {
@@ -413,4 +415,18 @@ fn values_that_documentation_shows_are_hardly_secrets() {
     let token = format!("EAAB{}ZD{}", "a1B2c3D4e5F6g7H8".repeat(4), "i9J0k1L2m3N4o5P6".repeat(4));
     assert_low("facebook_access_token", &[&format!("\"AAAB/{token}+xAAA\"")]);
     assert_likely("facebook_access_token", &[&format!("access_token={token}")]);
+}
+
+/// The key of a web application was said to be a wallet's, and its owner told to move the funds.
+#[test]
+fn a_web_application_s_secret_key_is_no_wallet_s() {
+    let hex = "3fa9c1e5b7d02846".repeat(4);
+    for text in [format!("SECRET_KEY = '{hex}'"), format!("app.config[\"SECRET_KEY\"] = \"{hex}\"")]
+    {
+        assert_eq!(confidence("flask_secret_key", &text), Some(Confidence::Medium), "{text}");
+        assert_eq!(confidence("ethereum_private_key", &text), None, "{text}");
+    }
+    assert_likely("ethereum_private_key", &[&format!("SECRET_KEY=0x{hex}")]);
+    let shown = ["192b9bdd22ab9ed4d12e236c78afcb9a393ec1", "5f71bbf5dc987d54727823bcbf"].concat();
+    assert_low("flask_secret_key", &[&format!("SECRET_KEY = '{shown}'")]);
 }
