@@ -14,7 +14,7 @@ use super::asides::Asides;
 use super::backlog::{defer_body, defer_head};
 use super::body::{Ranges, judge_response, step_request, write_coalesced};
 use super::core::Core;
-use super::deadline::{Deadline, Interrupt, Phase};
+use super::deadline::{Deadline, Interrupt};
 use super::ending::until_gone;
 use super::inspect::{Sight, Whence, shape_of};
 use super::inspector::Inspector;
@@ -25,13 +25,11 @@ use crate::error::{Error, Side, Stage};
 use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
-use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan, plan_response};
-use crate::http::head::{
-    HeadLimits, Method, ResponseHead, Version, parse_request, response_within,
-};
+use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, plan_response};
+use crate::http::head::{HeadLimits, Method, ResponseHead, Version, response_within};
 use crate::http::login;
 use crate::http::reply::Cause;
-use crate::http::rewrite::{ClientSide, write_response};
+use crate::http::rewrite::write_response;
 use crate::http::search::{HeadBounds, HeadSearch};
 use crate::http::websocket::{Agreement, agreement};
 use crate::limits::KEEP_ALIVE_MARGIN_SECS;
@@ -111,7 +109,7 @@ impl Exchange<'_> {
                 match result {
                     Ok(()) => {}
                     // An upstream that stopped reading may have answered: the response decides.
-                    Err(error) if error.side == Side::Upstream => {}
+                    Err(error) if error.side == Side::Upstream => progress.is_refused.set(true),
                     Err(error) => return Poll::Ready(self.failed(error, progress)),
                 }
             }
@@ -121,7 +119,9 @@ impl Exchange<'_> {
     }
 
     fn failed(&self, error: Error, progress: &Progress) -> Outcome {
-        if progress.has_begun() || error.answer.is_none() {
+        if progress.is_answered.get() {
+            self.given_up(&error)
+        } else if progress.has_begun() || error.answer.is_none() {
             progress.cut(error)
         } else {
             Outcome::Failed(error)
@@ -178,6 +178,7 @@ impl Exchange<'_> {
         loop {
             let len = step_request(unread, body, &mut inspector, &mut asides).await?;
             let bytes = unread.bytes().get(..len).unwrap_or_default();
+            progress.note_body(len);
             self.core.counters.bytes_outbound.add(len as u64);
             let write = write_coalesced(upstream, &mut first.bytes, bytes);
             marked(&progress.upstream_is_full, write).await.map_err(upstream_write)?;
@@ -250,10 +251,18 @@ impl Exchange<'_> {
                     return self.failed(bad_response("101 without an Upgrade request"), progress);
                 }
                 ResponseKind::Final => {
+                    let (reads_on, may_keep) = (received.reads_on, received.keep_client);
                     let head = &mut out.bytes;
-                    return self
+                    let outcome = self
                         .relay_response(received, head, upstream, unread, client, progress)
                         .await;
+                    let is_done = matches!(outcome, Outcome::Done { .. });
+                    if !reads_on || !is_done || progress.request_sent.get() {
+                        return outcome;
+                    }
+                    drop(out);
+                    let finished = self.finish_upload(upstream, unread, may_keep, progress);
+                    return Box::pin(finished).await;
                 }
             }
         }
@@ -314,7 +323,9 @@ impl Exchange<'_> {
         let plan = plan_response(&head, self.request.method).map_err(|e| bad_response(e.reason))?;
         defer_head(self.core, self.sight, Direction::Inbound, chunk, head.len);
         self.is_own.set(self.is_own.get() || login::is_offered(&head));
-        let side = self.client_side(&plan, progress);
+        progress.note_status(head.status);
+        let reads_on = self.reads_on(&head, &plan, progress);
+        let side = self.client_side(&plan, reads_on, progress);
         let via = self.core.config.http.add_via.then_some(super::VIA);
         write_response(&head, &plan, side, via, out);
         let len = head.len;
@@ -323,6 +334,7 @@ impl Exchange<'_> {
             keep_client: side.persistent,
             keep_upstream: plan.persistent.then(|| idle_wait(plan.keep_alive_secs)),
             dechunk: side.dechunk,
+            reads_on: reads_on && !side.dechunk,
             shape: shape_of(head.headers()),
             body: plan.body,
             websocket: match plan.kind {
@@ -335,18 +347,7 @@ impl Exchange<'_> {
 
     /// What a 101 agreed on, by the request's head as it went upstream.
     fn agreement(&self, response: &ResponseHead<'_>) -> Option<Agreement> {
-        let sent = self.request.head;
-        let limits = HeadLimits { max_bytes: sent.len() + 1, max_headers: sent.len() };
-        let request = parse_request(sent, &limits).ok().flatten()?;
-        agreement(&request, response)
-    }
-
-    /// An answer that does not wait for the rest of its request is the last one: that rest is not read as the
-    /// request that it may look like.
-    fn client_side(&self, plan: &ResponsePlan, progress: &Progress) -> ClientSide {
-        let serving = self.deadline.phase() == Phase::Running && progress.request_sent.get();
-        let Request { version, plan: request, may_stay, .. } = self.request;
-        ClientSide::new(version, request, plan, may_stay && serving)
+        agreement(&self.sent_head()?, response)
     }
 
     /// The final head and its body to the client.
@@ -435,6 +436,8 @@ struct Received {
     keep_client: bool,
     keep_upstream: Option<Duration>,
     dechunk: bool,
+    /// The origin gets the rest of its request behind this answer.
+    reads_on: bool,
     shape: Shape,
     websocket: Option<Agreement>,
 }

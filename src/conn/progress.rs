@@ -23,6 +23,12 @@ pub(super) struct Progress {
     pub(super) client_is_full: Cell<bool>,
     /// The origin takes nothing of the request that is being written to it.
     pub(super) upstream_is_full: Cell<bool>,
+    /// The client sends its body, or was told to.
+    pub(super) body_is_due: Cell<bool>,
+    /// The origin takes no more of the request.
+    pub(super) is_refused: Cell<bool>,
+    /// The final response went out whole, but not the request, which the origin reads on.
+    pub(super) is_answered: Cell<bool>,
     /// The response ends with the client's connection.
     pub(super) ends_by_close: Cell<bool>,
     /// The client sent FIN: it gets its answer, and no more.
@@ -30,6 +36,16 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// So much of the request's body was read.
+    pub(super) fn note_body(&self, len: usize) {
+        self.body_is_due.set(self.body_is_due.get() || len > 0);
+    }
+
+    /// The origin answers with this status: 100 has a client that waits for it send its body.
+    pub(super) fn note_status(&self, status: u16) {
+        self.body_is_due.set(self.body_is_due.get() || status == 100);
+    }
+
     /// Whose fault it is that an exchange stands still, and what it earns while it can still be told.
     pub(super) fn stalled(&self) -> Error {
         let upstream =

@@ -15,6 +15,7 @@ mod streaming;
 mod tls;
 mod tunnels;
 mod turns;
+mod uploads;
 mod upstream_failures;
 
 use support::Response;

@@ -1,0 +1,464 @@
+//! An answer before the end of its request: who accepts an upload gets all of it, who refuses it gets no more.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use crate::support::message::chunked;
+use crate::support::samples::sample;
+use crate::support::tls::{self, Shown};
+use crate::support::{Connection, DEADLINE, End, Origin, Proxy, Response, json, wait_until};
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\nContent-Length: 4\r\n\r\ndone";
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ndone\r\n0\r\n\r\n";
+const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+
+/// 500 kB of which no two KiB are alike.
+fn data() -> Vec<u8> {
+    (0..62_500).flat_map(|number| format!("{number:07} ").into_bytes()).collect()
+}
+
+/// An origin that answers its first request as soon as it has the head, and then reads the body to its end; it answers
+/// the second in turn. Tells of each body.
+fn early_origin(encrypted: bool, answer: &'static str) -> (Origin, Receiver<Vec<u8>>) {
+    let (told, bodies) = channel();
+    let told = Mutex::new(told);
+    let script = move |mut connection: Connection| {
+        while let Some(head) = connection.try_receive_request_head() {
+            let is_first = head.start.starts_with("POST");
+            if is_first {
+                connection.send(answer);
+            }
+            let Some(request) = connection.try_receive_request_body(head) else { return };
+            told.lock().unwrap().send(request.body).unwrap();
+            if !is_first {
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext");
+            }
+        }
+    };
+    let origin = match encrypted {
+        true => Origin::raw_tls(tls::server(Shown::Valid), script),
+        false => Origin::raw(script),
+    };
+    (origin, bodies)
+}
+
+/// The destination, and a client of it.
+fn client_of(proxy: &Proxy, origin: &Origin, encrypted: bool) -> (String, Connection) {
+    match encrypted {
+        true => (origin.local_dest(), proxy.https(&origin.local_dest())),
+        false => (origin.dest(), proxy.connect()),
+    }
+}
+
+/// Begins an upload of a Content-Length.
+fn begin(client: &mut Connection, dest: &str, fields: &str, length: usize) {
+    client.send(format!(
+        "POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\n{fields}Content-Length: {length}\r\n\r\n"
+    ));
+}
+
+#[track_caller]
+fn assert_next_is_answered(client: &mut Connection, dest: &str) {
+    client.send(format!("GET http://{dest}/next HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+    assert_eq!(client.receive_response().text(), "next");
+}
+
+/// The origin gets every byte of an upload that it answers first, and the client's connection goes on.
+#[track_caller]
+fn assert_goes_on(answer: &'static str, as_chunks: bool, encrypted: bool) {
+    let proxy = Proxy::start(json!({}));
+    let (origin, bodies) = early_origin(encrypted, answer);
+    let (dest, mut client) = client_of(&proxy, &origin, encrypted);
+    let data = data();
+    let body = match as_chunks {
+        true => chunked(&data.chunks(3000).collect::<Vec<_>>()),
+        false => data.clone(),
+    };
+    let framing = match as_chunks {
+        true => "Transfer-Encoding: chunked".to_owned(),
+        false => format!("Content-Length: {}", data.len()),
+    };
+    let target = if encrypted { "/".to_owned() } else { format!("http://{dest}/") };
+    client.send(format!("POST {target} HTTP/1.1\r\nHost: {dest}\r\n{framing}\r\n\r\n"));
+    let (first, rest) = body.split_at(10_000);
+    client.send(first);
+    let response = client.receive_response();
+    assert!(matches!(response.status(), 200 | 202 | 204), "{}", response.start);
+    assert_eq!(response.header("connection"), None);
+    for piece in rest.chunks(50_000) {
+        client.send(piece);
+    }
+    let target = if encrypted { "/next".to_owned() } else { format!("http://{dest}/next") };
+    client.send(format!("GET {target} HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+    assert_eq!(client.receive_response().text(), "next");
+    // Each on a connection of its own: in any order.
+    let [first, second] = [(); 2].map(|()| bodies.recv_timeout(DEADLINE).unwrap());
+    let upload = if first.is_empty() { second } else { first };
+    assert!(upload == data, "the upload, byte for byte");
+}
+
+#[test]
+fn an_origin_that_accepts_an_upload_early_gets_every_byte_and_the_client_its_next_answer() {
+    for answer in [OK, ACCEPTED, CHUNKED, NO_CONTENT] {
+        assert_goes_on(answer, false, false);
+    }
+}
+
+#[test]
+fn an_upload_in_chunks_that_is_accepted_early_goes_on() {
+    assert_goes_on(OK, true, false);
+    assert_goes_on(ACCEPTED, true, false);
+}
+
+#[test]
+fn an_encrypted_upload_that_is_accepted_early_goes_on() {
+    assert_goes_on(OK, false, true);
+    assert_goes_on(ACCEPTED, true, true);
+}
+
+#[test]
+fn an_upload_that_is_accepted_early_goes_on_for_a_client_that_asked_for_the_end_behind_it() {
+    let proxy = Proxy::start(json!({}));
+    let data = data();
+    for (version, fields) in [("1.1", "Connection: close\r\n"), ("1.0", "")] {
+        let (origin, bodies) = early_origin(false, OK);
+        let dest = origin.dest();
+        let mut client = proxy.connect();
+        let length = data.len();
+        client.send(format!(
+            "POST http://{dest}/ HTTP/{version}\r\nHost: {dest}\r\n{fields}Content-Length: {length}\r\n\r\n"
+        ));
+        let response = client.receive_response();
+        assert_eq!((response.status(), response.text().as_str()), (200, "done"));
+        client.send(&data);
+        assert!(bodies.recv_timeout(DEADLINE).unwrap() == data, "HTTP/{version}");
+        assert_eq!(client.receive_to_end(), (vec![], End::Closed));
+    }
+}
+
+#[test]
+fn a_client_of_http_1_0_that_keeps_its_connection_does_so_behind_an_early_answer() {
+    let proxy = Proxy::start(json!({}));
+    let (origin, bodies) = early_origin(false, OK);
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    client.send(format!(
+        "POST http://{dest}/ HTTP/1.0\r\nHost: {dest}\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\n"
+    ));
+    let response = client.receive_response();
+    assert_eq!(response.header("connection").map(str::to_lowercase).as_deref(), Some("keep-alive"));
+    client.send("rest");
+    assert_eq!(bodies.recv_timeout(DEADLINE).unwrap(), b"rest");
+    assert_next_is_answered(&mut client, &dest);
+}
+
+#[test]
+fn a_client_of_http_1_0_has_the_end_of_an_early_answer_in_chunks_at_once() {
+    let proxy = Proxy::start(json!({}));
+    let (origin, _bodies) = early_origin(false, CHUNKED);
+    let dest = origin.dest();
+    let mut client = proxy.connect();
+    client
+        .send(format!("POST http://{dest}/ HTTP/1.0\r\nHost: {dest}\r\nContent-Length: 4\r\n\r\n"));
+    let head = client.receive_head();
+    assert_eq!(head.header("transfer-encoding"), None);
+    assert_eq!(client.receive_to_end(), (b"done".to_vec(), End::Closed));
+}
+
+#[test]
+fn a_connection_on_which_both_directions_stream_serves_the_next_request() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::raw(|mut connection| {
+        while connection.try_receive_request_head().is_some() {
+            connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            let mut size = Vec::new();
+            while size != b"0\r\n" {
+                size = connection.receive_through(b"\r\n");
+                let data = connection.receive_through(b"\r\n");
+                connection.send([size.as_slice(), &data].concat());
+            }
+        }
+    });
+    let dest = origin.dest();
+    let mut client = proxy.connect();
+    for _ in 0..3 {
+        client.send(format!(
+            "POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        ));
+        assert_eq!(client.receive_head().header("connection"), None);
+        for letter in b'a'..=b'e' {
+            let chunk = [b"1\r\n", [letter].as_slice(), b"\r\n"].concat();
+            client.send(&chunk);
+            assert_eq!(client.receive_exact(6), chunk);
+        }
+        client.send("0\r\n\r\n");
+        assert_eq!(client.receive_exact(5), b"0\r\n\r\n");
+    }
+}
+
+#[test]
+fn a_client_with_an_expectation_that_was_met_sends_its_body_behind_an_early_answer() {
+    let proxy = Proxy::start(json!({}));
+    let answer = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+    let (origin, bodies) = early_origin(false, answer);
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    begin(&mut client, &dest, "Expect: 100-continue\r\n", 4);
+    assert_eq!(client.receive_response().status(), 100);
+    let response = client.receive_response();
+    assert_eq!((response.status(), response.header("connection")), (200, None));
+    client.send("rest");
+    assert_eq!(bodies.recv_timeout(DEADLINE).unwrap(), b"rest");
+    assert_next_is_answered(&mut client, &dest);
+}
+
+#[test]
+fn a_client_that_waits_no_longer_for_its_expectation_sends_all_of_its_body() {
+    let proxy = Proxy::start(json!({}));
+    let (told, bodies) = channel();
+    let told = Mutex::new(told);
+    let origin = Origin::raw(move |mut connection| {
+        let Some(head) = connection.try_receive_request_head() else { return };
+        if head.start.starts_with("GET") {
+            return connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext");
+        }
+        assert_eq!(connection.receive_exact(6), b"first ");
+        connection.send(OK);
+        told.lock().unwrap().send(connection.receive_exact(4)).unwrap();
+    });
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    begin(&mut client, &dest, "Expect: 100-continue\r\n", 10);
+    client.send("first ");
+    assert_eq!(client.receive_response().header("connection"), None);
+    client.send("rest");
+    assert_eq!(bodies.recv_timeout(DEADLINE).unwrap(), b"rest");
+    assert_next_is_answered(&mut client, &dest);
+}
+
+/// The client is told that its connection ends, which it does; and the origin's side ends.
+#[track_caller]
+fn assert_is_last(fields: &str, answer: &'static str) -> Response {
+    let proxy = Proxy::start(json!({}));
+    let (origin, bodies) = early_origin(false, answer);
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    begin(&mut client, &dest, fields, 100_000);
+    let response = client.receive_response();
+    let connection = response.header("connection").map(str::to_lowercase);
+    assert_eq!(connection.as_deref(), Some("close"), "{}", response.start);
+    assert_eq!(client.receive_to_end(), (vec![], End::Closed));
+    wait_until("the end of the origin's side", || origin.ended() == 1);
+    assert!(bodies.try_recv().is_err(), "no body");
+    response
+}
+
+#[test]
+fn an_early_answer_that_ends_its_connection_is_the_last() {
+    let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\ndone";
+    assert_eq!(assert_is_last("", answer).text(), "done");
+    let answer =
+        "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig";
+    assert_eq!(assert_is_last("", answer).text(), "big");
+}
+
+#[test]
+fn an_early_answer_that_refuses_its_request_is_the_last() {
+    for answer in [
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno",
+        "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\nno",
+    ] {
+        assert_eq!(assert_is_last("", answer).text(), "no");
+    }
+}
+
+#[test]
+fn an_answer_to_a_client_that_waits_before_its_body_is_the_last() {
+    assert_eq!(assert_is_last("Expect: 100-continue\r\n", OK).text(), "done");
+}
+
+/// An origin that answers early, reads `received` bytes, waits for the word and then does something else.
+fn origin_that(
+    received: usize,
+    then: impl Fn(Connection) + Send + Sync + 'static,
+) -> (Origin, Sender<()>) {
+    let (go, word) = channel();
+    let word = Mutex::new(word);
+    let origin = Origin::raw(move |mut connection| {
+        connection.receive_head();
+        connection.send(OK);
+        connection.receive_exact(received);
+        let _ = word.lock().unwrap().recv();
+        then(connection);
+    });
+    (origin, go)
+}
+
+/// What the origin does after its early answer ends the client's connection, without another byte.
+#[track_caller]
+fn assert_ends(then: impl Fn(Connection) + Send + Sync + 'static) {
+    let proxy = Proxy::start(json!({}));
+    let (origin, go) = origin_that(10_000, then);
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    begin(&mut client, &dest, "", 500_000);
+    client.send(vec![b'x'; 10_000]);
+    assert_eq!(client.receive_response().text(), "done");
+    go.send(()).unwrap();
+    assert_eq!(client.receive_to_end(), (vec![], End::Closed));
+}
+
+#[test]
+fn an_origin_that_goes_away_during_an_upload_it_has_answered_ends_it() {
+    assert_ends(Connection::close);
+    assert_ends(Connection::reset);
+    assert_ends(|mut connection| {
+        connection.finish_sending();
+        connection.receive_to_end();
+    });
+}
+
+#[test]
+fn an_origin_that_says_more_during_an_upload_it_has_answered_ends_it() {
+    assert_ends(|mut connection| {
+        connection.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno");
+        connection.receive_to_end();
+    });
+}
+
+#[test]
+fn an_origin_that_goes_away_is_noticed_by_a_client_that_only_sends() {
+    let proxy = Proxy::start(json!({}));
+    let (origin, go) = origin_that(10_000, Connection::reset);
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    begin(&mut client, &dest, "", 1 << 40);
+    client.send(vec![b'x'; 10_000]);
+    assert_eq!(client.receive_response().text(), "done");
+    go.send(()).unwrap();
+    let piece = vec![b'x'; 100_000];
+    wait_until("the end", || client.try_send(&piece).is_err());
+}
+
+#[test]
+fn a_secret_at_the_end_of_an_upload_that_was_answered_early_is_found() {
+    for as_chunks in [false, true] {
+        let proxy = Proxy::start(json!({}));
+        let (origin, bodies) = early_origin(false, ACCEPTED);
+        let (dest, mut client) = client_of(&proxy, &origin, false);
+        let secret = sample("ai_api_key");
+        let data = [data(), secret.text().into_bytes()].concat();
+        if as_chunks {
+            client.send(format!(
+                "POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nTransfer-Encoding: chunked\r\n\r\n"
+            ));
+            assert_eq!(client.receive_response().status(), 202);
+            client.send(chunked(&data.chunks(3000).collect::<Vec<_>>()));
+        } else {
+            begin(&mut client, &dest, "", data.len());
+            assert_eq!(client.receive_response().status(), 202);
+            client.send(&data);
+        }
+        assert!(bodies.recv_timeout(DEADLINE).unwrap() == data);
+        let found = proxy.wait_for_finding(|finding| finding.dest == dest);
+        assert_eq!(
+            (found.pattern.as_str(), found.direction.as_str()),
+            (secret.pattern, "outbound")
+        );
+    }
+}
+
+#[test]
+fn a_client_that_stops_sending_behind_its_early_answer_is_let_go() {
+    for sent in ["", "a part"] {
+        let proxy = Proxy::start(json!({ "body_idle_timeout_secs": 1 }));
+        let (origin, bodies) = early_origin(false, OK);
+        let (dest, mut client) = client_of(&proxy, &origin, false);
+        begin(&mut client, &dest, "", 500_000);
+        assert_eq!(client.receive_response().text(), "done");
+        client.send(sent);
+        assert_eq!(client.receive_to_end(), (vec![], End::Closed));
+        wait_until("the end of the origin's side", || origin.ended() == 1);
+        assert!(bodies.try_recv().is_err(), "no whole body");
+    }
+}
+
+#[test]
+fn an_origin_that_stops_reading_behind_its_early_answer_lets_the_client_go() {
+    let proxy = Proxy::start(json!({ "body_idle_timeout_secs": 1 }));
+    let (origin, _hold) = origin_that(0, drop);
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    begin(&mut client, &dest, "", 1 << 40);
+    assert_eq!(client.receive_response().text(), "done");
+    let piece = vec![b'x'; 100_000];
+    wait_until("the end", || client.try_send(&piece).is_err());
+}
+
+#[test]
+fn a_client_that_gives_up_its_upload_has_all_of_the_early_answer() {
+    // More than a client's socket takes, less than it and the proxy's together.
+    const LEN: usize = 150_000;
+    let proxy = Proxy::start(json!({ "admin_addr": "127.0.0.1:0" }));
+    let (told, bodies) = channel();
+    let told = Mutex::new(told);
+    let origin = Origin::raw(move |mut connection| {
+        connection.receive_head();
+        connection.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {LEN}\r\n\r\n"));
+        connection.send(vec![b'a'; LEN]);
+        told.lock().unwrap().send(connection.receive_to_end()).unwrap();
+    });
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    begin(&mut client, &dest, "", 500_000);
+    client.send("a part");
+    let passed = |metrics: &str| {
+        let value = metrics.lines().find_map(|line| {
+            line.strip_prefix("clawsec_bytes_total{core=\"0\",direction=\"inbound\"} ")?
+                .parse()
+                .ok()
+        });
+        value.is_some_and(|bytes: usize| bytes > LEN)
+    };
+    wait_until("the answer on its way", || passed(&proxy.admin("/metrics").text()));
+    client.finish_sending();
+    assert_eq!(client.receive_response().body.len(), LEN);
+    assert_eq!(client.receive_to_end(), (vec![], End::Closed));
+    assert_eq!(bodies.recv_timeout(DEADLINE).unwrap().0, b"a part");
+}
+
+#[test]
+fn a_client_is_idle_from_the_end_of_an_upload_that_was_answered_early() {
+    let proxy = Proxy::start(json!({ "client_idle_timeout_secs": 3 }));
+    let (origin, bodies) = early_origin(false, OK);
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    begin(&mut client, &dest, "", 4);
+    assert_eq!(client.receive_response().text(), "done");
+    std::thread::sleep(Duration::from_secs(4));
+    client.send("rest");
+    assert_eq!(bodies.recv_timeout(DEADLINE).unwrap(), b"rest");
+    // Well past a look at the deadlines.
+    std::thread::sleep(Duration::from_millis(500));
+    assert_next_is_answered(&mut client, &dest);
+}
+
+#[test]
+fn a_connection_whose_answer_was_over_before_its_request_serves_nobody_else() {
+    // The origin does not read on, and takes the upload for the next request.
+    let proxy = Proxy::start(json!({}));
+    let (go, word) = channel();
+    let word = Mutex::new(word);
+    let origin = Origin::raw(move |mut connection| {
+        let head = connection.receive_head();
+        if head.start.starts_with("GET") {
+            return connection.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext");
+        }
+        connection.send(OK);
+        connection.receive_head();
+        let _ = word.lock().unwrap().recv();
+        let _ = connection.try_send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged");
+        connection.receive_to_end();
+    });
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    let upload = format!("GET /forged HTTP/1.1\r\nHost: {dest}\r\n\r\n");
+    begin(&mut client, &dest, "", upload.len());
+    assert_eq!(client.receive_response().text(), "done");
+    client.send(upload);
+    assert_next_is_answered(&mut client, &dest);
+    go.send(()).unwrap();
+    assert_eq!(origin.connections(), 2);
+}
