@@ -16,7 +16,8 @@ use rustix::io::Errno;
 
 use super::arguments::CommonArguments;
 use super::monitor::{self, Monitor};
-use super::stop::{self, Patience};
+use super::pid_file::{self, Instance};
+use super::stop::{self, Patience, Target};
 use super::{log_dir, output};
 use crate::config::Config;
 use crate::limits::{
@@ -33,7 +34,9 @@ pub struct RunMonitor {
     log_dir: PathBuf,
     patience: Patience,
     lock: File,
-    /// The process, if it is our child.
+    /// Its process, or why there is no handle of it. It stays the one that was joined, whatever becomes of `log_dir`.
+    process: Result<Target, String>,
+    /// The same, if it is our child.
     child: Option<Child>,
 }
 
@@ -66,7 +69,11 @@ impl RunMonitor {
             match monitor::look(&log_dir)? {
                 Monitor::Running(state) => {
                     let patience = Patience::of(config.runtime.shutdown_timeout);
-                    let mut monitor = RunMonitor { state: *state, log_dir, patience, lock, child };
+                    let is_child =
+                        child.as_ref().is_some_and(|child: &Child| child.id() == state.pid);
+                    let process = open_process(&log_dir, state.pid, is_child);
+                    let state = *state;
+                    let mut monitor = RunMonitor { state, log_dir, patience, lock, process, child };
                     monitor.note_if_ours()?;
                     return Ok(monitor);
                 }
@@ -100,6 +107,11 @@ impl RunMonitor {
         self.child.as_ref().is_some_and(|child| child.id() == self.state.pid)
     }
 
+    /// Whether it is gone already.
+    pub fn has_ended(&self) -> bool {
+        self.process.as_ref().is_ok_and(Target::has_ended)
+    }
+
     /// Ends the monitor, if a run started it and this was the last one.
     pub fn release(mut self) -> Result<Stopped, String> {
         match rustix::fs::flock(&self.lock, FlockOperation::NonBlockingLockExclusive) {
@@ -110,12 +122,13 @@ impl RunMonitor {
         if read_pid(&mut self.lock) != Some(self.state.pid) {
             return Ok(Stopped::No);
         }
-        stop::stop(&self.log_dir, self.patience, &mut |_| Ok(()))?;
+        self.process?.end(self.patience)?;
         // A PID that is left there names no monitor, whatever becomes of the number: `look` compares.
         let _ = self.lock.set_len(0);
         if let Some(child) = &mut self.child {
             let _ = child.wait();
         }
+        stop::remove_what_is_left(&self.log_dir)?;
         Ok(Stopped::Yes)
     }
 
@@ -152,6 +165,21 @@ fn read_pid(file: &mut File) -> Option<u32> {
     file.seek(SeekFrom::Start(0)).ok()?;
     file.take(PID_FILE_READ_BYTES).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+/// A handle of the monitor's process. A child's PID is its own until somebody asked after it; any other's must hold
+/// the folder's lock.
+fn open_process(log_dir: &Path, pid: u32, is_child: bool) -> Result<Target, String> {
+    if is_child {
+        return Target::open(pid, None);
+    }
+    match pid_file::inspect(log_dir) {
+        Ok(Instance::Running { pid: Some(found), file }) if found == pid => {
+            Target::open(pid, Some(file))
+        }
+        Ok(_) => Err(format!("the monitor (PID {pid}) ended when the run began")),
+        Err(error) => Err(log_dir::unreadable(log_dir, &error)),
+    }
 }
 
 /// `clawsec start` with the same settings, in a session of its own: the terminal's Ctrl-C is for

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
@@ -106,6 +107,7 @@ fn shown(log_dir: &Path) -> String {
 
 /// A process by handle: what is signalled is what was checked, even if its PID is given to another
 /// meanwhile.
+#[derive(Debug)]
 pub(super) struct Target {
     pid: u32,
     handle: OwnedFd,
@@ -143,6 +145,18 @@ impl Target {
             )),
             Err(errno) => Err(format!("cannot signal PID {}: {errno}", self.pid)),
         }
+    }
+
+    /// Whether the process is gone, or waits only for its parent to ask after it.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut polled = PollFd::new(&self.handle, PollFlags::IN);
+        let at_once = Timespec::default();
+        poll(std::slice::from_mut(&mut polled), Some(&at_once)).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Ends the process, whatever became of its log folder.
+    pub(super) fn end(&self, patience: Patience) -> Result<(), String> {
+        end(self, patience, &|| !self.has_ended(), &mut |_| Ok(()))
     }
 }
 
@@ -187,7 +201,7 @@ fn is_held(log_dir: &Path, held: Identity) -> bool {
     )
 }
 
-fn remove_what_is_left(log_dir: &Path) -> Result<(), String> {
+pub(super) fn remove_what_is_left(log_dir: &Path) -> Result<(), String> {
     PidFile::remove_stale(log_dir).map(|_| ()).map_err(in_words)
 }
 
@@ -304,6 +318,18 @@ mod tests {
         assert_eq!(bystander.try_wait().unwrap(), None, "the bystander lives");
         bystander.kill().unwrap();
         bystander.wait().unwrap();
+    }
+
+    #[test]
+    fn a_process_is_ended_by_its_handle_alone() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let target = Target::open(child.id(), None).unwrap();
+        assert!(!target.has_ended());
+        target.end(LONG).unwrap();
+        assert!(target.has_ended(), "though nobody has asked after it");
+        target.end(LONG).unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap()), Some(15));
+        assert!(target.has_ended());
     }
 
     #[test]

@@ -121,3 +121,29 @@ fn the_monitor_does_not_get_the_terminals_signals() {
     assert!(log.contains("Shutting down (signal 15)"), "{log}");
     assert!(!log.contains("signal 2"), "{log}");
 }
+
+#[test]
+fn a_log_dir_that_goes_away_leaves_neither_the_run_nor_its_monitor_behind() {
+    let setup = Setup::new(json!({}));
+    let (ready, go) = (setup.directory().join("ready"), setup.directory().join("go"));
+    let pid_file = setup.log_dir().join("monitor.pid");
+    let script = format!(
+        "cp {} {}; while ! [ -e {} ]; do sleep 0.05; done; exit 7",
+        pid_file.display(),
+        ready.display(),
+        go.display()
+    );
+    let mut child = spawn(&setup, &script);
+    wait_until("the monitor's PID", || fs::read(&ready).is_ok_and(|text| text.ends_with(b"\n")));
+    let monitor: i32 = fs::read_to_string(&ready).unwrap().trim().parse().unwrap();
+    // The monitor may be writing to it.
+    wait_until("the folder to go", || {
+        let _ = fs::remove_dir_all(setup.log_dir());
+        !setup.log_dir().exists()
+    });
+    fs::write(go, "").unwrap();
+    assert_eq!(wait_child(&mut child, DEADLINE), Some(Some(7)));
+    let monitor = Pid::from_raw(monitor).unwrap();
+    let gone = rustix::process::test_kill_process(monitor);
+    assert!(gone.is_err(), "the monitor runs on");
+}
