@@ -19,6 +19,10 @@ use crate::config::Config;
 /// `timeout` have it for their own failures).
 const EXIT_NO_MONITOR: u8 = 125;
 
+/// Said although nothing else is to be said, too.
+const ENDED_EARLY: &str =
+    "the monitor ended during the run: what the program sent after that was not inspected";
+
 /// `clawsec run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArguments {
@@ -112,14 +116,18 @@ impl Run {
         if let Ended::NotRun { problem, .. } = &ended {
             output::error(problem);
         }
-        if !arguments.quiet && !matches!(ended, Ended::NotRun { .. }) {
-            summary.settle();
+        let was_run = !matches!(ended, Ended::NotRun { .. });
+        if was_run && !arguments.quiet {
+            summary.settle(&|| monitor.has_ended());
+        }
+        if was_run && monitor.has_ended() {
+            output::warning(ENDED_EARLY);
         }
         match monitor.release() {
             Ok(Stopped::Yes | Stopped::No) => {}
             Err(message) => output::warning(message),
         }
-        if !arguments.quiet && !matches!(ended, Ended::NotRun { .. }) {
+        if was_run && !arguments.quiet {
             tell(&summary, took, &arguments.common);
         }
         ExitCode::from(ended.code())

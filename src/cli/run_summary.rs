@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
@@ -24,8 +24,26 @@ pub struct Summary {
     end: Option<(Identity, u64)>,
     /// What the monitor had counted before the run.
     before: State,
-    /// And after it; not known of one that ended meanwhile.
-    after: Option<State>,
+    after: After,
+}
+
+/// What the monitor had counted after the run.
+#[derive(Debug)]
+enum After {
+    Known(Box<State>),
+    /// It ended meanwhile, and nobody knows what there was after its last word.
+    Ended,
+    /// It runs, and does not tell.
+    Unknown,
+}
+
+impl After {
+    fn known(&self) -> Option<&State> {
+        match self {
+            After::Known(state) => Some(state),
+            After::Ended | After::Unknown => None,
+        }
+    }
 }
 
 /// What the proxy was asked for during a run, by all its clients.
@@ -101,38 +119,44 @@ impl Summary {
             Err(errno) => return Err(errno.into()),
         };
         let before = state::read(log_dir).unwrap_or_else(|_| state.clone());
-        Ok(Summary { log_dir: log_dir.to_owned(), end, before, after: None })
+        Ok(Summary { log_dir: log_dir.to_owned(), end, before, after: After::Unknown })
     }
 
     /// Waits until the monitor has written what the program's last bytes were, and what it has counted.
-    pub fn settle(&mut self) {
+    pub fn settle(&mut self, has_ended: &dyn Fn() -> bool) {
         let inode =
             || rustix::fs::stat(self.log_dir.join(STATE_FILE_NAME)).ok().map(|stat| stat.st_ino);
         let before = inode();
         let deadline = Instant::now() + Duration::from_millis(2 * REPORT_TICK_MS);
-        while inode() == before && Instant::now() < deadline {
+        while inode() == before && !has_ended() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(RUN_POLL_MS));
         }
+        let is_outdated = state::outdated_secs(&self.log_dir, SystemTime::now()).is_some();
         let now = state::read(&self.log_dir).ok();
-        self.after = now.filter(|state| state.pid == self.before.pid);
+        self.after = match now.filter(|state| state.pid == self.before.pid && !is_outdated) {
+            // What a killed one left is no last word.
+            _ if has_ended() => After::Ended,
+            Some(state) => After::Known(Box::new(state)),
+            None => After::Unknown,
+        };
     }
 
     /// The words for the user.
     pub fn text(&self, took: Duration, common: &CommonArguments) -> io::Result<String> {
         let Counts { counts, infos, is_whole } = self.counts()?;
         let total: u64 = counts.values().sum();
-        let traffic = self.after.as_ref().map(|after| Traffic::between(&self.before, after));
-        let mut text = match total {
-            0 => traffic.map_or_else(|| "no findings".to_owned(), Traffic::in_words),
-            1 => "1 finding".to_owned(),
+        let after = self.after.known();
+        let traffic = after.map(|after| Traffic::between(&self.before, after));
+        let words = match (total, traffic) {
+            (0, Some(traffic)) => traffic.in_words(),
+            (0, None) => "it is not known what was found".to_owned(),
+            (1, _) => "1 finding".to_owned(),
             _ => format!("{total} findings"),
         };
+        let mut text = format!("{words} in {:.1} s", took.as_secs_f64());
+        let held_back =
+            after.map_or(0, |after| after.suppressed.saturating_sub(self.before.suppressed));
         // Writing into a String cannot fail.
-        let _ = write!(text, " in {:.1} s", took.as_secs_f64());
-        let held_back = self
-            .after
-            .as_ref()
-            .map_or(0, |after| after.suppressed.saturating_sub(self.before.suppressed));
         if held_back > 0 {
             let _ = write!(text, ", and {held_back} repeats of earlier ones");
         }
@@ -140,6 +164,10 @@ impl Summary {
             text.push_str(" (more than are counted here)");
         }
         text.push('\n');
+        if matches!(self.after, After::Unknown) {
+            let file = self.log_dir.join(STATE_FILE_NAME);
+            let _ = writeln!(text, "{} does not tell what the monitor counted", file.display());
+        }
         if let Some(advice) = traffic.filter(|_| total + infos == 0).and_then(|t| t.advice(common))
         {
             text.push_str(&format!("{advice}\n"));
@@ -211,6 +239,13 @@ mod tests {
         }
     }
 
+    /// A run with this many requests so far.
+    fn begin(log_dir: &Path, requests: u64) -> Summary {
+        let mut summary = Summary::begin(log_dir, &State::default()).unwrap();
+        summary.after = After::Known(Box::new(state(&[("requests", requests)])));
+        summary
+    }
+
     fn text(summary: &Summary) -> String {
         summary.text(Duration::from_millis(1500), &CommonArguments::default()).unwrap()
     }
@@ -219,8 +254,8 @@ mod tests {
     fn only_what_came_since_is_counted() {
         let dir = tempfile::tempdir().unwrap();
         append(dir.path(), &["old"]);
-        let summary = Summary::begin(dir.path(), &State::default()).unwrap();
-        assert_eq!(text(&summary), "no findings in 1.5 s\n");
+        let summary = begin(dir.path(), 1);
+        assert_eq!(text(&summary), "no findings in 1 request through the proxy in 1.5 s\n");
         append(dir.path(), &["new", "new", "other"]);
         let text = text(&summary);
         assert!(text.starts_with("3 findings in 1.5 s\n     2 × EXFIL     outbound new"), "{text}");
@@ -230,9 +265,9 @@ mod tests {
     #[test]
     fn credentials_where_they_belong_are_counted_apart() {
         let dir = tempfile::tempdir().unwrap();
-        let summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        let summary = begin(dir.path(), 2);
         std::fs::write(dir.path().join(THREATS_FILE_NAME), "{\"severity\":\"info\"}\n").unwrap();
-        let expected = "no findings in 1.5 s\n     1 × credentials where they belong (clawsec threats --all)\n";
+        let expected = "no findings in 2 requests through the proxy in 1.5 s\n     1 × credentials where they belong (clawsec threats --all)\n";
         assert_eq!(text(&summary), expected);
     }
 
@@ -248,7 +283,7 @@ mod tests {
         let before = state(&[("connections", 9), ("requests", 9), ("tunnels", 1)]);
         let mut summary = Summary::begin(dir.path(), &before).unwrap();
         let mut after = |counts: &[(&str, u64)]| {
-            summary.after = Some(state(counts));
+            summary.after = After::Known(Box::new(state(counts)));
             text(&summary)
         };
         let none = after(&[("connections", 9), ("requests", 9), ("tunnels", 1)]);
@@ -269,16 +304,35 @@ mod tests {
     }
 
     #[test]
+    fn a_monitor_that_ended_or_does_not_tell_is_no_all_clear() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut summary = begin(dir.path(), 1);
+        let file = dir.path().join(STATE_FILE_NAME);
+        // As a killed one leaves it.
+        std::fs::write(&file, serde_json::to_vec(&State::default()).unwrap()).unwrap();
+        summary.settle(&|| true);
+        assert_eq!(text(&summary), "it is not known what was found in 1.5 s\n");
+        append(dir.path(), &["new"]);
+        assert!(text(&summary).starts_with("1 finding in"));
+        std::fs::remove_file(&file).unwrap();
+        std::fs::remove_file(dir.path().join(THREATS_FILE_NAME)).unwrap();
+        summary.settle(&|| false);
+        let text = text(&summary);
+        assert!(text.starts_with("it is not known what was found in 1.5 s\n"), "{text}");
+        assert!(text.contains("monitor.json does not tell what the monitor counted"), "{text}");
+    }
+
+    #[test]
     fn a_file_that_was_moved_or_emptied_is_new_as_a_whole() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(THREATS_FILE_NAME);
         append(dir.path(), &["old", "old"]);
-        let summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        let summary = begin(dir.path(), 1);
         std::fs::rename(&path, dir.path().join("moved")).unwrap();
         assert!(text(&summary).starts_with("no findings"));
         append(dir.path(), &["new"]);
         assert!(text(&summary).starts_with("1 finding in"));
-        let summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        let summary = begin(dir.path(), 1);
         std::fs::write(&path, "").unwrap();
         assert!(text(&summary).starts_with("no findings"));
     }

@@ -162,6 +162,26 @@ fn a_program_that_does_not_use_the_proxy_is_not_said_to_be_clean() {
 }
 
 #[test]
+fn a_monitor_that_ends_during_the_run_is_no_all_clear() {
+    for end in ["-KILL", "-TERM"] {
+        let setup = Setup::new(json!({}));
+        let pid_file = setup.log_dir().join("monitor.pid").display().to_string();
+        let script = format!(
+            "pid=$(cat {pid_file}); kill {end} $pid; while [ -e /proc/$pid/exe ]; do sleep 0.05; done; exit 7"
+        );
+        let program = ["sh", "-c", script.as_str()];
+        let outcome = run_program(&setup, &program);
+        assert_eq!(outcome.code, Some(7), "{end}: {}", outcome.text());
+        assert!(outcome.stderr.contains("the monitor ended during the run"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("it is not known what was found"), "{}", outcome.stderr);
+        assert!(!outcome.stderr.contains("no findings"), "{end}: {}", outcome.stderr);
+        let quiet = run(&mut setup.command("run", &[&["--quiet", "--"], &program[..]].concat()));
+        assert!(quiet.stderr.contains("was not inspected"), "{end}: {}", quiet.stderr);
+        assert_eq!(quiet.stderr.lines().count(), 1, "{end}: {}", quiet.stderr);
+    }
+}
+
+#[test]
 fn the_bundle_holds_the_machines_roots_and_ours() {
     let setup = Setup::new(json!({}));
     let roots = setup.directory().join("machine.pem");
