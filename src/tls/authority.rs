@@ -144,20 +144,21 @@ impl Authority {
         Self::assemble(&files, &certificate, &key, provider, now_secs)
     }
 
-    /// A CA that is in no file; the paths that its messages name are empty.
+    /// A CA that is not in its place yet; its messages name the files of its certificate and of its key that it came
+    /// from.
     pub(super) fn from_memory(
         certificates: &[CertificateDer<'static>],
         key_pem: &str,
+        (certificate_path, key_path): (&Path, &Path),
         now: SystemTime,
     ) -> Result<Self, AuthorityError> {
         let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
         let provider = provider();
-        let nowhere = PathBuf::new();
-        let key = read_key(key_pem.as_bytes(), &nowhere)?;
+        let key = read_key(key_pem.as_bytes(), key_path)?;
         let pem: String = certificates.iter().map(certificate_pem).collect();
-        let pair = check_pair(pem.as_bytes(), key, &nowhere, &nowhere, now_secs)?;
+        let pair = check_pair(pem.as_bytes(), key, certificate_path, key_path, now_secs)?;
         let chain = certificates.to_vec();
-        Self::of_pair(pair, chain, nowhere, Vec::new(), provider, now_secs)
+        Self::of_pair(pair, chain, certificate_path.to_owned(), Vec::new(), provider, now_secs)
     }
 
     fn assemble(

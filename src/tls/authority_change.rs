@@ -25,6 +25,7 @@ use super::authority_overlap::{PREVIOUS_FILE, still_valid};
 use super::authority_pair::{
     CERTIFICATE_FILE, CERTIFICATE_MODE, COMMON_NAME, CheckedPair, KEY_FILE, KEY_MODE,
     authority_params, check_pair, find, random_nonce, read_certificates, read_key,
+    read_key_and_repeat,
 };
 use super::leaf::{DAY_SECS, crypto_error, date_time, unix_secs};
 use super::trust_bundle::certificate_pem;
@@ -83,11 +84,10 @@ pub fn import(
 ) -> Result<Changed, AuthorityError> {
     let change = Change::begin(directory, now)?;
     let chain_pem = read_bounded(certificates)?;
-    let signer = read_key(&read_bounded(key)?, key)?;
-    let key_pem = signer.serialize_pem();
+    let (signer, key_pem) = read_key_and_repeat(&read_bounded(key)?, key)?;
     let pair = check_pair(&chain_pem, signer, certificates, key, change.now_secs)?;
     let all = [vec![pair.certificate.clone()], pair.chain.clone()].concat();
-    try_out(&all, &key_pem, now)?;
+    try_out(&all, &key_pem, (certificates, key), now)?;
     let old_pem = match change.present() {
         Ok((old_pem, _)) => old_pem,
         Err(AuthorityError::Absent { .. }) => Vec::new(),
@@ -191,13 +191,15 @@ impl Change {
     }
 }
 
-/// Loads the pair as a start would, and has it sign a leaf, before anything is replaced.
+/// Loads the pair as a start would, and has it sign a leaf, before anything is replaced. Messages name the files that
+/// it came from.
 fn try_out(
     certificates: &[CertificateDer<'static>],
     key_pem: &str,
+    named: (&Path, &Path),
     now: SystemTime,
 ) -> Result<(), AuthorityError> {
-    Authority::from_memory(certificates, key_pem, now).map(drop)
+    Authority::from_memory(certificates, key_pem, named, now).map(drop)
 }
 
 fn fingerprint_of(pem: &[u8]) -> Option<String> {

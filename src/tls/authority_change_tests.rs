@@ -214,6 +214,50 @@ fn an_imported_chain_is_served_up_to_its_bound() {
 }
 
 #[test]
+fn a_key_of_any_form_is_imported_as_it_is() {
+    use super::test_certificates::{pkcs1_pem, rsa_key, sec1_pem};
+    let (rsa, ec) = (rsa_key(), KeyPair::generate().unwrap());
+    let forms = [
+        (&rsa, pkcs1_pem(&rsa)),
+        (&rsa, rsa.serialize_pem()),
+        (&ec, sec1_pem(&ec)),
+        (&ec, ec.serialize_pem()),
+    ];
+    for (key, key_pem) in forms {
+        let directory = tempfile::tempdir().unwrap();
+        let (cert_file, key_file) =
+            (directory.path().join("own.pem"), directory.path().join("own.key"));
+        std::fs::write(&cert_file, Fixture::default().certificate_pem(key)).unwrap();
+        std::fs::write(&key_file, &key_pem).unwrap();
+        import(directory.path(), &cert_file, &key_file, now()).unwrap();
+        let written = std::fs::read_to_string(directory.path().join("ca.key")).unwrap();
+        assert_eq!(written, key_pem.replace("\r\n", "\n"));
+        assert!(believes(&own(directory.path()), directory.path(), now()));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_import_names_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let (cert_file, key_file) =
+        (directory.path().join("own.pem"), directory.path().join("own.key"));
+    let key = KeyPair::generate().unwrap();
+    std::fs::write(&cert_file, Fixture::default().certificate_pem(&key)).unwrap();
+    std::fs::write(&key_file, super::test_certificates::pem("RSA PRIVATE KEY", &[7; 40])).unwrap();
+    let error = import(directory.path(), &cert_file, &key_file, now()).unwrap_err().to_string();
+    assert!(error.starts_with(&key_file.display().to_string()), "{error}");
+    // What only the trial finds.
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::OrganizationalUnitName, "one");
+    let one = params.self_signed(&key).unwrap();
+    let error =
+        Authority::from_memory(&[one.der().clone()], "no key", (&cert_file, &key_file), now());
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with(&key_file.display().to_string()), "{error}");
+}
+
+#[test]
 fn a_ca_that_may_certify_no_other_is_rotated_without_overlap() {
     let directory = tempfile::tempdir().unwrap();
     let (certificates, key) = chain(2, BasicConstraints::Constrained(0));

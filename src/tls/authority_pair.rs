@@ -24,6 +24,7 @@ use x509_parser::extensions::ParsedExtension;
 use super::authority_error::AuthorityError;
 use super::authority_files::{AuthorityFiles, FoundFile};
 use super::leaf::{DAY_SECS, crypto_error, date_time};
+use super::trust_bundle::pem_armour;
 use crate::limits::{CA_CHAIN_MAX, CA_VALIDITY_DAYS, LEAF_BACKDATE_DAYS};
 
 pub const CERTIFICATE_FILE: &str = "ca.crt";
@@ -146,12 +147,28 @@ pub(super) fn authority_params(
 /// The private key in a PEM file: PKCS#8, PKCS#1 (RSA, as the original ClawSec wrote it) or SEC1
 /// (EC). RSA keys sign with SHA-256.
 pub(super) fn read_key(pem: &[u8], path: &Path) -> Result<KeyPair, AuthorityError> {
+    read_key_and_repeat(pem, path).map(|(key, _)| key)
+}
+
+/// The same, and the key alone in the form that it has in the file: what `KeyPair` writes is called PKCS#8, whatever
+/// it was read from.
+pub(super) fn read_key_and_repeat(
+    pem: &[u8],
+    path: &Path,
+) -> Result<(KeyPair, String), AuthorityError> {
     let bad = |problem| AuthorityError::BadKey { path: path.to_owned(), problem };
     // What the parsers say is dropped: it may quote the file.
     let der = PrivateKeyDer::from_pem_slice(pem)
         .map_err(|_| bad("holds no unencrypted private key in PEM form"))?;
-    KeyPair::try_from(&der)
-        .map_err(|_| bad("holds a private key that is broken or of no known kind"))
+    let of_no_kind = "holds a private key that is broken or of no known kind";
+    let key = KeyPair::try_from(&der).map_err(|_| bad(of_no_kind))?;
+    let label = match &der {
+        PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
+        PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
+        PrivateKeyDer::Pkcs8(_) => "PRIVATE KEY",
+        _ => return Err(bad(of_no_kind)),
+    };
+    Ok((key, pem_armour(label, der.secret_der())))
 }
 
 /// Checks that the file holds a CA certificate, with the chain above it if it is no root; that all

@@ -85,10 +85,15 @@ pub fn file_holds(path: &Path, certificate: &CertificateDer<'_>) -> io::Result<b
     Ok(certificates.any(|found| found.as_ref() == certificate.as_ref()))
 }
 
-/// PEM armour (RFC 7468 §2).
+/// A certificate as PEM.
 pub fn certificate_pem(certificate: &CertificateDer<'_>) -> String {
-    let text = BASE64.encode(certificate);
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    pem_armour("CERTIFICATE", certificate)
+}
+
+/// PEM armour (RFC 7468 §2).
+pub(super) fn pem_armour(label: &str, der: &[u8]) -> String {
+    let text = BASE64.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
     let mut rest = text.as_str();
     while !rest.is_empty() {
         let (line, after) = rest.split_at_checked(PEM_LINE_CHARS).unwrap_or((rest, ""));
@@ -96,6 +101,6 @@ pub fn certificate_pem(certificate: &CertificateDer<'_>) -> String {
         pem.push('\n');
         rest = after;
     }
-    pem.push_str("-----END CERTIFICATE-----\n");
+    pem.push_str(&format!("-----END {label}-----\n"));
     pem
 }
