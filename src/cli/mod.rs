@@ -37,6 +37,7 @@ mod rules_test;
 /// `run`, the monitor that it starts, and what it says at the end.
 pub mod run;
 mod run_child;
+mod run_lines;
 mod run_monitor;
 mod run_summary;
 pub mod scan;

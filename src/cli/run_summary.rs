@@ -1,9 +1,8 @@
-//! What a run found: the lines that `threats.jsonl` grew by, counted.
+//! What a run found: the lines that `threats.jsonl` grew by, counted, and held against what the monitor counted.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,17 +10,17 @@ use serde_json::Value;
 
 use super::arguments::CommonArguments;
 use super::output::visible;
-use super::pid_file::Identity;
-use crate::limits::{REPORT_TICK_MS, RUN_POLL_MS, RUN_SUMMARY_BYTES, RUN_SUMMARY_ROWS};
+use super::run_lines::Growth;
+use crate::limits::{REPORT_TICK_MS, RUN_POLL_MS, RUN_SUMMARY_ROWS};
 use crate::report::state::{self, State};
 use crate::report::threat_filter::is_info;
 use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
 
-/// Where the file ended when the run began.
+/// What there was when the run began.
 #[derive(Debug)]
 pub struct Summary {
     log_dir: PathBuf,
-    end: Option<(Identity, u64)>,
+    growth: Growth,
     /// What the monitor had counted before the run.
     before: State,
     after: After,
@@ -111,15 +110,19 @@ struct Counts {
 }
 
 impl Summary {
-    /// Remembers where the file ends now.
+    /// Remembers where the file ends now, and what the monitor has counted.
     pub fn begin(log_dir: &Path, state: &State) -> io::Result<Summary> {
-        let end = match rustix::fs::stat(log_dir.join(THREATS_FILE_NAME)) {
-            Ok(stat) => Some((Identity::from(&stat), u64::try_from(stat.st_size).unwrap_or(0))),
-            Err(rustix::io::Errno::NOENT) => None,
-            Err(errno) => return Err(errno.into()),
-        };
+        let growth = Growth::begin(&log_dir.join(THREATS_FILE_NAME))?;
+        let deadline = Instant::now() + Duration::from_millis(2 * REPORT_TICK_MS);
+        // Lines that are there already must not be counted after.
+        while growth.began_with_lines()
+            && is_written_before_the_lines(log_dir)
+            && Instant::now() < deadline
+        {
+            std::thread::sleep(Duration::from_millis(RUN_POLL_MS));
+        }
         let before = state::read(log_dir).unwrap_or_else(|_| state.clone());
-        Ok(Summary { log_dir: log_dir.to_owned(), end, before, after: After::Unknown })
+        Ok(Summary { log_dir: log_dir.to_owned(), growth, before, after: After::Unknown })
     }
 
     /// Waits until the monitor has written what the program's last bytes were, and what it has counted.
@@ -146,10 +149,13 @@ impl Summary {
         let Counts { counts, infos, is_whole } = self.counts()?;
         let total: u64 = counts.values().sum();
         let after = self.after.known();
+        let lines = total + infos;
+        let gaps = after.map(|after| self.gaps(after, is_whole.then_some(lines)));
+        let gaps = gaps.unwrap_or_default();
         let traffic = after.map(|after| Traffic::between(&self.before, after));
         let words = match (total, traffic) {
-            (0, Some(traffic)) => traffic.in_words(),
-            (0, None) => "it is not known what was found".to_owned(),
+            (0, Some(traffic)) if gaps.is_empty() => traffic.in_words(),
+            (0, _) => "it is not known what was found".to_owned(),
             (1, _) => "1 finding".to_owned(),
             _ => format!("{total} findings"),
         };
@@ -164,11 +170,13 @@ impl Summary {
             text.push_str(" (more than are counted here)");
         }
         text.push('\n');
+        gaps.iter().for_each(|gap| text.push_str(&format!("{gap}\n")));
         if matches!(self.after, After::Unknown) {
             let file = self.log_dir.join(STATE_FILE_NAME);
             let _ = writeln!(text, "{} does not tell what the monitor counted", file.display());
         }
-        if let Some(advice) = traffic.filter(|_| total + infos == 0).and_then(|t| t.advice(common))
+        if let Some(advice) =
+            traffic.filter(|_| lines == 0 && gaps.is_empty()).and_then(|t| t.advice(common))
         {
             text.push_str(&format!("{advice}\n"));
         }
@@ -191,35 +199,45 @@ impl Summary {
         Ok(text)
     }
 
+    /// What was found and is not among the lines that were read; those are counted where they are all.
+    fn gaps(&self, after: &State, lines: Option<u64>) -> Vec<String> {
+        let written = after.threats_written.saturating_sub(self.before.threats_written);
+        let missing = lines.map_or(0, |lines| written.saturating_sub(lines));
+        let missing = (missing > 0).then(|| {
+            format!(
+                "{missing} of the lines written to {THREATS_FILE_NAME} during the run are no longer in it: it was \
+                 moved or emptied"
+            )
+        });
+        let lost = after.dropped.saturating_sub(self.before.dropped);
+        let lost = (lost > 0).then(|| format!("{lost} findings were lost to a full queue"));
+        let unwritten = after.last_error.as_ref();
+        let unwritten =
+            unwritten.map(|error| format!("findings cannot be written: {}", visible(error)));
+        [missing, lost, unwritten].into_iter().flatten().collect()
+    }
+
     fn counts(&self) -> io::Result<Counts> {
-        let mut counted = Counts { counts: BTreeMap::new(), infos: 0, is_whole: true };
-        let mut file = match File::open(self.log_dir.join(THREATS_FILE_NAME)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(counted),
-            Err(error) => return Err(error),
-        };
-        let stat = rustix::fs::fstat(&file)?;
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let start = match self.end {
-            Some((identity, end)) if identity == Identity::from(&stat) && end <= size => end,
-            // Another file, or one that was emptied: all of it is new.
-            _ => 0,
-        };
-        file.seek(SeekFrom::Start(start))?;
-        for line in BufReader::new(file.take(RUN_SUMMARY_BYTES)).split(b'\n') {
-            let Ok(threat) = serde_json::from_slice::<Value>(&line?) else { continue };
-            if is_info(&threat) {
-                counted.infos += 1;
-                continue;
+        let (mut counts, mut infos) = (BTreeMap::new(), 0);
+        let is_whole = self.growth.new_lines(&mut |threat| {
+            if is_info(threat) {
+                infos += 1;
+                return;
             }
             let field =
                 |name: &str| threat.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
             let kind = (field("threat_type"), field("direction"), field("pattern"), field("dest"));
-            *counted.counts.entry(kind).or_default() += 1;
-        }
-        counted.is_whole = size - start <= RUN_SUMMARY_BYTES;
-        Ok(counted)
+            *counts.entry(kind).or_default() += 1;
+        })?;
+        Ok(Counts { counts, infos, is_whole })
     }
+}
+
+/// Whether the monitor's word is older than the last line.
+fn is_written_before_the_lines(log_dir: &Path) -> bool {
+    let written_at = |name: &str| std::fs::metadata(log_dir.join(name)).ok()?.modified().ok();
+    let (lines, state) = (written_at(THREATS_FILE_NAME), written_at(STATE_FILE_NAME));
+    lines.zip(state).is_some_and(|(lines, state)| state <= lines)
 }
 
 #[cfg(test)]
@@ -335,6 +353,31 @@ mod tests {
         let summary = begin(dir.path(), 1);
         std::fs::write(&path, "").unwrap();
         assert!(text(&summary).starts_with("no findings"));
+    }
+
+    /// Moved away and removed, or emptied twice.
+    #[test]
+    fn findings_that_the_file_does_not_hold_are_no_all_clear() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut summary = begin(dir.path(), 3);
+        let mut after = |change: &dyn Fn(&mut State)| {
+            let mut state = state(&[("requests", 3)]);
+            change(&mut state);
+            summary.after = After::Known(Box::new(state));
+            text(&summary)
+        };
+        assert!(after(&|_| {}).starts_with("no findings in 3 requests"));
+        let unknown = "it is not known what was found in 1.5 s\n";
+        let moved = after(&|state| state.threats_written = 2);
+        assert!(moved.starts_with(&format!("{unknown}2 of the lines written to")), "{moved}");
+        let lost = after(&|state| state.dropped = 4);
+        assert!(lost.starts_with(&format!("{unknown}4 findings were lost")), "{lost}");
+        let unwritten = after(&|state| state.last_error = Some("no space left".to_owned()));
+        assert!(unwritten.starts_with(unknown) && unwritten.contains("no space left"));
+        append(dir.path(), &["new"]);
+        let some = after(&|state| state.threats_written = 2);
+        assert!(some.starts_with("1 finding in 1.5 s\n1 of the lines"), "{some}");
+        assert!(!after(&|state| state.threats_written = 1).contains("of the lines"));
     }
 
     #[test]

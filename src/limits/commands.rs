@@ -71,6 +71,8 @@ pub const RUN_MONITOR_WORDS_BYTES: usize = 16 * 1024;
 pub const RUN_SUMMARY_ROWS: usize = 10;
 /// What the summary of `run` reads of `threats.jsonl` at most.
 pub const RUN_SUMMARY_BYTES: u64 = 64 * 1024 * 1024;
+/// What `run` remembers of the end of `threats.jsonl`: more than the beginning of one line, where its time stands.
+pub const RUN_OLD_END_BYTES: u64 = 4096;
 
 /// How long `doctor` waits for a connection, and for its finding to be written.
 pub const DOCTOR_CONNECT_MS: u64 = 2_000;
