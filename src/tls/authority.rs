@@ -44,6 +44,10 @@ use crate::shell;
 pub enum AuthorityWarning {
     /// The CA has no subjectKeyIdentifier, which strict clients ask for.
     NoKeyIdentifier { path: PathBuf },
+    /// The CA, or one above it, has no keyUsage, which strict clients ask for.
+    NoKeyUsage { path: PathBuf },
+    /// Clients refuse whatever it signs.
+    Refused { path: PathBuf, problem: &'static str },
     /// The CA ends within 30 days.
     ExpiresSoon { path: PathBuf, not_after: OffsetDateTime },
     /// Its end came while it was in use.
@@ -61,6 +65,19 @@ impl fmt::Display for AuthorityWarning {
                 out,
                 "the CA in {} has no subject key identifier: Python 3.13 and other strict clients \
                  refuse it; {} makes a new one, to be trusted anew",
+                path.display(),
+                rotation(path)
+            ),
+            Self::NoKeyUsage { path } => write!(
+                out,
+                "{} holds a CA that does not say what its key is for (keyUsage): Python 3.13 and other strict \
+                 clients refuse it; {} makes a new one, to be trusted anew",
+                path.display(),
+                rotation(path)
+            ),
+            Self::Refused { path, problem } => write!(
+                out,
+                "{} {problem}: clients refuse its certificates; {} makes a new one, to be trusted anew",
                 path.display(),
                 rotation(path)
             ),
@@ -201,6 +218,12 @@ impl Authority {
         let not_after = date_time(pair.not_after_secs)?;
         if !pair.has_key_identifier {
             warnings.push(AuthorityWarning::NoKeyIdentifier { path: certificate_path.clone() });
+        }
+        if !pair.has_key_usage {
+            warnings.push(AuthorityWarning::NoKeyUsage { path: certificate_path.clone() });
+        }
+        if let Some(problem) = pair.refused_for {
+            warnings.push(AuthorityWarning::Refused { path: certificate_path.clone(), problem });
         }
 
         let leaf_key = KeyPair::generate().map_err(crypto_error)?;

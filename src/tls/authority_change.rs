@@ -86,6 +86,9 @@ pub fn import(
     let chain_pem = read_bounded(certificates)?;
     let (signer, key_pem) = read_key_and_repeat(&read_bounded(key)?, key)?;
     let pair = check_pair(&chain_pem, signer, certificates, key, change.now_secs)?;
+    if let Some(problem) = pair.refused_for {
+        return Err(AuthorityError::BadCertificate { path: certificates.to_owned(), problem });
+    }
     let all = [vec![pair.certificate.clone()], pair.chain.clone()].concat();
     try_out(&all, &key_pem, (certificates, key), now)?;
     let old_pem = match change.present() {

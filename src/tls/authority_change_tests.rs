@@ -5,7 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose,
+};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
@@ -211,6 +214,103 @@ fn an_imported_chain_is_served_up_to_its_bound() {
     assert!(believes(&certificates[2], directory.path(), now()), "by the root alone");
     import_chain(directory.path(), &[certificates[0].clone(), certificates[2].clone()], &key)
         .unwrap_err();
+}
+
+/// What the CA itself says, before it is signed by a root where there is one.
+fn single(change: impl FnOnce(&mut CertificateParams)) -> (CertificateDer<'static>, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.not_before = OffsetDateTime::from(now() - days(1));
+    params.not_after = OffsetDateTime::from(now() + days(900));
+    change(&mut params);
+    (params.self_signed(&key).unwrap().der().clone(), key)
+}
+
+/// The pair as it lies there, by whatever way it came.
+fn lie_in(directory: &Path, certificates: &[CertificateDer<'static>], key: &KeyPair) {
+    super::test_certificates::write_private(&directory.join("ca.key"), &key.serialize_pem());
+    let pem: String = certificates.iter().map(certificate_pem).collect();
+    std::fs::write(directory.join("ca.crt"), pem).unwrap();
+}
+
+#[test]
+fn a_ca_whose_leaves_no_client_takes_is_not_imported_and_one_that_is_there_is_warned_of() {
+    let (not_for_servers, not_for_servers_key) = single(|params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    let (nameless, nameless_key) =
+        single(|params| params.distinguished_name = DistinguishedName::new());
+    // A root that allows one CA below it, and has three.
+    let named = |name: &str, constraint| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(constraint);
+        params.not_before = OffsetDateTime::from(now() - days(1));
+        params.not_after = OffsetDateTime::from(now() + days(900));
+        (params, KeyPair::generate().unwrap())
+    };
+    let (root, root_key) = named("root", BasicConstraints::Constrained(1));
+    let (middle, middle_key) = named("middle", BasicConstraints::Unconstrained);
+    let (lower, lower_key) = named("lower", BasicConstraints::Unconstrained);
+    let (lowest, too_long_key) = named("lowest", BasicConstraints::Unconstrained);
+    let root_der = root.self_signed(&root_key).unwrap().der().clone();
+    let by_root = Issuer::new(root, root_key);
+    let middle_der = middle.signed_by(&middle_key, &by_root).unwrap().der().clone();
+    let by_middle = Issuer::new(middle, middle_key);
+    let lower_der = lower.signed_by(&lower_key, &by_middle).unwrap().der().clone();
+    let by_lower = Issuer::new(lower, lower_key);
+    let lowest_der = lowest.signed_by(&too_long_key, &by_lower).unwrap().der().clone();
+    let too_long = vec![lowest_der, lower_der, middle_der, root_der];
+    let cases = [
+        (vec![not_for_servers], not_for_servers_key, "lacks serverAuth"),
+        (vec![nameless], nameless_key, "without a subject name"),
+        (too_long, too_long_key, "pathlen"),
+    ];
+    for (certificates, key, words) in cases {
+        let directory = tempfile::tempdir().unwrap();
+        let error = import_chain(directory.path(), &certificates, &key).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.to_string().contains("chain.pem"), "{error}");
+        assert!(!directory.path().join("ca.crt").exists(), "{words}");
+        lie_in(directory.path(), &certificates, &key);
+        let authority = Authority::load(directory.path(), now()).unwrap();
+        let told = |warning: &AuthorityWarning| matches!(warning, AuthorityWarning::Refused { problem, .. } if problem.contains(words));
+        assert!(authority.warnings().iter().any(told), "{words}: {:?}", authority.warnings());
+    }
+}
+
+#[test]
+fn a_ca_for_servers_or_for_anything_is_imported() {
+    for usages in [
+        vec![],
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
+        vec![ExtendedKeyUsagePurpose::Any],
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let (certificate, key) = single(|params| params.extended_key_usages = usages);
+        import_chain(directory.path(), &[certificate], &key).unwrap();
+        assert!(Authority::load(directory.path(), now()).unwrap().warnings().is_empty());
+    }
+    // As many below it as the root allows.
+    let (mut certificates, key) = chain(3, BasicConstraints::Constrained(0));
+    let directory = tempfile::tempdir().unwrap();
+    import_chain(directory.path(), &certificates, &key).unwrap();
+    certificates.truncate(1);
+    import_chain(directory.path(), &certificates, &key).unwrap();
+}
+
+#[test]
+fn a_ca_that_does_not_say_what_its_key_is_for_is_warned_of() {
+    let (certificate, key) = single(|params| params.key_usages = Vec::new());
+    let directory = tempfile::tempdir().unwrap();
+    import_chain(directory.path(), &[certificate], &key).unwrap();
+    let authority = Authority::load(directory.path(), now()).unwrap();
+    let path = directory.path().join("ca.crt");
+    assert_eq!(authority.warnings(), [AuthorityWarning::NoKeyUsage { path }]);
+    let words = authority.warnings()[0].to_string();
+    assert!(words.contains("Python 3.13") && words.contains("ca rotate"), "{words}");
 }
 
 #[test]

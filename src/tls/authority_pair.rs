@@ -52,6 +52,10 @@ pub(super) struct CheckedPair {
     /// What else the file holds: who certified the CA, each the issuer of the one before.
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) has_key_identifier: bool,
+    /// Whether it and those above it say what their keys are for, which strict clients ask for.
+    pub(super) has_key_usage: bool,
+    /// Why clients refuse whatever it signs, where they do.
+    pub(super) refused_for: Option<&'static str>,
     /// The first end of all of them.
     pub(super) not_after_secs: u64,
     /// Whether another CA may stand between this one and its leaves (RFC 5280 §4.2.1.9).
@@ -195,8 +199,10 @@ pub(super) fn check_pair(
     }
     let may_sign_authorities = path_length(&parsed) != Some(0);
     let mut not_after_secs = check_validity(&parsed, certificate_path, now_secs)?;
+    let mut has_key_usage = has_key_usage_of(&parsed);
+    let mut refused_for = refusal(&parsed, 0);
     let mut below = parsed;
-    for above in chain {
+    for (above, authorities_below) in chain.iter().zip(1..) {
         let above = parse(above).map_err(bad)?;
         if below.subject().as_raw() == below.issuer().as_raw() {
             return Err(bad("holds more than one certificate, and the one in front is a root"));
@@ -206,6 +212,8 @@ pub(super) fn check_pair(
             return Err(bad("holds certificates of which one does not certify the one before it"));
         }
         not_after_secs = not_after_secs.min(check_validity(&above, certificate_path, now_secs)?);
+        has_key_usage &= has_key_usage_of(&above);
+        refused_for = refused_for.or_else(|| refusal(&above, authorities_below));
         below = above;
     }
     let issuer = Issuer::from_ca_cert_der(certificate, key)
@@ -215,6 +223,8 @@ pub(super) fn check_pair(
         certificate: certificate.clone(),
         chain: chain.to_vec(),
         has_key_identifier,
+        has_key_usage,
+        refused_for,
         not_after_secs,
         may_sign_authorities,
     })
@@ -251,6 +261,29 @@ pub(super) fn is_issuer(above: &X509Certificate<'_>, below: &X509Certificate<'_>
 /// How many CAs may stand below this one, where there is a bound.
 fn path_length(certificate: &X509Certificate<'_>) -> Option<u32> {
     certificate.basic_constraints().ok().flatten()?.value.path_len_constraint
+}
+
+fn has_key_usage_of(certificate: &X509Certificate<'_>) -> bool {
+    matches!(certificate.key_usage(), Ok(Some(_)))
+}
+
+/// Why clients refuse a leaf with this CA above it and so many others between them (RFC 5280 §4.1.2.6, §4.2.1.9,
+/// §4.2.1.12; clients ask of a CA, too, that it may be for servers).
+fn refusal(certificate: &X509Certificate<'_>, authorities_below: u32) -> Option<&'static str> {
+    let is_for_servers = match certificate.extended_key_usage() {
+        Ok(Some(usage)) => usage.value.server_auth || usage.value.any,
+        Ok(None) => true,
+        Err(_) => false,
+    };
+    if !is_for_servers {
+        Some("holds a CA that is not for servers (its extendedKeyUsage lacks serverAuth)")
+    } else if certificate.subject().iter().next().is_none() {
+        Some("holds a CA without a subject name")
+    } else if path_length(certificate).is_some_and(|longest| longest < authorities_below) {
+        Some("holds a chain with more CAs than one in it allows (pathlen in its basicConstraints)")
+    } else {
+        None
+    }
 }
 
 /// Whether the CA has a subjectKeyIdentifier, if it is a CA at all (RFC 5280 §4.2.1.3, §4.2.1.9).
