@@ -159,7 +159,14 @@ fn unknown_system(log_dir: &Path) -> String {
 }
 
 fn instructions(log_dir: &Path) -> String {
-    INSTRUCTIONS.replace("CA_CRT", &log_dir.join("ca.crt").display().to_string())
+    // By its hash, whatever it is called: names may be a part of others.
+    let name = match first(log_dir) {
+        Ok(own) => format!("-Z {}", fingerprint_sha256(&own).replace(':', "")),
+        Err(_) => "-c \"ClawSec Monitor CA\"".to_owned(),
+    };
+    INSTRUCTIONS
+        .replace("CA_CRT", &log_dir.join("ca.crt").display().to_string())
+        .replace("CA_NAME", &name)
 }
 
 fn rotate(log_dir: &Path, arguments: &RotateArguments) -> Result<(), String> {

@@ -8,7 +8,7 @@ use crate::tls::CertificateDer;
 
 use crate::tls::trust_bundle::certificate_pem;
 
-/// How it is done by hand; `CA_CRT` stands for the file.
+/// How it is done by hand; `CA_CRT` stands for the file, `CA_NAME` for how macOS is told which one.
 pub const INSTRUCTIONS: &str = "\
 Debian, Ubuntu
   sudo cp CA_CRT /usr/local/share/ca-certificates/clawsec.crt && sudo update-ca-certificates
@@ -21,7 +21,7 @@ Arch
   undo: sudo trust anchor --remove CA_CRT
 macOS (agents there, ClawSec in a container or on another machine)
   sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain CA_CRT
-  undo: sudo security delete-certificate -c \"ClawSec Monitor CA\" /Library/Keychains/System.keychain
+  undo: sudo security delete-certificate CA_NAME /Library/Keychains/System.keychain
 Chrome, Chromium on Linux
   certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n clawsec -i CA_CRT
   undo: certutil -d sql:$HOME/.pki/nssdb -D -n clawsec

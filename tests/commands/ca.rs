@@ -207,6 +207,32 @@ fn by_hand_it_is_explained() {
     }
 }
 
+#[test]
+fn the_way_back_on_macos_names_the_ca_that_there_is() {
+    let setup = with_ca();
+    let undo = |setup: &Setup| {
+        let said = ca(setup, &["install", "--instructions"]).expect_success("instructions").stdout;
+        let line =
+            said.lines().find(|line| line.contains("delete-certificate")).unwrap().to_owned();
+        line.trim().to_owned()
+    };
+    for step in ["made", "rotated", "imported"] {
+        match step {
+            "rotated" => drop(ca(&setup, &["rotate"]).expect_success("rotate")),
+            "imported" => {
+                let Organisation { chain, key, .. } = organisation(setup.directory());
+                import(&setup, &chain, &key, &["--replace"]).expect_success("import");
+            }
+            _ => {}
+        }
+        let hash = openssl_fingerprint(&setup.log_dir().join("ca.crt")).replace(':', "");
+        let expected = format!("undo: sudo security delete-certificate -Z {hash} /Library/");
+        assert!(undo(&setup).starts_with(&expected), "{step}: {}", undo(&setup));
+    }
+    let none = undo(&Setup::new(json!({})));
+    assert!(none.contains("-c \"ClawSec Monitor CA\" /Library/"), "{none}");
+}
+
 /// A request by a client that trusts exactly this file.
 fn curl(proxy: &Proxy, trusted: &Path, dest: &str) -> Outcome {
     let mut curl = Command::new("curl");
