@@ -132,6 +132,8 @@ counters! {
     bodies_undecodable,
     /// TLS handshakes completed with clients.
     client_handshakes,
+    /// TLS handshakes that failed with clients, or took them too long.
+    client_handshakes_failed,
     /// TLS handshakes completed with origins.
     upstream_handshakes,
     /// Leaf certificates signed.

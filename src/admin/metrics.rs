@@ -44,6 +44,12 @@ const COUNTERS: &[Row] = &[
     ("bodies_undecodable", "clawsec_bodies_undecodable", UNDECODABLE, None),
     ("client_handshakes", "clawsec_handshakes", HANDSHAKES, Some(("side", "client"))),
     ("upstream_handshakes", "clawsec_handshakes", HANDSHAKES, Some(("side", "upstream"))),
+    (
+        "client_handshakes_failed",
+        "clawsec_client_handshakes_failed",
+        "TLS handshakes that failed with clients, or took them too long",
+        None,
+    ),
     ("leaves_reused", "clawsec_leaf_cache", LEAVES, Some(("result", "hit"))),
     ("leaves_minted", "clawsec_leaf_cache", LEAVES, Some(("result", "miss"))),
     ("tunnels", "clawsec_tunnels", "Blind tunnels opened", None),

@@ -170,7 +170,10 @@ impl Connect<'_> {
             Ok(Ok(Some(stream))) => stream,
             Ok(Ok(None)) => return Err(silent("the server name is refused")),
             Ok(Err(error)) => return Err(self.rejected(&origin, &error)),
-            Err(_) => return Err(silent("the handshake did not end in time")),
+            Err(_) => {
+                self.core.counters.client_handshakes_failed.add(1);
+                return Err(silent("the handshake did not end in time"));
+            }
         };
         self.core.counters.client_handshakes.add(1);
         let name = asked.as_deref().unwrap_or(&origin.host);
@@ -193,6 +196,7 @@ impl Connect<'_> {
     /// What a client's failed handshake means; what somebody can do something about is reported once a host.
     fn rejected(&self, origin: &Origin, error: &HandshakeError) -> Error {
         let Origin { host, .. } = origin;
+        self.core.counters.client_handshakes_failed.add(1);
         let first =
             Rejection::of(error).filter(|rejection| self.core.is_first_rejection(*rejection, host));
         match first {
@@ -206,6 +210,11 @@ impl Connect<'_> {
             Some(Rejection::Protocol) => {
                 log::warn!("{} cannot be connected to {host}: {error}", self.source);
             }
+            Some(Rejection::ServerName) => log::warn!(
+                "{} cannot be connected to {host}: TLS asks for a name that is no host's here (a label that begins or \
+                 ends with '-', or a number at its end): name the host in passthrough_hosts, which tunnels it unread",
+                self.source,
+            ),
             None => {}
         }
         Error::silent(Side::Client, Stage::ClientTls, format!("{}: {error}", origin.dest))

@@ -465,6 +465,9 @@ pub enum Rejection {
     Leaf,
     /// It does not speak HTTP/1.1, as gRPC's clients.
     Protocol,
+    /// The server name that it asks for is none that rustls takes: a label that begins or ends with `-`, or a number
+    /// at the end. Nothing of a hello can be changed without breaking the handshake, so there is no way around it.
+    ServerName,
 }
 
 impl Rejection {
@@ -476,6 +479,9 @@ impl Rejection {
                 Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown,
             )) => Some(Rejection::Leaf),
             HandshakeError::Tls(rustls::Error::NoApplicationProtocol) => Some(Rejection::Protocol),
+            HandshakeError::Tls(rustls::Error::PeerMisbehaved(
+                rustls::PeerMisbehaved::ServerNameMustContainOneHostName,
+            )) => Some(Rejection::ServerName),
             _ => None,
         }
     }

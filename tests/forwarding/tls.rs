@@ -66,6 +66,32 @@ fn a_client_without_http_1_1_is_warned_of_once_a_host() {
     assert_eq!(fetch(&mut client.unwrap()), "inside");
 }
 
+/// Clients send such names as they are given; rustls ends the handshake.
+#[test]
+fn a_server_name_that_is_no_host_name_is_warned_of_once_a_host() {
+    let origin = inside();
+    let proxy = Proxy::start(json!({ "log_level": "INFO", "admin_addr": "127.0.0.1:0" }));
+    for (given, sent) in [("xa.example", "-a.example"), ("xyz.9a", "127.19")] {
+        let name = given.try_into().unwrap();
+        let mut client =
+            rustls::ClientConnection::new(tls::client(&proxy.ca_path()), name).unwrap();
+        let mut hello = Vec::new();
+        client.write_tls(&mut hello).unwrap();
+        let at = hello.windows(given.len()).position(|part| part == given.as_bytes()).unwrap();
+        hello[at..at + sent.len()].copy_from_slice(sent.as_bytes());
+        let mut tunnel = proxy.tunnel(&origin.local_dest());
+        tunnel.send(&hello);
+        let (alert, _) = tunnel.receive_to_end();
+        assert_eq!(alert, [21, 3, 3, 0, 2, 2, 47], "{sent}: illegal_parameter");
+    }
+    let parts = ["WARN", "cannot be connected to localhost", "no host's", "passthrough_hosts"];
+    proxy.wait_for_log(&parts);
+    let log = proxy.log();
+    assert_eq!(log.lines().filter(|line| line.contains("no host's")).count(), 1);
+    let page = proxy.admin("/metrics").text();
+    assert!(page.contains("clawsec_client_handshakes_failed_total{core=\"0\"} 2"), "{page}");
+}
+
 #[test]
 fn several_requests_pass_one_intercepted_connection() {
     let proxy = Proxy::start(json!({}));
