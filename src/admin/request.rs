@@ -107,6 +107,8 @@ fn is_known(field: &str, hosts: &HostPatterns) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or(rest),
         None => field.rsplit_once(':').map_or(field, |(host, _)| host),
     };
+    // The root's dot changes nothing of whom a name leads to.
+    let host = host.strip_suffix('.').unwrap_or(host);
     field.is_empty()
         || host.parse::<IpAddr>().is_ok()
         || host.eq_ignore_ascii_case("localhost")

@@ -220,7 +220,10 @@ fn a_name_that_nobody_configured_is_refused() {
         client.receive_response().status()
     };
     assert_eq!(status("rebound.evil.example:8889"), 403);
-    assert_eq!(status("a.ops.example"), 200);
+    assert_eq!(status("evil.example."), 403);
+    for known in ["a.ops.example", "a.ops.example.", "localhost.", "localhost.:1"] {
+        assert_eq!(status(known), 200, "{known}");
+    }
     assert_eq!(status("127.0.0.1:1"), 200);
 }
 

@@ -89,13 +89,21 @@ fn a_page_under_a_name_of_its_own_that_leads_here_is_refused() {
         "localhost:1",
         "clawsec:18790",
         "LOCALHOST",
+        "localhost.",
+        "localhost.:18790",
         "host.docker.internal:18790",
         "agent.localhost",
     ];
     for host in known {
         assert_eq!(call(&proxy, host), 200, "{host}");
     }
-    for host in ["rebound.evil.example:18790", "localhost.evil.example", "1.2.3.4.evil.example"] {
+    for host in [
+        "rebound.evil.example:18790",
+        "evil.example.",
+        "localhost.evil.example.",
+        "localhost.evil.example",
+        "1.2.3.4.evil.example",
+    ] {
         assert_eq!(call(&proxy, host), 403, "{host}");
     }
     assert_eq!(origin.requests().len(), known.len());

@@ -64,7 +64,9 @@ fn is_served(head: &RequestHead<'_>, allowed: &OriginPatterns) -> bool {
     // HTTP/1.0 has none; browsers always send one.
     let Some(field) = head.get("host") else { return true };
     let host = String::from_utf8_lossy(host_of(field));
-    let (name, zone) = host.rsplit_once('.').unwrap_or(("", &host));
+    // The root's dot changes nothing of whom a name leads to.
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    let (name, zone) = host.rsplit_once('.').unwrap_or(("", host));
     let is_address = host.parse::<IpAddr>().is_ok();
     let is_private = name.is_empty() || PRIVATE_ZONES.iter().any(|z| zone.eq_ignore_ascii_case(z));
     let is_configured = || {
