@@ -24,8 +24,8 @@ pub struct RequestPlan {
     pub body: BodyKind,
     /// Whether the client's connection may be kept afterwards.
     pub persistent: bool,
-    /// Whether another protocol is asked for, by Connection and by Upgrade. An offer of `h2c` is
-    /// not one: it may be ignored (RFC 9110 §7.8), and inside it nothing could be inspected.
+    /// Whether another protocol than `h2c` is asked for, by Connection and by Upgrade: that one may be ignored
+    /// (RFC 9110 §7.8), and inside it nothing could be inspected.
     pub upgrade: bool,
     /// Whether there are credentials for a proxy: `head.get("proxy-authorization")`. Never
     /// forwarded.
@@ -244,8 +244,12 @@ fn lists(fields: &Fields<'_>, name: &str, item: &[u8]) -> bool {
 }
 
 fn offers_upgrade(head: &RequestHead<'_>) -> bool {
-    let offered = head.fields.values("upgrade").flat_map(list_items).next().is_some();
-    offered && !lists(&head.fields, "upgrade", b"h2c")
+    head.fields.values("upgrade").flat_map(list_items).any(|protocol| !is_h2c(protocol))
+}
+
+/// HTTP/2 in the clear (RFC 7540 §3.2).
+pub(super) fn is_h2c(protocol: &[u8]) -> bool {
+    protocol.eq_ignore_ascii_case(b"h2c")
 }
 
 /// RFC 9110 §7.6.2: binding for TRACE and OPTIONS, to be ignored elsewhere.

@@ -4,8 +4,8 @@
 
 use std::net::IpAddr;
 
-use super::fields::{Field, FieldName, Fields};
-use super::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan};
+use super::fields::{Field, FieldName, Fields, list_items};
+use super::framing::{BodyKind, RequestPlan, ResponseKind, ResponsePlan, is_h2c};
 use super::head::{RequestHead, ResponseHead, Version};
 use super::target::{Authority, Target, parse_host_header};
 
@@ -95,7 +95,7 @@ pub fn write_request(
             FieldName::ContentLength | FieldName::TransferEncoding => {
                 write_framing(field.name, plan.body, out);
             }
-            FieldName::Upgrade if plan.upgrade => out.extend_from_slice(field.line),
+            FieldName::Upgrade if plan.upgrade => write_offer(&field, out),
             FieldName::Expect if head.version == Version::Http10 => {}
             FieldName::MaxForwards => write_max_forwards(&field, plan.max_forwards, out),
             name if is_hop_by_hop(name) || nominations.name(&field) => {}
@@ -232,6 +232,18 @@ fn write_max_forwards(field: &Field<'_>, hops: Option<u32>, out: &mut Vec<u8>) {
             out.extend_from_slice(b"\r\n");
         }
         None => out.extend_from_slice(field.line),
+    }
+}
+
+/// The protocols offered but `h2c`; as they came where that is not among them.
+fn write_offer(field: &Field<'_>, out: &mut Vec<u8>) {
+    if !list_items(field.value).any(is_h2c) {
+        out.extend_from_slice(field.line);
+        return;
+    }
+    let others: Vec<&[u8]> = list_items(field.value).filter(|offered| !is_h2c(offered)).collect();
+    if !others.is_empty() {
+        write_field(field.name, &others.join(&b", "[..]), out);
     }
 }
 

@@ -127,3 +127,23 @@ fn the_forward_proxy_does_not_look_at_origins() {
     ));
     assert_eq!(response.text(), "elsewhere");
 }
+
+/// HTTP/2 in the clear would be unread; what else is offered beside it stays.
+#[test]
+fn an_offer_of_websocket_beside_h2c_is_passed_on_alone() {
+    let (origin, proxy) = gateway(Value::Null);
+    for (offer, passed_on) in [
+        ("Upgrade: websocket, h2c\r\n", Some("websocket")),
+        ("Upgrade: H2C,websocket\r\n", Some("websocket")),
+        ("Upgrade: h2c\r\nUpgrade: websocket\r\n", Some("websocket")),
+        ("Upgrade: h2c\r\n", None),
+    ] {
+        let fields =
+            format!("Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA\r\n{offer}");
+        assert_eq!(ask(&proxy, &fields).status(), 200, "{offer}");
+        let seen = origin.requests().pop().unwrap();
+        let upgrades: Vec<&str> = seen.head.values("upgrade").collect();
+        assert_eq!(upgrades, Vec::from_iter(passed_on), "{offer}");
+        assert_eq!(seen.head.header("http2-settings"), None, "{offer}");
+    }
+}
