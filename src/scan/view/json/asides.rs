@@ -17,7 +17,9 @@ use crate::scan::view::chunk::{CHUNK_BYTES, Chunk, last_chunk, level};
 const VALUE: &[u8] = b"alue";
 const KEPT_BYTES: usize = 2 * JSON_ASIDE_MAX_BYTES;
 /// The keys of what names a value, and of the command that arguments are for.
-const NAMES: [&[u8]; 4] = [b"name", b"Name", b"key", b"Key"];
+const NAMES: [&[u8]; 5] = [b"name", b"Name", b"key", b"Key", b"variable"];
+/// The key of a value that says which type it has, as OpenTelemetry writes attributes.
+const TYPED_VALUE: &[u8] = b"stringValue";
 const COMMANDS: [&[u8]; 4] = [b"command", b"cmd", b"program", b"executable"];
 const ARGUMENTS: [&[u8]; 2] = [b"args", b"arguments"];
 
@@ -202,7 +204,7 @@ fn list(text: &[u8], at: usize) -> Option<(Words, usize)> {
     }
 }
 
-/// A name, and the value behind it whose key ends with what is at `at`.
+/// A name, and the value whose key ends with what is at `at`: behind the name, or before it.
 fn setting(text: &[u8], at: usize) -> Option<(Range<usize>, Word, Word)> {
     let end = at + VALUE.len();
     let quote = Quote::at(text, end)?;
@@ -210,12 +212,50 @@ fn setting(text: &[u8], at: usize) -> Option<(Range<usize>, Word, Word)> {
     let is_key = matches!(text.get(at - 1), Some(b'v' | b'V'))
         && quote.byte == b'"'
         && Quote::at(text, key) == Some(quote);
-    let (start, name) = member_before(text, key, &NAMES, quote).filter(|_| is_key)?;
+    if !is_key {
+        return None;
+    }
+    let before = member_before(text, key, &NAMES, quote);
     let colon = behind_blanks(text, end + quote.len());
     let (b':', _) = text.get(colon..)?.split_first()? else { return None };
-    let (value, end) = string(text, behind_blanks(text, colon + 1), quote)?;
-    let is_one = !value.place.is_empty();
-    is_one.then_some((start..end, name, value))
+    let start = behind_blanks(text, colon + 1);
+    let (value, end) = string(text, start, quote).or_else(|| typed(text, start, quote))?;
+    let (place, name) = match before {
+        Some((start, name)) => (start..end, name),
+        None => member_behind(text, end, quote).map(|(end, name)| (key..end, name))?,
+    };
+    (!value.place.is_empty()).then_some((place, name, value))
+}
+
+/// The value in an object that tells its type, and where the object ends.
+fn typed(text: &[u8], at: usize, quote: Quote) -> Option<(Word, usize)> {
+    let (b'{', _) = text.get(at..)?.split_first()? else { return None };
+    let key = behind_blanks(text, at + 1);
+    let (value, end) = member(text, key, &[TYPED_VALUE], quote)?;
+    let close = behind_blanks(text, end);
+    (text.get(close) == Some(&b'}')).then_some((value, close + 1))
+}
+
+/// The member behind the one that ends at `at`, if it has a name's key and a simple word as its value.
+fn member_behind(text: &[u8], at: usize, quote: Quote) -> Option<(usize, Word)> {
+    let comma = behind_blanks(text, at);
+    let (b',', _) = text.get(comma..)?.split_first()? else { return None };
+    let (name, end) = member(text, behind_blanks(text, comma + 1), &NAMES, quote)?;
+    let is_name = (1..=JSON_ASIDE_NAME_MAX_BYTES).contains(&name.place.len())
+        && slice(text, &name.place).iter().all(is_of_name);
+    is_name.then_some((end, name))
+}
+
+/// The string at the key at `at`, if it is one of these, and where it ends.
+fn member(text: &[u8], at: usize, keys: &[&[u8]], quote: Quote) -> Option<(Word, usize)> {
+    let start = at + Quote::at(text, at).filter(|own| *own == quote)?.len();
+    let rest = text.get(start..)?;
+    let is_key =
+        |key: &&&[u8]| rest.starts_with(key) && Quote::at(text, start + key.len()) == Some(quote);
+    let key = keys.iter().find(is_key)?;
+    let colon = behind_blanks(text, start + key.len() + quote.len());
+    let (b':', _) = text.get(colon..)?.split_first()? else { return None };
+    string(text, behind_blanks(text, colon + 1), quote)
 }
 
 /// The string at `at` of a list that begins with `first`, and where it ends.
@@ -366,6 +406,24 @@ mod tests {
     }
 
     #[test]
+    fn settings_are_found_whose_value_is_typed_or_stands_before_the_name() {
+        for (json, line) in [
+            (r#"{"key":"A_TOKEN","value":{"stringValue":"b"}}"#, "A_TOKEN=b\n"),
+            ("{\"key\" : \"A\",\n\"value\" : {\n\"stringValue\" : \"b\" }\n}", "A=b\n"),
+            (r#"{"value":"b","name":"A_TOKEN"}"#, "A_TOKEN=b\n"),
+            (r#"{"value":{"stringValue":"b"}, "key":"A"}"#, "A=b\n"),
+            (r#"{"variable":"A_TOKEN","value":"b"}"#, "A_TOKEN=b\n"),
+            (r#"[{"name":"A","value":"b"},{"value":"c","name":"D"}]"#, "A=b\nD=c\n"),
+            (r#"{"name":"A","value":"b","key":"C"}"#, "A=b\n"),
+            (r#"{"t":"{\"value\":\"b\",\"name\":\"A\"}"}"#, "A=b\n"),
+            (r#"{"key":"A","value":{"intValue":"1"}} {"value":"b","name":"A b"}"#, ""),
+            (r#"{"value":"b","other":"A"} {"value":"b"},{"name":"A"} {"value":"b","name":1}"#, ""),
+        ] {
+            assert_eq!(settings(json), line, "{json}");
+        }
+    }
+
+    #[test]
     fn as_much_as_the_bounds_is_written_and_no_more() {
         let list = |words: usize| format!("[\"rm\"{}]", ",\"-f\"".repeat(words - 1));
         assert!(!commands(&list(JSON_ASIDE_WORDS_MAX)).is_empty());
@@ -386,6 +444,8 @@ mod tests {
                 Just(r#"["rm", "-rf","/"]"#.to_owned()),
                 Just(r#"{"command":"rm","args":["-rf","/\"\u0041"]},"#.to_owned()),
                 Just(r#"{"name": "A","value" :"b\\"},"#.to_owned()),
+                Just(r#"{"value":"b", "name":"A"},"#.to_owned()),
+                Just(r#"{"key":"A","value":{"stringValue": "b"}},"#.to_owned()),
                 Just(r#"[\"rm\", \"-rf\",\n\"/\"]"#.to_owned()),
                 "[\\[\\]{}\"',:a\\\\/-]{0,9}",
                 "[a-z]{0,700}",
