@@ -242,3 +242,22 @@ fn a_key_whose_end_has_not_arrived_is_masked_already() {
         assert!(!leaks(seen.snippet(), &secret), "{}", seen.snippet());
     }
 }
+
+#[test]
+fn a_short_password_beside_a_secret_is_not_shown() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let key = format!("AKIA{}", "Q5NVTZ3KPW7XLJ2R");
+    let password = ["vT9k", "q2Lm", "X7wZ"].concat();
+    for text in [
+        format!(r#"{{"text": "on {key} user bob with password {password}"}}"#),
+        format!("{key}\n**Password:** `{password}`"),
+        format!("bob,{password},{key}"),
+        format!("{key},{password}\n"),
+    ] {
+        let seen = scan_head(&scanner, text.as_bytes());
+        assert!(!seen.found.is_empty(), "{text}");
+        for (_, snippet) in &seen.found {
+            assert!(!snippet.contains(&password[..6]), "{snippet}");
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! them, passwords in URLs, PEM bodies, and long runs that look random. A secret that is cut off
 //! at an edge of the text counts as well. What is shown instead is `snippet`'s business.
 
+mod beside;
 mod openers;
 
 use std::ops::Range;
@@ -13,6 +14,7 @@ use memchr::memmem::{Finder, FinderRev};
 use memchr::{memchr, memchr_iter};
 use regex::bytes::{Match, Regex};
 
+pub(super) use self::beside::find_beside;
 use self::openers::{Openers, Reach};
 use super::database::DatabaseError;
 use crate::limits::SECRET_HEAD_BYTES;

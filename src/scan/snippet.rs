@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::redact::{Redactor, Secret, headed, merge};
+use super::redact::{Redactor, Secret, find_beside, headed, merge};
 use crate::limits::{SNIPPET_CHARS, SNIPPET_CONTEXT_CHARS, SNIPPET_MATCH_CHARS};
 
 /// What stands for the rest of a secret.
@@ -11,6 +11,8 @@ const MASK: &str = "...";
 const ELISION: &str = "…";
 /// Bytes of context from which its characters are taken: enough for four bytes each.
 const CONTEXT_BYTES: usize = 4 * SNIPPET_CONTEXT_CHARS;
+/// How much further away the name of what stands there is looked for.
+const NAME_BYTES: usize = 64;
 
 /// A match in a text, and the secrets of that text.
 pub(super) struct Scene<'a> {
@@ -69,6 +71,10 @@ fn framed(text: &[u8], matched: Range<usize>, name: Option<&str>, scratch: &mut 
     let right = matched.end..text.len().min(matched.end.saturating_add(CONTEXT_BYTES));
     let right = right.start..right.end - incomplete_suffix(text, right.clone());
     let Scratch { text: rendered, secrets } = scratch;
+    let further = right.end.saturating_add(NAME_BYTES).min(text.len());
+    find_beside(text, left.start.saturating_sub(NAME_BYTES)..left.end, secrets);
+    find_beside(text, right.start..further, secrets);
+    merge(secrets);
     rendered.clear();
     render(text, left, secrets, rendered);
     let before_bytes = rendered.len();

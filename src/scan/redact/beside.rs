@@ -1,0 +1,127 @@
+//! What may be a password beside a match: a short word behind one that announces it, or one mixed as no words are.
+//! Laxer than the rest of `redact`, since only the context of what is told anyway is looked at.
+
+use std::ops::Range;
+
+use super::{Secret, changes, is_value_byte, run_end};
+
+/// What a word ends with behind which a password stands.
+const NAMES: [&[u8]; 8] =
+    [b"password", b"passwd", b"passphrase", b"passcode", b"pass", b"pwd", b"secret", b"token"];
+/// Words that may stand between the two.
+const FILLERS: [&[u8]; 3] = [b"is", b"was", b"as"];
+/// Less than this is no password that anybody has.
+const PASSWORD_MIN_BYTES: usize = 4;
+/// From this length on a word that nothing announces is judged by its letters.
+const MIXED_MIN_BYTES: usize = 8;
+
+/// Appends what may be a password in a range of the text.
+pub(in crate::scan) fn find_beside(text: &[u8], range: Range<usize>, secrets: &mut Vec<Secret>) {
+    let part = text.get(range.clone()).unwrap_or_default();
+    let mut name_end = None;
+    let mut at = 0;
+    while at < part.len() {
+        let start = run_end(part, at, is_between);
+        let mut end = run_end(part, start, |byte| !is_between(byte));
+        let word = part.get(start..end).unwrap_or_default();
+        let is_announced = name_end
+            .and_then(|name_end| part.get(name_end..start))
+            .is_some_and(|between| is_value_of_name(word, between));
+        if is_announced || is_mixed(word) {
+            if is_announced {
+                end = end.max(value_end(part, start));
+            }
+            secrets.push(Secret { start: range.start + start, end: range.start + end, shown: 0 });
+            name_end = None;
+        } else if ends_with_name(word) {
+            name_end = Some(end);
+        } else if !FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(word)) {
+            name_end = None;
+        }
+        at = end;
+    }
+}
+
+/// Where a password ends that may hold what stands between words; a sentence's sign behind it is none of it.
+fn value_end(part: &[u8], start: usize) -> usize {
+    let end = run_end(part, start, |byte| is_value_byte(byte) && byte != b'|');
+    let value = part.get(start..end).unwrap_or_default();
+    let signs = value.iter().rev().take_while(|byte| b",.:)]}*".contains(byte)).count();
+    end - signs
+}
+
+fn is_between(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b",;:=|\"'`<>()[]{}*\\&?".contains(&byte)
+}
+
+fn ends_with_name(word: &[u8]) -> bool {
+    NAMES.iter().any(|name| {
+        let start = word.len().checked_sub(name.len());
+        start.and_then(|start| word.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(name))
+    })
+}
+
+/// Behind a sign that gives a name its value stands the value; behind a blank it may be the next word.
+fn is_value_of_name(word: &[u8], between: &[u8]) -> bool {
+    let is_given = between.iter().any(|byte| b":=|".contains(byte));
+    let has_digit = word.iter().any(u8::is_ascii_digit);
+    let has_letter = word.iter().any(u8::is_ascii_alphabetic);
+    match is_given {
+        true => has_digit || has_letter,
+        false => {
+            word.len() >= PASSWORD_MIN_BYTES && ((has_digit && has_letter) || changes(word) >= 3)
+        }
+    }
+}
+
+/// Whether a word has digits and letters of both cases, which take turns at every other place.
+fn is_mixed(word: &[u8]) -> bool {
+    let has = |kind: fn(&u8) -> bool| word.iter().any(kind);
+    word.len() >= MIXED_MIN_BYTES
+        && 2 * changes(word) >= word.len()
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn masked(text: &str) -> String {
+        let mut secrets = Vec::new();
+        find_beside(text.as_bytes(), 0..text.len(), &mut secrets);
+        let (mut shown, mut at) = (String::new(), 0);
+        for secret in secrets {
+            shown.push_str(&text[at..secret.start]);
+            shown.push_str("...");
+            at = secret.end;
+        }
+        shown + &text[at..]
+    }
+
+    #[test]
+    fn a_short_password_is_hidden_behind_a_word_that_announces_it_and_as_a_field() {
+        let word = ["vT9k", "q2Lm", "X7wZ"].concat();
+        for text in [
+            "user bob with password WORD",
+            "**Password:** `WORD`",
+            "| Password | WORD |",
+            "the passphrase is WORD, and",
+            "DB_PASS WORD",
+            "bob,WORD,",
+        ] {
+            assert_eq!(masked(&text.replace("WORD", &word)), text.replace("WORD", "..."));
+        }
+        assert_eq!(masked("password: hunter"), "password: ...");
+        assert_eq!(masked("password hunter22!, so"), "password ..., so");
+        for text in [
+            "a password reset is needed, the token expires at 10:00",
+            "Base64Url or SHA256withRSA of utf8Decoder2, password: ",
+            "| password |\n|---|",
+            "",
+        ] {
+            assert_eq!(masked(text), text);
+        }
+    }
+}
