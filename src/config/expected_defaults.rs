@@ -154,6 +154,7 @@ pub const DEFAULTS: &[Row] = &[
     keyed("api.moonshot.ai", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
     keyed("api.moonshot.cn", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
     keyed("api.kimi.com", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
+    row("api.kimi.com", AUTHORIZATION, &["kimi_*"]),
     keyed("dashscope.aliyuncs.com", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
     keyed("dashscope-*.aliyuncs.com", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
     keyed("api.siliconflow.cn", AUTHORIZATION, LIKE_OPENAI, LIKE_OPENAI_KEYS),
@@ -186,6 +187,7 @@ pub const DEFAULTS: &[Row] = &[
     row("api.cartesia.ai", AUTHORIZATION, &["cartesia_*"]),
     row("api.cartesia.ai", ("header", "x-api-key"), &["cartesia_*"]),
     // What agents work with.
+    row("*.api.sanity.io", AUTHORIZATION, &["sanity_*"]),
     row("api.tavily.com", AUTHORIZATION, &["tavily_*"]),
     row("api.tavily.com", ("body", "*"), &["tavily_*"]),
     row("api.search.brave.com", ("header", "x-subscription-token"), &["brave_*"]),
@@ -225,6 +227,8 @@ pub const DEFAULTS: &[Row] = &[
     // Clouds.
     row("*.amazonaws.com", AUTHORIZATION, AWS),
     row("*.amazonaws.com", ("header", "x-amz-security-token"), AWS),
+    row("oidc.*.amazonaws.com", ("body", "/token"), &["aws_sso_token"]),
+    row("portal.sso.*.amazonaws.com", ("header", "x-amz-sso_bearer_token"), &["aws_sso_token"]),
     row("*.amazonaws.com", ("query", "x-amz-*"), AWS),
     row("*.amazonaws.com", ("query", "awsaccesskeyid"), AWS),
     row("login.microsoftonline.com", ("body", "/*/oauth2/*token"), AZURE),

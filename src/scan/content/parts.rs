@@ -280,7 +280,7 @@ mod tests {
         let value = ["Xk29dk", "Wm1qPz"].concat();
         assert_eq!(
             told("name=\"db_password\"", &value),
-            ["generic_password_bare multipart>setting"]
+            ["env_database_password multipart>setting"]
         );
         assert_eq!(told("name=\"db_password\"; filename=\"x\"", &value), [""; 0]);
         assert_eq!(told("name=\"a b password\"", &value), [""; 0]);
