@@ -332,7 +332,9 @@ impl Exchange<'_> {
         let received = Received {
             kind: plan.kind,
             keep_client: side.persistent,
-            keep_upstream: plan.persistent.then(|| idle_wait(plan.keep_alive_secs)),
+            // Who answers before the end of the request may not have read it, and take its rest for another.
+            keep_upstream: (plan.persistent && progress.request_sent.get())
+                .then(|| idle_wait(plan.keep_alive_secs)),
             dechunk: side.dechunk,
             reads_on: reads_on && !side.dechunk,
             shape: shape_of(head.headers()),
@@ -422,10 +424,8 @@ impl Exchange<'_> {
 
     fn done(&self, keep: &Keep, progress: &Progress) -> Outcome {
         let request_sent = progress.request_sent.get();
-        Outcome::Done {
-            keep_client: keep.client && request_sent && !progress.half_closed.get(),
-            keep_upstream: keep.upstream.filter(|_| request_sent),
-        }
+        let keep_client = keep.client && request_sent && !progress.half_closed.get();
+        Outcome::Done { keep_client, keep_upstream: keep.upstream }
     }
 }
 
