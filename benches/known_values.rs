@@ -45,7 +45,7 @@ fn clean_text(criterion: &mut Criterion) {
         for read_bytes in [1400, 64 * 1024] {
             group.bench_function(BenchmarkId::new(count.to_string(), read_bytes), |bencher| {
                 bencher.iter(|| {
-                    let mut watch = Watch::new(&known);
+                    let mut watch = Watch::new(&known, 0);
                     for piece in text.chunks(read_bytes) {
                         watch.feed(black_box(piece), &mut |known| panic!("{known:?}"));
                     }

@@ -172,6 +172,7 @@ impl Exchange<'_> {
     ) -> Result<(), Error> {
         let whence = Whence::new(self.core, self.sight, Direction::Outbound);
         let mut inspector = Inspector::of_body(whence, self.request.shape);
+        inspector.may_wait();
         let mut asides = Asides::new(self.core, self.sight, Direction::Outbound);
         let mut first = self.core.scratch.lend();
         first.bytes.extend_from_slice(self.request.head);
@@ -187,7 +188,10 @@ impl Exchange<'_> {
                 return Ok(());
             }
             self.deadline.set(self.core.config.http.body_idle_timeout);
-            if unread.is_empty() && unread.fill(client).await.map_err(client_read)? == 0 {
+            if unread.is_empty()
+                && unread.fill_or(client, &mut || inspector.settle()).await.map_err(client_read)?
+                    == 0
+            {
                 let detail = "the request's body was cut short";
                 return Err(Error::silent(Side::Client, Stage::RequestBody, detail));
             }

@@ -60,6 +60,18 @@ impl Inspector {
         self.ends_next = true;
     }
 
+    /// That [`Inspector::settle`] will say when nothing more comes at once.
+    pub(super) fn may_wait(&mut self) {
+        self.body.may_wait();
+    }
+
+    /// Nothing more comes at once.
+    pub(super) fn settle(&mut self) {
+        let Inspector { whence, place, body, .. } = self;
+        let _timed = whence.core.counters.scan_time.begin();
+        body.settle(&mut whence.reporting(*place));
+    }
+
     /// The next bytes: `range` of those not taken from `chunk` yet. Others get their turn where few bytes make
     /// much work.
     pub async fn feed(&mut self, chunk: &Chunk, range: Range<usize>, turn: &mut Turn) {

@@ -77,6 +77,11 @@ impl Unread {
     /// Reads more behind what is there; 0 is an orderly end. The other connections of the core get their turn
     /// first, if it is due: whoever has always more to read would never wait, and they would.
     pub async fn fill(&mut self, stream: &Stream) -> io::Result<usize> {
+        self.fill_or(stream, &mut || ()).await
+    }
+
+    /// The same; `waits` is called before it waits for bytes that are not there yet.
+    pub async fn fill_or(&mut self, stream: &Stream, waits: &mut dyn FnMut()) -> io::Result<usize> {
         if let Some(turn) = &mut self.turn {
             turn.give_way().await;
         }
@@ -84,6 +89,9 @@ impl Unread {
         let read = poll_fn(|context| {
             let read = self.poll_fill(stream, context);
             if read.is_pending() {
+                if !has_waited {
+                    waits();
+                }
                 has_waited = true;
                 self.turn = None;
             }

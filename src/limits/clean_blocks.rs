@@ -1,20 +1,22 @@
 //! Bounds of the blocks of bodies that a core remembers as clean.
 
-use super::{RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_MATCH_BEFORE_BYTES, SCAN_SHORT_TEXT_BYTES};
+use super::{
+    KNOWN_FORM_MAX_BYTES, RULE_NEAR_BYTES, SCAN_CARRY_BYTES, SCAN_MATCH_BEFORE_BYTES,
+    SCAN_SHORT_TEXT_BYTES,
+};
 
 /// A block is no shorter, but at the end of a body, and no longer.
 pub const CLEAN_BLOCK_MIN_BYTES: usize = 1152;
 pub const CLEAN_BLOCK_MAX_BYTES: usize = 4096;
 
-/// What the blocks hold at least that a block is known behind, and what their text has once the escapes of JSON are
-/// resolved: the longest match that is looked for, and what is near to it.
-pub const CLEAN_CONTEXT_BYTES: usize = SCAN_CARRY_BYTES;
-pub const CLEAN_CONTEXT_SAID_BYTES: usize = SCAN_MATCH_BEFORE_BYTES + RULE_NEAR_BYTES;
+/// What the text of the blocks has at least that a block is known behind, once the escapes of JSON are resolved: the
+/// longest that is looked for and what is near to it, also where a reading of that text has less.
+pub const CLEAN_CONTEXT_SAID_BYTES: usize =
+    KNOWN_FORM_MAX_BYTES + CLEAN_BLOCK_FOLDED_AWAY_MAX_BYTES as usize;
 /// A block that more stand before is not remembered: they say too little.
 pub const CLEAN_CONTEXT_MAX_BLOCKS: usize = 12;
 /// By how much a reading with escapes resolved may be shorter than what it reads, for it to depend on them alone.
-pub const CLEAN_BLOCK_FOLDED_AWAY_MAX_BYTES: u64 =
-    (SCAN_CARRY_BYTES - CLEAN_CONTEXT_SAID_BYTES) as u64;
+pub const CLEAN_BLOCK_FOLDED_AWAY_MAX_BYTES: u64 = 512;
 
 /// A content is read in blocks from where so much of it comes at once.
 pub const CLEAN_BLOCKS_FROM_BYTES: usize = 2560;
@@ -31,5 +33,9 @@ pub const MET_BLOCKS_MAX: usize = 64 * 1024;
 const _: () = assert!(CLEAN_BLOCK_MIN_BYTES > SCAN_SHORT_TEXT_BYTES);
 const _: () = assert!(CLEAN_BLOCK_MIN_BYTES < CLEAN_BLOCK_MAX_BYTES);
 const _: () = assert!(CLEAN_BLOCK_MAX_BYTES <= u16::MAX as usize);
-const _: () = assert!(CLEAN_CONTEXT_MAX_BLOCKS * CLEAN_BLOCK_MIN_BYTES > 2 * CLEAN_CONTEXT_BYTES);
+const _: () =
+    assert!(CLEAN_CONTEXT_MAX_BLOCKS * CLEAN_BLOCK_MIN_BYTES > 2 * CLEAN_CONTEXT_SAID_BYTES);
+// What is found depends on no more.
+const _: () = assert!(KNOWN_FORM_MAX_BYTES >= SCAN_MATCH_BEFORE_BYTES + RULE_NEAR_BYTES);
+const _: () = assert!(KNOWN_FORM_MAX_BYTES >= SCAN_CARRY_BYTES);
 const _: () = assert!(CLEAN_BLOCK_AWAITED_FROM_BYTES >= CLEAN_BLOCK_MAX_BYTES);

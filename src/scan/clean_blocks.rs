@@ -15,7 +15,7 @@ use super::view::cut::next_cut;
 use super::view::json::Mark;
 use crate::limits::{
     CLEAN_BLOCK_KNOWN_BYTES, CLEAN_BLOCK_MAX_BYTES, CLEAN_BLOCK_MIN_BYTES, CLEAN_BLOCKS_MAX,
-    CLEAN_CONTEXT_BYTES, CLEAN_CONTEXT_MAX_BLOCKS, CLEAN_CONTEXT_SAID_BYTES, MET_BLOCKS_MAX,
+    CLEAN_CONTEXT_MAX_BLOCKS, CLEAN_CONTEXT_SAID_BYTES, MET_BLOCKS_MAX,
 };
 
 const KEY_BYTES: usize = 16;
@@ -56,10 +56,10 @@ impl Digest {
     }
 }
 
-/// The blocks that came last, as far back as what comes next may depend on them.
+/// The blocks that came last, as far back as what comes next may depend on them. It names bytes: who reads them says the
+/// same of them from wherever it stands in JSON where they end, unless it finds out there that they are none.
 pub(super) struct Context {
     blocks: VecDeque<Past>,
-    bytes: usize,
     said: usize,
     /// Whether nothing is before them.
     is_from_start: bool,
@@ -68,14 +68,13 @@ pub(super) struct Context {
 /// One of them.
 struct Past {
     digest: Digest,
-    len: usize,
     said: u16,
 }
 
 impl Context {
     /// Of no block yet; `is_from_start`: nothing is before the first.
     pub(super) fn new(is_from_start: bool) -> Context {
-        Context { blocks: VecDeque::new(), bytes: 0, said: 0, is_from_start }
+        Context { blocks: VecDeque::new(), said: 0, is_from_start }
     }
 
     /// How many blocks these are.
@@ -84,18 +83,16 @@ impl Context {
     }
 
     /// The block came that has this digest; none: it cannot be told from others.
-    pub(super) fn add(&mut self, digest: Option<Digest>, len: usize, said: u16) {
+    pub(super) fn add(&mut self, digest: Option<Digest>, said: u16) {
         let Some(digest) = digest else {
             *self = Context::new(false);
             return;
         };
-        self.blocks.push_back(Past { digest, len, said });
-        self.bytes += len;
+        self.blocks.push_back(Past { digest, said });
         self.said += usize::from(said);
         while let Some(first) = self.blocks.front()
             && (self.is_enough_without(first) || self.blocks.len() > CLEAN_CONTEXT_MAX_BLOCKS)
         {
-            self.bytes -= first.len;
             self.said -= usize::from(first.said);
             self.blocks.pop_front();
             self.is_from_start = false;
@@ -103,14 +100,12 @@ impl Context {
     }
 
     fn is_enough_without(&self, first: &Past) -> bool {
-        self.bytes - first.len >= CLEAN_CONTEXT_BYTES
-            && self.said - usize::from(first.said) >= CLEAN_CONTEXT_SAID_BYTES
+        self.said - usize::from(first.said) >= CLEAN_CONTEXT_SAID_BYTES
     }
 
     /// Whether what comes next depends on no more than these.
     pub(super) fn is_enough(&self) -> bool {
-        self.is_from_start
-            || (self.bytes >= CLEAN_CONTEXT_BYTES && self.said >= CLEAN_CONTEXT_SAID_BYTES)
+        self.is_from_start || self.said >= CLEAN_CONTEXT_SAID_BYTES
     }
 }
 
@@ -120,6 +115,13 @@ pub(super) enum Standing {
     /// In what is read as it stands.
     Text,
     Json(Mark),
+}
+
+impl Standing {
+    /// Whether what seemed to be JSON is none.
+    pub(super) fn is_lost(self) -> bool {
+        matches!(self, Standing::Json(mark) if !mark.is_json())
+    }
 }
 
 /// How a block is read.

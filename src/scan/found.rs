@@ -113,6 +113,27 @@ impl MatchSink for Undecoded<'_> {
     }
 }
 
+/// Tells nothing: it was told of these bytes before that there is nothing to tell.
+pub(super) struct Muted<'a>(pub(super) &'a mut dyn MatchSink);
+
+impl MatchSink for Muted<'_> {
+    fn wants(&mut self, _: &Match<'_>) -> bool {
+        false
+    }
+
+    fn found(&mut self, _: &Match<'_>, _: String) {}
+
+    fn watches(&self) -> bool {
+        self.0.watches()
+    }
+
+    fn wants_known(&mut self, _: &KnownMatch<'_>) -> bool {
+        false
+    }
+
+    fn gap(&mut self, _: Gap) {}
+}
+
 /// Passes everything on, and remembers whether there was anything.
 pub(super) struct Listening<'a> {
     sink: &'a mut dyn MatchSink,

@@ -147,7 +147,7 @@ impl Stream {
         }
         if let (Some(known), Some(past)) = (watched, &mut self.past) {
             let Past { reported, secrets, watch } = past.as_mut();
-            let watch = watch.get_or_insert_with(|| Watch::new(known));
+            let watch = watch.get_or_insert_with(|| Watch::new(known, history.offset));
             confirm_known(&self.core, &history, watch, (reported, secrets), &mut work, sink);
         }
         // Those of a text that does not ask for them are not the next one's.

@@ -29,6 +29,8 @@ pub(super) struct Scope<'a> {
     pub(super) sink: &'a mut dyn MatchSink,
     /// Whether the bytes that go through are the unit's last.
     pub(super) is_last: bool,
+    /// Whether what is the start of more may be left for later: who feeds it says when nothing more comes at once.
+    pub(super) may_wait: bool,
 }
 
 impl Scope<'_> {
@@ -43,7 +45,7 @@ impl Scope<'_> {
     /// The same for a text that goes on over many units, with what was told of it.
     pub(super) fn of_another<'s>(&'s mut self, told: &'s mut Told) -> Scope<'s> {
         let Scope { core, allowance, sink, .. } = self;
-        Scope { core, told, allowance, sink: *sink, is_last: false }
+        Scope { core, told, allowance, sink: *sink, is_last: false, may_wait: false }
     }
 }
 
@@ -53,6 +55,7 @@ pub(super) struct UnitState {
     told: Told,
     allowance: Allowance,
     is_last: bool,
+    may_wait: bool,
 }
 
 impl UnitState {
@@ -62,13 +65,18 @@ impl UnitState {
         core: &'a Rc<Core>,
         sink: &'a mut dyn MatchSink,
     ) -> Scope<'a> {
-        let UnitState { told, allowance, is_last } = self;
-        Scope { core, told, allowance, sink, is_last: *is_last }
+        let UnitState { told, allowance, is_last, may_wait } = self;
+        Scope { core, told, allowance, sink, is_last: *is_last, may_wait: *may_wait }
     }
 
     /// That no byte comes behind those that are fed next.
     pub(super) fn ends(&mut self) {
         self.is_last = true;
+    }
+
+    /// That it will be told when nothing more comes at once.
+    pub(super) fn may_wait(&mut self) {
+        self.may_wait = true;
     }
 
     /// That so many bytes came by wire.

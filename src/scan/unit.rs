@@ -100,6 +100,22 @@ impl Body {
         }
     }
 
+    /// That [`Body::settle`] will say when nothing more comes at once.
+    pub fn may_wait(&mut self) {
+        if matches!(self.layer, Layer::Plain(_)) {
+            self.state.may_wait();
+        }
+    }
+
+    /// Nothing more comes at once: what was left for its rest is scanned.
+    pub fn settle(&mut self, sink: &mut dyn MatchSink) {
+        self.with(sink, |layer, _, scope| {
+            if let Layer::Plain(content) = layer {
+                content.settle(scope);
+            }
+        });
+    }
+
     /// Whether it is to go on with bytes that it was fed.
     pub fn is_behind(&self) -> bool {
         self.left.is_behind()

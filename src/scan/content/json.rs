@@ -116,6 +116,11 @@ impl JsonText {
         self.read_asides(bytes.bytes(), scope);
     }
 
+    /// As [`Repeats::settle`].
+    pub(super) fn settle(&mut self, scope: &mut Scope<'_>) {
+        self.repeats.settle(&mut self.said, scope);
+    }
+
     /// Reads what several strings say together, behind what each says.
     fn read_asides(&mut self, bytes: &[u8], scope: &mut Scope<'_>) {
         let mut lines = Lines::default();

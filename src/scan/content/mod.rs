@@ -110,7 +110,11 @@ impl Content {
             State::Known(reader) => {
                 match reader {
                     Reader::Text(text) => self.repeats.feed(text, bytes, self.place, scope),
-                    reader => reader.feed(bytes, scope),
+                    Reader::Json(json) => json.feed(bytes, scope),
+                    reader => {
+                        scope.may_wait = false;
+                        reader.feed(bytes, scope);
+                    }
                 }
                 return self.behind.feed(bytes, self.place, scope);
             }
@@ -145,11 +149,23 @@ impl Content {
             self.arrive(bytes, scope);
         }
         match &mut self.state {
-            State::Known(Reader::Members(members)) => members.step(bytes, scope),
+            State::Known(Reader::Members(members)) => {
+                scope.may_wait = false;
+                members.step(bytes, scope)
+            }
             _ => {
                 self.feed(bytes, scope);
                 Fed::whole(bytes)
             }
+        }
+    }
+
+    /// Nothing more comes at once: nothing waits any more.
+    pub(super) fn settle(&mut self, scope: &mut Scope<'_>) {
+        match &mut self.state {
+            State::Known(Reader::Text(text)) => self.repeats.settle(text, scope),
+            State::Known(Reader::Json(json)) => json.settle(scope),
+            _ => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! What comes again in a body: read block by block, and a block that is known to be clean where it stands is passed over.
 //! Before anything else is read behind such blocks, the reader is given the last of them again, so that a match
 //! which begins in them is found as ever; one that begins before them is not. The start of a block behind them waits for
-//! its rest where much is fed at once.
+//! its rest where that is on its way: who feeds it says when nothing more is there.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use crate::limits::{
 use crate::scan::clean_blocks::{
     CleanBlocks, Context, Digest, Outcome, Reading, Standing, block_end, said_by,
 };
-use crate::scan::found::{Gap, KnownMatch, Listening, Match, MatchSink};
+use crate::scan::found::{Listening, Muted};
 use crate::scan::padded::Padded;
 use crate::scan::scanner::Core;
 use crate::scan::text::{Place, Scope, Text};
@@ -49,6 +49,8 @@ struct Blocks {
     /// Where a block was begun to be read, and whether nothing was heard since.
     from: Option<Standing>,
     is_clean: bool,
+    /// Whether what seemed to be JSON turned out in it to be none: what its bytes say is not known by them alone.
+    is_lost: bool,
     /// Whether a further block may be read by itself, to see whether it is clean.
     may_try: bool,
     /// Whether a block was passed over: of what is new behind it, it is likely that it comes again.
@@ -107,6 +109,13 @@ impl Repeats {
         }
     }
 
+    /// Nothing more comes at once: nothing waits any more.
+    pub(super) fn settle(&mut self, reader: &mut impl BlockReader, scope: &mut Scope<'_>) {
+        if let Some(blocks) = self.blocks.as_mut().filter(|blocks| blocks.is_unread) {
+            blocks.catch_up(reader, scope);
+        }
+    }
+
     /// The end, of the reader as well. Afterwards both are spent.
     pub(super) fn finish(&mut self, reader: &mut impl BlockReader, scope: &mut Scope<'_>) {
         match std::mem::take(self).blocks {
@@ -124,6 +133,7 @@ impl Blocks {
             is_unread: false,
             from: None,
             is_clean: false,
+            is_lost: false,
             may_try: true,
             goes_on: false,
             passed: None,
@@ -157,7 +167,7 @@ impl Blocks {
         self.is_unread = self.passed.is_some()
             && match scope.is_last {
                 true => self.passes_end(scope).is_ok(),
-                false => bytes.len() >= CLEAN_BLOCK_AWAITED_FROM_BYTES,
+                false => scope.may_wait && bytes.len() >= CLEAN_BLOCK_AWAITED_FROM_BYTES,
             };
         if !self.is_unread {
             self.begin_block(reader, scope);
@@ -220,14 +230,14 @@ impl Blocks {
             None => self.may_try && known.behind.is_some(),
         };
         if !is_worth_it {
-            self.context.add(known.own, block.len(), said_by(block.bytes()));
+            self.context.add(known.own, said_by(block.bytes()));
             return false;
         }
         self.read(reader, unread, true, scope);
         if let Some(Outcome::Clean { from, to, said }) = known.outcome
             && self.stands_at(reader) == Some(from)
         {
-            self.context.add(known.own, block.len(), said);
+            self.context.add(known.own, said);
             self.pass(block.bytes(), from, to);
             return true;
         }
@@ -301,15 +311,16 @@ impl Blocks {
     /// A block is begun to be read.
     fn begin_block(&mut self, reader: &mut impl BlockReader, scope: &mut Scope<'_>) {
         self.read_again(reader, scope);
-        (self.from, self.is_clean) = (settled_at(reader), true);
+        (self.from, self.is_clean, self.is_lost) = (settled_at(reader), true, false);
     }
 
     /// The block was read.
     fn end_block(&mut self, known: Known, block: &[u8], reader: &impl BlockReader, core: &Core) {
         let said = said_by(block);
-        let clean = self.from.zip(settled_at(reader)).filter(|_| self.is_clean);
+        let is_clean = self.is_clean && !self.is_lost;
+        let clean = self.from.zip(settled_at(reader)).filter(|_| is_clean);
         keep(known, clean, said, core);
-        self.context.add(known.own, block.len(), said);
+        self.context.add(known.own.filter(|_| !self.is_lost), said);
     }
 
     /// Passes over a block, of which the context knows already.
@@ -354,9 +365,14 @@ impl Blocks {
         last.iter().for_each(|(block, _)| together.extend_from_slice(block));
         // What seems to be a match because it is read from here on was told to nobody.
         let before = scope.told.clone();
-        let Scope { core, told, allowance, sink, is_last } = scope;
-        let mut muted = Muted(*sink);
-        let mut again = Scope { core, told, allowance, sink: &mut muted, is_last: *is_last };
+        let mut muted = Muted(scope.sink);
+        let mut again = Scope {
+            core: scope.core,
+            told: scope.told,
+            allowance: scope.allowance,
+            sink: &mut muted,
+            ..*scope
+        };
         reader.read(buffer.padded(), true, &mut again);
         scope.told.return_to(before);
         scope.core.return_buffer(buffer);
@@ -373,15 +389,26 @@ impl Blocks {
             return;
         }
         self.read_again(reader, scope);
+        let was_lost = reader.standing().is_some_and(Standing::is_lost);
         self.listen(scope, |heard| reader.read(bytes, has_more, heard));
+        if reader.standing().is_some_and(Standing::is_lost) != was_lost {
+            self.is_lost = true;
+            self.context = Context::new(false);
+        }
     }
 
     /// Notes whether something is heard.
     fn listen(&mut self, scope: &mut Scope<'_>, read: impl FnOnce(&mut Scope<'_>)) {
         let before = scope.core.heard();
-        let Scope { core, told, allowance, sink, is_last } = scope;
-        let mut listening = Listening::new(*sink);
-        let mut heard = Scope { core, told, allowance, sink: &mut listening, is_last: *is_last };
+        let core = scope.core;
+        let mut listening = Listening::new(scope.sink);
+        let mut heard = Scope {
+            core,
+            told: scope.told,
+            allowance: scope.allowance,
+            sink: &mut listening,
+            ..*scope
+        };
         read(&mut heard);
         self.is_clean &= !listening.has_heard() && core.heard() == before;
     }
@@ -408,27 +435,6 @@ fn with_memory<T>(core: &Core, ask: impl FnOnce(&mut CleanBlocks) -> T) -> Optio
     let answer = ask(&mut memory);
     core.clean_blocks.set(Some(memory));
     Some(answer)
-}
-
-/// Tells nothing: it was told of these bytes before that there is nothing to tell.
-struct Muted<'a>(&'a mut dyn MatchSink);
-
-impl MatchSink for Muted<'_> {
-    fn wants(&mut self, _: &Match<'_>) -> bool {
-        false
-    }
-
-    fn found(&mut self, _: &Match<'_>, _: String) {}
-
-    fn watches(&self) -> bool {
-        self.0.watches()
-    }
-
-    fn wants_known(&mut self, _: &KnownMatch<'_>) -> bool {
-        false
-    }
-
-    fn gap(&mut self, _: Gap) {}
 }
 
 impl BlockReader for Text {

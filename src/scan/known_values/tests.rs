@@ -21,7 +21,7 @@ fn known(values: &[&[u8]]) -> Arc<KnownValues> {
 /// What is found when the pieces go by, in order.
 fn seen(known: &Arc<KnownValues>, pieces: &[&[u8]]) -> Vec<Known> {
     let mut found = Vec::new();
-    let mut watch = Watch::new(known);
+    let mut watch = Watch::new(known, 0);
     for piece in pieces {
         watch.feed(piece, &mut |known| found.push(known));
     }
@@ -88,7 +88,7 @@ fn a_value_cut_anywhere_is_found_at_the_read_that_completes_it() {
     }
     let bytes: Vec<&[u8]> = sent.chunks(1).collect();
     assert_eq!(forms(&seen(&known, &bytes)), [Form::Plain]);
-    let mut watch = Watch::new(&known);
+    let mut watch = Watch::new(&known, 0);
     let mut count = 0;
     watch.feed(&sent[..7 + SECRET.len() - 1], &mut |_| count += 1);
     assert_eq!(count, 0);

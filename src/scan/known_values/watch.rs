@@ -30,9 +30,9 @@ struct Half {
 }
 
 impl Watch {
-    /// Takes no memory before its first byte, and none at all where nothing is watched for.
-    pub fn new(known: &Arc<KnownValues>) -> Watch {
-        Watch { known: Arc::clone(known), carry: Vec::new(), offset: 0, halves: Vec::new() }
+    /// Behind so many bytes. Takes no memory before its first byte, and none at all where nothing is watched for.
+    pub fn new(known: &Arc<KnownValues>, offset: u64) -> Watch {
+        Watch { known: Arc::clone(known), carry: Vec::new(), offset, halves: Vec::new() }
     }
 
     /// What is watched for.

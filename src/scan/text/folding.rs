@@ -175,7 +175,9 @@ impl Folded {
     /// As [`Text::is_settled`]. What was folded away lets it reach further back.
     pub(super) fn is_settled(&self) -> bool {
         let away = self.read.saturating_sub(self.text.stream.offset());
-        away <= CLEAN_BLOCK_FOLDED_AWAY_MAX_BYTES && self.text.is_settled()
+        away <= CLEAN_BLOCK_FOLDED_AWAY_MAX_BYTES
+            && !self.folder.is_disguised()
+            && self.text.is_settled()
     }
 
     pub(super) fn finish(mut self: Box<Self>, scope: &mut Scope<'_>) {

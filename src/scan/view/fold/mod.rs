@@ -119,6 +119,11 @@ impl Folder {
         Self { is_form: true, ..Self::default() }
     }
 
+    /// Whether a word before decides what it makes of the next, however far behind.
+    pub fn is_disguised(&self) -> bool {
+        self.is_disguised
+    }
+
     /// What is known of the text from the trigger that it holds at its front, or further behind.
     #[must_use]
     pub fn with_trigger(self, trigger: &[u8]) -> Self {

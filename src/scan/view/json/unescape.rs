@@ -61,6 +61,13 @@ pub struct Mark {
     last: u8,
 }
 
+impl Mark {
+    /// Whether nothing before it proves that this is no JSON.
+    pub fn is_json(&self) -> bool {
+        self.place != Place::NotJson
+    }
+}
+
 /// Unescapes the strings of one JSON text, or of several in a row.
 #[derive(Debug)]
 pub struct Unescaper {
