@@ -130,6 +130,7 @@ fn the_programs_environment_is_complete() {
         "CARGO_HTTP_CAINFO",
         "AWS_CA_BUNDLE",
         "PIP_CERT",
+        "npm_config_cafile",
     ] {
         let file = value(name).unwrap_or_else(|| panic!("{name}"));
         assert!(Path::new(&file).starts_with(setup.log_dir()), "{name}={file}");
@@ -166,8 +167,11 @@ fn a_monitor_that_ends_during_the_run_is_no_all_clear() {
     for end in ["-KILL", "-TERM"] {
         let setup = Setup::new(json!({}));
         let pid_file = setup.log_dir().join("monitor.pid").display().to_string();
+        // Until the last of its threads has gone: the first may go before the others.
         let script = format!(
-            "pid=$(cat {pid_file}); kill {end} $pid; while [ -e /proc/$pid/exe ]; do sleep 0.05; done; exit 7"
+            "pid=$(cat {pid_file}); kill {end} $pid; \
+             while [ $(ls /proc/$pid/task 2>/dev/null | wc -l) -gt 1 ] \
+             || grep -q '^State:.[^Z]' /proc/$pid/status 2>/dev/null; do sleep 0.05; done; exit 7"
         );
         let program = ["sh", "-c", script.as_str()];
         let outcome = run_program(&setup, &program);
