@@ -35,8 +35,9 @@ pub const REMOVED_VARIABLES: [&str; 2] = ["ALL_PROXY", "all_proxy"];
 pub const NO_PROXY_VARIABLES: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// Files of roots that replace a program's own: OpenSSL and what is built on it (Python's ssl and
-/// httpx, Go, Ruby), what Nix builds, requests, httplib2, curl, git, cargo, the AWS SDKs, pip, gcloud, gRPC.
-pub const REPLACING_VARIABLES: [&str; 11] = [
+/// httpx, Go, Ruby), what Nix builds, requests, httplib2, curl, git, cargo, the AWS SDKs, pip, npm (whose own setting
+/// would replace what Node.js adds), gcloud, gRPC.
+pub const REPLACING_VARIABLES: [&str; 12] = [
     "SSL_CERT_FILE",
     "NIX_SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
@@ -46,6 +47,7 @@ pub const REPLACING_VARIABLES: [&str; 11] = [
     "CARGO_HTTP_CAINFO",
     "AWS_CA_BUNDLE",
     "PIP_CERT",
+    "npm_config_cafile",
     "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
     "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
 ];
