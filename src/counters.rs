@@ -118,6 +118,8 @@ counters! {
     connections_open,
     /// Requests whose head was read whole.
     requests,
+    /// Those of them that asked for a tunnel.
+    connects,
     /// Bytes of messages sent upstream.
     bytes_outbound,
     /// Bytes of messages sent to clients.
@@ -150,6 +152,8 @@ counters! {
     upstream_errors,
     /// Blind tunnels opened.
     tunnels,
+    /// Tunnels agreed on that their clients ended without a request, and without a handshake that failed.
+    tunnels_unused,
     /// WebSockets agreed on.
     websockets,
     /// Directions of a WebSocket whose messages went on unread: behind an invalid frame, where the bytes are read as

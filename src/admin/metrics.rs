@@ -29,6 +29,7 @@ const COUNTERS: &[Row] = &[
     ("connections", "clawsec_connections", "Client connections accepted", None),
     ("clients_refused", "clawsec_clients_refused", "Connections closed by allow_clients", None),
     ("requests", "clawsec_requests", "Requests whose head was read whole", None),
+    ("connects", "clawsec_connects", "Requests for a tunnel, among all requests", None),
     ("requests_refused", "clawsec_requests_refused", "Requests refused for framing or size", None),
     (
         "requests_unauthorized",
@@ -53,6 +54,12 @@ const COUNTERS: &[Row] = &[
     ("leaves_reused", "clawsec_leaf_cache", LEAVES, Some(("result", "hit"))),
     ("leaves_minted", "clawsec_leaf_cache", LEAVES, Some(("result", "miss"))),
     ("tunnels", "clawsec_tunnels", "Blind tunnels opened", None),
+    (
+        "tunnels_unused",
+        "clawsec_tunnels_unused",
+        "Tunnels that their clients ended without sending a request",
+        None,
+    ),
     ("websockets", "clawsec_websockets", "WebSockets agreed on", None),
     ("websockets_unread", "clawsec_websockets_unread", WEBSOCKETS_UNREAD, None),
     (

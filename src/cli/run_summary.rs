@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::arguments::CommonArguments;
 use super::output::visible;
 use super::run_lines::Growth;
-use crate::limits::{REPORT_TICK_MS, RUN_POLL_MS, RUN_SUMMARY_ROWS};
+use crate::limits::{REPORT_TICK_MS, RUN_POLL_MS, RUN_SUMMARY_ROWS, RUN_UNUSED_HOSTS};
 use crate::report::state::{self, State};
 use crate::report::threat_filter::is_info;
 use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
@@ -53,6 +53,9 @@ struct Traffic {
     requests: u64,
     /// Those that went through unread, or are no HTTP.
     tunnels: u64,
+    /// Those that were ended before anything was asked for in them, in the handshake and elsewhere.
+    handshakes_failed: u64,
+    unused: u64,
 }
 
 impl Traffic {
@@ -61,28 +64,46 @@ impl Traffic {
             let count = |state: &State| state.counters.get(name).and_then(Value::as_u64);
             count(after).unwrap_or(0).saturating_sub(count(before).unwrap_or(0))
         };
-        let tunnels = grown("tunnels");
-        // The CONNECT before each tunnel, read or not, was counted as a request.
-        let requests = grown("requests").saturating_sub(tunnels + grown("client_handshakes"));
-        Traffic { connections: grown("connections"), requests, tunnels }
+        Traffic {
+            connections: grown("connections"),
+            requests: grown("requests").saturating_sub(grown("connects")),
+            tunnels: grown("tunnels"),
+            handshakes_failed: grown("client_handshakes_failed"),
+            unused: grown("tunnels_unused"),
+        }
     }
 
     /// What there was nothing found in.
     fn in_words(self) -> String {
-        let counted = |count: u64, name: &str| {
-            (count > 0).then(|| format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
-        };
-        let counts = [counted(self.requests, "request"), counted(self.tunnels, "tunnel")];
-        let counts: Vec<String> = counts.into_iter().flatten().collect();
-        match counts.is_empty() {
-            true => "no findings: nothing went through the proxy".to_owned(),
-            false => format!("no findings in {} through the proxy", counts.join(" and ")),
+        let counts = [counted(self.requests, "request", ""), counted(self.tunnels, "tunnel", "")];
+        match joined(counts) {
+            None => "no findings: nothing went through the proxy".to_owned(),
+            Some(counts) => format!("no findings in {counts} through the proxy"),
         }
+    }
+
+    /// What was meant to be asked, and was not.
+    fn unused_in_words(self, hosts: &[&str]) -> Option<String> {
+        let counts = joined([
+            counted(self.handshakes_failed, "TLS handshake", " failed"),
+            counted(self.unused, "tunnel", " ended without a request"),
+        ])?;
+        let (shown, more) = hosts.split_at(hosts.len().min(RUN_UNUSED_HOSTS));
+        let more = (!more.is_empty()).then(|| format!(" and {} more", more.len()));
+        let names = match shown.is_empty() {
+            true => String::new(),
+            false => format!(" ({}{})", visible(&shown.join(", ")), more.unwrap_or_default()),
+        };
+        Some(format!(
+            "{counts}{names}: so does it look when a program does not trust the CA, or opens a connection ahead of its \
+             use; see clawsec.log"
+        ))
     }
 
     /// Why there may be none at all.
     fn advice(self, common: &CommonArguments) -> Option<String> {
-        match (self.requests + self.tunnels, self.connections) {
+        let told = self.handshakes_failed + self.unused;
+        match (self.requests + self.tunnels + told, self.connections) {
             (1.., _) => None,
             (0, 1..) => Some(
                 "there were connections, and no request was let in: see clawsec.log".to_owned(),
@@ -94,6 +115,16 @@ impl Traffic {
             )),
         }
     }
+}
+
+fn counted(count: u64, name: &str, what: &str) -> Option<String> {
+    let plural = if count == 1 { "" } else { "s" };
+    (count > 0).then(|| format!("{count} {name}{plural}{what}"))
+}
+
+fn joined(counts: [Option<String>; 2]) -> Option<String> {
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    (!counts.is_empty()).then(|| counts.join(" and "))
 }
 
 /// Findings of one kind.
@@ -170,7 +201,8 @@ impl Summary {
             text.push_str(" (more than are counted here)");
         }
         text.push('\n');
-        gaps.iter().for_each(|gap| text.push_str(&format!("{gap}\n")));
+        let unused = traffic.and_then(|traffic| traffic.unused_in_words(&self.unused_hosts()));
+        gaps.iter().chain(&unused).for_each(|line| text.push_str(&format!("{line}\n")));
         if matches!(self.after, After::Unknown) {
             let file = self.log_dir.join(STATE_FILE_NAME);
             let _ = writeln!(text, "{} does not tell what the monitor counted", file.display());
@@ -197,6 +229,14 @@ impl Summary {
             let _ = writeln!(text, "details: {}", self.log_dir.join(THREATS_FILE_NAME).display());
         }
         Ok(text)
+    }
+
+    /// The hosts whose tunnels were not used during the run, as far as that is known.
+    fn unused_hosts(&self) -> Vec<&str> {
+        let Some(after) = self.after.known() else { return Vec::new() };
+        let before = |host: &String| self.before.unused_tunnels.get(host).copied().unwrap_or(0);
+        let grown = after.unused_tunnels.iter().filter(|(host, count)| **count > before(host));
+        grown.map(|(host, _)| host.as_str()).collect()
     }
 
     /// What was found and is not among the lines that were read; those are counted where they are all.
@@ -313,12 +353,37 @@ mod tests {
         let refused = after(&[("connections", 10), ("requests", 9), ("tunnels", 1)]);
         assert!(refused.contains("no request was let in"), "{refused}");
         // Two over one intercepted connection, and a tunnel: with their CONNECTs, four.
-        let counts =
-            [("connections", 11), ("requests", 13), ("tunnels", 2), ("client_handshakes", 1)];
+        let counts = [("connections", 11), ("requests", 13), ("tunnels", 2), ("connects", 2)];
         assert_eq!(
             after(&counts),
             "no findings in 2 requests and 1 tunnel through the proxy in 1.5 s\n"
         );
+    }
+
+    #[test]
+    fn tunnels_without_a_request_are_told_with_their_hosts_and_are_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut before = state(&[("client_handshakes_failed", 1)]);
+        before.unused_tunnels = [("a.example".to_owned(), 1), ("b.example".to_owned(), 1)].into();
+        let mut summary = Summary::begin(dir.path(), &before).unwrap();
+        let mut after = |counts: &[(&str, u64)], hosts: &[&str]| {
+            let mut state = state(counts);
+            state.unused_tunnels = hosts.iter().map(|host| ((*host).to_owned(), 2)).collect();
+            summary.after = After::Known(Box::new(state));
+            text(&summary)
+        };
+        let counts = [("connections", 2), ("requests", 2), ("connects", 2), ("tunnels_unused", 1)];
+        let failed = [&counts[..], &[("client_handshakes_failed", 2)]].concat();
+        let words = after(&failed, &["b.example", "c.example"]);
+        let told = "no findings: nothing went through the proxy in 1.5 s\n1 TLS handshake failed and 1 tunnel ended without \
+                    a request (b.example, c.example): so does it look";
+        assert!(words.starts_with(told) && words.lines().count() == 2, "{words}");
+        let counts = [("requests", 5), ("connects", 3), ("tunnels_unused", 2)];
+        let many: Vec<String> = (0..=RUN_UNUSED_HOSTS).map(|n| format!("h{n}.example")).collect();
+        let words = after(&counts, &many.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(words.starts_with("no findings in 2 requests through the proxy"), "{words}");
+        let told = "\n2 tunnels ended without a request (h0.example, h1.example, ";
+        assert!(words.contains(told) && words.contains(" and 1 more): "), "{words}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::ending::{End, Ending};
 use super::inspect::Sight;
 use super::requests::Route;
 use super::tunnel::{Content, Tunnelled};
+use super::unused::Unused;
 use super::{Role, answer, upstream};
 use crate::config::HostMismatch;
 use crate::error::{Error, Side, Stage};
@@ -26,7 +27,7 @@ use crate::http::detect::{Opening, detect};
 use crate::http::reply::CONNECT_ESTABLISHED;
 use crate::http::target::Authority;
 use crate::tls::handshake::Hello;
-use crate::tls::stream::{HandshakeError, Rejection, Stream};
+use crate::tls::stream::Stream;
 use crate::turns::heavy;
 
 /// The content type of a TLS record that carries a ClientHello (RFC 8446 §5.1).
@@ -127,11 +128,15 @@ impl Connect<'_> {
             let first = first_bytes(client, dialled.as_deref_mut());
             match self.deadline.within(wait, first).await {
                 Ok(Spoke::Client(Ok(0))) if !has_begun => {
+                    self.unused(&self.authority.host).left();
                     return Err(silent("closed before it said anything"));
                 }
                 Ok(Spoke::Client(Ok(0))) | Ok(Spoke::Upstream) => return Ok(Opening::Other),
                 Ok(Spoke::Client(Ok(_))) => {}
-                Ok(Spoke::Client(Err(error))) => return Err(silent(&error.to_string())),
+                Ok(Spoke::Client(Err(error))) => {
+                    self.unused(&self.authority.host).left();
+                    return Err(silent(&error.to_string()));
+                }
                 // Half a TLS record header: whoever trickles it shall not slip by unread.
                 Err(Interrupt::Expired) if client.unread.bytes().starts_with(&[TLS_HANDSHAKE]) => {
                     return Ok(Opening::Tls);
@@ -154,7 +159,7 @@ impl Connect<'_> {
         };
         let mut unread = client.unread;
         let wait = self.core.config.tls.handshake_timeout;
-        let mut asked = None;
+        let (mut asked, mut was_shown) = (None, false);
         let handshake = async {
             let hello = Hello::read(tcp, unread.take(), &self.core.buffers).await?;
             asked = hello.server_name();
@@ -164,14 +169,19 @@ impl Connect<'_> {
             }
             let made = heavy(|| self.core.server_tls(name)).await;
             let Some(config) = made else { return Ok(None) };
+            was_shown = true;
             hello.accept(config).await.map(Some)
         };
         let stream = match self.deadline.within(wait, handshake).await {
             Ok(Ok(Some(stream))) => stream,
             Ok(Ok(None)) => return Err(silent("the server name is refused")),
-            Ok(Err(error)) => return Err(self.rejected(&origin, &error)),
+            Ok(Err(error)) => {
+                self.unused(&origin.host).failed(&error, was_shown);
+                let detail = format!("{}: {error}", origin.dest);
+                return Err(Error::silent(Side::Client, Stage::ClientTls, detail));
+            }
             Err(_) => {
-                self.core.counters.client_handshakes_failed.add(1);
+                self.unused(&origin.host).stalled();
                 return Err(silent("the handshake did not end in time"));
             }
         };
@@ -193,31 +203,8 @@ impl Connect<'_> {
         self.core.config.http.host_mismatch == HostMismatch::Refuse
     }
 
-    /// What a client's failed handshake means; what somebody can do something about is reported once a host.
-    fn rejected(&self, origin: &Origin, error: &HandshakeError) -> Error {
-        let Origin { host, .. } = origin;
-        self.core.counters.client_handshakes_failed.add(1);
-        let first =
-            Rejection::of(error).filter(|rejection| self.core.is_first_rejection(*rejection, host));
-        match first {
-            Some(Rejection::Leaf) => log::warn!(
-                "{} does not trust our certificate for {host} ({error}): install the CA in its trust \
-                 store (README, \"Trusting the CA\"), or name the host in passthrough_hosts if the \
-                 client pins it",
-                self.source,
-            ),
-            // The error says what to do.
-            Some(Rejection::Protocol) => {
-                log::warn!("{} cannot be connected to {host}: {error}", self.source);
-            }
-            Some(Rejection::ServerName) => log::warn!(
-                "{} cannot be connected to {host}: TLS asks for a name that is no host's here (a label that begins or \
-                 ends with '-', or a number at its end): name the host in passthrough_hosts, which tunnels it unread",
-                self.source,
-            ),
-            None => {}
-        }
-        Error::silent(Side::Client, Stage::ClientTls, format!("{}: {error}", origin.dest))
+    fn unused<'a>(&'a self, host: &'a str) -> Unused<'a> {
+        Unused { core: self.core, source: self.source, host }
     }
 
     fn blind(&self, client: Leg, upstream: Leg, origin: &Origin, reason: &str) -> Role {

@@ -4,7 +4,7 @@
 //! `serve` ▶ `requests` (one head after the other) ▶ `exchange` (one request and its response) or `connect`
 //! (what a tunnel carries) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them) ▶ `ending` (how each
 //! stream ends). What is small is scanned by `backlog` once it has left. `upload` decides on what is left of a request that
-//! was answered early.
+//! was answered early, `unused` on what is said of a tunnel in which nothing was asked for.
 
 pub mod access;
 mod admitted;
@@ -24,6 +24,7 @@ mod refusal;
 pub mod requests;
 mod trailing;
 pub mod tunnel;
+mod unused;
 mod upload;
 pub mod upstream;
 pub mod websocket;

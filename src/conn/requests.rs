@@ -2,6 +2,7 @@
 //! origin, run the exchange, and again.
 
 mod addressee;
+mod ended;
 mod idle;
 
 use std::cell::{Cell, RefCell};
@@ -149,6 +150,7 @@ impl<'a> Requests<'a> {
             self.core.counters.requests.add(1);
             client.unread.consume(admitted.len);
             if let Destination::Tunnel(authority) = admitted.destination {
+                self.core.counters.connects.add(1);
                 return Ok(Role::Connect(client, authority));
             }
             // Boxed, so that a connection that waits for its next request is small.
@@ -218,8 +220,12 @@ impl<'a> Requests<'a> {
                 self.deadline.guard(client.fill()).await
             };
             match read {
-                Ok(Ok(0)) | Ok(Err(_)) | Err(Interrupt::Stopping) => return Awaited::End,
-                Ok(Ok(_)) => {}
+                Ok(Ok(1..)) => {}
+                Ok(ended) => {
+                    self.note_end(client, ended);
+                    return Awaited::End;
+                }
+                Err(Interrupt::Stopping) => return Awaited::End,
                 Err(Interrupt::Expired) if client.unread.is_empty() => return Awaited::End,
                 Err(Interrupt::Expired) => {
                     let detail = "the request's head did not arrive in time";
@@ -422,11 +428,6 @@ impl<'a> Requests<'a> {
                 }
             }
         }
-    }
-
-    async fn end(&self, client: &Leg, end: End) {
-        let ending = Ending::of(self.core, self.deadline);
-        Box::pin(ending.end(&client.stream, end)).await;
     }
 
     fn is_last(&self) -> bool {

@@ -69,6 +69,8 @@ pub const RUN_POLL_MS: u64 = 20;
 pub const RUN_MONITOR_WORDS_BYTES: usize = 16 * 1024;
 /// Kinds of findings that the summary of `run` lists.
 pub const RUN_SUMMARY_ROWS: usize = 10;
+/// Hosts whose tunnels were not used that it names.
+pub const RUN_UNUSED_HOSTS: usize = 5;
 /// What the summary of `run` reads of `threats.jsonl` at most.
 pub const RUN_SUMMARY_BYTES: u64 = 64 * 1024 * 1024;
 /// What `run` remembers of the end of `threats.jsonl`: more than the beginning of one line, where its time stands.

@@ -85,7 +85,10 @@ pub const RELOAD_ERROR_LINES_MAX: usize = 20;
 
 const RELOAD_TOLD_MAX_BYTES: usize =
     (RELOAD_WARNINGS_MAX + RELOAD_ERROR_LINES_MAX + 2) * (RELOAD_WARNING_MAX_BYTES + 16);
-const _: () = assert!(RELOAD_TOLD_MAX_BYTES as u64 + 8 * 1024 <= super::STATE_MAX_BYTES);
+const _: () = assert!(
+    (RELOAD_TOLD_MAX_BYTES + super::report::UNUSED_HOSTS_MAX_BYTES) as u64 + 8 * 1024
+        <= super::STATE_MAX_BYTES
+);
 
 /// How often it is said at most that a worker has no room for another connection.
 pub const FULL_LOG_SECS: u64 = 60;

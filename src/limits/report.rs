@@ -1,6 +1,6 @@
 //! Bounds of what is told: the logger thread, its files, and what is read back of them.
 
-use super::{CORE_DEDUP_KEYS_MAX, DEDUP_KEYS_MAX, LOG_ROTATE_BYTES};
+use super::{CORE_DEDUP_KEYS_MAX, DEDUP_KEYS_MAX, HOST_MAX_BYTES, LOG_ROTATE_BYTES};
 
 /// The longest window of a core's own dedup; it is also at most a quarter of `dedup_window_secs`.
 pub const CORE_DEDUP_WINDOW_MAX_MS: u64 = 1000;
@@ -53,7 +53,13 @@ pub const STATE_OUTDATED_SECS: u64 = 20;
 pub const LOGGER_GRACE_MS: u64 = 1000;
 
 /// The largest `monitor.json` that is read.
-pub const STATE_MAX_BYTES: u64 = 64 * 1024;
+pub const STATE_MAX_BYTES: u64 = 96 * 1024;
+
+/// Hosts of which `monitor.json` tells how many of their tunnels were not used, and how many tunnels may wait to be
+/// counted so.
+pub const UNUSED_HOSTS_MAX: usize = 64;
+pub const UNUSED_HOSTS_QUEUE_LEN: usize = 256;
+pub(super) const UNUSED_HOSTS_MAX_BYTES: usize = UNUSED_HOSTS_MAX * (HOST_MAX_BYTES + 32);
 
 /// `threats.jsonl` is read backwards in blocks of this size.
 pub const TAIL_BLOCK_BYTES: usize = 64 * 1024;

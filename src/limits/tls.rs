@@ -16,3 +16,7 @@ pub const TLS_WARNINGS_MAX: u8 = 4;
 
 /// How many buffers of records without data are taken before the core goes on with other connections.
 pub const TLS_RECEIVES_MAX: u8 = 2;
+
+/// A client that does not accept our certificate, and does not say so, ends its connection within so long behind the
+/// handshake. Who does it later opened it ahead of its use.
+pub const REFUSAL_MAX_MS: u64 = 2000;

@@ -52,6 +52,11 @@ impl CoreReporter {
         admitted
     }
 
+    /// A client of this host's ended its tunnel before it asked for anything.
+    pub fn note_unused(&self, host: &str) {
+        self.sender.offer_unused(host);
+    }
+
     /// Hands a finding over, with the count of what was held back before it; never waits.
     /// What a full queue loses is counted, and the key's next finding is admitted at once.
     pub fn submit(&mut self, mut finding: Finding) {

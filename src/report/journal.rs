@@ -2,7 +2,7 @@
 //! failures are told once, counters are shown. Owns the files and the counts; waits for nothing,
 //! reads no clock.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use crate::counters::{self, Counters};
 use crate::finding::{Finding, Protocol, Severity};
 use crate::limits::{
     LAST_LOOK_LEN, LOG_SNIPPET_CHARS, STATE_REFRESH_TICKS, THREATS_RETRY_MAX_MS,
-    THREATS_RETRY_MIN_MS,
+    THREATS_RETRY_MIN_MS, UNUSED_HOSTS_MAX,
 };
 
 /// Why, and since when, `threats.jsonl` cannot be written.
@@ -70,6 +70,8 @@ pub(super) struct Journal {
     dropped_told: u64,
     /// Records that were lost in all.
     log_lines_lost: u64,
+    /// Tunnels that were not used, by host.
+    unused_tunnels: BTreeMap<String, u64>,
     /// What the monitor said of itself, and what was written of it last.
     state: Option<State>,
     state_written: Option<State>,
@@ -101,6 +103,7 @@ impl Journal {
             log_is_failing: false,
             dropped_told: 0,
             log_lines_lost: 0,
+            unused_tunnels: BTreeMap::new(),
             state: None,
             state_written: None,
             state_is_failing: false,
@@ -177,6 +180,17 @@ impl Journal {
     /// Keeps a record.
     pub fn take_line(&mut self, line: &LogLine) {
         self.log.push(line.as_bytes());
+    }
+
+    /// Counts tunnels that were not used by their hosts, as long as there is room for these.
+    pub fn note_unused(&mut self, hosts: impl Iterator<Item = Box<str>>) {
+        for host in hosts {
+            if let Some(count) = self.unused_tunnels.get_mut(&*host) {
+                *count += 1;
+            } else if self.unused_tunnels.len() < UNUSED_HOSTS_MAX {
+                self.unused_tunnels.insert(host.into(), 1);
+            }
+        }
     }
 
     /// Writes what waits. After an error the lines wait on, and the next try comes a while later.
@@ -393,6 +407,7 @@ impl Journal {
         state.threats_written = self.threats.lines_written();
         state.suppressed = self.counts.tally.suppressed.get() + held_back;
         state.dropped = self.dropped();
+        state.unused_tunnels.clone_from(&self.unused_tunnels);
         state.last_error = self.failure.as_ref().map(|failure| failure.error.clone());
         let is_due = self.state_age_ticks >= STATE_REFRESH_TICKS;
         if self.state_written.as_ref() == Some(&state) && !is_due {

@@ -274,7 +274,7 @@ impl Logger {
                 }
                 Event::NoMoreFindings => self.findings_end = true,
                 Event::NoMoreLines => self.lines_end = true,
-                Event::Tick => self.journal.tick(self.log.take_lost()),
+                Event::Tick => self.tick(),
                 Event::Rested => self.rests_until = None,
                 Event::Retry => {}
             }
@@ -341,6 +341,11 @@ impl Logger {
         }
     }
 
+    fn tick(&mut self) {
+        self.journal.note_unused(self.findings.unused_hosts());
+        self.journal.tick(self.log.take_lost());
+    }
+
     /// Writes what waits, trying a failing file until the deadline, and says what is left.
     fn finish(mut self, deadline: Instant) -> Drained {
         self.journal.flush_at_once(Instant::now());
@@ -363,7 +368,7 @@ impl Logger {
         }
         self.log.detach();
         self.take_waiting_lines();
-        self.journal.tick(self.log.take_lost());
+        self.tick();
         self.journal.flush_at_once(Instant::now());
         let log_lines_unwritten = self.journal.log_lines_unwritten();
         Drained { ended: true, findings_unwritten, log_lines_unwritten }

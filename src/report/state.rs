@@ -2,6 +2,7 @@
 //! another file; in place where there is none, for then it has the most to tell.
 //! Whether the monitor still runs is not told here, but by its PID file.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -53,6 +54,10 @@ pub struct State {
     /// Findings that a full queue lost.
     #[serde(default)]
     pub dropped: u64,
+    /// Tunnels that their clients ended before a request, in the handshake or behind it: how many by host, of the first
+    /// hosts that there were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unused_tunnels: BTreeMap<String, u64>,
     /// What became of the last reload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<Reloaded>,

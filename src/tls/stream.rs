@@ -463,6 +463,8 @@ impl fmt::Display for HandshakeError {
 pub enum Rejection {
     /// It does not accept our leaf.
     Leaf,
+    /// It ended the connection without a word: it may not accept our leaf, either.
+    Silent,
     /// It does not speak HTTP/1.1, as gRPC's clients.
     Protocol,
     /// The server name that it asks for is none that rustls takes: a label that begins or ends with `-`, or a number
@@ -478,6 +480,10 @@ impl Rejection {
             HandshakeError::Tls(rustls::Error::AlertReceived(
                 Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown,
             )) => Some(Rejection::Leaf),
+            HandshakeError::Io(_)
+            | HandshakeError::Tls(rustls::Error::AlertReceived(
+                Alert::CloseNotify | Alert::UserCanceled,
+            )) => Some(Rejection::Silent),
             HandshakeError::Tls(rustls::Error::NoApplicationProtocol) => Some(Rejection::Protocol),
             HandshakeError::Tls(rustls::Error::PeerMisbehaved(
                 rustls::PeerMisbehaved::ServerNameMustContainOneHostName,

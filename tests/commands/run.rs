@@ -162,6 +162,56 @@ fn a_program_that_does_not_use_the_proxy_is_not_said_to_be_clean() {
     assert!(through.stderr.contains("no findings in 1 request through"), "{}", through.stderr);
 }
 
+/// Each as its library has it: Node.js ends the connection without a word, in the handshake or right behind it; OpenSSL
+/// sends an alert.
+#[test]
+fn a_program_that_does_not_trust_the_ca_is_not_said_to_be_clean() {
+    let setup = Setup::new(json!({}));
+    let origin = Origin::https(tls::server(Shown::Valid), |_| Reply::ok("hello"));
+    let dest = origin.local_dest();
+    let node = "const http = require('http'), tls = require('tls');\n\
+        const proxy = new URL(process.env.HTTPS_PROXY);\n\
+        http.request({host: proxy.hostname, port: proxy.port, method: 'CONNECT', path: process.argv[1]})\n\
+        .on('connect', (_, socket) => tls.connect({socket, servername: 'localhost'})\n\
+        \x20 .on('error', (error) => { console.error(error.code); process.exitCode = 1; })).end();";
+    let python = "import os, socket, ssl, sys\n\
+        from urllib.parse import urlsplit\n\
+        proxy = urlsplit(os.environ['HTTPS_PROXY'])\n\
+        tunnel = socket.create_connection((proxy.hostname, proxy.port))\n\
+        tunnel.sendall(f'CONNECT {sys.argv[1]} HTTP/1.1\\r\\n\\r\\n'.encode())\n\
+        tunnel.recv(1000)\n\
+        context = ssl.create_default_context()\n\
+        context.wrap_socket(tunnel, server_hostname='localhost')";
+    let programs: [(&[&str], &str, &str); 2] = [
+        (
+            &["env", "-u", "NODE_EXTRA_CA_CERTS", "node", "-e", node, &dest],
+            "SELF_SIGNED_CERT_IN_CHAIN",
+            "127.0.0.1 ended its tunnel to localhost",
+        ),
+        (
+            &["env", "-u", "SSL_CERT_FILE", "python3", "-c", python, &dest],
+            "CERTIFICATE_VERIFY_FAILED",
+            "127.0.0.1 does not trust our certificate for localhost",
+        ),
+    ];
+    for (program, error, logged) in programs {
+        if program.contains(&"node") && !has("node") {
+            eprintln!("skipped: there is no Node.js here");
+            continue;
+        }
+        let outcome = run_program(&setup, program);
+        assert_ne!(outcome.code, Some(0), "{}", outcome.text());
+        assert!(outcome.stderr.contains(error), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("nothing went through"), "{}", outcome.stderr);
+        let told = ["TLS handshake failed", "tunnel ended without a request"]
+            .map(|what| outcome.stderr.contains(&format!("clawsec: 1 {what} (localhost): ")));
+        assert!(told.contains(&true), "{}", outcome.stderr);
+        let log = fs::read_to_string(setup.log_dir().join("clawsec.log")).unwrap();
+        assert!(log.contains(logged), "{log}");
+        assert!(!outcome.stderr.contains("HTTP_PROXY"), "{}", outcome.stderr);
+    }
+}
+
 #[test]
 fn a_monitor_that_ends_during_the_run_is_no_all_clear() {
     for end in ["-KILL", "-TERM"] {

@@ -1,13 +1,16 @@
 //! The intercepted side and the verified side of TLS.
 
+use std::fs;
 use std::io::Write;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::{HandshakeKind, ProtocolVersion};
+use serde_json::Value;
 
 use crate::support::tls::{self, Shown, client_for};
-use crate::support::{Connection, Origin, Proxy, Reply, json};
+use crate::support::{Connection, Origin, Proxy, Reply, json, wait_until};
 
 fn fetch(client: &mut Connection) -> String {
     client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -64,6 +67,71 @@ fn a_client_without_http_1_1_is_warned_of_once_a_host() {
     both.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let client = proxy.tunnel(&dest).tls_client("localhost", Arc::new(both));
     assert_eq!(fetch(&mut client.unwrap()), "inside");
+}
+
+/// As Node.js does with a certificate that it does not accept: it sends no alert.
+#[test]
+fn a_client_that_ends_its_tunnel_behind_the_handshake_is_told_of_once_a_host() {
+    let origin = inside();
+    let proxy = Proxy::start(json!({ "log_level": "INFO", "admin_addr": "127.0.0.1:0" }));
+    let ends: [fn(Connection); 3] =
+        [Connection::close, Connection::close_without_notify, Connection::reset];
+    for end in ends {
+        end(proxy.https(&origin.local_dest()));
+    }
+    proxy.wait_for_log(&["INFO", "127.0.0.1 ended its tunnel to localhost", "Trusting the CA"]);
+    let unused = || metric(&proxy, "clawsec_tunnels_unused_total");
+    wait_until("each is counted", || unused() == 3);
+    // One that asked for something is none, and one that goes before its hello says nothing of a certificate.
+    assert_eq!(fetch(&mut proxy.https(&origin.local_dest())), "inside");
+    proxy.tunnel(&origin.dest()).close();
+    wait_until("it is counted, too", || unused() == 4);
+    assert_eq!(proxy.log().matches("without a request").count(), 1, "{}", proxy.log());
+    assert_eq!(metric(&proxy, "clawsec_client_handshakes_failed_total"), 0);
+    assert_eq!(metric(&proxy, "clawsec_connects_total"), 5);
+    wait_until("the hosts", || {
+        let state = fs::read(proxy.log_dir().join("monitor.json")).unwrap();
+        let state: Value = serde_json::from_slice(&state).unwrap();
+        state["unused_tunnels"] == json!({ "localhost": 3, "127.0.0.1": 1 })
+    });
+}
+
+/// As browsers open some.
+#[test]
+fn a_tunnel_that_was_opened_ahead_and_not_used_is_counted_only() {
+    let origin = inside();
+    let proxy = Proxy::start(json!({ "log_level": "INFO", "admin_addr": "127.0.0.1:0" }));
+    let tunnel = proxy.https(&origin.local_dest());
+    std::thread::sleep(Duration::from_millis(2500));
+    tunnel.close();
+    wait_until("it is counted", || metric(&proxy, "clawsec_tunnels_unused_total") == 1);
+    proxy.settled_findings();
+    assert!(!proxy.log().contains("without a request"), "{}", proxy.log());
+}
+
+#[test]
+fn a_client_that_ends_its_tunnel_in_the_handshake_is_told_of() {
+    let origin = inside();
+    let proxy = Proxy::start(json!({ "log_level": "INFO", "admin_addr": "127.0.0.1:0" }));
+    let name = "localhost".try_into().unwrap();
+    let mut client = rustls::ClientConnection::new(tls::client(&proxy.ca_path()), name).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    let mut tunnel = proxy.tunnel(&origin.local_dest());
+    tunnel.send(&hello);
+    let _certificate = tunnel.receive().unwrap();
+    tunnel.close();
+    proxy.wait_for_log(&["INFO", "127.0.0.1 ended its tunnel to localhost", "Trusting the CA"]);
+    assert_eq!(metric(&proxy, "clawsec_client_handshakes_failed_total"), 1);
+    assert_eq!(metric(&proxy, "clawsec_tunnels_unused_total"), 0);
+}
+
+/// The value of the first core's.
+fn metric(proxy: &Proxy, name: &str) -> u64 {
+    let page = proxy.admin("/metrics").text();
+    let start = format!("{name}{{core=\"0\"}} ");
+    let value = page.lines().find_map(|line| line.strip_prefix(&start));
+    value.unwrap_or_else(|| panic!("{name} in {page}")).parse().unwrap()
 }
 
 /// Clients send such names as they are given; rustls ends the handshake.

@@ -1,0 +1,29 @@
+//! How one client's connection ends: by the client, or by us.
+
+use std::io;
+
+use super::super::ending::{End, Ending};
+use super::super::unused::Unused;
+use super::{Requests, Route};
+use crate::finding::Protocol;
+use crate::forward::leg::Leg;
+
+impl Requests<'_> {
+    /// The client ended its connection. If that was one inside TLS, and nothing was asked for on it, somebody may want to
+    /// know.
+    pub(super) fn note_end(&self, client: &Leg, ended: io::Result<usize>) {
+        if self.served == 0
+            && let Route::Fixed { origin, protocol: Protocol::Https, .. } = &self.route
+        {
+            let unused = Unused { core: self.core, source: self.source, host: &origin.host };
+            let (took, begun) = (self.deadline.last_set().elapsed(), client.unread.bytes().len());
+            unused.left_behind_handshake(ended.err(), took, begun);
+        }
+    }
+
+    /// Ends our direction of the client's connection.
+    pub(super) async fn end(&self, client: &Leg, end: End) {
+        let ending = Ending::of(self.core, self.deadline);
+        Box::pin(ending.end(&client.stream, end)).await;
+    }
+}
