@@ -73,6 +73,7 @@ impl Connect<'_> {
         self.core.count_upstream_error(error);
         log::warn!("{} ▶ {}: {error}", self.source, origin.dest);
         answer::send(&client.stream, self.deadline, error, false).await;
+        drop(client.unread);
         Ending::of(self.core, self.deadline).end(&client.stream, End::Early).await;
         Ok(Role::Ended)
     }

@@ -5,20 +5,21 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_lite::future::zip;
 use glommio::timer::sleep;
 
 use super::core::Core;
-use super::deadline::{Deadline, Phase};
+use super::deadline::{Deadline, Interrupt, Phase};
 use crate::error::{Error, Side};
 use crate::forward::buffer::BufferPool;
 use crate::limits::{
     ANSWER_WAIT_MS, HALF_CLOSED_LOOK_MS, HALF_CLOSED_RECORDS, LINGER_BYTES, LINGER_MS,
-    TAKEN_CUT_MS, TAKEN_LOOK_MS, TAKEN_STALL_MS,
+    LINGER_SILENCE_MS, LINGER_STOPPING_MS, TAKEN_CUT_MS, TAKEN_LOOK_MS, TAKEN_STALL_MS,
 };
 use crate::tls::stream::Stream;
+use crate::turns::Turn;
 
 /// What a stream's end is to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +92,7 @@ impl<'a> Ending<'a> {
             End::Early => {
                 // It may stand behind a body, which a peer that reads slowly must not take for cut.
                 let _ = self.deadline.within(self.stall(), stream.finish()).await;
-                let wait = Duration::from_millis(LINGER_MS);
-                let _ = self.deadline.within(wait, self.read_away(stream)).await;
+                self.linger(stream).await;
             }
             End::Cut { looks_whole: true } if !stream.is_tls() => {
                 // First, so that an end of the whole process shows it too.
@@ -154,17 +154,39 @@ impl<'a> Ending<'a> {
         matches!(read, Poll::Pending | Poll::Ready(Ok(1..)))
     }
 
-    /// Reads away what the peer still sends, a bounded amount: closing with bytes unread would reset the
-    /// connection, and the peer might never see its answer (RFC 9112 §9.6).
-    async fn read_away(&self, stream: &Stream) {
+    /// Reads away what the peer still sends, a bounded amount for a bounded time: closing with bytes unread would reset
+    /// the connection, and who sends all before it reads would never see its answer (RFC 9112 §9.6). No buffer is held
+    /// meanwhile. A process that stops does not wait for it for long.
+    async fn linger(&self, stream: &Stream) {
+        let wait = Duration::from_millis(LINGER_MS);
+        let away = self.read_away(stream, wait);
+        let ended = self.deadline.while_idle(silence_within(wait), away).await;
+        if ended == Err(Interrupt::Stopping) && self.deadline.phase() != Phase::Cut {
+            let wait = Duration::from_millis(LINGER_STOPPING_MS);
+            let away = self.read_away(stream, wait);
+            let _ = self.deadline.within(silence_within(wait), away).await;
+        }
+    }
+
+    /// Moves the deadline, which is set.
+    async fn read_away(&self, stream: &Stream, wait: Duration) {
+        let began = Instant::now();
+        let mut turn = Turn::begin();
         let mut left = LINGER_BYTES;
         while left > 0 {
             match stream.read_away(self.buffers).await {
                 Ok(0) | Err(_) => return,
                 Ok(len) => left = left.saturating_sub(len),
             }
+            self.deadline.set(silence_within(wait.saturating_sub(began.elapsed())));
+            turn.give_way().await;
         }
     }
+}
+
+/// How long nothing may come while there is so much time left.
+fn silence_within(left: Duration) -> Duration {
+    left.min(Duration::from_millis(LINGER_SILENCE_MS))
 }
 
 /// Waits until a peer that has sent FIN is gone altogether. A FIN does not tell: it may only be done with sending.

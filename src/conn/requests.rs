@@ -132,7 +132,7 @@ impl<'a> Requests<'a> {
             let admitted = match self.next_request(&mut client).await {
                 Awaited::Admitted(admitted) => admitted,
                 Awaited::End => {
-                    self.end(&client, End::Whole).await;
+                    self.end(&mut client, End::Whole).await;
                     return Ok(Role::Ended);
                 }
                 Awaited::Renewed => return Ok(Role::Renewed(client, self.route, self.served)),
@@ -142,7 +142,7 @@ impl<'a> Requests<'a> {
                     self.core.counters.requests_refused.add(u64::from(!is_counted));
                     log::info!("{}: refused: {error}", self.source);
                     answer::send(&client.stream, self.deadline, &error, false).await;
-                    self.end(&client, End::Early).await;
+                    self.end(&mut client, End::Early).await;
                     return Ok(Role::Ended);
                 }
             };
@@ -157,15 +157,16 @@ impl<'a> Requests<'a> {
             match Box::pin(self.answer(&mut client, admitted)).await {
                 Answered::Next(Next::Request) => {}
                 Answered::Next(Next::Close) => {
-                    self.end(&client, End::Whole).await;
+                    self.end(&mut client, End::Whole).await;
                     return Ok(Role::Ended);
                 }
                 Answered::Next(Next::Linger) => {
-                    self.end(&client, End::Early).await;
+                    self.end(&mut client, End::Early).await;
                     return Ok(Role::Ended);
                 }
                 Answered::Over(over) => {
                     let Over { upstream, ends, error } = *over;
+                    drop(client.unread);
                     let ending = Ending::of(self.core, self.deadline);
                     Box::pin(ending.end_both(client.stream, upstream.stream, ends)).await;
                     return error.map_or(Ok(Role::Ended), Err);

@@ -12,9 +12,12 @@ pub const HALF_CLOSED_PROBE_SECS: u32 = 15;
 pub const ANSWER_WAIT_MS: u64 = 5000;
 
 /// After an answer that did not wait for the request's end: how long, and how much, the rest of the request
-/// is read away, so that the answer is not lost to a reset.
-pub const LINGER_MS: u64 = 1000;
-pub const LINGER_BYTES: usize = 1024 * 1024;
+/// is read away, so that the answer is not lost to a reset; how long nothing of it may come; and how long at most
+/// once the process stops.
+pub const LINGER_MS: u64 = 30_000;
+pub const LINGER_BYTES: usize = 256 * 1024 * 1024;
+pub const LINGER_SILENCE_MS: u64 = 5000;
+pub const LINGER_STOPPING_MS: u64 = 500;
 
 /// After a cut: how long a peer that did not fail may take nothing of what it was sent, and how long the process
 /// still waits for that once it cuts everything; and how often that is looked at.

@@ -1,10 +1,15 @@
 //! An answer before the end of its request: who accepts an upload gets all of it, who refuses it gets no more.
 
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use crate::support::message::chunked;
+use crate::support::origin::unused_address;
+use crate::support::run::run;
 use crate::support::samples::sample;
 use crate::support::tls::{self, Shown};
 use crate::support::{Connection, DEADLINE, End, Origin, Proxy, Response, json, wait_until};
@@ -461,4 +466,100 @@ fn a_connection_whose_answer_was_over_before_its_request_serves_nobody_else() {
     assert_next_is_answered(&mut client, &dest);
     go.send(()).unwrap();
     assert_eq!(origin.connections(), 2);
+}
+
+/// Sends all of its body before it reads, as Python's libraries do, and gives up where that fails. Prints the status.
+const SENDS_ALL_FIRST: &str = "
+import http.client, ssl, sys, time
+proxy, dest, number, size, pause, ca = sys.argv[1:]
+def pieces():
+    for _ in range(int(number)):
+        yield b'x' * int(size)
+        time.sleep(float(pause))
+host, port = dest.rsplit(':', 1)
+if ca:
+    client = http.client.HTTPSConnection(proxy, context=ssl.create_default_context(cafile=ca))
+    client.set_tunnel(host, int(port))
+    client.request('POST', '/', body=pieces())
+else:
+    client = http.client.HTTPConnection(proxy)
+    client.request('POST', f'http://{dest}/', body=pieces())
+print(client.getresponse().status)
+";
+
+/// Such a client of `dest` has this answer.
+#[track_caller]
+fn assert_reaches(proxy: &Proxy, dest: &str, (number, size, pause): (u32, u32, &str), status: u16) {
+    let ca = dest.starts_with("localhost").then(|| proxy.ca_path().display().to_string());
+    let (number, size, address) =
+        (number.to_string(), size.to_string(), proxy.address().to_string());
+    let mut client = Command::new("python3");
+    client.args(["-c", SENDS_ALL_FIRST, &address, dest, &number, &size, pause]);
+    let outcome = run(client.arg(ca.unwrap_or_default()));
+    assert_eq!(outcome.stdout.trim(), status.to_string(), "{dest}: {}", outcome.text());
+}
+
+/// An origin that reads a head, says something, ends its direction and reads no more.
+fn deaf_origin(encrypted: bool, answer: &'static str) -> (Origin, Sender<()>) {
+    let (hold, held) = channel::<()>();
+    let held = Mutex::new(held);
+    let script = move |mut connection: Connection| {
+        connection.receive_head();
+        connection.send(answer);
+        connection.finish_sending();
+        let _ = held.lock().unwrap().recv();
+    };
+    let origin = match encrypted {
+        true => Origin::raw_tls(tls::server(Shown::Valid), script),
+        false => Origin::raw(script),
+    };
+    (origin, hold)
+}
+
+const LONG: (u32, u32, &str) = (32, 1 << 20, "0");
+const TOO_LARGE: &str =
+    "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig";
+
+#[test]
+fn an_answer_of_ours_is_not_lost_to_a_client_that_sends_all_before_it_reads() {
+    let proxy = Proxy::start(json!({}));
+    assert_reaches(&proxy, &unused_address().to_string(), LONG, 502);
+    for encrypted in [false, true] {
+        let (origin, _hold) = deaf_origin(encrypted, "");
+        let dest = if encrypted { origin.local_dest() } else { origin.dest() };
+        assert_reaches(&proxy, &dest, LONG, 502);
+    }
+}
+
+#[test]
+fn an_early_refusal_is_not_lost_to_a_client_that_sends_all_before_it_reads() {
+    let proxy = Proxy::start(json!({}));
+    for encrypted in [false, true] {
+        let (origin, _hold) = deaf_origin(encrypted, TOO_LARGE);
+        let dest = if encrypted { origin.local_dest() } else { origin.dest() };
+        assert_reaches(&proxy, &dest, LONG, 413);
+    }
+}
+
+#[test]
+fn an_early_answer_is_not_lost_to_a_client_that_sends_slowly() {
+    let proxy = Proxy::start(json!({}));
+    assert_reaches(&proxy, &unused_address().to_string(), (4, 1000, "1.2"), 502);
+}
+
+#[test]
+fn a_client_that_sends_on_behind_its_answer_does_not_hold_a_shutdown() {
+    let mut proxy = Proxy::start(json!({ "shutdown_timeout_secs": 60 }));
+    let mut client = proxy.connect();
+    begin(&mut client, &unused_address().to_string(), "", 1 << 40);
+    assert_eq!(client.receive_response().status(), 502);
+    let asked = Instant::now();
+    proxy.signal(Signal::TERM);
+    wait_until("the end of the connection", || {
+        std::thread::sleep(Duration::from_millis(20));
+        client.try_send("x").is_err()
+    });
+    assert_eq!(proxy.wait_exit(), Some(0));
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}: less than it would be read for");
 }

@@ -21,8 +21,13 @@ impl Requests<'_> {
         }
     }
 
-    /// Ends our direction of the client's connection.
-    pub(super) async fn end(&self, client: &Leg, end: End) {
+    /// Ends our direction of the client's connection. What it held is given back first: that may take long.
+    pub(super) async fn end(&mut self, client: &mut Leg, end: End) {
+        client.unread.take();
+        self.own = None;
+        if let Route::Fixed { spare, .. } = &mut self.route {
+            *spare = None;
+        }
         let ending = Ending::of(self.core, self.deadline);
         Box::pin(ending.end(&client.stream, end)).await;
     }
