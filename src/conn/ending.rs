@@ -190,7 +190,9 @@ fn silence_within(left: Duration) -> Duration {
 }
 
 /// Waits until a peer that has sent FIN is gone altogether. A FIN does not tell: it may only be done with sending.
-/// What does is the reset that answers whatever reaches a closed socket, so that something is sent to it.
+/// What does is the reset that answers whatever reaches a closed socket, so that something is sent to it: inside TLS a
+/// record without data. In the clear there is nothing that says nothing, and the kernel's probes, which carry no byte,
+/// find a client that closed in order gone only once its kernel has forgotten it, a minute later (tcp_fin_timeout).
 pub async fn until_gone(stream: &Stream) -> io::Error {
     stream.probe_while_idle();
     for look in 0_usize.. {

@@ -192,8 +192,7 @@ impl Exchange<'_> {
                 && unread.fill_or(client, &mut || inspector.settle()).await.map_err(client_read)?
                     == 0
             {
-                let detail = "the request's body was cut short";
-                return Err(Error::silent(Side::Client, Stage::RequestBody, detail));
+                return Err(self.cut_short(client, upstream, progress).await);
             }
         }
     }

@@ -7,9 +7,10 @@ use std::pin::pin;
 use std::task::Poll;
 
 use super::deadline::Phase;
+use super::ending::until_gone;
 use super::exchange::{Exchange, Outcome, Request};
 use super::progress::Progress;
-use crate::error::Error;
+use crate::error::{Error, Side, Stage};
 use crate::forward::leg::Unread;
 use crate::http::framing::{ResponseKind, ResponsePlan};
 use crate::http::head::{HeadLimits, RequestHead, ResponseHead, parse_request};
@@ -87,6 +88,24 @@ impl Exchange<'_> {
             // that would be taken for the answer to somebody else's.
             keep_upstream: None,
         }
+    }
+
+    /// The client ended its direction in the middle of its request. Where the answer is under way it may only have read
+    /// enough of that to send no more (RFC 9112 §9.5): it gets the rest, and the origin is shown that the request ends
+    /// here. Returns once the client is gone altogether, or at once where it has no answer to wait for.
+    pub(super) async fn cut_short(
+        &self,
+        client: &Stream,
+        upstream: &Stream,
+        progress: &Progress,
+    ) -> Error {
+        if progress.response_started.get() && !progress.is_answered.get() {
+            progress.half_closed.set(true);
+            progress.is_refused.set(true);
+            upstream.cut();
+            until_gone(client).await;
+        }
+        Error::silent(Side::Client, Stage::RequestBody, "the request's body was cut short")
     }
 
     /// The rest of a request that was answered does not come, or is not taken. The client has all that it is to get:

@@ -563,3 +563,58 @@ fn a_client_that_sends_on_behind_its_answer_does_not_hold_a_shutdown() {
     let took = asked.elapsed();
     assert!(took < Duration::from_secs(20), "{took:?}: less than it would be read for");
 }
+
+#[test]
+fn a_client_that_ends_its_upload_while_its_answer_is_under_way_has_the_rest_of_it() {
+    for encrypted in [false, true] {
+        let proxy = Proxy::start(json!({}));
+        let (told, ends) = channel();
+        let told = Mutex::new(told);
+        let script = move |mut connection: Connection| {
+            connection.receive_head();
+            connection.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 7\r\n\r\nfar");
+            // It sees where the request ends, and says the rest behind that.
+            told.lock().unwrap().send(connection.receive_to_end()).unwrap();
+            connection.send(" too");
+            connection.finish_sending();
+        };
+        let origin = match encrypted {
+            true => Origin::raw_tls(tls::server(Shown::Valid), script),
+            false => Origin::raw(script),
+        };
+        let (dest, mut client) = client_of(&proxy, &origin, encrypted);
+        let target = if encrypted { "/".to_owned() } else { format!("http://{dest}/") };
+        client.send(format!(
+            "POST {target} HTTP/1.1\r\nHost: {dest}\r\nContent-Length: 500000\r\n\r\na part"
+        ));
+        assert!(client.receive_head().start.contains("413"));
+        assert_eq!(client.receive_exact(3), b"far");
+        client.finish_sending();
+        let (body, end) = ends.recv_timeout(DEADLINE).unwrap();
+        let shown = if encrypted { End::Truncated } else { End::Closed };
+        assert_eq!((body.as_slice(), end), (b"a part".as_slice(), shown));
+        assert_eq!(client.receive_to_end(), (b" too".to_vec(), End::Closed), "{encrypted}");
+    }
+}
+
+#[test]
+fn a_client_that_goes_away_in_its_upload_cancels_the_answer_under_way() {
+    let proxy = Proxy::start(json!({}));
+    let (told, ends) = channel();
+    let told = Mutex::new(told);
+    let origin = Origin::raw(move |mut connection| {
+        connection.receive_head();
+        connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nfar");
+        connection.receive_to_end();
+        while connection.try_send("x").is_ok() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        told.lock().unwrap().send(()).unwrap();
+    });
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    begin(&mut client, &dest, "", 500_000);
+    client.receive_head();
+    client.finish_sending();
+    client.reset();
+    ends.recv_timeout(DEADLINE).expect("the origin writes to nobody");
+}
