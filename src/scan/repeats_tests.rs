@@ -543,8 +543,9 @@ fn nothing_waits_for_its_rest_once_nothing_more_comes() {
             stream.may_wait();
         }
         stream.feed(PaddedBuffer::new().fill(body.as_bytes()), &mut seen);
-        assert_eq!(seen.found.is_empty(), may_wait);
+        assert_eq!((seen.found.is_empty(), stream.waits()), (may_wait, may_wait));
         stream.settle(&mut seen);
+        assert!(!stream.waits());
         assert_eq!(seen.names(), ["pipe_to_shell"]);
     }
 }

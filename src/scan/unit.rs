@@ -107,6 +107,11 @@ impl Body {
         }
     }
 
+    /// Whether something was left for its rest.
+    pub fn waits(&self) -> bool {
+        matches!(&self.layer, Layer::Plain(content) if content.waits())
+    }
+
     /// Nothing more comes at once: what was left for its rest is scanned.
     pub fn settle(&mut self, sink: &mut dyn MatchSink) {
         self.with(sink, |layer, _, scope| {

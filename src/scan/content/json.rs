@@ -116,6 +116,11 @@ impl JsonText {
         self.read_asides(bytes.bytes(), scope);
     }
 
+    /// As [`Repeats::waits`].
+    pub(super) fn waits(&self) -> bool {
+        self.repeats.waits()
+    }
+
     /// As [`Repeats::settle`].
     pub(super) fn settle(&mut self, scope: &mut Scope<'_>) {
         self.repeats.settle(&mut self.said, scope);

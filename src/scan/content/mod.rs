@@ -160,6 +160,15 @@ impl Content {
         }
     }
 
+    /// As [`Repeats::waits`].
+    pub(super) fn waits(&self) -> bool {
+        match &self.state {
+            State::Known(Reader::Text(_)) => self.repeats.waits(),
+            State::Known(Reader::Json(json)) => json.waits(),
+            _ => false,
+        }
+    }
+
     /// Nothing more comes at once: nothing waits any more.
     pub(super) fn settle(&mut self, scope: &mut Scope<'_>) {
         match &mut self.state {

@@ -109,6 +109,11 @@ impl Repeats {
         }
     }
 
+    /// Whether the start of a block waits for its rest.
+    pub(super) fn waits(&self) -> bool {
+        self.blocks.as_ref().is_some_and(|blocks| blocks.is_unread)
+    }
+
     /// Nothing more comes at once: nothing waits any more.
     pub(super) fn settle(&mut self, reader: &mut impl BlockReader, scope: &mut Scope<'_>) {
         if let Some(blocks) = self.blocks.as_mut().filter(|blocks| blocks.is_unread) {
