@@ -75,9 +75,9 @@ impl Unused<'_> {
             ),
             Rejection::Silent => log::info!(
                 "{source} ended its tunnel to {host} right behind the handshake, without a request or a word why: so does \
-                 a client that does not trust our certificate (install the CA in its trust store, README, \"Trusting the \
-                 CA\", or name the host in passthrough_hosts if the client pins it), and one that opened the tunnel \
-                 ahead of its use",
+                 a client that does not trust our certificate (install the CA in its trust store; \
+                 README, \"Trusting the CA\"; or name the host in passthrough_hosts if the client pins it), and one \
+                 that opened the tunnel ahead of its use",
             ),
             // The error says what to do.
             Rejection::Protocol => log::warn!("{source} cannot be connected to {host}: {error}"),
