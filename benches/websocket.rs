@@ -108,7 +108,9 @@ impl Direction {
                 match step.event {
                     Event::Idle => break,
                     Event::InPlace(Unit::Message, range) => give(&rest[range]),
-                    Event::Worked(Unit::Message, len) => give(&work[..len]),
+                    Event::Unmasked(Unit::Message, len) | Event::Inflated(len) => {
+                        give(&work[..len])
+                    }
                     Event::End(Unit::Message) => messages += 1,
                     other => panic!("{other:?}"),
                 }

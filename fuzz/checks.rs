@@ -156,7 +156,10 @@ fn read_socket(mut reader: Reader, pieces: &[&[u8]]) -> Said {
                     break;
                 }
                 Event::InPlace(of, range) => open[of as usize].extend_from_slice(&rest[range]),
-                Event::Worked(of, len) => open[of as usize].extend_from_slice(&work[..len]),
+                Event::Unmasked(of, len) => open[of as usize].extend_from_slice(&work[..len]),
+                Event::Inflated(len) => {
+                    open[Unit::Message as usize].extend_from_slice(&work[..len]);
+                }
                 Event::Unreadable(_, reason) => said.unreadable.extend(reason),
                 Event::End(of) => {
                     let ended = std::mem::take(&mut open[of as usize]);

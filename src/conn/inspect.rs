@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use super::core::Core;
 use crate::config::DedupBy;
 use crate::finding::{
-    Confidence, Direction, Finding, Fingerprint, Protocol, Severity, ThreatType, View,
+    Confidence, Direction, Finding, Fingerprint, Protocol, Severity, Step, ThreatType, View,
 };
 use crate::limits::HOST_SECRET_MIN_BYTES;
 use crate::policy::{self, Circumstances, Disposition, Place, Seen, Verdict, may_meet};
@@ -68,6 +68,8 @@ pub(super) struct Reporting<'a> {
     sight: &'a Sight,
     direction: Direction,
     part: Part<'a>,
+    /// What was undone before the scanner got it.
+    coding: Option<Step>,
     /// What was decided of the match that is wanted, and when.
     admitted: Option<(Verdict, SystemTime, Instant)>,
 }
@@ -79,7 +81,12 @@ impl<'a> Reporting<'a> {
         direction: Direction,
         part: Part<'a>,
     ) -> Self {
-        Reporting { core, sight, direction, part, admitted: None }
+        Reporting { core, sight, direction, part, coding: None, admitted: None }
+    }
+
+    /// The same of bytes that were in this coding when they came.
+    pub(super) fn out_of(self, coding: Step) -> Self {
+        Reporting { coding: Some(coding), ..self }
     }
 
     /// Where a match stands that begins `at` bytes into the part.
@@ -139,7 +146,7 @@ impl<'a> Reporting<'a> {
             pattern: told.pattern,
             severity: verdict.severity,
             confidence: verdict.confidence,
-            view: told.view,
+            view: self.coding.map_or(told.view, |coding| told.view.within(coding)),
             fingerprint: told.fingerprint,
             snippet,
             source: self.sight.source,

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use super::core::Core;
 use super::inspect::{Part, Reporting, Sight, Whence};
-use crate::finding::Direction;
+use crate::finding::{Direction, Step};
 use crate::forward::buffer::Chunk;
 use crate::limits::{
     INSPECT_CODED_BYTES, INSPECT_PIECE_MIN_BYTES, INSPECT_PIECE_WORK_BYTES, READ_BUFFER_BYTES,
@@ -148,6 +148,8 @@ pub struct MessageInspector<'a> {
     sight: &'a Sight,
     direction: Direction,
     messages: Messages,
+    /// What was undone of the message under way, or else of the last one, before it was fed.
+    coding: Option<Step>,
     pace: Pace,
 }
 
@@ -181,14 +183,26 @@ impl<'a> MessageInspector<'a> {
         direction: Direction,
         messages: Messages,
     ) -> MessageInspector<'a> {
-        MessageInspector { core, sight, direction, messages, pace: Pace::new(false) }
+        let (coding, pace) = (None, Pace::new(false));
+        MessageInspector { core, sight, direction, messages, coding, pace }
     }
 
     /// The next bytes of a message: `range` of a buffer with room to read behind it.
     pub async fn feed(&mut self, backing: &[u8], range: Range<usize>, turn: &mut Turn) {
-        let MessageInspector { core, sight, direction, messages, pace } = self;
+        self.coding = None;
+        self.walk(backing, range, turn).await;
+    }
+
+    /// The same of a message that came by permessage-deflate.
+    pub async fn feed_inflated(&mut self, backing: &[u8], range: Range<usize>, turn: &mut Turn) {
+        self.coding = Some(Step::Deflate);
+        self.walk(backing, range, turn).await;
+    }
+
+    async fn walk(&mut self, backing: &[u8], range: Range<usize>, turn: &mut Turn) {
+        let mut sink = self.reporting();
+        let MessageInspector { core, messages, pace, .. } = self;
         let Some(bytes) = counted(core, backing, range) else { return };
-        let mut sink = reporting(core, sight, *direction);
         let timed = |piece: Option<Padded<'_>>| {
             let _timed = core.counters.scan_time.begin();
             match piece {
@@ -201,20 +215,26 @@ impl<'a> MessageInspector<'a> {
 
     /// The end of a message: the next byte is the first of another.
     pub fn end_message(&mut self) {
-        let MessageInspector { core, sight, direction, messages, .. } = self;
-        messages.end_message(&mut reporting(core, sight, *direction));
+        let mut sink = self.reporting();
+        self.messages.end_message(&mut sink);
+    }
+
+    fn reporting(&self) -> Reporting<'a> {
+        let part = Part::Rest(Place::WebSocket);
+        let reporting = Reporting::new(self.core, self.sight, self.direction, part);
+        match self.coding {
+            Some(coding) => reporting.out_of(coding),
+            None => reporting,
+        }
     }
 }
 
 impl Drop for MessageInspector<'_> {
     fn drop(&mut self) {
-        let MessageInspector { core, sight, direction, messages, .. } = self;
-        finish(sight, || messages.finish(&mut reporting(core, sight, *direction)));
+        let mut sink = self.reporting();
+        let MessageInspector { sight, messages, .. } = self;
+        finish(sight, || messages.finish(&mut sink));
     }
-}
-
-fn reporting<'a>(core: &'a Core, sight: &'a Sight, direction: Direction) -> Reporting<'a> {
-    Reporting::new(core, sight, direction, Part::Rest(Place::WebSocket))
 }
 
 /// The bytes to scan; none where there is no room to read behind them. Counts them.

@@ -140,8 +140,11 @@ impl<'a> Reading<'a> {
                     let (backing, range) = chunk.backing(at + range.start..at + range.end);
                     self.inspector(unit).feed(backing, range, &mut turn).await;
                 }
-                Event::Worked(unit, len) => {
+                Event::Unmasked(unit, len) => {
                     self.inspector(unit).feed(&work.bytes, 0..len, &mut turn).await;
+                }
+                Event::Inflated(len) => {
+                    self.messages.feed_inflated(&work.bytes, 0..len, &mut turn).await;
                 }
                 Event::Unreadable(len, reason) => self.unreadable(len, reason),
                 Event::End(unit) => {

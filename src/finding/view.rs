@@ -20,6 +20,16 @@ impl View {
         View { steps: self.steps << 8 | u64::from(step.number()) }
     }
 
+    /// The view of the same in what one step made; none of its steps goes for it.
+    #[must_use]
+    pub fn within(self, step: Step) -> View {
+        let count = self.steps().count();
+        if count >= VIEW_STEPS_MAX {
+            return self;
+        }
+        View { steps: self.steps | u64::from(step.number()) << (8 * count) }
+    }
+
     /// Whether it is the bytes as they are.
     pub fn is_plain(self) -> bool {
         self.steps == 0
@@ -63,7 +73,8 @@ macro_rules! steps {
 }
 
 steps! {
-    /// Content codings (RFC 9110 §8.4.1), and the same formats where they stand in a text.
+    /// Content codings (RFC 9110 §8.4.1), and the same formats where they stand in a text; permessage-deflate of
+    /// WebSocket messages (RFC 7692).
     Gzip = "gzip",
     Deflate = "deflate",
     Brotli = "br",
@@ -159,6 +170,17 @@ mod tests {
         let past = View::default().then(Step::Gzip).then(Step::Zip);
         let past = (1..VIEW_STEPS_MAX).fold(past, |view, _| view.then(Step::Base64));
         assert_eq!(past.steps().next(), Some(Step::Zip));
+    }
+
+    #[test]
+    fn what_stands_around_it_is_told_first_as_long_as_there_is_room() {
+        let json = View::default().then(Step::Json);
+        assert_eq!(json.within(Step::Deflate).to_string(), "deflate>json");
+        assert_eq!(View::default().within(Step::Deflate).to_string(), "deflate");
+        let deep = (1..VIEW_STEPS_MAX).fold(View::default(), |view, _| view.then(Step::Base64));
+        let full = deep.within(Step::Deflate);
+        assert_eq!(full.steps().next(), Some(Step::Deflate));
+        assert_eq!(full.within(Step::Zip), full);
     }
 
     #[test]

@@ -188,12 +188,39 @@ fn a_text_over_messages_is_told_once_when_its_last_piece_arrives() {
                     let found: Vec<_> = found.collect();
                     assert_eq!(found.len(), 1, "{what}");
                     assert_eq!(found[0].pattern, sample.pattern, "{what}");
-                    assert_eq!(found[0].view, "messages", "{what}");
+                    let view = if name == "packed" { "deflate>messages" } else { "messages" };
+                    assert_eq!(found[0].view, view, "{what}");
                 }
             }
         }
         assert_eq!(socket.proxy.settled_findings().len(), count, "{way:?}");
     }
+}
+
+#[test]
+fn a_view_says_that_a_message_was_compressed_and_changes_nothing_else() {
+    let mut socket = Joined::open(Way::Absolute, &format!("{PROOF}{DEFLATE}"));
+    let sample = sample("aws_access_key");
+    let json = |tag: &str| format!("{{\"{tag}\": \"key {}\"}}", sample.text());
+    for from in [From::Client, From::Server] {
+        let as_is = |tag: &str| frame(from, FIN | TEXT, json(tag).as_bytes());
+        let packed = |tag: &str| frame(from, FIN | RSV1 | TEXT, &deflated(json(tag).as_bytes()));
+        for message in [as_is("before"), packed("squeezed"), as_is("after")] {
+            socket.pass(from, &message);
+        }
+        let said = format!("loud {}", sample.text());
+        socket.pass(from, &frame(from, FIN | RSV1 | TEXT, &deflated(said.as_bytes())));
+    }
+    let findings = socket.proxy.settled_findings();
+    for (tag, view) in
+        [("before", "json"), ("squeezed", "deflate>json"), ("after", "json"), ("loud", "deflate")]
+    {
+        let found = of(&findings, tag);
+        let views: Vec<&str> = found.iter().map(|finding| &*finding.view).collect();
+        assert_eq!(views, [view; 2], "{tag}: {findings:?}");
+    }
+    assert!(findings.iter().all(|finding| finding.fingerprint == findings[0].fingerprint));
+    assert_eq!(findings.len(), 8, "{findings:?}");
 }
 
 #[test]

@@ -15,8 +15,10 @@ pub enum Event {
     Idle,
     /// Payload that stands in the step's bytes as it is.
     InPlace(Unit, Range<usize>),
-    /// Payload that was unmasked or inflated: so many bytes at the front of the work buffer.
-    Worked(Unit, usize),
+    /// Payload that was unmasked: so many bytes at the front of the work buffer.
+    Unmasked(Unit, usize),
+    /// The same of a message that was inflated.
+    Inflated(usize),
     /// So many bytes of payload that cannot be inflated; the reason once a message.
     Unreadable(usize, Option<Undecodable>),
     /// The unit is complete.
@@ -116,7 +118,7 @@ impl Reader {
                 let len = len.min(work.len());
                 self.frames.unmask(payload.get(..len).unwrap_or_default(), work);
                 self.frames.take(len);
-                (len, Some(Event::Worked(unit, len)))
+                (len, Some(Event::Unmasked(unit, len)))
             }
             Ahead::Payload { len, unit, .. } => {
                 self.frames.take(len);
@@ -155,7 +157,7 @@ impl Reader {
                 if progress.written == work.len() {
                     self.next = Next::Inflated;
                 }
-                (progress.taken, worked(progress.written))
+                (progress.taken, inflated(progress.written))
             }
             Err(reason) => (0, self.unreadable(bytes.len(), reason)),
         }
@@ -163,13 +165,13 @@ impl Reader {
 
     fn finish(&mut self, work: &mut [u8]) -> (usize, Option<Event>) {
         match self.inflater.finish(work) {
-            Ok(written) if written == work.len() => (0, worked(written)),
+            Ok(written) if written == work.len() => (0, inflated(written)),
             Ok(0) => {
                 self.next = Next::Frames;
                 self.is_told = false;
                 (0, Some(Event::End(Unit::Message)))
             }
-            Ok(written) => (0, worked(written)),
+            Ok(written) => (0, inflated(written)),
             Err(reason) => (0, self.unreadable(0, reason)),
         }
     }
@@ -180,6 +182,6 @@ impl Reader {
     }
 }
 
-fn worked(written: usize) -> Option<Event> {
-    (written > 0).then_some(Event::Worked(Unit::Message, written))
+fn inflated(written: usize) -> Option<Event> {
+    (written > 0).then_some(Event::Inflated(written))
 }

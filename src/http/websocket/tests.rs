@@ -84,8 +84,10 @@ fn read(reader: &mut Reader, bytes: &[u8], pieces: &[usize], work_len: usize) ->
                 }
                 Event::InPlace(Unit::Message, range) => message.extend_from_slice(&piece[range]),
                 Event::InPlace(Unit::Control, range) => control.extend_from_slice(&piece[range]),
-                Event::Worked(Unit::Message, len) => message.extend_from_slice(&work[..len]),
-                Event::Worked(Unit::Control, len) => control.extend_from_slice(&work[..len]),
+                Event::Unmasked(Unit::Message, len) | Event::Inflated(len) => {
+                    message.extend_from_slice(&work[..len]);
+                }
+                Event::Unmasked(Unit::Control, len) => control.extend_from_slice(&work[..len]),
                 Event::Unreadable(len, reason) => {
                     said.unreadable_bytes += len;
                     said.reasons.extend(reason);
@@ -425,7 +427,7 @@ fn weigh(reader: &mut Reader, bytes: &[u8]) -> (u64, Vec<Undecodable>) {
         let step = reader.step(&bytes[at..], &mut work).unwrap();
         at += step.taken;
         match step.event {
-            Event::Worked(_, len) => weight += len as u64,
+            Event::Unmasked(_, len) | Event::Inflated(len) => weight += len as u64,
             Event::InPlace(_, range) => weight += range.len() as u64,
             Event::Unreadable(_, reason) => reasons.extend(reason),
             Event::End(_) => {}
