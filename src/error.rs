@@ -1,5 +1,5 @@
 //! Whose fault a failure was, at which stage, and which answer it earns. Holds no secret: causes are words of
-//! libraries and of our own, never bytes of a message.
+//! libraries and of our own, never bytes of a message but for whom it names (Host, Origin).
 
 use std::fmt;
 

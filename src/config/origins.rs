@@ -54,9 +54,14 @@ impl OriginPatterns {
         self.0.iter().any(|pattern| pattern == "*")
     }
 
+    /// The value of an `Origin` field as text, if it is one that a pattern may name.
+    pub fn origin_of(value: &[u8]) -> Option<&str> {
+        std::str::from_utf8(value).ok().filter(|text| is_origin(text, false))
+    }
+
     /// Whether the value of an `Origin` field is named by a pattern.
     pub fn matches(&self, origin: &[u8]) -> bool {
-        std::str::from_utf8(origin).is_ok_and(|text| is_origin(text, false))
+        OriginPatterns::origin_of(origin).is_some()
             && self.0.iter().any(|pattern| glob_matches(pattern.as_bytes(), origin))
     }
 }

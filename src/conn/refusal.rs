@@ -1,8 +1,10 @@
 //! Why a request is not forwarded, as the error that its client is told.
 
+use crate::config::OriginPatterns;
 use crate::error::{Error, Side, Stage};
 use crate::http::head::HeadError;
 use crate::http::reply::Cause;
+use crate::limits::ORIGIN_SHOWN_MAX_BYTES;
 
 /// Its head is malformed.
 pub(super) fn refusal(error: &HeadError) -> Error {
@@ -10,10 +12,19 @@ pub(super) fn refusal(error: &HeadError) -> Error {
     Error::answered(Side::Client, Stage::RequestHead, error.status, cause, error.reason)
 }
 
-/// A page of somebody else's sent it to the gateway.
-pub(super) fn foreign_page() -> Error {
+/// A page of somebody else's sent it to the gateway. What is no origin is not told.
+pub(super) fn foreign_page(value: &[u8]) -> Error {
     let cause = Cause::HttpRequestDenied;
-    let detail = "the page that sent this (Origin) is not in gateway_allowed_origins";
+    let (shown, cut) = match OriginPatterns::origin_of(value) {
+        Some(origin) => match origin.get(..ORIGIN_SHOWN_MAX_BYTES) {
+            Some(shown) if shown.len() < origin.len() => (shown, "..."),
+            _ => (origin, ""),
+        },
+        None => ("is none of a page", ""),
+    };
+    let detail = format!(
+        "gateway_allowed_origins does not name the page that sent this: Origin {shown}{cut}"
+    );
     Error::answered(Side::Client, Stage::RequestHead, 403, cause, detail)
 }
 
@@ -23,6 +34,13 @@ pub(super) fn foreign_name() -> Error {
     let detail = "the gateway is not known by this Host: use an address or localhost, or name its page in \
                   gateway_allowed_origins";
     Error::answered(Side::Client, Stage::RequestHead, 403, cause, detail)
+}
+
+/// There is nowhere that the gateway's listener would tunnel to.
+pub(super) fn no_tunnel() -> Error {
+    let cause = Cause::HttpRequestError;
+    let detail = "this is the gateway's listener: CONNECT is for the proxy's (proxy_port)";
+    Error::answered(Side::Client, Stage::RequestHead, 405, cause, detail)
 }
 
 /// It cannot go where it wants to.

@@ -17,7 +17,7 @@ use super::deadline::{Deadline, Interrupt, Phase};
 use super::ending::{End, Ending, Ends};
 use super::exchange::{Exchange, Outcome};
 use super::inspect::{Sight, shape_of};
-use super::refusal::{refusal, unroutable};
+use super::refusal::{no_tunnel, refusal, unroutable};
 use super::tunnel::{Content, Tunnelled};
 use super::{Role, access, answer, upstream};
 use crate::error::{Error, Side, Stage};
@@ -327,6 +327,9 @@ impl<'a> Requests<'a> {
         match &target {
             Target::Authority(authority) if !inside => {
                 return Destination::Tunnel(authority.clone());
+            }
+            Target::Authority(_) if self.is_gateway() => {
+                return Destination::Refused(no_tunnel());
             }
             Target::Authority(_) => {
                 return Destination::Refused(unroutable("CONNECT inside a tunnel"));

@@ -73,8 +73,8 @@ impl Cause {
     }
 }
 
-/// The answer that tells of an error: `detail` to people, cut after `limits::REPLY_DETAIL_MAX_CHARS`. The body is left
-/// out where it answers HEAD.
+/// The answer that tells of an error; a 405 is one to CONNECT. `detail` goes to people, cut after
+/// `limits::REPLY_DETAIL_MAX_CHARS`. The body is left out where it answers HEAD.
 pub fn error(status: u16, cause: Cause, detail: &str, close: bool, head_only: bool) -> Vec<u8> {
     let detail: String = detail.chars().take(REPLY_DETAIL_MAX_CHARS).collect();
     let token = cause.token();
@@ -88,9 +88,14 @@ pub fn error(status: u16, cause: Cause, detail: &str, close: bool, head_only: bo
         push_structured_string(&detail, &mut fields);
     }
     fields.push_str("\r\n");
-    if status == 407 {
+    match status {
+        // RFC 9110 §15.5.6: with every 405.
+        405 => fields.push_str(&allow("")),
         // RFC 9110 §11.7.1: with every 407. RFC 7617 §2.1: names and secrets are UTF-8.
-        fields.push_str("Proxy-Authenticate: Basic realm=\"ClawSec\", charset=\"UTF-8\"\r\n");
+        407 => {
+            fields.push_str("Proxy-Authenticate: Basic realm=\"ClawSec\", charset=\"UTF-8\"\r\n")
+        }
+        _ => {}
     }
     assemble(status, &fields, body.as_bytes(), close, head_only)
 }
@@ -114,8 +119,12 @@ pub fn trace(head: &RequestHead<'_>, close: bool) -> Vec<u8> {
 
 /// The answer to an OPTIONS request that goes no further (RFC 9110 §9.3.7).
 pub fn options(close: bool) -> Vec<u8> {
-    const ALLOW: &str = "Allow: GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH\r\n";
-    assemble(200, ALLOW, b"", close, false)
+    assemble(200, &allow(", CONNECT"), b"", close, false)
+}
+
+/// The methods that may be used, and more.
+fn allow(more: &str) -> String {
+    format!("Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH{more}\r\n")
 }
 
 fn assemble(status: u16, fields: &str, body: &[u8], close: bool, head_only: bool) -> Vec<u8> {

@@ -83,7 +83,11 @@ fn the_gateway_is_no_open_proxy() {
     client.receive_response();
     let mut client = proxy.connect_gateway();
     client.send(format!("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n\r\n", other.dest()));
-    assert!(client.receive_response_to("CONNECT").status() >= 400);
+    // RFC 9110 §15.5.6.
+    let refused = client.receive_response_to("CONNECT");
+    assert_own_answer(&refused, 405, &["http_request_error"]);
+    let allowed: Vec<&str> = refused.header("allow").expect("Allow").split(", ").collect();
+    assert!(allowed.contains(&"POST") && !allowed.contains(&"CONNECT"), "{allowed:?}");
     assert_eq!(other.connections(), 0);
 }
 

@@ -59,6 +59,29 @@ fn other_pages_are_refused_and_nothing_reaches_the_gateway() {
 }
 
 #[test]
+fn who_is_refused_is_told_which_page_and_which_setting() {
+    let (_origin, proxy) = gateway(Value::Null);
+    let long = format!("https://{}.example", "a".repeat(200));
+    for (origin, shown) in [
+        ("https://app.example:8443", "Origin https://app.example:8443"),
+        ("null", "Origin null"),
+        (&long, &format!("{}...", &long[..128])),
+        // What is no origin might be anything.
+        ("app.example\t[2J", "Origin is none of a page"),
+    ] {
+        let response = ask(&proxy, &format!("Origin: {origin}\r\n"));
+        assert_eq!(response.status(), 403, "{origin}");
+        let detail = response.json()["detail"].as_str().unwrap().to_owned();
+        let named = detail.ends_with(shown) && detail.contains("gateway_allowed_origins");
+        assert!(named, "{origin}: {detail}");
+        proxy.wait_for_log(&["gateway_allowed_origins", shown]);
+    }
+    let app = "https://app.example:8443";
+    let (_origin, proxy) = gateway(json!([app]));
+    assert_eq!(ask(&proxy, &format!("Origin: {app}\r\n")).status(), 200);
+}
+
+#[test]
 fn what_is_configured_replaces_the_default() {
     let (origin, proxy) = gateway(json!(["https://app.example", "https://*.lab.example:*"]));
     for (asked, status) in [

@@ -13,10 +13,15 @@ use crate::http::reply::Cause;
 use crate::http::target::{Target, host_of, parse_host_header};
 
 impl Requests<'_> {
+    /// Whether the connection came by the gateway's listener.
+    pub(super) fn is_gateway(&self) -> bool {
+        matches!(self.route, Route::Fixed { protocol: Protocol::Gateway, .. })
+    }
+
     /// Whether the page that sent a request, if one did, may not use the gateway: 127.0.0.1 is within reach of
     /// every page that a browser on this machine shows.
     pub(super) fn foreign(&self, head: &RequestHead<'_>) -> Option<Error> {
-        if !matches!(self.route, Route::Fixed { protocol: Protocol::Gateway, .. }) {
+        if !self.is_gateway() {
             return None;
         }
         let allowed = &self.core.config.listen.gateway_allowed_origins;
@@ -24,9 +29,8 @@ impl Requests<'_> {
         let Some((_, first)) = origins.next() else {
             return (!is_served(head, allowed)).then(foreign_name);
         };
-        let are_allowed =
-            allowed.matches(first) && origins.all(|(_, origin)| allowed.matches(origin));
-        (!are_allowed).then(foreign_page)
+        let mut all = std::iter::once(first).chain(origins.map(|(_, origin)| origin));
+        all.find(|origin| !allowed.matches(origin)).map(foreign_page)
     }
 
     /// Whether a request inside a tunnel is for somebody else than the tunnel's ends are, and that is refused.
