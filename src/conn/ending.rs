@@ -7,13 +7,14 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use futures_lite::future::zip;
+use futures_lite::future::{or, zip};
 use glommio::timer::sleep;
 
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
 use crate::error::{Error, Side};
 use crate::forward::buffer::BufferPool;
+use crate::http::websocket::{Sender, going_away};
 use crate::limits::{
     ANSWER_WAIT_MS, HALF_CLOSED_LOOK_MS, HALF_CLOSED_RECORDS, LINGER_BYTES, LINGER_MS,
     LINGER_SILENCE_MS, LINGER_STOPPING_MS, TAKEN_CUT_MS, TAKEN_LOOK_MS, TAKEN_STALL_MS,
@@ -35,6 +36,8 @@ pub enum End {
         /// Whether what the peer has would look like all of it, were the connection ended in order.
         looks_whole: bool,
     },
+    /// The same of a WebSocket that has come to the end of a frame: the peer is told that we go away, as this side.
+    GoingAway(Sender),
     /// The peer failed, and is owed nothing more.
     Failed,
 }
@@ -56,6 +59,15 @@ impl Ends {
     pub fn of_tunnel(error: &Error) -> Ends {
         let cut = End::Cut { looks_whole: true };
         Ends::of(error.side, cut, cut)
+    }
+
+    /// The same where the process goes away: whom of both may be told so.
+    #[must_use]
+    pub fn going_away(self, client: bool, upstream: bool) -> Ends {
+        Ends {
+            client: if client { End::GoingAway(Sender::Server) } else { self.client },
+            upstream: if upstream { End::GoingAway(Sender::Client) } else { self.upstream },
+        }
     }
 
     fn of(failed: Side, client: End, upstream: End) -> Ends {
@@ -103,7 +115,19 @@ impl<'a> Ending<'a> {
                 stream.cut();
                 self.until_taken(stream).await;
             }
+            End::GoingAway(sender) => {
+                let wait = sleep(Duration::from_millis(TAKEN_CUT_MS));
+                or(self.say_goodbye(stream, sender), wait).await;
+            }
             End::Failed => stream.abort(),
+        }
+    }
+
+    /// A close, the end of our direction, and what is left of the peer's, which answers with a close of its own.
+    async fn say_goodbye(&self, stream: &Stream, sender: Sender) {
+        if stream.write_all(&going_away(sender)).await.is_ok() {
+            stream.finish().await;
+            let _ = self.read_away(stream).await;
         }
     }
 

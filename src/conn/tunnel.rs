@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::core::Core;
-use super::deadline::{Deadline, Interrupt};
+use super::deadline::{Deadline, Interrupt, Phase};
 use super::ending::{Ending, Ends};
 use super::inspect::{Sight, Whence};
 use super::inspector::Inspector;
@@ -63,6 +63,24 @@ enum Watch<'a> {
     WebSocket(Box<Reading<'a>>),
 }
 
+impl Watch<'_> {
+    fn may_say_goodbye(&self) -> bool {
+        matches!(self, Watch::WebSocket(reading) if reading.may_say_goodbye())
+    }
+}
+
+/// One direction: whence, what was read from there already, who reads it, and what passed.
+type Way<'a> = (&'a Stream, Unread, Watch<'a>, &'a Passed);
+
+/// What passed in one direction.
+#[derive(Default)]
+struct Passed {
+    bytes: Cell<u64>,
+    /// Whether its receiver may be told that we go away: all of what came was passed on, whole frames, and more may
+    /// follow.
+    may_say_goodbye: Cell<bool>,
+}
+
 impl Tunnel<'_> {
     /// Relays until both directions have ended.
     pub async fn relay(
@@ -86,15 +104,19 @@ impl Tunnel<'_> {
             _ => Watch::Unread,
         };
         let (outbound, inbound) = (watch(Direction::Outbound), watch(Direction::Inbound));
+        let (there, back) = (Passed::default(), Passed::default());
         let result = self
             .both_ways(
-                (&client.stream, client.unread, outbound),
-                (&upstream.stream, upstream.unread, inbound),
+                (&client.stream, client.unread, outbound, &there),
+                (&upstream.stream, upstream.unread, inbound, &back),
             )
             .await;
         if let Err(error) = &result {
             let ending = Ending::of(self.core, self.deadline);
-            let ends = Ends::of_tunnel(error);
+            let mut ends = Ends::of_tunnel(error);
+            if error.side == Side::Internal && self.deadline.phase() == Phase::Cut {
+                ends = ends.going_away(back.may_say_goodbye.get(), there.may_say_goodbye.get());
+            }
             // Boxed, so that a tunnel that waits is small.
             Box::pin(ending.end_both(client.stream, upstream.stream, ends)).await;
         }
@@ -103,20 +125,20 @@ impl Tunnel<'_> {
 
     async fn both_ways(
         &self,
-        (client, client_unread, outbound): (&Stream, Unread, Watch<'_>),
-        (upstream, upstream_unread, inbound): (&Stream, Unread, Watch<'_>),
+        (client, client_unread, outbound, passed_there): Way<'_>,
+        (upstream, upstream_unread, inbound, passed_back): Way<'_>,
     ) -> Result<(), Error> {
         let counters = &self.core.counters;
-        let out_bytes = Cell::new(0);
-        let in_bytes = Cell::new(0);
         let (out, back) = ((Side::Client, Side::Upstream), (Side::Upstream, Side::Client));
         // Held here, and nowhere else: a tunnel that waits is small.
-        let there = pin!(self.one_way(out, client, client_unread, upstream, outbound, &out_bytes));
-        let back = pin!(self.one_way(back, upstream, upstream_unread, client, inbound, &in_bytes));
+        let there =
+            pin!(self.one_way(out, client, client_unread, upstream, outbound, passed_there));
+        let back =
+            pin!(self.one_way(back, upstream, upstream_unread, client, inbound, passed_back));
         self.deadline.set(self.core.config.http.tunnel_idle_timeout);
         let ended = self.deadline.guard(until_both(there, back)).await;
-        counters.bytes_outbound.add(out_bytes.get());
-        counters.bytes_inbound.add(in_bytes.get());
+        counters.bytes_outbound.add(passed_there.bytes.get());
+        counters.bytes_inbound.add(passed_back.bytes.get());
         match ended {
             Ok(result) => result,
             Err(Interrupt::Stopping) => Err(tunnel_error(Side::Internal, "cut by the shutdown")),
@@ -131,11 +153,12 @@ impl Tunnel<'_> {
         mut unread: Unread,
         to: &Stream,
         mut watch: Watch<'_>,
-        total: &Cell<u64>,
+        passed: &Passed,
     ) -> Result<(), Fault> {
         loop {
             if let Some(chunk) = unread.chunk() {
                 let len = chunk.bytes().len();
+                passed.may_say_goodbye.set(false);
                 match &mut watch {
                     Watch::Unread => self.core.counters.bytes_unscanned.add(len as u64),
                     Watch::Raw(inspector) => {
@@ -143,14 +166,16 @@ impl Tunnel<'_> {
                     }
                     Watch::WebSocket(reading) => reading.feed(chunk).await,
                 }
-                total.set(total.get() + len as u64);
+                passed.bytes.set(passed.bytes.get() + len as u64);
                 let written = to.write_all(chunk.bytes()).await;
                 written
                     .map_err(|error| Fault::Write(tunnel_error(receiver, &error.to_string())))?;
                 unread.consume(len);
                 self.deadline.set(self.core.config.http.tunnel_idle_timeout);
             }
+            passed.may_say_goodbye.set(watch.may_say_goodbye());
             let read = unread.fill(from).await;
+            passed.may_say_goodbye.set(false);
             // An end without close_notify is passed on as one, where it can be told from one with it.
             let is_cut = to.is_tls() && matches!(&read, Err(e) if e.kind() == UnexpectedEof);
             let fault = |error: io::Error| Fault::Read(tunnel_error(sender, &error.to_string()));

@@ -158,6 +158,11 @@ impl<'a> Reading<'a> {
         Box::pin(self.feed_rest(chunk, at)).await;
     }
 
+    /// Whether a close may follow what came so far.
+    pub fn may_say_goodbye(&self) -> bool {
+        matches!(&self.how, How::Frames(reader) if reader.may_say_goodbye())
+    }
+
     /// Reads what is no frame: the bytes of `chunk` from the one at `at` on.
     async fn feed_rest(&mut self, chunk: &Chunk, at: usize) {
         let len = chunk.bytes().len();

@@ -55,6 +55,18 @@ impl Language {
     }
 }
 
+/// Files with a certificate chain and its key, and the folder that holds them.
+pub fn certificate() -> (TempDir, [PathBuf; 2]) {
+    let directory = TempDir::with_prefix("clawsec-websocket-").unwrap();
+    let (chain, key) = tls::certificate_pem(Shown::Valid);
+    let files = [("chain.pem", chain), ("key.pem", key)].map(|(name, pem)| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, pem).unwrap();
+        path
+    });
+    (directory, files)
+}
+
 /// A running echo server; killed when dropped.
 pub struct Server {
     process: Child,
@@ -64,16 +76,9 @@ pub struct Server {
 
 impl Server {
     pub fn start(language: Language, is_encrypted: bool) -> Server {
-        let directory = TempDir::with_prefix("clawsec-websocket-").unwrap();
+        let (directory, files) = certificate();
         let mut command = language.command("websocket_server");
-        if is_encrypted {
-            let (chain, key) = tls::certificate_pem(Shown::Valid);
-            for (name, pem) in [("chain.pem", chain), ("key.pem", key)] {
-                let path = directory.path().join(name);
-                std::fs::write(&path, pem).unwrap();
-                command.arg(path);
-            }
-        }
+        command.args(files.iter().filter(|_| is_encrypted));
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server");
         let mut line = String::new();

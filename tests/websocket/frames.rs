@@ -121,6 +121,7 @@ pub struct Joined {
 enum Order {
     Send(Vec<u8>),
     Receive(usize),
+    ReceiveAll,
 }
 
 impl Joined {
@@ -146,6 +147,7 @@ impl Joined {
                 match order {
                     Order::Send(bytes) => connection.send(bytes),
                     Order::Receive(len) => received.send(connection.receive_exact(len)).unwrap(),
+                    Order::ReceiveAll => received.send(connection.receive_to_end().0).unwrap(),
                 }
             }
             connection.close();
@@ -158,9 +160,9 @@ impl Joined {
         let expected = json!([{
             "host": "127.0.0.1", "message": "/chat", "rules": ["discord_bot_token*"],
         }]);
-        let proxy = Proxy::start(
-            json!({ "gateway_target_port": target, "expected_credentials": expected }),
-        );
+        let proxy =
+            Proxy::start(json!({ "gateway_target_port": target, "expected_credentials": expected,
+                    "shutdown_timeout_secs": 1 }));
         let dest = if way == Way::Encrypted { origin.local_dest() } else { origin.dest() };
         let mut client = match way {
             Way::Absolute => proxy.connect(),
@@ -206,6 +208,13 @@ impl Joined {
     /// The same in one piece.
     pub fn pass(&mut self, from: From, bytes: &[u8]) {
         self.pass_in_pieces(from, bytes, usize::MAX);
+    }
+
+    /// Waits for both ends: what the server got until then, and what the client.
+    pub fn ended(mut self) -> (Vec<u8>, Vec<u8>) {
+        self.to_server.send(Order::ReceiveAll).unwrap();
+        let (client_got, _) = self.client.receive_to_end();
+        (self.from_server.recv_timeout(DEADLINE).unwrap(), client_got)
     }
 
     /// The client's connection ends with a reset; what is left is the proxy.

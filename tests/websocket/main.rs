@@ -8,5 +8,6 @@ mod clients;
 mod conformance;
 mod frames;
 mod gateway_origin;
+mod goodbye;
 mod reading;
 mod unreadable;

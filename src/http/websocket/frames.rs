@@ -8,6 +8,9 @@ use crate::limits::WEBSOCKET_CONTROL_MAX_BYTES;
 /// The longest header: two bytes, a length of eight, a mask of four.
 const HEADER_MAX_BYTES: usize = 14;
 
+/// The opcode of a close (§5.5.1).
+const CLOSE: u8 = 0x8;
+
 /// Who sends in this direction. Clients mask, servers do not (§5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
@@ -92,6 +95,8 @@ pub(super) struct Frames {
     message: Option<bool>,
     /// Whether a length was written longer than it needs.
     has_long_form: bool,
+    /// Whether a close was sent, which is the last frame.
+    is_closed: bool,
 }
 
 impl Frames {
@@ -104,6 +109,7 @@ impl Frames {
             frame: None,
             message: None,
             has_long_form: false,
+            is_closed: false,
         }
     }
 
@@ -141,6 +147,11 @@ impl Frames {
     /// Whether a length was written longer than it needs.
     pub(super) fn has_long_form(&self) -> bool {
         self.has_long_form
+    }
+
+    /// Whether all frames so far are whole, and none of them was the last.
+    pub(super) fn may_say_goodbye(&self) -> bool {
+        self.frame.is_none() && self.header_len == 0 && !self.is_closed
     }
 
     /// Whether the payload ahead is masked.
@@ -222,6 +233,7 @@ impl Frames {
             }
         };
         self.has_long_form |= is_long_form;
+        self.is_closed |= first & 0x0f == CLOSE;
         Ok(Frame { unit, is_final, is_compressed, left, mask, mask_at: 0 })
     }
 

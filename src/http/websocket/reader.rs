@@ -97,6 +97,11 @@ impl Reader {
         self.frames.has_long_form()
     }
 
+    /// Whether a close may follow what came so far.
+    pub fn may_say_goodbye(&self) -> bool {
+        self.frames.may_say_goodbye()
+    }
+
     fn read_frames(
         &mut self,
         bytes: &[u8],
