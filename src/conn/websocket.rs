@@ -146,7 +146,10 @@ impl<'a> Reading<'a> {
                 Event::Inflated(len) => {
                     self.messages.feed_inflated(&work.bytes, 0..len, &mut turn).await;
                 }
-                Event::Unreadable(len, reason) => self.unreadable(len, reason),
+                Event::Unreadable(len, reason) => {
+                    self.unreadable(len, reason);
+                    turn.give_way().await;
+                }
                 Event::End(unit) => {
                     turn.give_way().await;
                     self.inspector(unit).end_message();

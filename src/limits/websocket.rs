@@ -16,6 +16,11 @@ pub const WEBSOCKET_UNMASK_BYTES: usize = 4096;
 pub const WEBSOCKET_INFLATED_FREE_BYTES: u64 = 32 * 1024 * 1024;
 pub const WEBSOCKET_INFLATED_RATIO_MAX: u64 = 64;
 
+/// What a message inflates to beyond that, where others may refer to it: so much is made and forgotten, so that they
+/// can still be read. A multiple of what receivers take of one message by default (1 to 100 MiB), and some 0.2 s of a
+/// core's, in turns; by each byte that was sent it costs no more than what is scanned.
+pub const WEBSOCKET_DISCARDED_MAX_BYTES: u64 = 256 * 1024 * 1024;
+
 /// The most deflate streams that follow each other in one message: each costs a fresh inflater (RFC 7692
 /// §7.2.3.5 allows them, nobody makes more than one).
 pub const WEBSOCKET_DEFLATE_STREAMS_MAX: u32 = 64;

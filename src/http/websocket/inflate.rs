@@ -1,5 +1,6 @@
 //! The compressed messages of one direction (RFC 7692 §7.2), inflated piece by piece into a buffer of the
-//! caller's, up to a cap. Holds an inflater only while a message, or what the next one may refer to, needs it.
+//! caller's, up to a cap; a bounded part beyond it, too, where later messages may refer to it, but nobody is to read
+//! that. Holds an inflater only while a message, or what the next one may refer to, needs it.
 
 use std::fmt;
 
@@ -7,7 +8,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::handshake::Side;
 use crate::limits::{
-    WEBSOCKET_DEFLATE_STREAMS_MAX, WEBSOCKET_INFLATED_FREE_BYTES, WEBSOCKET_INFLATED_RATIO_MAX,
+    WEBSOCKET_DEFLATE_STREAMS_MAX, WEBSOCKET_DISCARDED_MAX_BYTES, WEBSOCKET_INFLATED_FREE_BYTES,
+    WEBSOCKET_INFLATED_RATIO_MAX,
 };
 
 /// What a sender leaves out of each message's end (§7.2.1).
@@ -53,6 +55,8 @@ pub(super) struct Inflater {
     engine: Option<Decompress>,
     /// Whether the rest of the message is given up, or of all messages where they refer to each other.
     is_lost: bool,
+    /// How much of this message was inflated beyond its cap; none as long as it is read.
+    discarded: Option<u64>,
     /// Of this message: bytes that came, bytes that they became, deflate streams that ended.
     came: u64,
     became: u64,
@@ -69,6 +73,7 @@ impl Inflater {
             side,
             engine: None,
             is_lost: false,
+            discarded: None,
             came: 0,
             became: 0,
             streams: 0,
@@ -82,7 +87,13 @@ impl Inflater {
         self.is_lost
     }
 
-    /// Inflates what came.
+    /// Whether what this message inflates to is not to be read any more.
+    pub(super) fn is_discarding(&self) -> bool {
+        self.discarded.is_some()
+    }
+
+    /// Inflates what came. An error takes none of it; where the rest is not [lost](Inflater::is_lost), it is to be
+    /// inflated all the same.
     pub(super) fn inflate(
         &mut self,
         bytes: &[u8],
@@ -124,6 +135,7 @@ impl Inflater {
             self.engine = None;
             self.is_lost = false;
         }
+        self.discarded = None;
         self.came = 0;
         self.became = 0;
         self.streams = 0;
@@ -132,8 +144,18 @@ impl Inflater {
     }
 
     fn run(&mut self, bytes: &[u8], out: &mut [u8]) -> Result<Progress, Undecodable> {
-        if self.became > cap(self.came) {
-            return Err(self.give_up(Undecodable::TooLarge));
+        match self.discarded {
+            None if self.became > cap(self.came) => {
+                if !self.side.takes_over {
+                    return Err(self.give_up(Undecodable::TooLarge));
+                }
+                self.discarded = Some(0);
+                return Err(Undecodable::TooLarge);
+            }
+            Some(discarded) if discarded > WEBSOCKET_DISCARDED_MAX_BYTES => {
+                return Err(self.give_up(Undecodable::TooLarge));
+            }
+            _ => {}
         }
         let window_bits = self.side.window_bits.max(ENGINE_WINDOW_BITS_MIN);
         let engine =
@@ -152,6 +174,9 @@ impl Inflater {
             self.is_between_streams = true;
         }
         self.became += written;
+        if let Some(discarded) = &mut self.discarded {
+            *discarded += written;
+        }
         let is_stuck = taken == 0 && written == 0 && !bytes.is_empty() && !out.is_empty();
         if is_stuck || self.streams > WEBSOCKET_DEFLATE_STREAMS_MAX {
             return Err(self.give_up(Undecodable::Malformed));
@@ -178,12 +203,15 @@ fn cap(came: u64) -> u64 {
 mod tests {
     use super::*;
 
+    /// RFC 7692 §7.2.3.1.
+    const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+
     #[test]
     fn a_message_is_inflated_at_its_cap_and_not_past_it() {
-        // RFC 7692 §7.2.3.1: Hello.
-        let hello = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+        let hello = HELLO;
+        let side = Side { takes_over: false, ..Side::default() };
         for (past, expected) in [(0, Ok(5)), (1, Err(Undecodable::TooLarge))] {
-            let mut inflater = Inflater::new(Side::default());
+            let mut inflater = Inflater::new(side);
             inflater.came = 1000;
             inflater.became = cap(inflater.came) + past;
             let mut out = [0; 16];
@@ -194,5 +222,25 @@ mod tests {
         assert_eq!(cap(0), WEBSOCKET_INFLATED_FREE_BYTES);
         assert_eq!(cap(10), WEBSOCKET_INFLATED_FREE_BYTES + 10 * WEBSOCKET_INFLATED_RATIO_MAX);
         assert_eq!(cap(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn what_others_may_refer_to_is_inflated_beyond_its_cap_and_not_past_a_bound() {
+        let side = Side { takes_over: true, ..Side::default() };
+        for (discarded, is_lost) in
+            [(WEBSOCKET_DISCARDED_MAX_BYTES - 5, false), (WEBSOCKET_DISCARDED_MAX_BYTES + 1, true)]
+        {
+            let mut inflater = Inflater::new(side);
+            inflater.became = cap(0) + 1;
+            let mut out = [0; 16];
+            assert_eq!(inflater.inflate(&HELLO, &mut out), Err(Undecodable::TooLarge));
+            assert!(inflater.is_discarding() && !inflater.is_lost());
+            inflater.discarded = Some(discarded);
+            assert_eq!(inflater.inflate(&HELLO, &mut out).is_err(), is_lost);
+            assert_eq!(inflater.is_lost(), is_lost);
+            while inflater.finish(&mut out).is_ok_and(|written| written > 0) {}
+            assert!(!inflater.is_discarding());
+            assert_eq!(inflater.is_lost(), is_lost, "and so are those that follow");
+        }
     }
 }

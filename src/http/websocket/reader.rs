@@ -19,7 +19,8 @@ pub enum Event {
     Unmasked(Unit, usize),
     /// The same of a message that was inflated.
     Inflated(usize),
-    /// So many bytes of payload that cannot be inflated; the reason once a message.
+    /// So many bytes of payload that cannot be inflated, or not be read beyond a cap; the reason once a message. There
+    /// may be none of them, and work all the same.
     Unreadable(usize, Option<Undecodable>),
     /// The unit is complete.
     End(Unit),
@@ -147,10 +148,6 @@ impl Reader {
             payload
         };
         let (taken, event) = self.inflate(clear, work);
-        let taken = match event {
-            Some(Event::Unreadable(..)) => clear.len(),
-            _ => taken,
-        };
         self.frames.take(taken);
         (taken, event)
     }
@@ -162,14 +159,26 @@ impl Reader {
                 if progress.written == work.len() {
                     self.next = Next::Inflated;
                 }
-                (progress.taken, inflated(progress.written))
+                let event = match self.inflater.is_discarding() {
+                    true => discarded(progress.taken, progress.written),
+                    false => inflated(progress.written),
+                };
+                (progress.taken, event)
             }
-            Err(reason) => (0, self.unreadable(bytes.len(), reason)),
+            Err(reason) if self.inflater.is_lost() => {
+                (bytes.len(), self.unreadable(bytes.len(), reason))
+            }
+            Err(reason) => {
+                self.next = Next::Inflated;
+                (0, self.unreadable(0, reason))
+            }
         }
     }
 
     fn finish(&mut self, work: &mut [u8]) -> (usize, Option<Event>) {
+        let is_discarding = self.inflater.is_discarding();
         match self.inflater.finish(work) {
+            Ok(written @ 1..) if is_discarding => (0, discarded(0, written)),
             Ok(written) if written == work.len() => (0, inflated(written)),
             Ok(0) => {
                 self.next = Next::Frames;
@@ -185,6 +194,11 @@ impl Reader {
         let is_new = !std::mem::replace(&mut self.is_told, true);
         Some(Event::Unreadable(len, is_new.then_some(reason)))
     }
+}
+
+/// Each by itself, so that others get their turn between them.
+fn discarded(taken: usize, written: usize) -> Option<Event> {
+    (taken > 0 || written > 0).then_some(Event::Unreadable(taken, None))
 }
 
 fn inflated(written: usize) -> Option<Event> {

@@ -463,6 +463,54 @@ fn a_bomb_stops_at_its_cap_and_the_next_message_is_read() {
     assert_eq!(weigh(&mut reader, &next), (5, vec![]));
 }
 
+#[test]
+fn behind_a_message_beyond_its_cap_those_that_refer_to_it_are_read() {
+    let mut deflater = Deflater::new(TAKING_OVER);
+    // The second one says again what the first one ends with, behind what nobody reads.
+    let end = b"a text that is said twice, and refers to where it was said first ".repeat(4);
+    let bomb = deflater.message(&[&vec![0; 64 * 1024 * 1024][..], &end].concat());
+    let next = deflater.message(&end);
+    assert!(next.len() < end.len() / 8, "{} refers to what came before", next.len());
+    for work_len in [777, WEBSOCKET_WORK_BYTES] {
+        let mut reader = Reader::new(Sender::Server, Some(&agreed(TAKING_OVER)));
+        let said = read(
+            &mut reader,
+            &[frame(FIN | RSV1 | BINARY, None, &bomb), frame(FIN | RSV1 | TEXT, None, &next)]
+                .concat(),
+            &[4096],
+            work_len,
+        );
+        assert_eq!(said.reasons, [Undecodable::TooLarge]);
+        assert!(said.messages[0].len() < 40 * 1024 * 1024, "{}", said.messages[0].len());
+        assert!(said.messages[1] == end);
+        assert!(said.unreadable_bytes > 0 && said.unreadable_bytes < bomb.len());
+    }
+}
+
+#[test]
+fn ten_gib_of_zeros_in_ten_mib_are_given_up() {
+    use crate::limits::{WEBSOCKET_DISCARDED_MAX_BYTES, WEBSOCKET_INFLATED_FREE_BYTES};
+    let zeros = Deflater::new(FRESH).run(&[0; 1024 * 1024], FlushCompress::Full);
+    let payload = zeros.repeat(10 * 1024);
+    let mut reader = Reader::new(Sender::Server, Some(&agreed(TAKING_OVER)));
+    let mut work = vec![0; WEBSOCKET_WORK_BYTES];
+    let bytes = frame(FIN | RSV1 | BINARY, None, &payload);
+    let (mut at, mut steps) = (0, 0);
+    loop {
+        let step = reader.step(&bytes[at..], &mut work).unwrap();
+        at += step.taken;
+        steps += 1;
+        if step.event == Event::Idle {
+            break;
+        }
+    }
+    let made = WEBSOCKET_DISCARDED_MAX_BYTES + 2 * WEBSOCKET_INFLATED_FREE_BYTES;
+    // What fills the work buffer may leave a piece behind.
+    assert!(steps < 2 * made / WEBSOCKET_WORK_BYTES as u64 + 100, "{steps} pieces of work");
+    let next = frame(FIN | RSV1 | TEXT, None, &Deflater::new(FRESH).message(b"after"));
+    assert_eq!(weigh(&mut reader, &next), (0, vec![Undecodable::ContextLost]));
+}
+
 /// One unit of a direction as a property test makes it up.
 #[derive(Clone, Debug)]
 enum Made {
