@@ -14,7 +14,7 @@ use super::{exit_code, load_common, log_dir, output};
 use crate::limits::{CA_OVERLAP_DEFAULT_DAYS, CA_OVERLAP_MAX_DAYS};
 use crate::tls::authority::fingerprint_sha256;
 use crate::tls::authority_change::{self, Changed};
-use crate::tls::trust_bundle::{certificate_pem, own_certificates_of, write_trust_files};
+use crate::tls::trust_bundle::{Kept, certificate_pem, own_certificates_of, write_trust_files};
 
 /// `clawsec ca`.
 #[derive(Clone, Debug, Args)]
@@ -92,9 +92,15 @@ pub fn run(arguments: &CaArguments) -> ExitCode {
         CaCommand::Rotate(arguments) => &arguments.common,
         CaCommand::Import(arguments) => &arguments.common,
     };
-    let log_dir = match load_common(common) {
-        Ok(config) => config.report.log_dir,
+    let (log_dir, upstream) = match load_common(common) {
+        Ok(config) => (config.report.log_dir, config.tls.upstream_ca_file),
         Err(code) => return code,
+    };
+    // Agents that are started after a change are to trust both.
+    let write_bundle = || {
+        let kept = Kept { upstream: upstream.as_deref(), replaced: &[] };
+        let written = write_trust_files(&log_dir, SystemTime::now(), &kept);
+        written.map(|_| ()).map_err(|error| error.to_string())
     };
     let outcome = match &arguments.command {
         CaCommand::Path(_) => own(&log_dir)
@@ -106,8 +112,8 @@ pub fn run(arguments: &CaArguments) -> ExitCode {
             .and_then(|own| output::print(&format!("{}\n", fingerprint_sha256(&own)))),
         CaCommand::Install(arguments) => install(&log_dir, arguments),
         CaCommand::Uninstall(arguments) => uninstall(&log_dir, arguments),
-        CaCommand::Rotate(arguments) => rotate(&log_dir, arguments),
-        CaCommand::Import(arguments) => import(&log_dir, arguments),
+        CaCommand::Rotate(arguments) => rotate(&log_dir, arguments).and_then(|()| write_bundle()),
+        CaCommand::Import(arguments) => import(&log_dir, arguments).and_then(|()| write_bundle()),
     };
     exit_code(outcome.map(|()| ExitCode::SUCCESS))
 }
@@ -200,8 +206,6 @@ fn tell(
     what: &str,
     common: &CommonArguments,
 ) -> Result<(), String> {
-    // Agents that are started from now on are to trust both.
-    write_trust_files(log_dir, SystemTime::now()).map_err(|error| error.to_string())?;
     let mut text = format!("CA {what}:   SHA-256 {}\n", changed.now);
     if let Some(before) = &changed.before {
         text.push_str(&format!("in place of: SHA-256 {before}\n"));

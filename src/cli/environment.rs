@@ -1,7 +1,7 @@
 //! `clawsec env`, and what the environment of a program must say to be inspected.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ use super::log_dir::LogDirError;
 use super::monitor::{self, Monitor};
 use super::{environment_shells, exit_code, load_common, log_dir, output};
 use crate::config::Config;
-use crate::tls::trust_bundle::{TrustFiles, write_trust_files};
+use crate::tls::trust_bundle::{Kept, TrustFiles, write_trust_files};
 
 /// The proxy, in both spellings: curl reads only the lower-case `http_proxy`. aiohttp's WebSockets have a scheme, and so a
 /// variable, of their own.
@@ -110,6 +110,7 @@ impl Environment {
         environment.spare(inherited);
         environment.variables.push(("NODE_USE_ENV_PROXY", Some("1".to_owned())));
         if let Some(trust) = trust {
+            environment.notes.extend(trust.problems.iter().cloned());
             let files = REPLACING_VARIABLES
                 .map(|name| (name, &trust.whole))
                 .into_iter()
@@ -146,12 +147,22 @@ pub fn inherited(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The CA's files, written anew, for a monitor that decrypts.
-pub fn trust_files(log_dir: &Path, mitm: bool) -> Result<Option<TrustFiles>, String> {
+/// The CA's files, written anew, for a monitor that decrypts. What the environment trusts goes on being trusted, by
+/// programs that reach some hosts without the proxy.
+pub fn trust_files(
+    config: &Config,
+    mitm: bool,
+    inherited: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<TrustFiles>, String> {
     if !mitm {
         return Ok(None);
     }
-    write_trust_files(log_dir, SystemTime::now()).map(Some).map_err(|error| error.to_string())
+    let names = REPLACING_VARIABLES.iter().chain(&ADDING_VARIABLES);
+    let named = names.filter_map(|name| inherited(name)).filter(|file| !file.is_empty());
+    let replaced: Vec<PathBuf> = named.map(PathBuf::from).collect();
+    let kept = Kept { upstream: config.tls.upstream_ca_file.as_deref(), replaced: &replaced };
+    let files = write_trust_files(&config.report.log_dir, SystemTime::now(), &kept);
+    files.map(Some).map_err(|error| error.to_string())
 }
 
 /// Runs the command.
@@ -190,7 +201,7 @@ fn print(config: &Config, arguments: &EnvArguments) -> Result<(), String> {
             (configured_address(config)?, config.tls.mitm)
         }
     };
-    let trust = trust_files(log_dir, mitm)?;
+    let trust = trust_files(config, mitm, &inherited)?;
     let environment = Environment::new(proxy, trust.as_ref(), &inherited);
     environment.notes.iter().for_each(output::warning);
     if shell == ShellKind::Docker
@@ -220,8 +231,11 @@ mod tests {
     use super::*;
 
     fn environment(inherited: &[(&str, &str)]) -> Environment {
-        let trust =
-            TrustFiles { whole: "/log/ca-bundle.pem".into(), addition: "/log/ca.crt".into() };
+        let trust = TrustFiles {
+            whole: "/log/ca-bundle.pem".into(),
+            addition: "/log/ca.crt".into(),
+            ..TrustFiles::default()
+        };
         let inherited = |name: &str| {
             let found = inherited.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())

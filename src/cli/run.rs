@@ -100,7 +100,7 @@ impl Run {
     fn equip(config: &Config, monitor: &RunMonitor) -> Result<(Environment, Summary), String> {
         let proxy = monitor::proxy_address(&monitor.state)?;
         monitor::check_credentials(&monitor.state, &inherited)?;
-        let trust = trust_files(&config.report.log_dir, monitor.state.mitm)?;
+        let trust = trust_files(config, monitor.state.mitm, &inherited)?;
         let environment = Environment::new(proxy, trust.as_ref(), &inherited);
         let summary = Summary::begin(&config.report.log_dir, &monitor.state)
             .map_err(|error| super::log_dir::unreadable(&config.report.log_dir, &error))?;

@@ -19,7 +19,7 @@ use super::authority_change::{import, rotate};
 use super::authority_files::AuthorityFiles;
 use super::authority_overlap::PREVIOUS_FILE;
 use super::test_certificates::{Fixture, days, now};
-use super::trust_bundle::{certificate_pem, own_certificates_of, write_trust_files};
+use super::trust_bundle::{Kept, certificate_pem, own_certificates_of, write_trust_files};
 use super::{Authority, AuthorityError, AuthorityWarning, LeafName};
 use crate::limits::CA_CHAIN_MAX;
 
@@ -374,10 +374,10 @@ fn a_ca_that_may_certify_no_other_is_rotated_without_overlap() {
 fn the_bundle_has_the_present_and_the_previous_roots_once_each() {
     let directory = made();
     let old = own(directory.path());
-    let files = write_trust_files(directory.path(), now()).unwrap();
+    let files = write_trust_files(directory.path(), now(), &Kept::default()).unwrap();
     assert!(files.addition.ends_with("ca.crt"));
     rotate(directory.path(), 30, now()).unwrap();
-    let files = write_trust_files(directory.path(), now()).unwrap();
+    let files = write_trust_files(directory.path(), now(), &Kept::default()).unwrap();
     assert_eq!(files.addition, files.whole);
     let bundle = std::fs::read(&files.whole).unwrap();
     let bundle: Vec<CertificateDer<'_>> =

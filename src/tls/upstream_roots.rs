@@ -276,21 +276,24 @@ fn load_system(environment: &EnvironmentRoots) -> (LoadedRoots, String) {
     (loaded, bundle.display().to_string())
 }
 
-/// The roots that programs of this machine trust, as the environment names them; the system's where
-/// it names nothing but our own certificates, or the `bundle` that we made ourselves.
-pub(super) fn machine_roots(
+/// The roots that the system's programs trust, whatever the environment names.
+pub(super) fn system_roots() -> Vec<CertificateDer<'static>> {
+    load_system(&EnvironmentRoots::read()).0.certificates
+}
+
+/// The roots that the environment names instead; none where it names nothing but our own certificates, or a file that
+/// `is_ours`.
+pub(super) fn environment_roots(
     own: &[CertificateDer<'_>],
-    bundle: &Path,
-) -> Vec<CertificateDer<'static>> {
+    is_ours: &dyn Fn(&Path) -> bool,
+) -> Option<Vec<CertificateDer<'static>>> {
     let environment = EnvironmentRoots::read();
     let is_own = |found: &CertificateDer<'_>| own.iter().any(|one| one.as_ref() == found.as_ref());
-    if environment.is_set() && environment.file.as_deref() != Some(bundle) {
-        let loaded = environment.load();
-        if !loaded.certificates.iter().all(is_own) {
-            return loaded.certificates;
-        }
+    if !environment.is_set() || environment.file.as_deref().is_some_and(is_ours) {
+        return None;
     }
-    load_system(&environment).0.certificates
+    let loaded = environment.load().certificates;
+    (!loaded.iter().all(is_own)).then_some(loaded)
 }
 
 /// Whether the system's own bundle holds a certificate, whatever the environment names.

@@ -235,19 +235,72 @@ fn a_monitor_that_ends_during_the_run_is_no_all_clear() {
     }
 }
 
+/// What a variable names for a program that is run with these set, and what is in that file.
+fn roots_told(setup: &Setup, name: &str, environment: &[(&str, &Path)]) -> (String, String) {
+    let script = format!("printf '%s\\n' \"${name}\"; cat \"${name}\"");
+    let mut command = command(setup, &["sh", "-c", &script]);
+    command.envs(environment.iter().copied());
+    let outcome = run(&mut command).expect_success("run");
+    let (path, pem) = outcome.stdout.split_once('\n').unwrap();
+    (path.to_owned(), pem.to_owned())
+}
+
+fn compact(pem: &str) -> String {
+    pem.lines().filter(|line| !line.starts_with('#')).collect()
+}
+
 #[test]
 fn the_bundle_holds_the_machines_roots_and_ours() {
     let setup = Setup::new(json!({}));
     let roots = setup.directory().join("machine.pem");
     fs::write(&roots, &tls::root().pem).unwrap();
-    let mut command = command(&setup, &["true"]);
-    run(command.env("SSL_CERT_FILE", &roots)).expect_success("run");
-    let bundle = fs::read_to_string(setup.log_dir().join("ca-bundle.pem")).unwrap();
+    let (_, bundle) = roots_told(&setup, "SSL_CERT_FILE", &[("SSL_CERT_FILE", &roots)]);
     assert_eq!(bundle.matches("BEGIN CERTIFICATE").count(), 2, "{bundle}");
-    let text = |pem: &str| pem.split_whitespace().collect::<String>();
-    assert!(text(&bundle).contains(&text(&tls::root().pem)));
+    assert!(compact(&bundle).contains(&compact(&tls::root().pem)));
     let own = fs::read_to_string(setup.log_dir().join("ca.crt")).unwrap();
-    assert!(text(&bundle).starts_with(&text(&own)), "ours first");
+    assert!(compact(&bundle).starts_with(&compact(&own)), "ours first");
+}
+
+/// Programs that reach a host without the proxy lost the roots that they had for it.
+#[test]
+fn what_the_environment_trusted_goes_on_being_trusted() {
+    let setup = Setup::new(json!({}));
+    // Some CA that is no root of this machine.
+    let other = Setup::new(json!({}));
+    run_program(&other, &["true"]).expect_success("run");
+    let company = other.log_dir().join("ca.crt");
+    let certificate = compact(&fs::read_to_string(&company).unwrap());
+    let usual = roots_told(&setup, "SSL_CERT_FILE", &[]);
+    assert!(usual.0.ends_with("/ca-bundle.pem"), "{}", usual.0);
+    let count = |pem: &str| pem.matches("BEGIN CERTIFICATE").count();
+    for name in ["REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PIP_CERT"] {
+        for asked in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
+            let (path, bundle) = roots_told(&setup, asked, &[(name, &company)]);
+            assert_eq!(count(&bundle), count(&usual.1) + 1, "{name} {asked}: {path}");
+            assert!(compact(&bundle).contains(&certificate), "{name} {asked}");
+            // In a shell that took it over, it is the same again.
+            let file = Path::new(&path);
+            let again = roots_told(&setup, asked, &[("SSL_CERT_FILE", file), (name, file)]);
+            assert_eq!(again, (path, bundle), "{name} {asked}");
+        }
+    }
+    // Nobody else's bundle has them.
+    assert_eq!(roots_told(&setup, "SSL_CERT_FILE", &[]), usual);
+    let gone = setup.directory().join("gone.pem");
+    let mut command = command(&setup, &["true"]);
+    let outcome = run(command.env("CURL_CA_BUNDLE", &gone)).expect_success("run");
+    assert!(outcome.stderr.contains("gone.pem are left out"), "{}", outcome.stderr);
+}
+
+#[test]
+fn the_bundle_holds_the_roots_of_upstream_ca_file() {
+    let setup = Setup::new(json!({}));
+    let company = setup.directory().join("company.pem");
+    fs::write(&company, &tls::root().pem).unwrap();
+    let setup = setup.with(json!({ "upstream_ca_file": company }));
+    let (path, bundle) = roots_told(&setup, "SSL_CERT_FILE", &[]);
+    assert!(path.ends_with("/ca-bundle.pem"), "{path}");
+    assert!(compact(&bundle).contains(&compact(&tls::root().pem)));
 }
 
 #[test]
