@@ -154,11 +154,15 @@ pub(super) fn leaf_params(
     Ok(params)
 }
 
-/// The name, cut to what a common name can hold. Nothing verifies it: clients go by the
-/// subjectAltName.
+/// The name, cut to what a common name can hold (RFC 5280, ub-common-name), and never behind what no name ends in.
+/// Nothing verifies it: clients go by the subjectAltName.
 fn common_name(name: &LeafName) -> String {
+    let name = name.to_string();
     // Names are ASCII, so characters are bytes.
-    name.to_string().chars().take(LEAF_COMMON_NAME_MAX_BYTES).collect()
+    match name.get(..LEAF_COMMON_NAME_MAX_BYTES) {
+        Some(cut) if cut.len() < name.len() => cut.trim_end_matches(['.', '-']).to_owned(),
+        _ => name,
+    }
 }
 
 pub(super) fn crypto_error(error: impl fmt::Display) -> AuthorityError {
@@ -250,6 +254,10 @@ mod tests {
         assert_eq!(common_name(&dns(&at)), at);
         let past = format!("{at}b");
         assert_eq!(common_name(&dns(&past)), at);
+        // It ended in a dot.
+        let label = "a".repeat(63);
+        assert_eq!(common_name(&dns(&format!("{label}.example"))), label);
+        assert_eq!(common_name(&dns(&format!("{}--b.example", "a".repeat(62)))), "a".repeat(62));
     }
 
     #[test]
