@@ -9,9 +9,10 @@
 //! alone what is in a locked one.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub enum Kept {
     AsItWas,
     /// It was gone, and is there again.
     MadeAnew,
+    /// The same of its folder, with all that was in it.
+    FolderMadeAnew,
 }
 
 /// Why the file cannot be had.
@@ -119,11 +122,13 @@ impl PidFile {
     }
 
     /// Sees to it that the locks are still on what is at the path: a file, or a folder, that was removed meanwhile is
-    /// seen by nobody. Takes no other's place, and no folder that others may write to.
+    /// seen by nobody. Takes no other's place, and no folder that others may write to. Makes the folder where it is
+    /// gone, and what it stood in is not.
     pub fn keep(&mut self) -> Result<Kept, AcquireError> {
         let path = self.path.clone();
         let failed = |cause| AcquireError::Io { path: path.clone(), cause };
         let log_dir = path.parent().unwrap_or(Path::new("."));
+        let is_made = DirBuilder::new().mode(0o700).create(log_dir).is_ok();
         let folder = self.folder.as_ref();
         if !folder.is_some_and(|folder| is_still_at(folder, log_dir).unwrap_or(false)) {
             self.folder = lock_folder(log_dir);
@@ -135,7 +140,7 @@ impl PidFile {
         let mut anew = PidFile::acquire(log_dir)?;
         // What is dropped is no longer at the path, so that nothing is removed.
         std::mem::swap(self, &mut anew);
-        Ok(Kept::MadeAnew)
+        Ok(if is_made { Kept::FolderMadeAnew } else { Kept::MadeAnew })
     }
 
     /// Removes a file that nobody holds, and what its monitor wrote of itself; whether there was one.
@@ -423,13 +428,20 @@ mod tests {
         assert_eq!(held.keep().unwrap(), Kept::MadeAnew);
         assert_eq!(running_pid(&log_dir), Some(std::process::id()));
         fs::remove_dir_all(&log_dir).unwrap();
-        assert!(matches!(held.keep(), Err(AcquireError::Io { .. })), "no folder is made");
         make();
         assert_eq!(held.keep().unwrap(), Kept::MadeAnew);
+        fs::remove_dir_all(&log_dir).unwrap();
+        assert_eq!(held.keep().unwrap(), Kept::FolderMadeAnew);
+        assert_eq!(fs::metadata(&log_dir).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(held.keep().unwrap(), Kept::AsItWas);
         assert_eq!(running_pid(&log_dir), Some(std::process::id()));
         let opened = File::open(&log_dir).unwrap();
         let lock = rustix::fs::flock(&opened, FlockOperation::NonBlockingLockExclusive);
         assert_eq!(lock, Err(Errno::WOULDBLOCK), "the new folder is locked");
+        fs::remove_dir_all(folder.path()).unwrap();
+        assert!(matches!(held.keep(), Err(AcquireError::Io { .. })), "it stood in what is gone");
+        fs::create_dir_all(&log_dir).unwrap();
+        held.keep().unwrap();
         drop(held);
         assert!(!log_dir.join(PID_FILE_NAME).exists());
     }

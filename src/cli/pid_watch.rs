@@ -37,6 +37,14 @@ fn watch(held: &mut PidFile, ended: &Receiver<()>) {
                      next start makes another CA, which every client is to trust anew"
                 );
             }
+            Ok(Kept::FolderMadeAnew) => {
+                told = None;
+                log::error!(
+                    "log_dir was removed, and is made again: findings go on being written, those of before are gone. \
+                     So are the CA's files: what is started from now on cannot trust it, and the next start makes \
+                     another CA, which every client is to trust anew"
+                );
+            }
             Err(error) => {
                 let problem = error.to_string();
                 if told.as_ref() != Some(&problem) {

@@ -118,9 +118,9 @@ fn a_torn_last_line_is_repaired_at_start() {
 fn a_monitor_whose_folder_was_emptied_under_it_is_found_and_stopped_all_the_same() {
     let mut proxy = Proxy::start(json!({}));
     let log_dir = proxy.log_dir().to_owned();
-    fs::remove_dir_all(&log_dir).unwrap();
-    fs::create_dir(&log_dir).unwrap();
-    set_mode(&log_dir, 0o700);
+    for entry in fs::read_dir(&log_dir).unwrap() {
+        let _ = fs::remove_file(entry.unwrap().path());
+    }
     wait_until("the PID file", || log_dir.join("monitor.pid").exists());
     proxy.wait_for_log(&["monitor.pid was removed"]);
     wait_until("the state", || proxy.setup.run("status", &[]).stdout.contains("Version"));
@@ -129,6 +129,24 @@ fn a_monitor_whose_folder_was_emptied_under_it_is_found_and_stopped_all_the_same
     proxy.setup.run("stop", &[]).expect_success("stop");
     assert_eq!(proxy.wait_exit(), Some(0));
     assert!(!log_dir.join("monitor.pid").exists());
+}
+
+/// `status` found nobody, and findings were lost at the end.
+#[test]
+fn a_monitor_whose_folder_was_removed_makes_it_again_and_goes_on() {
+    let mut proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    let log_dir = proxy.log_dir().to_owned();
+    fs::rename(&log_dir, log_dir.with_extension("old")).unwrap();
+    cause_finding(&proxy, &origin);
+    wait_until("the PID file", || log_dir.join("monitor.pid").exists());
+    assert_eq!(mode(&log_dir), 0o700);
+    proxy.wait_for_log(&["[ERROR]", "log_dir was removed, and is made again"]);
+    proxy.wait_for_finding(|_| true);
+    let told = || proxy.setup.run("status", &[]).stdout;
+    wait_until("the state", || told().contains("RUNNING") && told().contains("Version"));
+    proxy.setup.run("stop", &[]).expect_success("stop");
+    assert_eq!(proxy.wait_exit(), Some(0));
 }
 
 #[test]
