@@ -56,7 +56,7 @@ pub fn encoded(data: &[u8]) {
         }
         (out, taken)
     };
-    for kind in [Kind::Base64, Kind::Base32, Kind::Hex, Kind::Numbers] {
+    for kind in [Kind::Base64, Kind::Base32, Kind::Hex, Kind::Numbers, Kind::Dump] {
         assert_eq!(decoded(kind, &pieces), decoded(kind, &[stream]));
     }
     let mut from = 0;

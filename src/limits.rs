@@ -3,6 +3,7 @@
 mod backlog;
 mod clean_blocks;
 mod commands;
+mod encoded;
 mod endings;
 mod heads;
 mod idle;
@@ -22,6 +23,7 @@ mod words;
 pub use backlog::*;
 pub use clean_blocks::*;
 pub use commands::*;
+pub use encoded::*;
 pub use endings::*;
 pub use git::*;
 pub use heads::*;
@@ -410,18 +412,6 @@ const _: () = assert!(JSON_DEPTH_MAX < JSON_HELD_MAX, "what is open is held");
 
 /// What a folder of hidden text holds back: the longest escape that may go on with the next piece.
 pub const FOLD_CARRY_BYTES: usize = 31;
-
-/// How often a long run of base64 digits is looked at again, and how far back the start of one is
-/// looked for from a place inside it.
-pub const ENCODED_LOOK_AGAIN_BYTES: usize = 1024;
-pub const ENCODED_LOOK_BACK_BYTES: usize = 4096;
-
-/// How many numbers of a list must say text in a row before it is worth decoding, and how much may stand between
-/// two of them: a line break and an indentation.
-pub const ENCODED_NUMBERS_MIN: usize = 12;
-pub const ENCODED_BETWEEN_MAX_BYTES: usize = 40;
-/// How much of a list is looked at to tell bytes in hex from numbers.
-pub const ENCODED_LIST_LOOK_BYTES: usize = 512;
 
 /// How far back a number between two strings of a page moves what follows, in thousandths of the font's size, if
 /// they are words of their own (a blank has some 250, a kerning pair less than 120); and what is kept of a word.

@@ -119,6 +119,8 @@ steps! {
     Hex = "hex",
     /// Bytes as a list of decimal numbers.
     Numbers = "numbers",
+    /// Lines of an offset and bytes in hex, as `xxd` and `hexdump` print them.
+    Hexdump = "hexdump",
     Percent = "percent",
     /// Escapes of characters by their number (`\u002f`, `\x2f`).
     Unicode = "unicode",

@@ -272,3 +272,66 @@ fn netcat_that_only_asks_for_a_port_in_long_form_is_no_reverse_shell() {
     }
     assert_eq!(told_of("text/plain", &["nc --wait 3 db.example 5432"]).len(), 1);
 }
+
+/// Bytes as three tools print them.
+fn dumps(bytes: &[u8]) -> [String; 3] {
+    let print = |line: &dyn Fn(usize, &[u8], &str) -> String| -> String {
+        let lines = bytes.chunks(16).enumerate().map(|(number, bytes)| {
+            let shown: String = bytes.iter().map(|byte| *byte as char).collect();
+            line(16 * number, bytes, &shown.replace('\n', "."))
+        });
+        lines.collect()
+    };
+    let hex = |bytes: &[u8]| -> Vec<String> { bytes.iter().map(|b| format!("{b:02x}")).collect() };
+    [
+        print(&|at, bytes, shown| {
+            let words: Vec<String> = bytes.chunks(2).map(|word| hex(word).concat()).collect();
+            format!("{at:08x}: {:39}  {shown}\n", words.join(" "))
+        }),
+        print(&|at, bytes, shown| {
+            let (left, right) = bytes.split_at(bytes.len().min(8));
+            let hex = format!("{:23}  {}", hex(left).join(" "), hex(right).join(" "));
+            format!("{at:08x}  {hex:48}  |{shown}|\n")
+        }),
+        print(&|at, bytes, shown| format!("{at:06x} {:47}  >{shown}<\n", hex(bytes).join(" "))),
+    ]
+}
+
+#[test]
+fn a_secret_that_the_lines_of_a_dump_break_is_told_once() {
+    let secret = token("a");
+    for before in 0..16 {
+        let file =
+            format!("{}{secret}\nand more of it\n", &"NAME=1\nKEY=\n".repeat(4)[..32 + before]);
+        for dump in dumps(file.as_bytes()) {
+            let result = serde_json::json!({ "content": format!("$ dump file\n{dump}$ ") });
+            let nested = serde_json::json!({ "input": result.to_string() });
+            for (kind, text) in [
+                ("text/plain", dump.clone()),
+                ("application/json", result.to_string()),
+                ("application/json", nested.to_string()),
+            ] {
+                let cut = |len: usize| -> Vec<&str> {
+                    let pieces = text.as_bytes().chunks(len);
+                    pieces.map(|piece| std::str::from_utf8(piece).unwrap()).collect()
+                };
+                for pieces in [cut(text.len()), cut(200), cut(90)] {
+                    let told = told_of(kind, &pieces);
+                    assert_eq!(told.len(), 1, "{text} {told:?}");
+                    assert_eq!(told[0].bytes, secret, "{text}");
+                    assert!(told[0].view.ends_with("hexdump"), "{told:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_line_of_a_dump_shows_whole_is_told_once() {
+    for command in ["rm -rf /", "sudo rm -rf /x"] {
+        for dump in dumps(format!("#!/bin/sh\nset -e\n{command}\nexit\n").as_bytes()) {
+            let told = told_of("text/plain", &[&dump]);
+            assert_eq!(told.len(), 1, "{dump} {told:?}");
+        }
+    }
+}

@@ -165,6 +165,7 @@ impl Text {
             Kind::Base32 => Step::Base32,
             Kind::Hex => Step::Hex,
             Kind::Numbers => Step::Numbers,
+            Kind::Dump => Step::Hexdump,
         };
         let content = Content::unknown(self.place.within(start).then(step));
         let mut decoded = Box::new(Decoded { decoder: RunDecoder::new(kind), content });

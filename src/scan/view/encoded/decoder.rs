@@ -2,6 +2,7 @@
 
 use super::Kind;
 use super::alphabet::{BASE32, BASE64, BREAK_MAX_BYTES, HEX, NO_DIGIT, value};
+use super::dump::Dump;
 use super::numbers::Numbers;
 
 /// Decodes a run that begins with the first byte it is fed.
@@ -13,6 +14,7 @@ enum Coding {
     Digits(Digits),
     Hex(Hex),
     Numbers(Numbers),
+    Dump(Dump),
 }
 
 impl RunDecoder {
@@ -22,6 +24,7 @@ impl RunDecoder {
             Kind::Base32 => Coding::Digits(Digits::new(&BASE32, 5)),
             Kind::Hex => Coding::Hex(Hex::default()),
             Kind::Numbers => Coding::Numbers(Numbers::new()),
+            Kind::Dump => Coding::Dump(Dump::new()),
         })
     }
 
@@ -31,13 +34,16 @@ impl RunDecoder {
             Coding::Digits(digits) => digits.feed(bytes, out),
             Coding::Hex(hex) => hex.feed(bytes, out),
             Coding::Numbers(numbers) => numbers.feed(bytes, out),
+            Coding::Dump(dump) => dump.feed(bytes, out),
         }
     }
 
     /// The end of the run: appends what waited to be told from more of it.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        if let Coding::Numbers(numbers) = &mut self.0 {
-            numbers.finish(out);
+        match &mut self.0 {
+            Coding::Numbers(numbers) => numbers.finish(out),
+            Coding::Dump(dump) => dump.finish(out),
+            Coding::Digits(_) | Coding::Hex(_) => {}
         }
     }
 }

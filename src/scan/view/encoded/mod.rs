@@ -1,4 +1,4 @@
-//! Base64, base32, hex and lists of bytes' numbers inside running text: found, judged, decoded as they stream by.
+//! Base64, base32, hex, lists of bytes' numbers and dumps inside running text: found, judged, decoded as they stream by.
 //!
 //! `next_run` looks at every other 16 bytes of the text: a run of 47 digits holds such a block and one
 //! beside it. `run_around` is for a place of which something else says that there is encoded text.
@@ -6,6 +6,7 @@
 mod alphabet;
 mod around;
 mod decoder;
+mod dump;
 mod gates;
 mod judge;
 mod looks;
@@ -28,6 +29,7 @@ pub use gates::{
 use fearless_simd::{Simd, dispatch};
 
 use self::alphabet::{HEX, NO_DIGIT, base64_digits, line_break, value};
+use self::dump::dump_around;
 use self::judge::{is_text, is_text_byte, judge};
 use self::looks::looks_encoded;
 use self::numbers::numbers_around;
@@ -43,6 +45,8 @@ pub enum Kind {
     Hex,
     /// Bytes as decimal numbers, with commas or blanks between them.
     Numbers,
+    /// Lines of an offset and bytes in hex.
+    Dump,
 }
 
 impl Kind {
@@ -52,6 +56,7 @@ impl Kind {
             Self::Base32 => "base32",
             Self::Hex => "hex",
             Self::Numbers => "numbers",
+            Self::Dump => "hexdump",
         }
     }
 }
@@ -142,7 +147,7 @@ struct Look {
     /// Which are none of base64. Blanks and most signs are below the plus, other scripts above ASCII; with stops and
     /// colons, blocks without them are few. (A few signs that are none either pass.)
     others: u64,
-    /// Where a row of bytes in hex may be, in the blocks that are looked at.
+    /// Where a row of bytes in hex may be, in the blocks that are looked at; in a dump they may be in words of two.
     rows: u64,
     /// Which are neither digits, commas nor blanks (nor signs below them, but for stops).
     not_numbers: u64,
@@ -165,11 +170,15 @@ impl Look {
         let listed = crosses & (crosses >> 5 | crosses >> 6);
         // Between two digits each; an indentation is a row of any length.
         let rows = row & row >> 3 & row >> 6 & row >> 9 & !(others >> 1 | others >> 2) | listed;
+        let digits = chunk.within(b'0', 10).mask();
+        // Each byte of text has a number for its first digit.
+        let words = digits & digits >> 2 & others >> 4;
+        let words = (words & words >> 5) << 4;
         Look {
             others,
-            rows: rows & (SEEN[0] | SEEN[1]),
+            rows: (rows | words) & (SEEN[0] | SEEN[1]),
             not_numbers: chunk.from(BEHIND_DIGITS).or(stops).mask(),
-            digits: chunk.within(b'0', 10).mask(),
+            digits,
         }
     }
 
@@ -314,13 +323,18 @@ fn run_end(text: &[u8], at: usize) -> usize {
     end + tail.iter().take_while(|byte| is_base64(**byte)).count()
 }
 
-/// The row of hexadecimal bytes with something between them that is text, if there is one around the
+/// The row of hexadecimal bytes with something between them that is text, or the dump, if there is one around the
 /// first place of `rows`.
 #[inline(never)]
 fn separated(text: &[u8], place: usize, from: usize) -> Option<Run> {
     // Rules are rows of any length, and other scripts have rows of their own.
     if !text.get(place..).is_some_and(|rest| matches!(rest, [a, b, ..] if a != b && a.is_ascii())) {
         return None;
+    }
+    if text.get(place) == Some(&b' ')
+        && let Some(run) = dump_around(text, place, from)
+    {
+        return Some(run);
     }
     // One of the places around is the start of a byte; the row may have begun in the stride before.
     let near = from.max(place.saturating_sub(SEPARATED_BYTES));

@@ -3,6 +3,7 @@
 use data_encoding::{BASE32_NOPAD, BASE64, BASE64URL_NOPAD, HEXLOWER};
 use proptest::prelude::*;
 
+use super::dump::tests as dumps;
 use super::*;
 
 fn decode_in(kind: Kind, pieces: &[&[u8]]) -> (Vec<u8>, usize) {
@@ -28,14 +29,17 @@ fn written(kind: Kind, bytes: &[u8], line: usize) -> String {
             let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
             return numbers.join([",", ", ", ",\n    "][line % 3]);
         }
+        Kind::Dump => return [dumps::xxd, dumps::hexdump, dumps::od][line % 3](bytes),
     };
     let lines: Vec<&str> =
         digits.as_bytes().chunks(line).map(|line| std::str::from_utf8(line).unwrap()).collect();
     lines.join("\r\n")
 }
 
+const KINDS: [Kind; 5] = [Kind::Base64, Kind::Base32, Kind::Hex, Kind::Numbers, Kind::Dump];
+
 fn kinds() -> impl Strategy<Value = Kind> {
-    prop_oneof![Just(Kind::Base64), Just(Kind::Base32), Just(Kind::Hex), Just(Kind::Numbers)]
+    prop::sample::select(KINDS.to_vec())
 }
 
 proptest! {
@@ -45,7 +49,7 @@ proptest! {
     fn any_bytes_come_back_however_their_text_is_cut(
         kind in kinds(),
         bytes in proptest::collection::vec(any::<u8>(), 0..200),
-        line in prop_oneof![Just(60_usize), Just(76), Just(4000)],
+        line in prop_oneof![Just(60_usize), Just(76), Just(4000), Just(80)],
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..4),
     ) {
         let text = written(kind, &bytes, line);
@@ -66,9 +70,13 @@ proptest! {
         secret in "[ -~]{36,90}",
         before in "[ -~]{0,90}[ .,;(]",
         glue in prop_oneof![Just(""), Just("x/"), Just("/api/v1/"), Just("//e.example/a_b/")],
-        line in prop_oneof![Just(60_usize), Just(76), Just(4000)],
+        line in prop_oneof![Just(60_usize), Just(76), Just(4000), Just(80)],
     ) {
-        let glue = if kind == Kind::Numbers { "" } else { glue };
+        let glue = match kind {
+            Kind::Numbers => "",
+            Kind::Dump => "\n",
+            _ => glue,
+        };
         let before = format!("{before}{glue}");
         let encoded = written(kind, secret.as_bytes(), line);
         let text = format!("{before}{encoded}");
@@ -95,6 +103,8 @@ proptest! {
             "[A-Za-z0-9+/=:x, \\\\nr\n-]{0,300}".prop_map(String::into_bytes),
             "([0-9a-f]{2}[: ,]){0,90}".prop_map(String::into_bytes),
             "([0-9]{1,4}[ ,.]{1,2}){0,90}".prop_map(String::into_bytes),
+            "(0{5}[1-9a-c]0:?  ?([0-9a-f]{2,4} ){1,9} {0,2}[a-f|>]{0,3}\n|\\*\n){0,9}"
+                .prop_map(String::into_bytes),
         ],
         from: prop::sample::Index,
         cut: prop::sample::Index,
@@ -107,7 +117,7 @@ proptest! {
             prop_assert!(run.start <= from + 8);
         }
         let (head, tail) = text.split_at(cut.index(text.len() + 1));
-        for kind in [Kind::Base64, Kind::Base32, Kind::Hex, Kind::Numbers] {
+        for kind in KINDS {
             let (whole, taken) = decode_in(kind, &[&text]);
             prop_assert!(taken <= text.len());
             prop_assert_eq!(decode_in(kind, &[head, tail]), (whole, taken));
