@@ -53,7 +53,8 @@ fn is_written_large(matched: &[u8], words: &[&[u8]]) -> bool {
         && !host(words).is_some_and(|host| host.iter().any(|byte| b".:$".contains(byte)))
 }
 
-/// The domains of clouds in which only the cloud makes names, and puts ids into them.
+/// The domains of clouds in which only the cloud makes names, and puts ids into them. More of the host may be still to
+/// come: it is told all the same, as hardly one that carries data.
 pub(super) fn cloud_host(evidence: &Evidence<'_>) -> Verdict {
     const CLOUDS: [&[u8]; 12] = [
         b".amazonaws.com",
@@ -71,9 +72,6 @@ pub(super) fn cloud_host(evidence: &Evidence<'_>) -> Verdict {
     ];
     let is_host = |byte: &&u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
     let rest = evidence.after.iter().take_while(is_host).count();
-    if rest == evidence.after.len() && evidence.is_open {
-        return Verdict::Silent;
-    }
     let host = [evidence.matched, evidence.after.get(..rest).unwrap_or_default()].concat();
     let host = host.strip_suffix(b".").unwrap_or(&host).to_ascii_lowercase();
     unless(CLOUDS.iter().any(|cloud| host.ends_with(cloud)))
@@ -361,7 +359,9 @@ mod tests {
         for (matched, after, is_open, verdict) in [
             (&eks[..], &b"s-east-1.eks.amazonaws.com/x"[..], true, Verdict::Fails),
             (eks, b"s-east-1.eks.amazonaws.com", false, Verdict::Fails),
-            (eks, b"s-east-1.eks.amazonaws.com", true, Verdict::Silent),
+            // At the end of what there is of a text.
+            (eks, b"s-east-1.eks.amazonaws.com", true, Verdict::Fails),
+            (eks, b"s-east-1.eks.amazon", true, Verdict::Silent),
             (eks, b"s-east-1.eks.amazonaws.com.evil.example/", true, Verdict::Silent),
             (cdn, b"/logo.png", true, Verdict::Fails),
             (cdn, b".evil.example/", true, Verdict::Silent),
