@@ -49,6 +49,7 @@ pub const ENCODINGS: &[Encoding] = &[
         let data = json!({"type": "Buffer", "data": text.as_bytes()});
         typed("application/json", data.to_string())
     }),
+    ("hexdump", |text| typed("text/plain", hexdump(text.as_bytes()))),
     ("html", |text| {
         let entities = each_byte(text, |out, byte| write!(out, "&#{byte};"));
         typed("text/html", format!("<p>{entities}</p>"))
@@ -108,6 +109,17 @@ fn typed(content_type: &str, body: impl Into<Vec<u8>>) -> Encoded {
 
 fn coded(coding: &str, body: Vec<u8>) -> Encoded {
     Encoded { headers: format!("Content-Encoding: {coding}\r\n"), body }
+}
+
+/// As `od -A x -t x1` prints it.
+fn hexdump(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for (number, line) in bytes.chunks(16).enumerate() {
+        write!(out, "{:06x}", 16 * number).unwrap();
+        line.iter().for_each(|byte| write!(out, " {byte:02x}").unwrap());
+        out.push('\n');
+    }
+    out
 }
 
 fn json_in_json(text: &str) -> Encoded {
