@@ -127,7 +127,7 @@ impl<'a> Ending<'a> {
     async fn say_goodbye(&self, stream: &Stream, sender: Sender) {
         if stream.write_all(&going_away(sender)).await.is_ok() {
             stream.finish().await;
-            let _ = self.read_away(stream).await;
+            self.read_away(stream, Duration::from_millis(TAKEN_CUT_MS)).await;
         }
     }
 
