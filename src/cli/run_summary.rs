@@ -83,16 +83,21 @@ impl Traffic {
     }
 
     /// What was meant to be asked, and was not.
-    fn unused_in_words(self, hosts: &[&str]) -> Option<String> {
+    fn unused_in_words(self, hosts: &BTreeMap<&str, u64>) -> Option<String> {
         let counts = joined([
             counted(self.handshakes_failed, "TLS handshake", " failed"),
             counted(self.unused, "tunnel", " ended without a request"),
         ])?;
-        let (shown, more) = hosts.split_at(hosts.len().min(RUN_UNUSED_HOSTS));
-        let more = (!more.is_empty()).then(|| format!(" and {} more", more.len()));
+        let shown: Vec<&str> = hosts.keys().copied().take(RUN_UNUSED_HOSTS).collect();
+        let are_all = hosts.values().sum::<u64>() >= self.handshakes_failed + self.unused;
+        let more = match hosts.len().saturating_sub(shown.len()) {
+            0 if are_all => String::new(),
+            0 => " and others".to_owned(),
+            more => format!(" and {more} more"),
+        };
         let names = match shown.is_empty() {
             true => String::new(),
-            false => format!(" ({}{})", visible(&shown.join(", ")), more.unwrap_or_default()),
+            false => format!(" ({}{more})", visible(&shown.join(", "))),
         };
         Some(format!(
             "{counts}{names}: so does it look when a program does not trust the CA, or opens a connection ahead of its \
@@ -232,11 +237,14 @@ impl Summary {
     }
 
     /// The hosts whose tunnels were not used during the run, as far as that is known.
-    fn unused_hosts(&self) -> Vec<&str> {
-        let Some(after) = self.after.known() else { return Vec::new() };
+    fn unused_hosts(&self) -> BTreeMap<&str, u64> {
+        let Some(after) = self.after.known() else { return BTreeMap::new() };
         let before = |host: &String| self.before.unused_tunnels.get(host).copied().unwrap_or(0);
-        let grown = after.unused_tunnels.iter().filter(|(host, count)| **count > before(host));
-        grown.map(|(host, _)| host.as_str()).collect()
+        let during = after.unused_tunnels.iter().map(|(host, count)| {
+            // Fewer: those before were forgotten meanwhile.
+            (host.as_str(), count.checked_sub(before(host)).unwrap_or(*count))
+        });
+        during.filter(|(_, count)| *count > 0).collect()
     }
 
     /// What was found and is not among the lines that were read; those are counted where they are all.
@@ -384,6 +392,12 @@ mod tests {
         assert!(words.starts_with("no findings in 2 requests through the proxy"), "{words}");
         let told = "\n2 tunnels ended without a request (h0.example, h1.example, ";
         assert!(words.contains(told) && words.contains(" and 1 more): "), "{words}");
+        let counts = [("requests", 5), ("connects", 3), ("tunnels_unused", 4)];
+        let words = after(&counts, &["c.example"]);
+        assert!(
+            words.contains("\n4 tunnels ended without a request (c.example and others): "),
+            "{words}"
+        );
     }
 
     #[test]

@@ -74,7 +74,9 @@ impl Connect<'_> {
         log::warn!("{} ▶ {}: {error}", self.source, origin.dest);
         answer::send(&client.stream, self.deadline, error, false).await;
         drop(client.unread);
-        Ending::of(self.core, self.deadline).end(&client.stream, End::Early).await;
+        Ending::of(self.core, self.deadline)
+            .end(&client.stream, End::Early { is_midway: false })
+            .await;
         Ok(Role::Ended)
     }
 
@@ -86,7 +88,7 @@ impl Connect<'_> {
         origin: Origin,
         intercepts: bool,
     ) -> Result<Role, Error> {
-        let opening = self.opening(&mut client, dialled.as_mut()).await?;
+        let opening = self.opening(&mut client, dialled.as_mut(), intercepts).await?;
         match (opening, dialled) {
             (Opening::Tls, dialled) if intercepts => self.intercept(client, dialled, origin).await,
             (Opening::Tls, Some(upstream)) => {
@@ -117,6 +119,7 @@ impl Connect<'_> {
         &self,
         client: &mut Leg,
         mut dialled: Option<&mut Leg>,
+        intercepts: bool,
     ) -> Result<Opening, Error> {
         loop {
             match detect(client.unread.bytes()) {
@@ -129,13 +132,13 @@ impl Connect<'_> {
             let first = first_bytes(client, dialled.as_deref_mut());
             match self.deadline.within(wait, first).await {
                 Ok(Spoke::Client(Ok(0))) if !has_begun => {
-                    self.unused(&self.authority.host).left();
+                    self.left(intercepts);
                     return Err(silent("closed before it said anything"));
                 }
                 Ok(Spoke::Client(Ok(0))) | Ok(Spoke::Upstream) => return Ok(Opening::Other),
                 Ok(Spoke::Client(Ok(_))) => {}
                 Ok(Spoke::Client(Err(error))) => {
-                    self.unused(&self.authority.host).left();
+                    self.left(intercepts);
                     return Err(silent(&error.to_string()));
                 }
                 // Half a TLS record header: whoever trickles it shall not slip by unread.
@@ -181,8 +184,10 @@ impl Connect<'_> {
                 let detail = format!("{}: {error}", origin.dest);
                 return Err(Error::silent(Side::Client, Stage::ClientTls, detail));
             }
-            Err(_) => {
-                self.unused(&origin.host).stalled();
+            Err(interrupt) => {
+                if interrupt == Interrupt::Expired {
+                    self.unused(&origin.host).stalled();
+                }
                 return Err(silent("the handshake did not end in time"));
             }
         };
@@ -202,6 +207,13 @@ impl Connect<'_> {
         }
         log::warn!("{} ▶ {}: TLS asks for {name}", self.source, origin.dest);
         self.core.config.http.host_mismatch == HostMismatch::Refuse
+    }
+
+    /// The client ended its tunnel before it said anything; of one that is not read nothing else is awaited.
+    fn left(&self, intercepts: bool) {
+        if intercepts {
+            self.unused(&self.authority.host).left();
+        }
     }
 
     fn unused<'a>(&'a self, host: &'a str) -> Unused<'a> {

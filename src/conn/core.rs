@@ -1,7 +1,7 @@
 //! What the connections of one core share. Owned by the core: no lock, no atomics but the counters.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -58,7 +58,7 @@ pub struct CoreState {
     pub verified: ClientTls,
     pub insecure: ClientTls,
     /// Origins whose clients could not be read, and why, so that each is reported once.
-    pub rejections: RefCell<HashSet<(Rejection, String)>>,
+    pub rejections: RefCell<HashMap<Rejection, HashSet<String>>>,
     pub gate: Gate,
 }
 
@@ -108,7 +108,7 @@ impl Core {
             leaves: parts.leaves.map(RefCell::new),
             verified: parts.verified,
             insecure: parts.insecure,
-            rejections: RefCell::new(HashSet::new()),
+            rejections: RefCell::default(),
             gate: parts.gate,
         });
         Rc::new(Core { config: parts.config, scanner, policy, shared })
@@ -197,8 +197,9 @@ impl Core {
 
     /// Whether a host's clients could not be read for this reason for the first time.
     pub fn is_first_rejection(&self, rejection: Rejection, host: &str) -> bool {
-        let mut seen = self.rejections.borrow_mut();
-        seen.len() < REJECTIONS_REMEMBERED && seen.insert((rejection, host.to_owned()))
+        let mut rejections = self.rejections.borrow_mut();
+        let seen = rejections.entry(rejection).or_default();
+        seen.len() < REJECTIONS_REMEMBERED && seen.insert(host.to_owned())
     }
 
     /// Counts a failure that is the origin's.

@@ -74,7 +74,7 @@ impl Unused<'_> {
                  client pins it",
             ),
             Rejection::Silent => log::info!(
-                "{source} ended its tunnel to {host} right behind the handshake, without a request or a word why: so does \
+                "{source} ended its tunnel to {host} in the TLS handshake or right behind it, without a request or a word why: so does \
                  a client that does not trust our certificate (install the CA in its trust store; \
                  README, \"Trusting the CA\"; or name the host in passthrough_hosts if the client pins it), and one \
                  that opened the tunnel ahead of its use",

@@ -182,14 +182,14 @@ impl Journal {
         self.log.push(line.as_bytes());
     }
 
-    /// Counts tunnels that were not used by their hosts, as long as there is room for these.
+    /// Counts tunnels that were not used by their hosts. Those of too many are forgotten.
     pub fn note_unused(&mut self, hosts: impl Iterator<Item = Box<str>>) {
         for host in hosts {
-            if let Some(count) = self.unused_tunnels.get_mut(&*host) {
-                *count += 1;
-            } else if self.unused_tunnels.len() < UNUSED_HOSTS_MAX {
-                self.unused_tunnels.insert(host.into(), 1);
+            let is_known = self.unused_tunnels.contains_key(&*host);
+            if !is_known && self.unused_tunnels.len() >= UNUSED_HOSTS_MAX {
+                self.unused_tunnels.clear();
             }
+            *self.unused_tunnels.entry(host.into()).or_default() += 1;
         }
     }
 

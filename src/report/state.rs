@@ -54,7 +54,7 @@ pub struct State {
     /// Findings that a full queue lost.
     #[serde(default)]
     pub dropped: u64,
-    /// Tunnels that their clients ended before a request, in the handshake or behind it: how many by host, of the first
+    /// Tunnels that their clients ended before a request, in the handshake or behind it: how many by host, of the last
     /// hosts that there were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unused_tunnels: BTreeMap<String, u64>,
