@@ -17,7 +17,8 @@ use crate::forward::buffer::BufferPool;
 use crate::http::websocket::{Sender, going_away};
 use crate::limits::{
     ANSWER_WAIT_MS, HALF_CLOSED_LOOK_MS, HALF_CLOSED_RECORDS, LINGER_BYTES, LINGER_MS,
-    LINGER_SILENCE_MS, LINGER_STOPPING_MS, TAKEN_CUT_MS, TAKEN_LOOK_MS, TAKEN_STALL_MS,
+    LINGER_SILENCE_MS, LINGER_STOPPING_MS, LINGER_WHOLE_MS, TAKEN_CUT_MS, TAKEN_LOOK_MS,
+    TAKEN_STALL_MS,
 };
 use crate::tls::stream::Stream;
 use crate::turns::Turn;
@@ -28,7 +29,10 @@ pub enum End {
     /// Everything was said.
     Whole,
     /// The same, and the peer may still be sending what nobody will read.
-    Early,
+    Early {
+        /// Whether it is in the middle of its request, as far as that is known.
+        is_midway: bool,
+    },
     /// There is no more, and there should have been. A reset shows that, but takes with it what the peer has not
     /// taken yet. Nor is it needed inside TLS, where an end without close_notify shows it, or where the message
     /// itself shows that it is short.
@@ -101,10 +105,10 @@ impl<'a> Ending<'a> {
                 let wait = self.patience.min(Duration::from_millis(ANSWER_WAIT_MS));
                 let _ = self.deadline.within(wait, stream.finish()).await;
             }
-            End::Early => {
+            End::Early { is_midway } => {
                 // It may stand behind a body, which a peer that reads slowly must not take for cut.
                 let _ = self.deadline.within(self.stall(), stream.finish()).await;
-                self.linger(stream).await;
+                self.linger(stream, is_midway).await;
             }
             End::Cut { looks_whole: true } if !stream.is_tls() => {
                 // First, so that an end of the whole process shows it too.
@@ -181,10 +185,14 @@ impl<'a> Ending<'a> {
     /// Reads away what the peer still sends, a bounded amount for a bounded time: closing with bytes unread would reset
     /// the connection, and who sends all before it reads would never see its answer (RFC 9112 §9.6). No buffer is held
     /// meanwhile. A process that stops does not wait for it for long.
-    async fn linger(&self, stream: &Stream) {
+    async fn linger(&self, stream: &Stream, is_midway: bool) {
         let wait = Duration::from_millis(LINGER_MS);
+        let first = match is_midway {
+            true => silence_within(wait),
+            false => Duration::from_millis(LINGER_WHOLE_MS),
+        };
         let away = self.read_away(stream, wait);
-        let ended = self.deadline.while_idle(silence_within(wait), away).await;
+        let ended = self.deadline.while_idle(first, away).await;
         if ended == Err(Interrupt::Stopping) && self.deadline.phase() != Phase::Cut {
             let wait = Duration::from_millis(LINGER_STOPPING_MS);
             let away = self.read_away(stream, wait);
@@ -298,7 +306,7 @@ mod tests {
     #[test]
     fn a_tls_client_that_stops_reading_does_not_hold_its_connection() {
         run(|| async {
-            for how in [End::Whole, End::Early] {
+            for how in [End::Whole, End::Early { is_midway: true }] {
                 let (stream, _socket, _server) = to_origin().await;
                 let data = vec![7; 32 << 20];
                 assert!(poll_once(stream.write_all(&data)).await.is_none(), "the socket is full");

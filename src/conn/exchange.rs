@@ -18,7 +18,7 @@ use super::deadline::{Deadline, Interrupt};
 use super::ending::until_gone;
 use super::inspect::{Sight, Whence, shape_of};
 use super::inspector::Inspector;
-use super::progress::{Progress, marked};
+use super::progress::{Left, Progress, marked};
 use super::trailing::Trailing;
 use super::upstream::unanswered;
 use crate::error::{Error, Side, Stage};
@@ -57,7 +57,7 @@ pub struct Request<'a> {
 pub enum Outcome {
     /// The response went out whole.
     /// The upstream connection may wait for so long for another request, if at all.
-    Done { keep_client: bool, keep_upstream: Option<Duration> },
+    Done { client: Left, keep_upstream: Option<Duration> },
     /// 101: from now on both connections carry another protocol, WebSocket if there is an agreement.
     Upgraded(Option<Agreement>),
     /// The upstream connection closed without a byte of an answer.
@@ -192,6 +192,7 @@ impl Exchange<'_> {
                 && unread.fill_or(client, &mut || inspector.settle()).await.map_err(client_read)?
                     == 0
             {
+                drop((inspector, asides, first));
                 return Err(self.cut_short(client, upstream, progress).await);
             }
         }
@@ -426,9 +427,7 @@ impl Exchange<'_> {
     }
 
     fn done(&self, keep: &Keep, progress: &Progress) -> Outcome {
-        let request_sent = progress.request_sent.get();
-        let keep_client = keep.client && request_sent && !progress.half_closed.get();
-        Outcome::Done { keep_client, keep_upstream: keep.upstream }
+        Outcome::Done { client: progress.left(keep.client), keep_upstream: keep.upstream }
     }
 }
 

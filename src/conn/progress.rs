@@ -11,6 +11,17 @@ use super::exchange::Outcome;
 use crate::error::{Error, Side, Stage};
 use crate::http::reply::Cause;
 
+/// How an exchange leaves its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Its next request is served.
+    Kept,
+    /// Its connection ends.
+    Ended,
+    /// The same in the middle of its request.
+    Midway,
+}
+
 /// How far both directions are.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -59,6 +70,11 @@ impl Progress {
                 let cause = Cause::ConnectionWriteTimeout;
                 upstream(request, cause, "the origin stopped reading the request")
             }
+            // The client has ended its request, whole or not: what is awaited is the rest of the answer.
+            (false, true) if self.half_closed.get() => {
+                let cause = Cause::HttpResponseTimeout;
+                upstream(response, cause, "the origin's answer stopped coming")
+            }
             (false, _) => {
                 let (status, cause) = (408, Cause::HttpRequestError);
                 let detail = "the request's body stopped coming";
@@ -72,6 +88,15 @@ impl Progress {
                 let cause = Cause::HttpResponseTimeout;
                 upstream(response, cause, "the origin's answer stopped coming")
             }
+        }
+    }
+
+    /// How the client is left behind its answer, which `may_keep` it.
+    pub(super) fn left(&self, may_keep: bool) -> Left {
+        match (self.request_sent.get(), may_keep && !self.half_closed.get()) {
+            (false, _) => Left::Midway,
+            (true, false) => Left::Ended,
+            (true, true) => Left::Kept,
         }
     }
 

@@ -17,6 +17,7 @@ use super::deadline::{Deadline, Interrupt, Phase};
 use super::ending::{End, Ending, Ends};
 use super::exchange::{Exchange, Outcome};
 use super::inspect::{Sight, shape_of};
+use super::progress::Left;
 use super::refusal::{no_tunnel, refusal, unroutable};
 use super::tunnel::{Content, Tunnelled};
 use super::{Role, access, answer, upstream};
@@ -93,8 +94,10 @@ enum Awaited {
 enum Next {
     Request,
     Close,
-    /// Close, but read the rest of the request away first.
+    /// Close, but read away first what the client sent behind its request.
     Linger,
+    /// The same with the rest of the request.
+    LingerMidway,
 }
 
 impl<'a> Requests<'a> {
@@ -142,7 +145,7 @@ impl<'a> Requests<'a> {
                     self.core.counters.requests_refused.add(u64::from(!is_counted));
                     log::info!("{}: refused: {error}", self.source);
                     answer::send(&client.stream, self.deadline, &error, false).await;
-                    self.end(&mut client, End::Early).await;
+                    self.end(&mut client, End::Early { is_midway: true }).await;
                     return Ok(Role::Ended);
                 }
             };
@@ -160,13 +163,14 @@ impl<'a> Requests<'a> {
                     self.end(&mut client, End::Whole).await;
                     return Ok(Role::Ended);
                 }
-                Answered::Next(Next::Linger) => {
-                    self.end(&mut client, End::Early).await;
+                Answered::Next(next @ (Next::Linger | Next::LingerMidway)) => {
+                    let is_midway = matches!(next, Next::LingerMidway);
+                    self.end(&mut client, End::Early { is_midway }).await;
                     return Ok(Role::Ended);
                 }
                 Answered::Over(over) => {
                     let Over { upstream, ends, error } = *over;
-                    drop(client.unread);
+                    drop((client.unread, upstream.unread));
                     let ending = Ending::of(self.core, self.deadline);
                     Box::pin(ending.end_both(client.stream, upstream.stream, ends)).await;
                     return error.map_or(Ok(Role::Ended), Err);
@@ -370,7 +374,7 @@ impl<'a> Requests<'a> {
             Destination::Origin(origin) => Rc::clone(origin),
             Destination::Reply(bytes) => {
                 let sent = Box::pin(answer::raw(&client.stream, self.deadline, bytes)).await;
-                return Answered::Next(if sent { Next::Linger } else { Next::Close });
+                return Answered::Next(if sent { Next::LingerMidway } else { Next::Close });
             }
             Destination::Refused(error) => {
                 self.core.counters.requests_refused.add(1);
@@ -410,7 +414,8 @@ impl<'a> Requests<'a> {
                 Outcome::Unanswered(_) if was_pooled && admitted.may_repeat() => {}
                 Outcome::Unanswered(error) | Outcome::Failed(error) => {
                     Box::pin(self.failed(client, &admitted, &error)).await;
-                    let ends = Ends { client: End::Early, ..Ends::of_exchange(&error, false) };
+                    let client = End::Early { is_midway: true };
+                    let ends = Ends { client, ..Ends::of_exchange(&error, false) };
                     return Answered::over(upstream, ends, None);
                 }
                 Outcome::Cut { error, looks_whole } => {
@@ -422,13 +427,16 @@ impl<'a> Requests<'a> {
                     let content = Content::of(admitted.sight, websocket);
                     return Answered::Upgraded(Box::new((upstream, content)));
                 }
-                Outcome::Done { keep_client, keep_upstream } => {
+                Outcome::Done { client: left, keep_upstream } => {
                     self.core.counters.request_time.observe(self.deadline.span_us().unwrap_or(0));
                     if let Some(wait) = keep_upstream {
                         self.keep_idle(&origin, upstream.stream, wait, is_own.get());
                     }
-                    let next = if keep_client { Next::Request } else { Next::Linger };
-                    return Answered::Next(next);
+                    return Answered::Next(match left {
+                        Left::Kept => Next::Request,
+                        Left::Ended => Next::Linger,
+                        Left::Midway => Next::LingerMidway,
+                    });
                 }
             }
         }
@@ -462,7 +470,7 @@ impl<'a> Requests<'a> {
         log::warn!("{} ▶ {}: {error}", self.source, admitted.sight.dest);
         let is_head = admitted.method == Method::Head;
         answer::send(&client.stream, self.deadline, error, is_head).await;
-        Answered::Next(Next::Linger)
+        Answered::Next(Next::LingerMidway)
     }
 }
 

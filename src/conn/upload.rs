@@ -9,7 +9,7 @@ use std::task::Poll;
 use super::deadline::Phase;
 use super::ending::until_gone;
 use super::exchange::{Exchange, Outcome, Request};
-use super::progress::Progress;
+use super::progress::{Left, Progress};
 use crate::error::{Error, Side, Stage};
 use crate::forward::leg::Unread;
 use crate::http::framing::{ResponseKind, ResponsePlan};
@@ -81,9 +81,8 @@ impl Exchange<'_> {
         }
         // The last one was set before the last read, which may have been long ago: a client is idle from now on.
         self.deadline.set(self.core.config.http.body_idle_timeout);
-        let request_sent = progress.request_sent.get();
         Outcome::Done {
-            keep_client: may_keep_client && request_sent && !progress.half_closed.get(),
+            client: progress.left(may_keep_client),
             // If the origin did not read on after all, it takes the rest for another request, and what it answers to
             // that would be taken for the answer to somebody else's.
             keep_upstream: None,
@@ -113,6 +112,6 @@ impl Exchange<'_> {
     pub(super) fn given_up(&self, error: &Error) -> Outcome {
         self.core.count_upstream_error(error);
         log::debug!("{} ▶ {}: {error}", self.sight.source, self.sight.dest);
-        Outcome::Done { keep_client: false, keep_upstream: None }
+        Outcome::Done { client: Left::Midway, keep_upstream: None }
     }
 }

@@ -12,9 +12,10 @@ pub const HALF_CLOSED_PROBE_SECS: u32 = 15;
 pub const ANSWER_WAIT_MS: u64 = 5000;
 
 /// After an answer that did not wait for the request's end: how long, and how much, the rest of the request
-/// is read away, so that the answer is not lost to a reset; how long nothing of it may come; and how long at most
-/// once the process stops.
+/// is read away, so that the answer is not lost to a reset; how long nothing of it may come; how long nothing may
+/// come behind a whole request; and how long at most once the process stops.
 pub const LINGER_MS: u64 = 30_000;
+pub const LINGER_WHOLE_MS: u64 = 1000;
 pub const LINGER_BYTES: usize = 256 * 1024 * 1024;
 pub const LINGER_SILENCE_MS: u64 = 5000;
 pub const LINGER_STOPPING_MS: u64 = 500;

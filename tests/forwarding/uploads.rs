@@ -618,3 +618,24 @@ fn a_client_that_goes_away_in_its_upload_cancels_the_answer_under_way() {
     client.reset();
     ends.recv_timeout(DEADLINE).expect("the origin writes to nobody");
 }
+
+#[test]
+fn an_origin_that_stalls_behind_a_client_that_ended_its_upload_is_to_blame_for_it() {
+    let proxy = Proxy::start(json!({ "body_idle_timeout_secs": 1 }));
+    let (hold, held) = channel::<()>();
+    let held = Mutex::new(held);
+    let origin = Origin::raw(move |mut connection| {
+        connection.receive_head();
+        connection.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 7\r\n\r\nfar");
+        connection.receive_to_end();
+        let _ = held.lock().unwrap().recv();
+    });
+    let (dest, mut client) = client_of(&proxy, &origin, false);
+    begin(&mut client, &dest, "", 500_000);
+    assert!(client.receive_head().start.contains("413"));
+    assert_eq!(client.receive_exact(3), b"far");
+    client.finish_sending();
+    client.receive_to_end();
+    proxy.wait_for_log(&["the origin's answer stopped coming"]);
+    drop(hold);
+}
