@@ -92,12 +92,9 @@ enum Awaited {
 
 /// Whether the connection goes on after a request.
 enum Next {
-    Request,
     Close,
-    /// Close, but read away first what the client sent behind its request.
-    Linger,
-    /// The same with the rest of the request.
-    LingerMidway,
+    /// As the client is left: if it is not kept, what it still sends is read away before its connection closes.
+    Behind(Left),
 }
 
 impl<'a> Requests<'a> {
@@ -158,13 +155,13 @@ impl<'a> Requests<'a> {
             }
             // Boxed, so that a connection that waits for its next request is small.
             match Box::pin(self.answer(&mut client, admitted)).await {
-                Answered::Next(Next::Request) => {}
+                Answered::Next(Next::Behind(Left::Kept)) => {}
                 Answered::Next(Next::Close) => {
                     self.end(&mut client, End::Whole).await;
                     return Ok(Role::Ended);
                 }
-                Answered::Next(next @ (Next::Linger | Next::LingerMidway)) => {
-                    let is_midway = matches!(next, Next::LingerMidway);
+                Answered::Next(Next::Behind(left)) => {
+                    let is_midway = left == Left::Midway;
                     self.end(&mut client, End::Early { is_midway }).await;
                     return Ok(Role::Ended);
                 }
@@ -374,7 +371,7 @@ impl<'a> Requests<'a> {
             Destination::Origin(origin) => Rc::clone(origin),
             Destination::Reply(bytes) => {
                 let sent = Box::pin(answer::raw(&client.stream, self.deadline, bytes)).await;
-                return Answered::Next(if sent { Next::LingerMidway } else { Next::Close });
+                return Answered::Next(if sent { Next::Behind(Left::Midway) } else { Next::Close });
             }
             Destination::Refused(error) => {
                 self.core.counters.requests_refused.add(1);
@@ -432,11 +429,7 @@ impl<'a> Requests<'a> {
                     if let Some(wait) = keep_upstream {
                         self.keep_idle(&origin, upstream.stream, wait, is_own.get());
                     }
-                    return Answered::Next(match left {
-                        Left::Kept => Next::Request,
-                        Left::Ended => Next::Linger,
-                        Left::Midway => Next::LingerMidway,
-                    });
+                    return Answered::Next(Next::Behind(left));
                 }
             }
         }
@@ -470,7 +463,7 @@ impl<'a> Requests<'a> {
         log::warn!("{} ▶ {}: {error}", self.source, admitted.sight.dest);
         let is_head = admitted.method == Method::Head;
         answer::send(&client.stream, self.deadline, error, is_head).await;
-        Answered::Next(Next::LingerMidway)
+        Answered::Next(Next::Behind(Left::Midway))
     }
 }
 
