@@ -11,7 +11,10 @@ use serde_json::Value;
 use super::arguments::CommonArguments;
 use super::output::visible;
 use super::run_lines::Growth;
-use crate::limits::{REPORT_TICK_MS, RUN_POLL_MS, RUN_SUMMARY_ROWS, RUN_UNUSED_HOSTS};
+use crate::limits::{
+    REPORT_TICK_MS, RUN_POLL_MS, RUN_QUIET_MS, RUN_SETTLE_MS, RUN_SUMMARY_ROWS, RUN_TAKEN_MS,
+    RUN_UNUSED_HOSTS,
+};
 use crate::report::state::{self, State};
 use crate::report::threat_filter::is_info;
 use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
@@ -161,14 +164,25 @@ impl Summary {
         Ok(Summary { log_dir: log_dir.to_owned(), growth, before, after: After::Unknown })
     }
 
-    /// Waits until the monitor has written what the program's last bytes were, and what it has counted.
+    /// Waits until the monitor has written what the program's last bytes were, and what it has counted: its words are
+    /// heard until one says that no connection is left open, or none has come for a while.
     pub fn settle(&mut self, has_ended: &dyn Fn() -> bool) {
         let inode =
             || rustix::fs::stat(self.log_dir.join(STATE_FILE_NAME)).ok().map(|stat| stat.st_ino);
-        let before = inode();
-        let deadline = Instant::now() + Duration::from_millis(2 * REPORT_TICK_MS);
-        while inode() == before && !has_ended() && Instant::now() < deadline {
+        let (mut heard, began) = (inode(), Instant::now());
+        let mut until = began + Duration::from_millis(RUN_SETTLE_MS);
+        while !has_ended() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(RUN_POLL_MS));
+            let word = inode();
+            if word == heard {
+                continue;
+            }
+            let is_behind_all = began.elapsed() >= Duration::from_millis(RUN_TAKEN_MS);
+            if is_behind_all && self.is_all_closed() {
+                break;
+            }
+            heard = word;
+            until = until.min(Instant::now() + Duration::from_millis(RUN_QUIET_MS));
         }
         let is_outdated = state::outdated_secs(&self.log_dir, SystemTime::now()).is_some();
         let now = state::read(&self.log_dir).ok();
@@ -178,6 +192,13 @@ impl Summary {
             Some(state) => After::Known(Box::new(state)),
             None => After::Unknown,
         };
+    }
+
+    /// Whether no more connections are open than before the run, by the monitor's last word.
+    fn is_all_closed(&self) -> bool {
+        let open = |state: &State| state.counters.get("connections_open").and_then(Value::as_u64);
+        let now = state::read(&self.log_dir).ok().and_then(|state| open(&state));
+        now.is_some_and(|now| now <= open(&self.before).unwrap_or(0))
     }
 
     /// The words for the user.
@@ -335,6 +356,39 @@ mod tests {
         std::fs::write(dir.path().join(THREATS_FILE_NAME), "{\"severity\":\"info\"}\n").unwrap();
         let expected = "no findings in 2 requests through the proxy in 1.5 s\n     1 × credentials where they belong (clawsec threats --all)\n";
         assert_eq!(text(&summary), expected);
+    }
+
+    /// The monitor's word at each of these looks at it, as counts.
+    fn settled(words: &[(u32, &[(&str, u64)])]) -> (u32, State) {
+        let dir = tempfile::tempdir().unwrap();
+        let say = |counts| {
+            let (file, next) = (dir.path().join(STATE_FILE_NAME), dir.path().join("next"));
+            std::fs::write(&next, serde_json::to_vec(&state(counts)).unwrap()).unwrap();
+            std::fs::rename(next, file).unwrap();
+        };
+        say(&[("connections_open", 1)]);
+        let mut summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        let looks = std::cell::Cell::new(0);
+        summary.settle(&|| {
+            looks.set(looks.get() + 1);
+            words.iter().filter(|word| word.0 == looks.get()).for_each(|word| say(word.1));
+            false
+        });
+        let After::Known(state) = summary.after else { panic!("{:?}", summary.after) };
+        (looks.get(), *state)
+    }
+
+    /// A tick may fall between the program's end and the monitor's notice of it: what ended then was left out.
+    #[test]
+    fn an_end_that_the_monitor_notices_a_tick_later_is_told() {
+        let open = [("connections_open", 2)];
+        let closed = [("connections_open", 1), ("tunnels_unused", 1)];
+        for early in [&open[..], &[("connections_open", 1)]] {
+            let (_, state) = settled(&[(1, early), (4, &closed)]);
+            assert_eq!(state.counters["tunnels_unused"], 1, "behind {early:?}");
+        }
+        let (looks, _) = settled(&[(9, &closed), (10, &open)]);
+        assert!(looks <= 11, "all is closed, and nothing is waited for: {looks} looks");
     }
 
     /// A state that has counted so.

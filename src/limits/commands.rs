@@ -1,6 +1,6 @@
 //! The bounds of the everyday commands.
 
-use super::CA_VALIDITY_DAYS;
+use super::{CA_VALIDITY_DAYS, REPORT_TICK_MS};
 
 /// How much of a PID file is read: ten digits of a PID and a line end are less.
 pub const PID_FILE_READ_BYTES: u64 = 64;
@@ -65,6 +65,13 @@ pub const RUN_START_WAIT_MS: u64 = 60_000;
 /// After how long it says what it waits for.
 pub const RUN_START_NOTE_MS: u64 = 1_500;
 pub const RUN_POLL_MS: u64 = 20;
+/// How long `run` listens at most, once its program has ended, to what the monitor tells of it; that is long enough for
+/// a late tick, and a second for a user.
+pub const RUN_SETTLE_MS: u64 = 950;
+/// How long the monitor says nothing once it has nothing new to tell: a tick, and what it may be late.
+pub const RUN_QUIET_MS: u64 = REPORT_TICK_MS + 100;
+/// In which time a core has taken the last connections of a program that has ended.
+pub const RUN_TAKEN_MS: u64 = 100;
 /// What is kept of the words of a monitor that does not start.
 pub const RUN_MONITOR_WORDS_BYTES: usize = 16 * 1024;
 /// Kinds of findings that the summary of `run` lists.
@@ -84,3 +91,5 @@ pub const DOCTOR_ENVIRONMENT_BYTES: u64 = 4 * 1024 * 1024;
 pub const DOCTOR_ANSWER_BYTES: usize = 64 * 1024;
 
 const _: () = assert!(RUN_START_WAIT_MS > STOP_WAIT_MIN_MS, "a monitor that ends is outwaited");
+const _: () = assert!(RUN_QUIET_MS + RUN_TAKEN_MS < RUN_SETTLE_MS, "a second word is heard");
+const _: () = assert!(RUN_SETTLE_MS < 2 * REPORT_TICK_MS);
