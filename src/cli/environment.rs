@@ -11,9 +11,10 @@ use super::arguments::CommonArguments;
 use super::credentials::Credentials;
 use super::log_dir::LogDirError;
 use super::monitor::{self, Monitor};
-use super::{environment_shells, exit_code, load_common, log_dir, output};
+use super::{environment_shells, exit_code, load_common, log_dir, output, process};
 use crate::config::Config;
 use crate::tls::trust_bundle::{Kept, TrustFiles, write_trust_files};
+use crate::tls::trust_leftovers::remove_leftovers;
 
 /// The proxy, in both spellings: curl reads only the lower-case `http_proxy`. aiohttp's WebSockets have a scheme, and so a
 /// variable, of their own.
@@ -147,7 +148,7 @@ pub fn inherited(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The CA's files, written anew, for a monitor that decrypts. What the environment trusts goes on being trusted, by
+/// The CA's files, written anew, and those of earlier environments removed, for a monitor that decrypts. What the environment trusts goes on being trusted, by
 /// programs that reach some hosts without the proxy.
 pub fn trust_files(
     config: &Config,
@@ -161,8 +162,11 @@ pub fn trust_files(
     let named = names.filter_map(|name| inherited(name)).filter(|file| !file.is_empty());
     let replaced: Vec<PathBuf> = named.map(PathBuf::from).collect();
     let kept = Kept { upstream: config.tls.upstream_ca_file.as_deref(), replaced: &replaced };
-    let files = write_trust_files(&config.report.log_dir, SystemTime::now(), &kept);
-    files.map(Some).map_err(|error| error.to_string())
+    let (log_dir, now) = (&config.report.log_dir, SystemTime::now());
+    let files = write_trust_files(log_dir, now, &kept).map_err(|error| error.to_string())?;
+    // What cannot be removed is in nobody's way.
+    let _ = remove_leftovers(log_dir, now, &process::named_in_environments);
+    Ok(Some(files))
 }
 
 /// Runs the command.

@@ -17,6 +17,11 @@ pub const TLS_WARNINGS_MAX: u8 = 4;
 /// How many buffers of records without data are taken before the core goes on with other connections.
 pub const TLS_RECEIVES_MAX: u8 = 2;
 
+/// How long a bundle of roots for one environment is kept unused: a program that trusts by it reads it once a start or a
+/// connection, a shell that was told of it passes it on. How many of them are looked at.
+pub const TRUST_BUNDLE_KEEP_DAYS: u64 = 30;
+pub const TRUST_BUNDLES_LOOKED_AT: usize = 1024;
+
 /// A client that does not accept our certificate, and does not say so, ends its connection within so long behind the
 /// handshake. Who does it later opened it ahead of its use.
 pub const REFUSAL_MAX_MS: u64 = 2000;

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RawMode, RenameFlags};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RawMode, RenameFlags};
 use rustix::io::Errno;
 
 use super::authority_error::AuthorityError;
@@ -121,6 +122,24 @@ impl AuthorityFiles {
         }
         replaced.map_err(|error| AuthorityError::write(&self.path_of(name), error))?;
         self.sync()
+    }
+
+    /// The names in the directory that are text.
+    pub(super) fn names(&self) -> Result<impl Iterator<Item = String>, AuthorityError> {
+        let failed = |errno| AuthorityError::read(&self.path, errno);
+        let entries = Dir::read_from(&self.directory).map_err(failed)?;
+        let name = |entry: rustix::fs::DirEntry| entry.file_name().to_str().ok().map(str::to_owned);
+        Ok(entries.flatten().filter_map(name))
+    }
+
+    /// When a regular file was written or read last, as far as the file system notes it.
+    pub(super) fn last_used(&self, name: &str) -> Option<SystemTime> {
+        let status = rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+            return None;
+        }
+        let secs = u64::try_from(status.st_mtime.max(status.st_atime)).ok()?;
+        UNIX_EPOCH.checked_add(Duration::from_secs(secs))
     }
 
     /// Takes the name away, if something has it.

@@ -38,6 +38,8 @@ pub mod session;
 pub mod stream;
 /// The machine's roots and ours in one file.
 pub mod trust_bundle;
+/// Such files that nobody has any more.
+pub mod trust_leftovers;
 /// What a failed upstream handshake means, in words for an agent.
 pub mod upstream_failure;
 /// The roots that origins are verified against.

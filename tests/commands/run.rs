@@ -292,6 +292,39 @@ fn what_the_environment_trusted_goes_on_being_trusted() {
     assert!(outcome.stderr.contains("gone.pem are left out"), "{}", outcome.stderr);
 }
 
+/// Each environment that trusted something else left one for ever.
+#[test]
+fn the_bundle_of_an_environment_that_nobody_has_any_more_goes_away() {
+    let setup = Setup::new(json!({}));
+    let company = setup.directory().join("company.pem");
+    fs::write(&company, &tls::root().pem).unwrap();
+    let setup = setup.with(json!({ "upstream_ca_file": null }));
+    let told = || {
+        let (path, _) = roots_told(&setup, "SSL_CERT_FILE", &[("REQUESTS_CA_BUNDLE", &company)]);
+        std::path::PathBuf::from(path)
+    };
+    let age = |path: &Path| {
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(31 * 86_400);
+        let times = fs::FileTimes::new().set_modified(old).set_accessed(old);
+        fs::File::open(path).unwrap().set_times(times).unwrap();
+    };
+    let bundle = told();
+    assert_ne!(bundle.file_name().unwrap(), "ca-bundle.pem");
+    let mut agent = Command::new("sleep");
+    let mut agent = agent.arg("60").env("PIP_CERT", &bundle).spawn().unwrap();
+    age(&bundle);
+    run_program(&setup, &["true"]).expect_success("run");
+    assert!(bundle.exists(), "a program names it");
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    assert_eq!(told(), bundle, "it is written anew");
+    run_program(&setup, &["true"]).expect_success("run");
+    assert!(bundle.exists(), "it was used");
+    age(&bundle);
+    run_program(&setup, &["true"]).expect_success("run");
+    assert!(!bundle.exists());
+}
+
 #[test]
 fn the_bundle_holds_the_roots_of_upstream_ca_file() {
     let setup = Setup::new(json!({}));
