@@ -18,9 +18,9 @@ use crate::config::Config;
 use crate::limits::DOCTOR_CONNECT_MS;
 use crate::report::STATE_FILE_NAME;
 use crate::report::state::{self, State};
-use crate::tls::trust_bundle::own_certificates_of;
+use crate::tls::trust_bundle::{BUNDLE_FILE, own_certificates_of};
 use crate::tls::upstream_roots::system_trusts;
-use crate::tls::{Authority, authority::fingerprint_sha256};
+use crate::tls::{Authority, AuthorityError, KEY_FILE, authority::fingerprint_sha256};
 
 /// `clawsec doctor`.
 #[derive(Clone, Debug, Args)]
@@ -117,9 +117,9 @@ fn examine(config: &Config, arguments: &DoctorArguments) -> Result<Vec<Point>, S
     let outdated_secs = state::outdated_secs(log_dir, SystemTime::now());
     points.push(writing(state.as_deref(), outdated_secs));
     let mitm = state.as_deref().map_or(config.tls.mitm, |state| state.mitm);
-    let (authority, own) = authority(log_dir, mitm, common);
-    points.extend(authority);
     let shown = state.as_deref().and_then(|state| state.ca_sha256.as_ref());
+    let (authority, own) = authority(log_dir, mitm, shown, common);
+    points.extend(authority);
     if shown.is_some() && own.first().is_some_and(|first| Some(&fingerprint_sha256(first)) != shown)
     {
         points.push(Point::doubtful(
@@ -222,9 +222,11 @@ fn writing(state: Option<&State>, outdated_secs: Option<u64>) -> Point {
     }
 }
 
+/// The CA on disk; `shown` is the fingerprint of the one that a running monitor shows.
 fn authority(
     log_dir: &Path,
     mitm: bool,
+    shown: Option<&String>,
     common: &CommonArguments,
 ) -> (Vec<Point>, Vec<CertificateDer<'static>>) {
     let name = "CA";
@@ -251,15 +253,47 @@ fn authority(
             });
             (std::iter::once(Point::well(name, said)).chain(doubts).collect(), own)
         }
-        (Err(error), _) | (_, Err(error)) => (
-            vec![Point::ill(
-                name,
-                error.to_string(),
-                format!("{} makes one where there is none", common.command("start")),
-            )],
-            Vec::new(),
-        ),
+        (Err(error), _) | (_, Err(error)) => {
+            let point = match shown {
+                Some(shown) => lost_authority(&error, shown, log_dir, common),
+                None => Point::ill(
+                    name,
+                    error.to_string(),
+                    format!("{} makes one where there is none", common.command("start")),
+                ),
+            };
+            (vec![point], Vec::new())
+        }
     }
+}
+
+/// A CA that a running monitor has, and the disk no longer.
+fn lost_authority(
+    error: &AuthorityError,
+    shown: &str,
+    log_dir: &Path,
+    common: &CommonArguments,
+) -> Point {
+    let restart = common.restart_commands();
+    let AuthorityError::Absent { certificate } = error else {
+        let said = format!("{error}. The running monitor signs with the CA that it has in memory");
+        return Point::ill("CA", said, format!("once it is mended: {restart}"));
+    };
+    let said = format!(
+        "{} is gone: the running monitor signs with the CA that it has in memory (SHA-256 {shown}), and programs that are \
+         started now find nothing to trust it by",
+        certificate.display()
+    );
+    let anew = match log_dir.join(KEY_FILE).exists() {
+        true => "makes it again for the same key",
+        false => "makes another CA, for ca.key is gone, too",
+    };
+    let remedy = format!(
+        "put it back from a backup, or take the first certificate of {} if that is this one; without either, {restart} \
+         {anew}, to be trusted anew",
+        log_dir.join(BUNDLE_FILE).display()
+    );
+    Point::ill("CA", said, remedy)
 }
 
 fn store(is_trusted: bool, common: &CommonArguments) -> Point {

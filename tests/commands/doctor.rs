@@ -118,6 +118,24 @@ fn another_process_is_examined_by_its_pid() {
     assert!(gone.stderr.contains("4294967295"), "{}", gone.stderr);
 }
 
+/// It was said that there is no CA yet, and that the first start makes it.
+#[test]
+fn a_certificate_that_was_removed_under_a_running_monitor_is_said_to_be_gone() {
+    let proxy = Proxy::start(json!({}));
+    std::fs::remove_file(proxy.ca_path()).unwrap();
+    let words = |parts: &[&str]| {
+        let outcome = proxy.setup.run("doctor", &[]);
+        assert_eq!(outcome.code, Some(1));
+        assert!(parts.iter().all(|part| outcome.stdout.contains(part)), "{}", outcome.stdout);
+        assert!(!outcome.stdout.contains("there is no CA yet"), "{}", outcome.stdout);
+    };
+    let shown = proxy.status()["ca_sha256"].as_str().unwrap().to_owned();
+    let gone = ["ca.crt is gone", "in memory", &shown, "clawsec stop --config"];
+    words(&[&gone[..], &["put it back", "for the same key"]].concat());
+    std::fs::remove_file(proxy.log_dir().join("ca.key")).unwrap();
+    words(&[&gone[..], &["makes another CA"]].concat());
+}
+
 #[test]
 fn a_ca_that_was_changed_under_a_running_monitor_is_noticed() {
     let proxy = Proxy::start(json!({}));
