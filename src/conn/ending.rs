@@ -16,7 +16,7 @@ use crate::error::{Error, Side};
 use crate::forward::buffer::BufferPool;
 use crate::http::websocket::{Sender, going_away};
 use crate::limits::{
-    ANSWER_WAIT_MS, HALF_CLOSED_LOOK_MS, HALF_CLOSED_RECORDS, LINGER_BYTES, LINGER_MS,
+    ANSWER_WAIT_MS, GOODBYE_MS, HALF_CLOSED_LOOK_MS, HALF_CLOSED_RECORDS, LINGER_BYTES, LINGER_MS,
     LINGER_SILENCE_MS, LINGER_STOPPING_MS, LINGER_WHOLE_MS, TAKEN_CUT_MS, TAKEN_LOOK_MS,
     TAKEN_STALL_MS,
 };
@@ -65,7 +65,7 @@ impl Ends {
         Ends::of(error.side, cut, cut)
     }
 
-    /// The same where the process goes away: whom of both may be told so.
+    /// The same where we go away, and neither failed: whom of both may be told so.
     #[must_use]
     pub fn going_away(self, client: bool, upstream: bool) -> Ends {
         Ends {
@@ -119,19 +119,23 @@ impl<'a> Ending<'a> {
                 stream.cut();
                 self.until_taken(stream).await;
             }
+            End::GoingAway(sender) if self.deadline.phase() == Phase::Cut => {
+                let wait = Duration::from_millis(TAKEN_CUT_MS);
+                or(self.say_goodbye(stream, sender, wait), sleep(wait)).await;
+            }
             End::GoingAway(sender) => {
-                let wait = sleep(Duration::from_millis(TAKEN_CUT_MS));
-                or(self.say_goodbye(stream, sender), wait).await;
+                let wait = Duration::from_millis(GOODBYE_MS);
+                let _ = self.deadline.within(wait, self.say_goodbye(stream, sender, wait)).await;
             }
             End::Failed => stream.abort(),
         }
     }
 
     /// A close, the end of our direction, and what is left of the peer's, which answers with a close of its own.
-    async fn say_goodbye(&self, stream: &Stream, sender: Sender) {
+    async fn say_goodbye(&self, stream: &Stream, sender: Sender, wait: Duration) {
         if stream.write_all(&going_away(sender)).await.is_ok() {
             stream.finish().await;
-            self.read_away(stream, Duration::from_millis(TAKEN_CUT_MS)).await;
+            self.read_away(stream, wait).await;
         }
     }
 

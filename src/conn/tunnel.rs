@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use super::core::Core;
-use super::deadline::{Deadline, Interrupt, Phase};
+use super::deadline::{Deadline, Interrupt};
 use super::ending::{Ending, Ends};
 use super::inspect::{Sight, Whence};
 use super::inspector::Inspector;
@@ -114,7 +114,8 @@ impl Tunnel<'_> {
         if let Err(error) = &result {
             let ending = Ending::of(self.core, self.deadline);
             let mut ends = Ends::of_tunnel(error);
-            if error.side == Side::Internal && self.deadline.phase() == Phase::Cut {
+            // Nobody failed: the process stops, or nothing has come for too long.
+            if error.side == Side::Internal {
                 ends = ends.going_away(back.may_say_goodbye.get(), there.may_say_goodbye.get());
             }
             // Boxed, so that a tunnel that waits is small.

@@ -20,6 +20,9 @@ pub const LINGER_BYTES: usize = 256 * 1024 * 1024;
 pub const LINGER_SILENCE_MS: u64 = 5000;
 pub const LINGER_STOPPING_MS: u64 = 500;
 
+/// How long a peer that is told that we go away may take to answer that, unless the process ends.
+pub const GOODBYE_MS: u64 = 1000;
+
 /// After a cut: how long a peer that did not fail may take nothing of what it was sent, and how long the process
 /// still waits for that once it cuts everything; and how often that is looked at.
 pub const TAKEN_STALL_MS: u64 = 60_000;

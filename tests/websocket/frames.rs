@@ -4,9 +4,10 @@ use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use flate2::{Compress, Compression, FlushCompress};
+use serde_json::Value;
 
 use crate::support::tls::{self, Shown};
-use crate::support::{Connection, DEADLINE, Origin, Proxy, json, wait_until};
+use crate::support::{Connection, DEADLINE, Origin, Proxy, Setup, json, wait_until};
 
 pub const FIN: u8 = 0x80;
 pub const RSV1: u8 = 0x40;
@@ -132,6 +133,16 @@ impl Joined {
 
     /// The same, with bytes that follow the request and the answer to it in one write; both must arrive.
     pub fn open_early(way: Way, answer: &str, client_says: &[u8], server_says: &[u8]) -> Joined {
+        Joined::open_under(way, answer, (client_says, server_says), json!({}))
+    }
+
+    /// The same with these settings.
+    pub fn open_under(
+        way: Way,
+        answer: &str,
+        (client_says, server_says): (&[u8], &[u8]),
+        settings: Value,
+    ) -> Joined {
         let head = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{answer}\r\n"
         );
@@ -160,9 +171,9 @@ impl Joined {
         let expected = json!([{
             "host": "127.0.0.1", "message": "/chat", "rules": ["discord_bot_token*"],
         }]);
-        let proxy =
-            Proxy::start(json!({ "gateway_target_port": target, "expected_credentials": expected,
-                    "shutdown_timeout_secs": 1 }));
+        let setup = Setup::new(settings).with(json!({ "gateway_target_port": target,
+            "expected_credentials": expected, "shutdown_timeout_secs": 1 }));
+        let proxy = setup.start();
         let dest = if way == Way::Encrypted { origin.local_dest() } else { origin.dest() };
         let mut client = match way {
             Way::Absolute => proxy.connect(),

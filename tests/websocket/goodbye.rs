@@ -1,4 +1,4 @@
-//! The end of the process: both sides of a WebSocket are told that we go away, and never within a frame.
+//! The end of the process, and of a WebSocket on which nothing comes any more: both sides of a WebSocket are told that we go away, and never within a frame.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -67,6 +67,25 @@ fn both_sides_of_a_websocket_are_told_that_the_monitor_goes_away() {
         assert_eq!(client.line(), "connected", "{way:?}");
         proxy.stop();
         assert_eq!((client.line(), server.line()), ("1001".into(), "1001".into()), "{way:?}");
+    }
+}
+
+/// Such a WebSocket was reset.
+#[test]
+fn both_sides_of_a_websocket_that_was_idle_for_too_long_are_told_so() {
+    let whole = |from| frame(from, TEXT, b"the last fragment");
+    for (way, is_whole) in [(Way::Tunnel, true), (Way::Encrypted, true), (Way::Encrypted, false)] {
+        let settings = json!({ "tunnel_idle_timeout_secs": 2 });
+        let mut socket = Joined::open_under(way, PROOF, (b"", b""), settings);
+        socket.pass(From::Client, &whole(From::Client));
+        let mut by_server = whole(From::Server);
+        by_server.truncate(by_server.len() - usize::from(!is_whole));
+        socket.pass(From::Server, &by_server);
+        let (server_got, client_got) = socket.ended();
+        let what = format!("{way:?} {is_whole}");
+        assert_eq!((server_got.first(), server_got.len()), (Some(&(FIN | CLOSE)), 8), "{what}");
+        let expected: &[u8] = if is_whole { &[FIN | CLOSE, 2, 0x03, 0xe9] } else { b"" };
+        assert_eq!(client_got, expected, "{what}");
     }
 }
 
