@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use super::exchange::Request;
 use super::inspect::Sight;
+use super::progress::Left;
 use crate::error::Error;
 use crate::forward::buffer::Scratch;
+use crate::forward::leg::Unread;
 use crate::forward::origin::{Origin, Way};
 use crate::http::framing::{BodyKind, RequestPlan};
 use crate::http::head::{Method, Version};
@@ -51,6 +53,12 @@ impl Admitted {
             may_stay,
             is_relayed: matches!(origin.way, Way::Relayed(_)),
         }
+    }
+
+    /// How the client is left behind an answer of ours, by what was read behind the head.
+    pub(super) fn left(&self, unread: &Unread) -> Left {
+        let is_whole = self.plan.body.is_within(unread.bytes().len());
+        if is_whole { Left::Ended } else { Left::Midway }
     }
 
     /// RFC 9110 §9.2.2: a request may be sent again by itself only if it is idempotent; and here only if none of

@@ -61,9 +61,9 @@ pub enum Outcome {
     /// 101: from now on both connections carry another protocol, WebSocket if there is an agreement.
     Upgraded(Option<Agreement>),
     /// The upstream connection closed without a byte of an answer.
-    Unanswered(Error),
-    /// The client can still be told.
-    Failed(Error),
+    Unanswered(Error, Left),
+    /// The client can still be told; how that leaves it.
+    Failed(Error, Left),
     /// Something of the response went out already, or the client has gone: only closing is left.
     Cut {
         error: Error,
@@ -124,7 +124,7 @@ impl Exchange<'_> {
         } else if progress.has_begun() || error.answer.is_none() {
             progress.cut(error)
         } else {
-            Outcome::Failed(error)
+            Outcome::Failed(error, progress.left_failed())
         }
     }
 
@@ -147,6 +147,7 @@ impl Exchange<'_> {
     ) -> Result<(), Error> {
         let mut body = Body::new(self.request.plan.body);
         if body.is_done() {
+            progress.request_read.set(true);
             let write = upstream.write_all(self.request.head);
             marked(&progress.upstream_is_full, write).await.map_err(upstream_write)?;
         } else {
@@ -180,6 +181,7 @@ impl Exchange<'_> {
             let len = step_request(unread, body, &mut inspector, &mut asides).await?;
             let bytes = unread.bytes().get(..len).unwrap_or_default();
             progress.note_body(len);
+            progress.request_read.set(body.is_done());
             self.core.counters.bytes_outbound.add(len as u64);
             let write = write_coalesced(upstream, &mut first.bytes, bytes);
             marked(&progress.upstream_is_full, write).await.map_err(upstream_write)?;
@@ -296,7 +298,7 @@ impl Exchange<'_> {
                     return Ok(received);
                 }
                 Ok(None) => {}
-                Err(error) => return Err(Outcome::Failed(error)),
+                Err(error) => return Err(Outcome::Failed(error, progress.left_failed())),
             }
             let was_empty = unread.is_empty();
             let error = match unread.fill(upstream).await {
@@ -304,9 +306,10 @@ impl Exchange<'_> {
                 Ok(_) => continue,
                 Err(error) => unanswered(&self.sight.dest, Some(error)),
             };
+            let left = progress.left_failed();
             return Err(match was_empty {
-                true => Outcome::Unanswered(error),
-                false => Outcome::Failed(error),
+                true => Outcome::Unanswered(error, left),
+                false => Outcome::Failed(error, left),
             });
         }
     }

@@ -25,7 +25,9 @@ pub enum Left {
 /// How far both directions are.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The request went out whole.
+    /// The request was read whole.
+    pub(super) request_read: Cell<bool>,
+    /// It went out whole.
     pub(super) request_sent: Cell<bool>,
     /// The first byte of the final response, or of a 101, went out.
     pub(super) response_started: Cell<bool>,
@@ -98,6 +100,11 @@ impl Progress {
             (true, false) => Left::Ended,
             (true, true) => Left::Kept,
         }
+    }
+
+    /// How the client is left behind an answer of ours, with which its connection ends.
+    pub(super) fn left_failed(&self) -> Left {
+        if self.request_read.get() { Left::Ended } else { Left::Midway }
     }
 
     /// Whether an answer of ours would stand behind, or within, what the client has of the origin's.

@@ -371,7 +371,8 @@ impl<'a> Requests<'a> {
             Destination::Origin(origin) => Rc::clone(origin),
             Destination::Reply(bytes) => {
                 let sent = Box::pin(answer::raw(&client.stream, self.deadline, bytes)).await;
-                return Answered::Next(if sent { Next::Behind(Left::Midway) } else { Next::Close });
+                let left = admitted.left(&client.unread);
+                return Answered::Next(if sent { Next::Behind(left) } else { Next::Close });
             }
             Destination::Refused(error) => {
                 self.core.counters.requests_refused.add(1);
@@ -408,10 +409,10 @@ impl<'a> Requests<'a> {
                 }
             };
             match exchange.run(client, &mut upstream).await {
-                Outcome::Unanswered(_) if was_pooled && admitted.may_repeat() => {}
-                Outcome::Unanswered(error) | Outcome::Failed(error) => {
+                Outcome::Unanswered(..) if was_pooled && admitted.may_repeat() => {}
+                Outcome::Unanswered(error, left) | Outcome::Failed(error, left) => {
                     Box::pin(self.failed(client, &admitted, &error)).await;
-                    let client = End::Early { is_midway: true };
+                    let client = End::Early { is_midway: left == Left::Midway };
                     let ends = Ends { client, ..Ends::of_exchange(&error, false) };
                     return Answered::over(upstream, ends, None);
                 }
@@ -463,7 +464,7 @@ impl<'a> Requests<'a> {
         log::warn!("{} ▶ {}: {error}", self.source, admitted.sight.dest);
         let is_head = admitted.method == Method::Head;
         answer::send(&client.stream, self.deadline, error, is_head).await;
-        Answered::Next(Next::Behind(Left::Midway))
+        Answered::Next(Next::Behind(admitted.left(&client.unread)))
     }
 }
 

@@ -18,6 +18,17 @@ pub enum BodyKind {
     UntilClose,
 }
 
+impl BodyKind {
+    /// Whether the first `len` bytes behind the head are surely all of it. Chunks are not looked at.
+    pub fn is_within(self, len: usize) -> bool {
+        match self {
+            BodyKind::None => true,
+            BodyKind::Length(length) => length <= len as u64,
+            BodyKind::Chunked | BodyKind::UntilClose => false,
+        }
+    }
+}
+
 /// What a request's head means for the connection it came on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestPlan {

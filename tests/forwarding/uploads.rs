@@ -547,6 +547,52 @@ fn an_early_answer_is_not_lost_to_a_client_that_sends_slowly() {
     assert_reaches(&proxy, &unused_address().to_string(), (4, 1000, "1.2"), 502);
 }
 
+/// Whether a client in the middle of its upload is waited for when another one, which was answered too, is not any more.
+fn assert_let_go_before_an_upload(what: &str, request: &str, status: u16) {
+    let proxy = Proxy::start(json!({ "admin_addr": "127.0.0.1:0" }));
+    let mut uploading = proxy.connect();
+    begin(&mut uploading, &unused_address().to_string(), "", 500_000);
+    assert_eq!(uploading.receive_response().status(), 502);
+    let mut client = proxy.connect();
+    client.send(request);
+    assert_eq!(client.receive_response().status(), status, "{what}");
+    let are_both_open = || {
+        let metrics = proxy.admin("/metrics").text();
+        let of = |line: &str| Some(line.strip_prefix("clawsec_connections_open{")?.ends_with(" 2"));
+        metrics.lines().find_map(of).expect("the gauge")
+    };
+    wait_until("one of both to be let go", || !are_both_open());
+    // To a closed connection the second one fails.
+    for _ in 0..3 {
+        uploading.try_send("x").unwrap_or_else(|error| panic!("{what}: the upload: {error}"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Such a client was waited for as long as one that may still be sending.
+#[test]
+fn a_silent_client_whose_whole_request_we_answered_is_let_go_before_one_in_its_upload() {
+    let silent = Origin::raw(|mut connection| {
+        connection.receive_request();
+    });
+    let garbled = Origin::raw(|mut connection| {
+        connection.receive_request();
+        connection.send("what?\r\n\r\n");
+    });
+    let (nobody, silent, garbled) = (unused_address().to_string(), silent.dest(), garbled.dest());
+    let post = |dest: &str| {
+        format!("POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nContent-Length: 2\r\n\r\n{{}}")
+    };
+    for (what, request) in [
+        ("no body", format!("GET http://{nobody}/ HTTP/1.1\r\nHost: {nobody}\r\n\r\n")),
+        ("nobody there", post(&nobody)),
+        ("no answer", post(&silent)),
+        ("no answer of HTTP", post(&garbled)),
+    ] {
+        assert_let_go_before_an_upload(what, &request, 502);
+    }
+}
+
 #[test]
 fn a_client_that_sends_on_behind_its_answer_does_not_hold_a_shutdown() {
     let mut proxy = Proxy::start(json!({ "shutdown_timeout_secs": 60 }));
