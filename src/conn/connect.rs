@@ -11,7 +11,7 @@ use std::task::Poll;
 use super::access::Agent;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
-use super::ending::{End, Ending};
+use super::ending::{End, Ending, Rest};
 use super::inspect::Sight;
 use super::requests::Route;
 use super::tunnel::{Content, Tunnelled};
@@ -74,9 +74,7 @@ impl Connect<'_> {
         log::warn!("{} ▶ {}: {error}", self.source, origin.dest);
         answer::send(&client.stream, self.deadline, error, false).await;
         drop(client.unread);
-        Ending::of(self.core, self.deadline)
-            .end(&client.stream, End::Early { is_midway: false })
-            .await;
+        Ending::of(self.core, self.deadline).end(&client.stream, End::Early(Rest::Nothing)).await;
         Ok(Role::Ended)
     }
 

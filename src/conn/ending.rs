@@ -12,13 +12,15 @@ use glommio::timer::sleep;
 
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
+use super::progress::Left;
 use crate::error::{Error, Side};
 use crate::forward::buffer::BufferPool;
 use crate::http::websocket::{Sender, going_away};
 use crate::limits::{
     ANSWER_WAIT_MS, GOODBYE_MS, HALF_CLOSED_LOOK_MS, HALF_CLOSED_RECORDS, LINGER_BYTES, LINGER_MS,
-    LINGER_SILENCE_MS, LINGER_STOPPING_MS, LINGER_WHOLE_MS, TAKEN_CUT_MS, TAKEN_LOOK_MS,
-    TAKEN_STALL_MS,
+    LINGER_REFUSED_BYTES, LINGER_REFUSED_MS, LINGER_REFUSED_SILENCE_MS, LINGER_SILENCE_MS,
+    LINGER_STOPPING_MS, LINGER_UNKNOWN_BYTES, LINGER_UNKNOWN_MS, LINGER_WHOLE_MS, TAKEN_CUT_MS,
+    TAKEN_LOOK_MS, TAKEN_STALL_MS,
 };
 use crate::tls::stream::Stream;
 use crate::turns::Turn;
@@ -29,10 +31,7 @@ pub enum End {
     /// Everything was said.
     Whole,
     /// The same, and the peer may still be sending what nobody will read.
-    Early {
-        /// Whether it is in the middle of its request, as far as that is known.
-        is_midway: bool,
-    },
+    Early(Rest),
     /// There is no more, and there should have been. A reset shows that, but takes with it what the peer has not
     /// taken yet. Nor is it needed inside TLS, where an end without close_notify shows it, or where the message
     /// itself shows that it is short.
@@ -44,6 +43,61 @@ pub enum End {
     GoingAway(Sender),
     /// The peer failed, and is owed nothing more.
     Failed,
+}
+
+/// What a peer may still be sending that nobody will read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing of its request, which came whole.
+    Nothing,
+    /// The body of a request that was let in.
+    Body,
+    /// That of a request that was not let in.
+    Refused,
+    /// Whatever it is: no request, or one that was not let in, and came whole.
+    Unknown,
+}
+
+/// How much of that is read away, how long, and how long none of it may come.
+#[derive(Clone, Copy)]
+struct Allowance {
+    bytes: usize,
+    time: Duration,
+    silence: Duration,
+}
+
+impl Rest {
+    /// What is left of an admitted request behind an answer of ours.
+    pub fn of(left: Left) -> Rest {
+        if left == Left::Midway { Rest::Body } else { Rest::Nothing }
+    }
+
+    /// The same behind an exchange that failed: a body that broke its framing, or stopped, is no claim to a place.
+    pub fn behind(error: &Error, left: Left) -> Rest {
+        if error.side == Side::Client { Rest::Unknown } else { Rest::of(left) }
+    }
+
+    fn allowance(self) -> Allowance {
+        let (bytes, time_ms, silence_ms) = match self {
+            Rest::Nothing => (LINGER_BYTES, LINGER_MS, LINGER_WHOLE_MS),
+            Rest::Body => (LINGER_BYTES, LINGER_MS, LINGER_SILENCE_MS),
+            Rest::Refused => (LINGER_REFUSED_BYTES, LINGER_REFUSED_MS, LINGER_REFUSED_SILENCE_MS),
+            Rest::Unknown => (LINGER_UNKNOWN_BYTES, LINGER_UNKNOWN_MS, LINGER_WHOLE_MS),
+        };
+        let (time, silence) = (Duration::from_millis(time_ms), Duration::from_millis(silence_ms));
+        Allowance { bytes, time, silence }
+    }
+}
+
+impl Allowance {
+    fn for_at_most(self, time: Duration) -> Allowance {
+        Allowance { time: self.time.min(time), ..self }
+    }
+
+    /// How long nothing may come after so much time.
+    fn silence_after(self, elapsed: Duration) -> Duration {
+        self.silence.min(self.time.saturating_sub(elapsed))
+    }
 }
 
 /// The ends of two streams of which one was relayed to the other.
@@ -105,10 +159,10 @@ impl<'a> Ending<'a> {
                 let wait = self.patience.min(Duration::from_millis(ANSWER_WAIT_MS));
                 let _ = self.deadline.within(wait, stream.finish()).await;
             }
-            End::Early { is_midway } => {
+            End::Early(rest) => {
                 // It may stand behind a body, which a peer that reads slowly must not take for cut.
                 let _ = self.deadline.within(self.stall(), stream.finish()).await;
-                self.linger(stream, is_midway).await;
+                self.linger(stream, rest.allowance()).await;
             }
             End::Cut { looks_whole: true } if !stream.is_tls() => {
                 // First, so that an end of the whole process shows it too.
@@ -135,7 +189,7 @@ impl<'a> Ending<'a> {
     async fn say_goodbye(&self, stream: &Stream, sender: Sender, wait: Duration) {
         if stream.write_all(&going_away(sender)).await.is_ok() {
             stream.finish().await;
-            self.read_away(stream, wait).await;
+            self.read_away(stream, Rest::Nothing.allowance().for_at_most(wait)).await;
         }
     }
 
@@ -189,40 +243,31 @@ impl<'a> Ending<'a> {
     /// Reads away what the peer still sends, a bounded amount for a bounded time: closing with bytes unread would reset
     /// the connection, and who sends all before it reads would never see its answer (RFC 9112 §9.6). No buffer is held
     /// meanwhile. A process that stops does not wait for it for long.
-    async fn linger(&self, stream: &Stream, is_midway: bool) {
-        let wait = Duration::from_millis(LINGER_MS);
-        let first = match is_midway {
-            true => silence_within(wait),
-            false => Duration::from_millis(LINGER_WHOLE_MS),
-        };
-        let away = self.read_away(stream, wait);
+    async fn linger(&self, stream: &Stream, allowance: Allowance) {
+        let away = self.read_away(stream, allowance);
+        let first = allowance.silence_after(Duration::ZERO);
         let ended = self.deadline.while_idle(first, away).await;
         if ended == Err(Interrupt::Stopping) && self.deadline.phase() != Phase::Cut {
-            let wait = Duration::from_millis(LINGER_STOPPING_MS);
-            let away = self.read_away(stream, wait);
-            let _ = self.deadline.within(silence_within(wait), away).await;
+            let allowance = allowance.for_at_most(Duration::from_millis(LINGER_STOPPING_MS));
+            let away = self.read_away(stream, allowance);
+            let _ = self.deadline.within(allowance.silence_after(Duration::ZERO), away).await;
         }
     }
 
     /// Moves the deadline, which is set.
-    async fn read_away(&self, stream: &Stream, wait: Duration) {
+    async fn read_away(&self, stream: &Stream, allowance: Allowance) {
         let began = Instant::now();
         let mut turn = Turn::begin();
-        let mut left = LINGER_BYTES;
+        let mut left = allowance.bytes;
         while left > 0 {
             match stream.read_away(self.buffers).await {
                 Ok(0) | Err(_) => return,
                 Ok(len) => left = left.saturating_sub(len),
             }
-            self.deadline.set(silence_within(wait.saturating_sub(began.elapsed())));
+            self.deadline.set(allowance.silence_after(began.elapsed()));
             turn.give_way().await;
         }
     }
-}
-
-/// How long nothing may come while there is so much time left.
-fn silence_within(left: Duration) -> Duration {
-    left.min(Duration::from_millis(LINGER_SILENCE_MS))
 }
 
 /// Waits until a peer that has sent FIN is gone altogether. A FIN does not tell: it may only be done with sending.
@@ -310,7 +355,7 @@ mod tests {
     #[test]
     fn a_tls_client_that_stops_reading_does_not_hold_its_connection() {
         run(|| async {
-            for how in [End::Whole, End::Early { is_midway: true }] {
+            for how in [End::Whole, End::Early(Rest::Body)] {
                 let (stream, _socket, _server) = to_origin().await;
                 let data = vec![7; 32 << 20];
                 assert!(poll_once(stream.write_all(&data)).await.is_none(), "the socket is full");

@@ -14,7 +14,7 @@ use super::admitted::{Admitted, Destination};
 use super::backlog::defer_request;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt, Phase};
-use super::ending::{End, Ending, Ends};
+use super::ending::{End, Ending, Ends, Rest};
 use super::exchange::{Exchange, Outcome};
 use super::inspect::{Sight, shape_of};
 use super::progress::Left;
@@ -142,7 +142,8 @@ impl<'a> Requests<'a> {
                     self.core.counters.requests_refused.add(u64::from(!is_counted));
                     log::info!("{}: refused: {error}", self.source);
                     answer::send(&client.stream, self.deadline, &error, false).await;
-                    self.end(&mut client, End::Early { is_midway: true }).await;
+                    let rest = self.rest_of_refused(&client);
+                    self.end(&mut client, End::Early(rest)).await;
                     return Ok(Role::Ended);
                 }
             };
@@ -161,8 +162,7 @@ impl<'a> Requests<'a> {
                     return Ok(Role::Ended);
                 }
                 Answered::Next(Next::Behind(left)) => {
-                    let is_midway = left == Left::Midway;
-                    self.end(&mut client, End::Early { is_midway }).await;
+                    self.end(&mut client, End::Early(Rest::of(left))).await;
                     return Ok(Role::Ended);
                 }
                 Answered::Over(over) => {
@@ -412,7 +412,7 @@ impl<'a> Requests<'a> {
                 Outcome::Unanswered(..) if was_pooled && admitted.may_repeat() => {}
                 Outcome::Unanswered(error, left) | Outcome::Failed(error, left) => {
                     Box::pin(self.failed(client, &admitted, &error)).await;
-                    let client = End::Early { is_midway: left == Left::Midway };
+                    let client = End::Early(Rest::behind(&error, left));
                     let ends = Ends { client, ..Ends::of_exchange(&error, false) };
                     return Answered::over(upstream, ends, None);
                 }

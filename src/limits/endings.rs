@@ -19,6 +19,15 @@ pub const LINGER_WHOLE_MS: u64 = 1000;
 pub const LINGER_BYTES: usize = 256 * 1024 * 1024;
 pub const LINGER_SILENCE_MS: u64 = 5000;
 pub const LINGER_STOPPING_MS: u64 = 500;
+/// The same of a request that was not let in and has a body. It may be an honest client's that has not heard of
+/// credentials, and sends all before it reads: it is given what a prompt of that size takes. Anybody may be such a client.
+pub const LINGER_REFUSED_MS: u64 = 10_000;
+pub const LINGER_REFUSED_BYTES: usize = 64 * 1024 * 1024;
+pub const LINGER_REFUSED_SILENCE_MS: u64 = 2000;
+/// The same of what is no request, or one without a body that was not let in: nothing more is due, and whoever sends more
+/// has no better claim to a place than who waits for one. What was under way with the head is less.
+pub const LINGER_UNKNOWN_MS: u64 = 2000;
+pub const LINGER_UNKNOWN_BYTES: usize = 1024 * 1024;
 
 /// How long a peer that is told that we go away may take to answer that, unless the process ends.
 pub const GOODBYE_MS: u64 = 1000;
@@ -29,4 +38,7 @@ pub const TAKEN_STALL_MS: u64 = 60_000;
 pub const TAKEN_CUT_MS: u64 = 100;
 pub const TAKEN_LOOK_MS: u64 = 10;
 
+const _: () = assert!(LINGER_UNKNOWN_MS < LINGER_REFUSED_MS && LINGER_REFUSED_MS < LINGER_MS);
+const _: () = assert!(LINGER_UNKNOWN_BYTES < LINGER_REFUSED_BYTES);
+const _: () = assert!(LINGER_REFUSED_BYTES < LINGER_BYTES);
 const _: () = assert!(TAKEN_LOOK_MS < TAKEN_CUT_MS && TAKEN_CUT_MS < CUT_GRACE_MS);

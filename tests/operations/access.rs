@@ -69,6 +69,51 @@ fn the_user_is_the_agent_of_findings_also_inside_a_tunnel() {
     assert_eq!(proxy.admin("/threats?agent=coder").json().as_array().unwrap().len(), 1);
 }
 
+/// Whoever says what is no request, or has no credentials, held its place for 30 s and 256 MiB.
+#[test]
+fn who_is_not_let_in_does_not_hold_a_place_by_sending_on() {
+    let proxy = guarded();
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 407),
+        ("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 407),
+    ] {
+        let answered = || {
+            let mut client = proxy.connect();
+            client.send(request);
+            assert_eq!(client.receive_response().status(), status, "{request}");
+            client
+        };
+        let mut client = answered();
+        let (began, mut sent) = (std::time::Instant::now(), 0);
+        while client.try_send("x").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let took = began.elapsed().as_secs();
+        assert!(took < 20, "{request}: {took} s, as if its body were under way");
+        let mut client = answered();
+        let piece = [b'x'; 64 * 1024];
+        while client.try_send(piece).is_ok() {
+            sent += piece.len();
+        }
+        assert!(sent < 64 << 20, "{request}: {sent} bytes, and 1 MiB is read away");
+    }
+}
+
+/// As Python's libraries do.
+#[test]
+fn a_client_without_credentials_that_sends_all_of_its_body_before_it_reads_has_its_407() {
+    let proxy = guarded();
+    let script = "import http.client, sys\n\
+        for body in (b'x' * (32 << 20), (b'x' * (1 << 20) for _ in range(32))):\n\
+        \x20 client = http.client.HTTPConnection(sys.argv[1])\n\
+        \x20 client.request('POST', 'http://a.example/', body=body)\n\
+        \x20 print(client.getresponse().status)";
+    let mut client = std::process::Command::new("python3");
+    let outcome = run::run(client.args(["-c", script, &proxy.address().to_string()]));
+    assert_eq!(outcome.stdout, "407\n407\n", "{}", outcome.text());
+}
+
 #[test]
 fn without_proxy_auth_there_is_no_agent() {
     let origin = Origin::http(|_| Reply::ok(""));

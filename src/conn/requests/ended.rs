@@ -2,11 +2,13 @@
 
 use std::io;
 
-use super::super::ending::{End, Ending};
+use super::super::ending::{End, Ending, Rest};
 use super::super::unused::Unused;
 use super::{Requests, Route};
 use crate::finding::Protocol;
 use crate::forward::leg::Leg;
+use crate::http::framing::plan_request;
+use crate::http::head::{HeadLimits, parse_request};
 
 impl Requests<'_> {
     /// The client ended its connection. If that was one inside TLS, and nothing was asked for on it, somebody may want to
@@ -18,6 +20,19 @@ impl Requests<'_> {
             let unused = Unused { core: self.core, source: self.source, host: &origin.host };
             let (took, begun) = (self.deadline.last_set().elapsed(), client.unread.bytes().len());
             unused.left_behind_handshake(ended.err(), took, begun);
+        }
+    }
+
+    /// What may still come behind a head that was refused, and is still there.
+    pub(super) fn rest_of_refused(&self, client: &Leg) -> Rest {
+        let http = &self.core.config.http;
+        let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
+        let read = client.unread.bytes();
+        let head = parse_request(read, &limits).ok().flatten();
+        let body = head.and_then(|head| Some((plan_request(&head).ok()?.body, head.len)));
+        match body {
+            Some((body, len)) if !body.is_within(read.len().saturating_sub(len)) => Rest::Refused,
+            Some(_) | None => Rest::Unknown,
         }
     }
 
