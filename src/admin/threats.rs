@@ -102,20 +102,29 @@ fn parse_limit(text: &str) -> Result<usize, String> {
     limit.ok_or_else(|| format!("limit {text:?}: a number from 0 to {ADMIN_THREATS_MAX}"))
 }
 
-/// An error once the client has left.
-fn tail(shown: &Shown, wanted: &Wanted, asker: &mut Asker<'_>) -> io::Result<Tail> {
+/// Those behind which `follow` begins, or the last ones. An error once the client has left.
+fn tail(
+    shown: &Shown,
+    wanted: &Wanted,
+    follow: Option<&Follow>,
+    asker: &mut Asker<'_>,
+) -> io::Result<Tail> {
     // One at a time: each takes a hundred times the room of a finding.
     static ASKED: Mutex<()> = Mutex::new(());
     let _asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = shown.log_dir.join(THREATS_FILE_NAME);
     let mut judge = |threat: &Value| wanted.filter.judge(threat);
     let mut goes_on = || asker.is_there();
-    tail::last_while(&path, wanted.limit, ADMIN_QUERY_BYTES, &mut judge, &mut goes_on)
+    let (limit, most_bytes) = (wanted.limit, ADMIN_QUERY_BYTES);
+    if let Some(follow) = follow {
+        return follow.old(limit, most_bytes, &mut judge, &mut goes_on);
+    }
+    let path = shown.log_dir.join(THREATS_FILE_NAME);
+    tail::last_while(&path, limit, most_bytes, &mut judge, &mut goes_on)
 }
 
 /// The last ones, newest first.
 pub fn last(shown: &Shown, wanted: &Wanted, asker: &mut Asker<'_>) -> Answer {
-    match tail(shown, wanted, asker) {
+    match tail(shown, wanted, None, asker) {
         Ok(tail) => {
             let is_cut = tail.is_cut;
             let answer = Answer::json(200, format!("{:#}\n", Value::Array(tail.threats)));
@@ -143,7 +152,8 @@ pub struct Begun {
 pub fn begin(shown: &Shown, wanted: &Wanted, asker: &mut Asker<'_>) -> Result<Begun, Answer> {
     let path = shown.log_dir.join(THREATS_FILE_NAME);
     let follow = Follow::from_end(&path).map_err(|error| unreadable(&error))?;
-    let mut old = tail(shown, wanted, asker).map_err(|error| unreadable(&error))?.threats;
+    let old = tail(shown, wanted, Some(&follow), asker);
+    let mut old = old.map_err(|error| unreadable(&error))?.threats;
     old.reverse();
     Ok(Begun { follow, old })
 }

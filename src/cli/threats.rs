@@ -192,7 +192,9 @@ impl Shown {
     fn follow(&self) -> Result<(), String> {
         let unreadable = |error| log_dir::unreadable(&self.path, &error);
         let mut follow = Follow::from_end(&self.path).map_err(unreadable)?;
-        let (mut tail, _) = self.tail()?;
+        let mut judge = |threat: &Value| self.filter.judge(threat);
+        let old = follow.old(self.limit, u64::MAX, &mut judge, &mut || Ok(()));
+        let mut tail = old.map_err(unreadable)?;
         tail.threats.reverse();
         let mut text = format!("{}{}", self.heading(), self.lines(&tail.threats));
         loop {

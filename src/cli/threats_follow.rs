@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::pid_file::Identity;
 use crate::limits::{TAIL_BLOCK_BYTES, TAIL_LINE_MAX_BYTES};
+use crate::report::tail::{self, Tail, Verdict};
 
 /// A place in the file from which on everything is new.
 #[derive(Debug)]
@@ -29,13 +30,30 @@ struct Open {
 }
 
 impl Follow {
-    /// Begins behind what is there.
+    /// Begins behind the whole lines that are there.
     pub fn from_end(path: &Path) -> io::Result<Follow> {
         let mut follow = Follow { path: path.to_owned(), open: open(path)? };
         if let Some(open) = &mut follow.open {
-            open.position = open.file.seek(SeekFrom::End(0))?;
+            open.position = behind_whole_lines(&open.file)?;
         }
         Ok(follow)
+    }
+
+    /// The last of the lines behind which it begins, newest first: those of this very file, whatever has become of its
+    /// name, so that none of them is new as well. To be asked before the first look.
+    pub fn old(
+        &self,
+        limit: usize,
+        most_bytes: u64,
+        judge: &mut dyn FnMut(&Value) -> Verdict,
+        goes_on: &mut dyn FnMut() -> io::Result<()>,
+    ) -> io::Result<Tail> {
+        match &self.open {
+            Some(Open { file, position, .. }) => {
+                tail::last_before(file, *position, limit, most_bytes, judge, goes_on)
+            }
+            None => Ok(Tail::default()),
+        }
     }
 
     /// Waits until there are new lines. `goes_on` waits a little, and says whether anybody wants them still; none
@@ -92,6 +110,21 @@ fn open(path: &Path) -> io::Result<Option<Open>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Where the last line that has an end ends; the file's end, if what follows is longer than any line of ours.
+fn behind_whole_lines(file: &File) -> io::Result<u64> {
+    let len = file.metadata()?.len();
+    let start = len.saturating_sub(TAIL_LINE_MAX_BYTES as u64 + 1);
+    let mut end = Vec::new();
+    let mut from = file;
+    from.seek(SeekFrom::Start(start))?;
+    from.take(len - start).read_to_end(&mut end)?;
+    Ok(match memrchr(b'\n', &end) {
+        Some(at) => start + at as u64 + 1,
+        None if start == 0 => 0,
+        None => len,
+    })
 }
 
 impl Open {
@@ -177,6 +210,52 @@ mod tests {
         assert!(numbers(&mut follow).is_empty());
         append(&path, "{\"n\":5}\n");
         assert_eq!(numbers(&mut follow), [5]);
+    }
+
+    fn old(follow: &Follow) -> Vec<u64> {
+        let tail = follow.old(5, u64::MAX, &mut |_| Verdict::Keep, &mut || Ok(())).unwrap();
+        tail.threats.iter().map(|threat| threat["n"].as_u64().unwrap()).collect()
+    }
+
+    /// They were read from the end that the file had by then, or from the file that had its name by then, and told
+    /// again as new.
+    #[test]
+    fn what_comes_while_the_old_lines_are_read_is_new_and_told_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        assert!(old(&Follow::from_end(&path).unwrap()).is_empty());
+        append(&path, "{\"n\":1}\n{\"n\":2}\n");
+        let mut follow = Follow::from_end(&path).unwrap();
+        append(&path, "{\"n\":3}\n");
+        assert_eq!(old(&follow), [2, 1]);
+        assert_eq!(numbers(&mut follow), [3]);
+        let mut follow = Follow::from_end(&path).unwrap();
+        std::fs::rename(&path, dir.path().join("old")).unwrap();
+        append(&path, "{\"n\":4}\n");
+        assert_eq!(old(&follow), [3, 2, 1]);
+        assert_eq!(numbers(&mut follow), [4]);
+        let mut follow = Follow::from_end(&path).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert!(old(&follow).is_empty(), "it was emptied");
+        assert!(numbers(&mut follow).is_empty());
+        append(&path, "{\"n\":5}\n");
+        assert_eq!(numbers(&mut follow), [5]);
+    }
+
+    /// Its end alone is no finding.
+    #[test]
+    fn a_line_that_is_being_written_when_it_begins_is_told_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        for (before, told) in [("", vec![]), ("{\"n\":1}\n", vec![1])] {
+            std::fs::write(&path, before).unwrap();
+            append(&path, "{\"n\":2,");
+            let mut follow = Follow::from_end(&path).unwrap();
+            assert_eq!(old(&follow), told);
+            assert!(numbers(&mut follow).is_empty());
+            append(&path, "\"m\":0}\n");
+            assert_eq!(numbers(&mut follow), [2]);
+        }
     }
 
     /// A monitor that starts after a crash cuts the line that the one before it could not end.

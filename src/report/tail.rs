@@ -65,10 +65,29 @@ pub fn last_while(
     let sizes =
         Sizes { block_bytes: TAIL_BLOCK_BYTES, line_max_bytes: TAIL_LINE_MAX_BYTES, most_bytes };
     match File::open(path) {
-        Ok(mut file) => judged(&mut file, limit, sizes, judge, goes_on),
+        Ok(mut file) => {
+            let end = file.seek(SeekFrom::End(0))?;
+            judged(&mut file, end, limit, sizes, judge, goes_on)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tail::default()),
         Err(error) => Err(error),
     }
+}
+
+/// As [`last_while`], of the lines of an open file that end at a place in it, or before.
+pub fn last_before(
+    mut file: &File,
+    end: u64,
+    limit: usize,
+    most_bytes: u64,
+    judge: &mut dyn FnMut(&Value) -> Verdict,
+    goes_on: &mut dyn FnMut() -> io::Result<()>,
+) -> io::Result<Tail> {
+    let sizes =
+        Sizes { block_bytes: TAIL_BLOCK_BYTES, line_max_bytes: TAIL_LINE_MAX_BYTES, most_bytes };
+    // Somebody may have emptied it meanwhile.
+    let end = end.min(file.metadata()?.len());
+    judged(&mut file, end, limit, sizes, judge, goes_on)
 }
 
 /// Every line is kept.
@@ -80,7 +99,8 @@ fn last_of(
     line_max_bytes: usize,
 ) -> io::Result<Tail> {
     let sizes = Sizes { block_bytes, line_max_bytes, most_bytes: u64::MAX };
-    judged(file, limit, sizes, &mut |_| Verdict::Keep, &mut || Ok(()))
+    let end = file.seek(SeekFrom::End(0))?;
+    judged(file, end, limit, sizes, &mut |_| Verdict::Keep, &mut || Ok(()))
 }
 
 /// How much is read at once, of a line, and in all.
@@ -91,9 +111,10 @@ struct Sizes {
     most_bytes: u64,
 }
 
-/// Reads from the end, block by block.
+/// Reads back from `end`, block by block.
 fn judged(
     file: &mut (impl Read + Seek),
+    end: u64,
     limit: usize,
     sizes: Sizes,
     judge: &mut dyn FnMut(&Value) -> Verdict,
@@ -103,7 +124,7 @@ fn judged(
     let mut tail = Tail::default();
     let mut line = LineBackwards { end: Vec::new(), is_too_long: false, line_max_bytes };
     let mut block = vec![0; block_bytes];
-    let mut position = file.seek(SeekFrom::End(0))?;
+    let mut position = end;
     let floor = position.saturating_sub(most_bytes);
     while position > floor && tail.threats.len() < limit {
         goes_on()?;
