@@ -1,4 +1,4 @@
-//! `clawsec scan FILE…|-`: the same patterns, engine and masking over files. Touches no log.
+//! `clawsec scan FILE…|-`: the same patterns, watched values, engine and masking over files. Touches no log.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,10 +12,14 @@ use serde_json::json;
 use super::arguments::CommonArguments;
 use super::output::visible;
 use super::{load_common, log_dir, output};
-use crate::limits::SCAN_FILE_READ_BYTES;
+use crate::config::{Config, WatchConfig};
+use crate::finding::{Confidence, Fingerprint, Severity, ThreatType, View};
+use crate::limits::{FINGERPRINT_KEY_BYTES, SCAN_FILE_READ_BYTES};
 use crate::policy::FingerprintKey;
 use crate::rulebook;
-use crate::scan::{Gap, Match, MatchSink, PaddedBuffer, Scanner};
+use crate::scan::{
+    Gap, KNOWN_VALUE_RULE, KnownMatch, KnownValues, Match, MatchSink, PaddedBuffer, Scanner,
+};
 use crate::secrets;
 
 /// Something was found.
@@ -52,23 +56,15 @@ pub fn run(arguments: &ScanArguments) -> ExitCode {
         Ok(config) => config,
         Err(code) => return code,
     };
-    let scanner = rulebook::prepare(&config).map_err(|error| error.to_string()).and_then(|ready| {
-        ready.warnings.iter().for_each(output::warning);
-        Scanner::new(&Arc::new(ready.database), config.scan.max_window_bytes)
-            .map_err(|error| error.to_string())
-    });
-    let scanner = match scanner {
+    let key = fingerprint_key(&config.report.log_dir);
+    let scanner = match scanner(&config, key.as_ref()) {
         Ok(scanner) => scanner,
         Err(error) => {
             output::error(error);
             return ExitCode::from(EXIT_TROUBLE);
         }
     };
-    let mut found = Found {
-        format: arguments.format,
-        key: fingerprint_key(&config.report.log_dir),
-        ..Found::default()
-    };
+    let mut found = Found { format: arguments.format, key, ..Found::default() };
     for path in &arguments.files {
         found.file = shown_name(path);
         if let Err(error) = open(path).and_then(|reader| scan(reader, &scanner, &mut found)) {
@@ -84,6 +80,32 @@ pub fn run(arguments: &ScanArguments) -> ExitCode {
         (false, 0) => ExitCode::SUCCESS,
         (false, _) => ExitCode::from(EXIT_FOUND),
     }
+}
+
+/// As the proxy has it: with the rules, and the values that are watched for.
+fn scanner(config: &Config, key: Option<&FingerprintKey>) -> Result<Scanner, String> {
+    let ready = rulebook::prepare(config).map_err(|error| error.to_string())?;
+    ready.warnings.iter().for_each(output::warning);
+    let known = known_values(&config.watch, key)?;
+    Scanner::knowing(&Arc::new(ready.database), config.scan.max_window_bytes, known)
+        .map_err(|error| error.to_string())
+}
+
+/// None where nothing is watched for.
+fn known_values(
+    watch: &WatchConfig,
+    key: Option<&FingerprintKey>,
+) -> Result<Option<Arc<KnownValues>>, String> {
+    let watched = secrets::read_watched(watch, |name| std::env::var_os(name));
+    watched.warnings.iter().for_each(output::warning);
+    if watched.values.is_empty() {
+        return Ok(None);
+    }
+    // Without the monitor's key no fingerprint is shown: any will do.
+    let any = FingerprintKey::new(&[0; FINGERPRINT_KEY_BYTES]);
+    let key = key.unwrap_or(&any);
+    let known = KnownValues::new(watched.values, |bytes| key.of(bytes));
+    known.map(|known| Some(Arc::new(known))).map_err(|error| error.to_string())
 }
 
 /// The key of the monitor's fingerprints, where there is one that may be read: none is made.
@@ -151,10 +173,19 @@ impl Default for Found {
     }
 }
 
+/// What is printed of a match.
+struct Told<'a> {
+    pattern: &'a str,
+    threat_type: ThreatType,
+    severity: Severity,
+    confidence: Confidence,
+    view: View,
+    fingerprint: Option<Fingerprint>,
+}
+
 impl Found {
-    fn line(&self, found: &Match<'_>, snippet: &str) -> String {
-        let rule = found.rule;
-        let (pattern, threat_type) = (&*rule.id, rule.threat_type.as_str());
+    fn line(&self, told: &Told<'_>, snippet: &str) -> String {
+        let (pattern, threat_type) = (told.pattern, told.threat_type.as_str());
         match self.format {
             ScanFormat::Text => format!(
                 "{}: {pattern} ({threat_type}): {}\n",
@@ -164,18 +195,30 @@ impl Found {
             ScanFormat::Jsonl => {
                 let mut line = json!({"file": self.file, "threat_type": threat_type,
                                       "pattern": pattern, "snippet": snippet,
-                                      "severity": rule.severity.as_str(),
-                                      "confidence": found.confidence.as_str()});
+                                      "severity": told.severity.as_str(),
+                                      "confidence": told.confidence.as_str()});
                 if let Some(object) = line.as_object_mut() {
-                    if !found.view.is_plain() {
-                        object.insert("view".to_owned(), json!(found.view.to_string()));
+                    if !told.view.is_plain() {
+                        object.insert("view".to_owned(), json!(told.view.to_string()));
                     }
-                    if let Some(key) = &self.key {
-                        let fingerprint = key.of(found.secret).to_string();
-                        object.insert("fingerprint".to_owned(), json!(fingerprint));
+                    if let Some(fingerprint) = told.fingerprint {
+                        object.insert("fingerprint".to_owned(), json!(fingerprint.to_string()));
                     }
                 }
                 format!("{line}\n")
+            }
+        }
+    }
+
+    fn tell(&mut self, told: &Told<'_>, snippet: &str) {
+        self.count += 1;
+        match output::piece(&self.line(told, snippet)) {
+            Ok(true) => {}
+            Ok(false) => self.reader_is_gone = true,
+            Err(error) => {
+                output::error(format!("cannot print: {error}"));
+                self.has_trouble = true;
+                self.reader_is_gone = true;
             }
         }
     }
@@ -187,16 +230,36 @@ impl MatchSink for Found {
     }
 
     fn found(&mut self, found: &Match<'_>, snippet: String) {
-        self.count += 1;
-        match output::piece(&self.line(found, &snippet)) {
-            Ok(true) => {}
-            Ok(false) => self.reader_is_gone = true,
-            Err(error) => {
-                output::error(format!("cannot print: {error}"));
-                self.has_trouble = true;
-                self.reader_is_gone = true;
-            }
-        }
+        let rule = found.rule;
+        let told = Told {
+            pattern: &rule.id,
+            threat_type: rule.threat_type,
+            severity: rule.severity,
+            confidence: found.confidence,
+            view: found.view,
+            fingerprint: self.key.as_ref().map(|key| key.of(found.secret)),
+        };
+        self.tell(&told, &snippet);
+    }
+
+    fn watches(&self) -> bool {
+        true
+    }
+
+    fn wants_known(&mut self, _found: &KnownMatch<'_>) -> bool {
+        !self.reader_is_gone
+    }
+
+    fn found_known(&mut self, found: &KnownMatch<'_>, snippet: String) {
+        let told = Told {
+            pattern: KNOWN_VALUE_RULE,
+            threat_type: ThreatType::Exfil,
+            severity: found.severity(),
+            confidence: found.confidence,
+            view: found.view,
+            fingerprint: found.fingerprint.filter(|_| self.key.is_some()),
+        };
+        self.tell(&told, &snippet);
     }
 
     fn gap(&mut self, gap: Gap) {

@@ -230,12 +230,8 @@ impl MatchSink for Reporting<'_> {
     }
 
     fn wants_known(&mut self, found: &KnownMatch<'_>) -> bool {
-        // Half of a value may be half of another one that begins or ends like it.
-        let severity = match found.confidence {
-            Confidence::Low => Severity::High,
-            Confidence::Medium | Confidence::High => Severity::Critical,
-        };
-        let (rule, confidence) = (KNOWN_VALUE_RULE, found.confidence);
+        let (rule, severity) = (KNOWN_VALUE_RULE, found.severity());
+        let confidence = found.confidence;
         // It is wiped; where it belongs is known by its fingerprint.
         let secret: &[u8] = &[];
         let seen = Seen { rule, severity, confidence, fingerprint: found.fingerprint, secret };

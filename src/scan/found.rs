@@ -7,7 +7,7 @@ use super::known_values::Form;
 use super::rules::Rule;
 use super::view::archive::Unreadable;
 use super::view::codings::Undecodable;
-use crate::finding::{Confidence, Fingerprint, View};
+use crate::finding::{Confidence, Fingerprint, Severity, View};
 
 /// A confirmed match.
 #[derive(Debug)]
@@ -43,6 +43,16 @@ pub struct KnownMatch<'a> {
     pub view: View,
     /// Where it begins, as in [`Match`].
     pub at: u64,
+}
+
+impl KnownMatch<'_> {
+    /// Half of a value may be half of another one that begins or ends like it.
+    pub fn severity(&self) -> Severity {
+        match self.confidence {
+            Confidence::Low => Severity::High,
+            Confidence::Medium | Confidence::High => Severity::Critical,
+        }
+    }
 }
 
 /// Where matches go.

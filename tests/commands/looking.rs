@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use data_encoding::BASE64;
 use serde_json::Value;
 
 use crate::key;
@@ -69,6 +70,51 @@ fn scan_reads_standard_input_and_across_its_pieces() {
     assert_eq!(finding["severity"], "critical");
     assert!(finding["confidence"].is_string(), "{finding}");
     assert_eq!(finding.get("fingerprint"), None, "no monitor has made a key");
+}
+
+/// Only the proxy looked for them.
+#[test]
+fn scan_finds_watched_values_as_the_proxy_does_and_shows_none() {
+    let value = "plain EXAMPLE phrase of mine";
+    let setup = Setup::new(json!({ "watch_env": ["APP_PASSWORD", "ABSENT_ONE"] }));
+    let path = setup.directory().join("file");
+    let (half, base64) = (&value[..value.len() / 2], BASE64.encode(value.as_bytes()));
+    fs::write(&path, format!("a {value} z\n\n{base64}\n\nonly {half}\n")).unwrap();
+    let file = path.to_str().unwrap();
+    let scan = |setup: &Setup, arguments: &[&str]| {
+        let mut command = setup.command("scan", arguments);
+        let outcome = run(command.env("APP_PASSWORD", value));
+        assert!(!outcome.text().contains(half), "{}", outcome.text());
+        assert!(outcome.stderr.contains("ABSENT_ONE is not set"), "{}", outcome.stderr);
+        assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+        outcome.stdout
+    };
+    let text = scan(&setup, &[file]);
+    assert!(text.contains("known_value (EXFIL): "), "{text}");
+    let proxy = setup.environment("APP_PASSWORD", value).start();
+    let origin = Origin::http(|_| Reply::ok(""));
+    let (body, dest) = (fs::read_to_string(&path).unwrap(), origin.dest());
+    proxy.exchange(format!(
+        "POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    ));
+    let lines = scan(&proxy.setup, &["--format", "jsonl", file]);
+    let scanned: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let found = proxy.settled_findings();
+    assert_eq!((found.len(), scanned.len()), (3, 3), "{found:?} {lines}");
+    for (found, scanned) in found.iter().zip(&scanned) {
+        for (field, value) in [
+            ("pattern", found.pattern.as_str()),
+            ("threat_type", &found.threat_type),
+            ("severity", &found.severity),
+            ("confidence", &found.confidence),
+            ("snippet", &found.snippet),
+            ("fingerprint", found.fingerprint.as_deref().unwrap()),
+        ] {
+            assert_eq!(scanned[field], value, "{field} of {scanned}");
+        }
+    }
 }
 
 #[test]
