@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::arguments::CommonArguments;
 use super::monitor::{self, Monitor};
 use super::output::visible;
-use super::{doctor_environment, doctor_request, exit_code, load_common, output};
+use super::requirements::{self, Problem};
+use super::{doctor_environment, doctor_request, exit_code, load_common, output, start};
 use crate::config::Config;
 use crate::limits::DOCTOR_CONNECT_MS;
 use crate::report::STATE_FILE_NAME;
@@ -112,6 +113,7 @@ fn examine(config: &Config, arguments: &DoctorArguments) -> Result<Vec<Point>, S
             None
         }
     };
+    points.extend(machine(state.as_deref(), config));
     let proxy = state.as_deref().and_then(|state| monitor::proxy_address(state).ok());
     points.push(listening(state.as_deref(), proxy));
     let outdated_secs = state::outdated_secs(log_dir, SystemTime::now());
@@ -166,6 +168,29 @@ fn not_running(monitor: &Monitor, log_dir: &Path, common: &CommonArguments) -> P
                 ),
             },
         ),
+    }
+}
+
+/// What the monitor lacks of the machine, or would if it were started from here: only a start says so otherwise.
+fn machine(state: Option<&State>, config: &Config) -> Vec<Point> {
+    let name = "machine";
+    let (problems, well) = match state {
+        Some(state) => (
+            Vec::from_iter(requirements::of_process(state.pid)),
+            "the monitor has what it needs of this machine",
+        ),
+        None => (
+            requirements::look(start::worker_count(config)),
+            "a monitor that is started from here has what it needs of this machine",
+        ),
+    };
+    let point = |problem: Problem| match problem.fatal {
+        true => Point::ill(name, problem.missing, problem.mend),
+        false => Point::doubtful(name, problem.missing, problem.mend),
+    };
+    match problems.is_empty() {
+        true => vec![Point::well(name, well)],
+        false => problems.into_iter().map(point).collect(),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
 
 use crate::limits::{DESCRIPTORS_READY_MAX, MEMLOCK_MIN_BYTES, NOFILE_MIN};
@@ -21,6 +22,9 @@ const CAP_SYS_ADMIN: u32 = 21;
 const MEND_SECCOMP: &str = "in Docker: --security-opt seccomp=deploy/seccomp.json, which allows io_uring_setup, \
      io_uring_enter and io_uring_register (the default profile has not since 2023), or seccomp=unconfined; \
      under systemd: SystemCallFilter must allow @io-event and io_uring_*";
+
+const MEND_FILES: &str =
+    "raise the hard limit: ulimit -Hn, systemd LimitNOFILE=65536, docker --ulimit nofile=65536";
 
 /// One thing that the machine lacks, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,16 +48,29 @@ pub fn in_words(problems: &[Problem]) -> String {
 
 /// Raises the soft limits and checks; what is only worth a warning, or what makes a start useless.
 pub fn check(workers: usize) -> Result<Vec<Problem>, Vec<Problem>> {
+    let problems = look(workers);
+    make_room_for_descriptors();
+    if problems.iter().any(|problem| problem.fatal) { Err(problems) } else { Ok(problems) }
+}
+
+/// What a monitor that this process starts would meet with.
+pub fn look(workers: usize) -> Vec<Problem> {
     raise_soft_limit(Resource::Nofile);
     raise_soft_limit(Resource::Memlock);
-    make_room_for_descriptors();
     let mut problems = diagnose(&Probe::of_this_process(workers));
     if !problems.iter().any(|problem| problem.fatal)
         && let Err(error) = ring::probe()
     {
         problems.push(ring_problem(&error));
     }
-    if problems.iter().any(|problem| problem.fatal) { Err(problems) } else { Ok(problems) }
+    problems
+}
+
+/// What a process that runs lacks, as far as it can be told.
+pub fn of_process(pid: u32) -> Option<Problem> {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    files_problem("the monitor", line.split_whitespace().next()?.parse().ok())
 }
 
 /// Why a ring could not be made although everything looked well: the kernel's answer in words.
@@ -67,6 +84,9 @@ pub fn ring_problem(cause: &io::Error) -> Problem {
             "this kernel has no io_uring, or a sandbox (gVisor, a seccomp filter) hides it",
             "run on a Linux kernel of 5.8 or newer, outside the sandbox, or allow io_uring in it",
         ),
+        _ if matches!(Errno::from_io_error(cause), Some(Errno::MFILE | Errno::NFILE)) => {
+            ("io_uring has no descriptor left to open", MEND_FILES)
+        }
         io::ErrorKind::OutOfMemory => (
             "io_uring may not lock enough memory",
             "raise the limit: ulimit -l unlimited, systemd LimitMEMLOCK=infinity, \
@@ -143,10 +163,15 @@ fn is_privileged(status: &str, io_uring_group: Option<i64>) -> bool {
 }
 
 fn diagnose(probe: &Probe) -> Vec<Problem> {
-    [kernel_problem(probe), disabled_problem(probe), memlock_problem(probe), files_problem(probe)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        kernel_problem(probe),
+        disabled_problem(probe),
+        memlock_problem(probe),
+        files_problem("this process", probe.open_files),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn kernel_problem(probe: &Probe) -> Option<Problem> {
@@ -192,13 +217,12 @@ fn memlock_problem(probe: &Probe) -> Option<Problem> {
     })
 }
 
-fn files_problem(probe: &Probe) -> Option<Problem> {
-    let allowed = probe.open_files.filter(|allowed| *allowed < NOFILE_MIN)?;
+fn files_problem(who: &str, open_files: Option<u64>) -> Option<Problem> {
+    let allowed = open_files.filter(|allowed| *allowed < NOFILE_MIN)?;
     Some(Problem {
         fatal: false,
-        missing: format!("this process may open {allowed} files; each connection takes two"),
-        mend: "raise the hard limit: ulimit -Hn, systemd LimitNOFILE=65536, docker --ulimit nofile=65536"
-            .into(),
+        missing: format!("{who} may open {allowed} files; each connection takes two"),
+        mend: MEND_FILES.into(),
     })
 }
 
@@ -319,9 +343,13 @@ mod tests {
 
     #[test]
     fn a_failed_ring_says_what_to_do() {
-        for (errno, part) in
-            [(1, "seccomp"), (38, "5.8 or newer"), (12, "memlock"), (22, "io_uring")]
-        {
+        for (errno, part) in [
+            (1, "seccomp"),
+            (38, "5.8 or newer"),
+            (12, "memlock"),
+            (24, "nofile"),
+            (22, "io_uring"),
+        ] {
             let problem = ring_problem(&io::Error::from_raw_os_error(errno));
             assert!(problem.fatal && problem.to_string().contains(part), "{problem}");
         }

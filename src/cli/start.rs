@@ -118,7 +118,7 @@ fn with_remedy(error: &AcquireError, common: &CommonArguments) -> String {
 }
 
 /// As many as asked for, or as the process has cores (affinity and cgroup respected).
-fn worker_count(config: &Config) -> usize {
+pub(super) fn worker_count(config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     config.runtime.workers.unwrap_or_else(cores)
 }

@@ -24,7 +24,7 @@ fn health(outcome: &Outcome, name: &str) -> String {
 fn a_monitor_that_works_is_said_to_and_its_detection_is_shown() {
     let proxy = Proxy::start(json!({}));
     let outcome = proxy.setup.run("doctor", &["--json"]).expect_success("doctor");
-    for name in ["monitor", "listener", "log", "CA", "request", "detection", "HTTPS"] {
+    for name in ["monitor", "machine", "listener", "log", "CA", "request", "detection", "HTTPS"] {
         assert_eq!(health(&outcome, name), "ok", "{name}: {}", outcome.stdout);
     }
     assert_eq!(health(&outcome, "proxy vars"), "note", "this shell may do without");
@@ -58,6 +58,37 @@ fn a_monitor_that_does_not_run_is_ill_and_the_rest_unknown() {
     let text = setup.run("doctor", &[]);
     assert_eq!(text.code, Some(1));
     assert!(text.stdout.contains("▶ clawsec start"), "{}", text.stdout);
+}
+
+/// It said only that no monitor runs, and to start one, which could not.
+#[test]
+fn a_machine_on_which_no_monitor_can_run_is_said_with_what_to_do() {
+    let setup = Setup::new(json!({}));
+    let doctor = setup.command("doctor", &["--json"]);
+    for (limits, expected, remedy) in [
+        ("true", "ok", ""),
+        ("ulimit -l 8", "fail", "--ulimit memlock"),
+        ("ulimit -n 64", "note", "--ulimit nofile"),
+    ] {
+        let mut limited = Command::new("sh");
+        limited.arg("-c").arg(format!("{limits} && exec \"$0\" \"$@\"")).env_clear();
+        limited.arg(doctor.get_program()).args(doctor.get_args());
+        limited.envs(doctor.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let outcome = run(&mut limited);
+        assert_eq!(health(&outcome, "machine"), expected, "{limits}: {}", outcome.text());
+        assert!(outcome.stdout.contains(remedy), "{limits}: {}", outcome.stdout);
+    }
+}
+
+#[test]
+fn a_running_monitor_that_may_open_few_files_is_told_of() {
+    let proxy = Proxy::start(json!({}));
+    let pid = rustix::process::Pid::from_raw(i32::try_from(proxy.pid()).unwrap());
+    let few = rustix::process::Rlimit { current: Some(256), maximum: Some(256) };
+    rustix::process::prlimit(pid, rustix::process::Resource::Nofile, few).unwrap();
+    let outcome = proxy.setup.run("doctor", &["--json"]).expect_success("doctor");
+    assert_eq!(health(&outcome, "machine"), "note", "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("the monitor may open 256 files"), "{}", outcome.stdout);
 }
 
 #[test]
