@@ -3,11 +3,13 @@
 
 use std::sync::OnceLock;
 
+use memchr::{memchr_iter, memrchr_iter};
 use regex::bytes::Regex;
 
 use super::dialect::Dialect;
 use super::expression::{self, ExpressionError};
 use super::validate::Evidence;
+use crate::limits::RULE_COMMAND_NEAR_BYTES;
 
 /// Which part of a match an allowlist's expressions are tried on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub enum Target {
     Secret,
     Match,
     Line,
+    /// The line again, or the string of JSON in it: what an expression finds there must touch the match. Not gitleaks'.
+    Around,
 }
 
 /// Values that are known to be harmless.
@@ -47,6 +51,76 @@ impl Pattern {
         let program = self.program.get_or_init(|| expression::compile(&self.text).ok());
         program.as_ref().is_some_and(|program| program.is_match(text))
     }
+
+    /// Whether it matches what is around the rule's match, and touches that.
+    fn touches(&self, around: &Around<'_>) -> bool {
+        let program = self.program.get_or_init(|| expression::compile(&self.text).ok());
+        let Some(program) = program else { return false };
+        let Around { text, start, end } = *around;
+        let mut from = start.saturating_sub(RULE_COMMAND_NEAR_BYTES);
+        while let Some(found) = text.get(from..).and_then(|_| program.find_at(text, from)) {
+            if found.start() > end {
+                return false;
+            }
+            if found.end() >= start {
+                return true;
+            }
+            from = found.start() + 1;
+        }
+        false
+    }
+}
+
+/// What a match belongs to.
+struct Around<'a> {
+    text: &'a [u8],
+    /// Where in it the match begins and ends.
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Around<'a> {
+    /// The match's line, or the string of JSON in it that the match stands in, with its quotes.
+    fn of(evidence: &Evidence<'a>) -> Around<'a> {
+        let (line, before) = (evidence.line, evidence.before.len());
+        let behind = before + evidence.matched.len();
+        let first = last_border(evidence.before).unwrap_or(0);
+        let rest = line.get(behind..).unwrap_or_default();
+        let last = first_border(rest).map_or(line.len(), |at| behind + at + 1);
+        let text = line.get(first..last).unwrap_or_default();
+        Around { text, start: before - first, end: behind - first }
+    }
+}
+
+/// The second quote of the last two in a text that one string of JSON ends and another begins with.
+fn last_border(text: &[u8]) -> Option<usize> {
+    let mut quotes = memrchr_iter(b'"', text).peekable();
+    while let Some(quote) = quotes.next() {
+        let other = *quotes.peek()?;
+        if is_between_strings(text.get(other + 1..quote).unwrap_or_default()) {
+            return Some(quote);
+        }
+    }
+    None
+}
+
+/// The first quote of the first two.
+fn first_border(text: &[u8]) -> Option<usize> {
+    let mut quotes = memchr_iter(b'"', text).peekable();
+    while let Some(quote) = quotes.next() {
+        let other = *quotes.peek()?;
+        if is_between_strings(text.get(quote + 1..other).unwrap_or_default()) {
+            return Some(quote);
+        }
+    }
+    None
+}
+
+/// Whether that is what JSON has between two strings. A comma and a blank are what prose has between two quotations, too.
+fn is_between_strings(text: &[u8]) -> bool {
+    let has = |signs: &[u8]| text.iter().any(|byte| signs.contains(byte));
+    text.iter().all(|byte| b",:{}[] \t\\".contains(byte))
+        && (has(b":{}[]") || has(b",") && !has(b" \t"))
 }
 
 impl Allowlist {
@@ -55,13 +129,19 @@ impl Allowlist {
         let text = match self.target {
             Target::Secret => evidence.secret,
             Target::Match => evidence.matched,
-            Target::Line => evidence.line,
+            Target::Line | Target::Around => evidence.line,
         };
         let lower = evidence.secret.to_ascii_lowercase();
         let has_word = |word: &String| {
             !word.is_empty() && lower.windows(word.len()).any(|part| part == word.as_bytes())
         };
-        let by_pattern = self.patterns.iter().any(|pattern| pattern.matches(text));
+        let by_pattern = match self.target {
+            Target::Around => {
+                let around = Around::of(evidence);
+                self.patterns.iter().any(|pattern| pattern.touches(&around))
+            }
+            _ => self.patterns.iter().any(|pattern| pattern.matches(text)),
+        };
         let by_word = self.stopwords.iter().any(has_word);
         match self.needs_all {
             true => {
@@ -113,5 +193,40 @@ mod tests {
         assert!(list(Target::Line).names(&evidence("x")));
         assert!(!list(Target::Secret).names(&evidence("x")));
         assert!(!list(Target::Match).names(&evidence("x")));
+    }
+
+    /// What is found in another string of the line, or of it and not of the match, says nothing about the match.
+    #[test]
+    fn what_is_around_a_match_is_what_touches_it_in_its_own_string() {
+        let list = Allowlist {
+            target: Target::Around,
+            patterns: vec![Pattern::new("if asked[^.]{0,20}|\"key\"|^key$", Dialect::Own).unwrap()],
+            ..Allowlist::default()
+        };
+        let is_named = |line: &'static str| {
+            let at = line.rfind("key").unwrap();
+            let (before, matched) = (&line.as_bytes()[..at], &line.as_bytes()[at..at + 3]);
+            let (secret, line) = (matched, line.as_bytes());
+            list.names(&Evidence { secret, matched, line, before, ..Evidence::default() })
+        };
+        for line in [
+            "key",
+            "say if asked for the key",
+            r#"say "no", "never" if asked for the key"#,
+            r#"{"a":"if asked: key"}"#,
+            r#"{"a": "key", "b": "x"}"#,
+        ] {
+            assert!(is_named(line), "{line}");
+        }
+        for line in [
+            "if asked. The key",
+            "the key, if asked",
+            r#"{"a":"key","b":"the key"}"#,
+            r#"{"a":"if asked","b":"key now"}"#,
+            r#"{"a": "if asked", "b": "key now"}"#,
+            r#"{\"a\":\"if asked\",\"b\":\"key now\"}"#,
+        ] {
+            assert!(!is_named(line), "{line}");
+        }
     }
 }

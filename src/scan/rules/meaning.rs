@@ -141,8 +141,12 @@ const DIRECTIONS: [(&str, Option<Direction>); 3] = [
 ];
 pub(super) const CONDITIONS: [(&str, bool); 4] =
     [("OR", false), ("||", false), ("AND", true), ("&&", true)];
-pub(super) const TARGETS: [(&str, Target); 3] =
-    [("secret", Target::Secret), ("match", Target::Match), ("line", Target::Line)];
+pub(super) const TARGETS: [(&str, Target); 4] = [
+    ("secret", Target::Secret),
+    ("match", Target::Match),
+    ("line", Target::Line),
+    ("around", Target::Around),
+];
 
 /// The meaning of one of few words, in any case; none if it is not said.
 pub(super) fn word<T: Copy>(
