@@ -73,7 +73,7 @@ pub(super) struct Reported {
     open: bool,
     /// Its rule tells of it: a match without the word that the rule asks for is none for the others.
     is_told: bool,
-    /// That word may still come, or the match's own rest will at once.
+    /// That word, or what decides about the match, may still come, or the match's own rest will at once.
     waits: bool,
     /// How many of the window's matches were more than doubtful.
     in_window: usize,
@@ -313,10 +313,13 @@ fn is_cut(history: &History<'_>, span: &Range<u64>) -> bool {
 /// A match that had not got its rest, or the word that its rule asks for: it may be in what came since.
 fn judge_again(core: &Core, history: &History<'_>, told: &mut Reported, work: &mut Work) {
     let number = usize::try_from(told.rule).unwrap_or(usize::MAX);
-    told.waits = false;
     let (Some(rule), Some(exact)) = (core.rules().get(number), core.program(number)) else {
         return;
     };
+    if history.end == End::Pause && !rule.is_secret {
+        return;
+    }
+    told.waits = false;
     if told.start < history.first() {
         return;
     }
@@ -355,7 +358,8 @@ impl Judged {
     }
 }
 
-/// Judges a match by what is known around it. None if the rule asks for a word that is not near it.
+/// Judges a match by what is known around it. None if the rule asks for a word that is not near it, or what follows
+/// decides.
 fn judge(
     rule: &Rule,
     exact: &Regex,
@@ -393,6 +397,9 @@ fn judge(
         after,
         is_open,
     };
+    if may_get_near(history, span) && rule.hangs_on_rest(&evidence) {
+        return None;
+    }
     let confidence = rule.judge(&evidence);
     let secret = view.offset(secret.start)..view.offset(secret.end);
     Some(Judged { secret, confidence, escape })

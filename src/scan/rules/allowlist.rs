@@ -52,22 +52,21 @@ impl Pattern {
         program.as_ref().is_some_and(|program| program.is_match(text))
     }
 
-    /// Whether it matches what is around the rule's match, and touches that.
-    fn touches(&self, around: &Around<'_>) -> bool {
-        let program = self.program.get_or_init(|| expression::compile(&self.text).ok());
-        let Some(program) = program else { return false };
-        let Around { text, start, end } = *around;
+    /// The end of what it matches around the rule's match, if that touches it.
+    fn touching(&self, around: &Around<'_>) -> Option<usize> {
+        let program = self.program.get_or_init(|| expression::compile(&self.text).ok()).as_ref()?;
+        let Around { text, start, end, .. } = *around;
         let mut from = start.saturating_sub(RULE_COMMAND_NEAR_BYTES);
         while let Some(found) = text.get(from..).and_then(|_| program.find_at(text, from)) {
             if found.start() > end {
-                return false;
+                return None;
             }
             if found.end() >= start {
-                return true;
+                return Some(found.end());
             }
             from = found.start() + 1;
         }
-        false
+        None
     }
 }
 
@@ -77,6 +76,8 @@ struct Around<'a> {
     /// Where in it the match begins and ends.
     start: usize,
     end: usize,
+    /// Whether it goes to the end of the line.
+    is_last: bool,
 }
 
 impl<'a> Around<'a> {
@@ -88,7 +89,7 @@ impl<'a> Around<'a> {
         let rest = line.get(behind..).unwrap_or_default();
         let last = first_border(rest).map_or(line.len(), |at| behind + at + 1);
         let text = line.get(first..last).unwrap_or_default();
-        Around { text, start: before - first, end: behind - first }
+        Around { text, start: before - first, end: behind - first, is_last: last == line.len() }
     }
 }
 
@@ -138,7 +139,7 @@ impl Allowlist {
         let by_pattern = match self.target {
             Target::Around => {
                 let around = Around::of(evidence);
-                self.patterns.iter().any(|pattern| pattern.touches(&around))
+                self.patterns.iter().any(|pattern| pattern.touching(&around).is_some())
             }
             _ => self.patterns.iter().any(|pattern| pattern.matches(text)),
         };
@@ -151,6 +152,18 @@ impl Allowlist {
             }
             false => by_pattern || by_word,
         }
+    }
+
+    /// Whether it names the match only as long as nothing follows what is known.
+    pub(super) fn hangs_on_rest(&self, evidence: &Evidence<'_>) -> bool {
+        let known = evidence.before.len() + evidence.matched.len() + evidence.after.len();
+        if self.target != Target::Around || evidence.line.len() < known {
+            return false;
+        }
+        let around = Around::of(evidence);
+        let mut ends = self.patterns.iter().filter_map(|pattern| pattern.touching(&around));
+        let is_last = |end: usize| around.is_last && end == around.text.len();
+        ends.next().is_some_and(is_last) && ends.all(is_last)
     }
 }
 

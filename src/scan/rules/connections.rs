@@ -53,9 +53,20 @@ fn is_written_large(matched: &[u8], words: &[&[u8]]) -> bool {
         && !host(words).is_some_and(|host| host.iter().any(|byte| b".:$".contains(byte)))
 }
 
-/// The domains of clouds in which only the cloud makes names, and puts ids into them. More of the host may be still to
-/// come: it is told all the same, as hardly one that carries data.
+/// The domains of clouds in which only the cloud makes names, and puts ids into them. Not of a host of which more may
+/// come.
 pub(super) fn cloud_host(evidence: &Evidence<'_>) -> Verdict {
+    let (is_cloud, is_cut) = clouds_host(evidence);
+    unless(is_cloud && !is_cut)
+}
+
+/// Whether a host is a cloud's as long as nothing of it follows.
+pub(super) fn may_be_cloud_host(evidence: &Evidence<'_>) -> bool {
+    clouds_host(evidence) == (true, true)
+}
+
+/// Whether what is known of a host is a cloud's, and whether more of it may come.
+fn clouds_host(evidence: &Evidence<'_>) -> (bool, bool) {
     const CLOUDS: [&[u8]; 12] = [
         b".amazonaws.com",
         b".amazonaws.com.cn",
@@ -74,7 +85,8 @@ pub(super) fn cloud_host(evidence: &Evidence<'_>) -> Verdict {
     let rest = evidence.after.iter().take_while(is_host).count();
     let host = [evidence.matched, evidence.after.get(..rest).unwrap_or_default()].concat();
     let host = host.strip_suffix(b".").unwrap_or(&host).to_ascii_lowercase();
-    unless(CLOUDS.iter().any(|cloud| host.ends_with(cloud)))
+    let is_cut = evidence.is_open && rest == evidence.after.len();
+    (CLOUDS.iter().any(|cloud| host.ends_with(cloud)), is_cut)
 }
 
 /// The words of a command, without quotes.
@@ -359,8 +371,8 @@ mod tests {
         for (matched, after, is_open, verdict) in [
             (&eks[..], &b"s-east-1.eks.amazonaws.com/x"[..], true, Verdict::Fails),
             (eks, b"s-east-1.eks.amazonaws.com", false, Verdict::Fails),
-            // At the end of what there is of a text.
-            (eks, b"s-east-1.eks.amazonaws.com", true, Verdict::Fails),
+            // More of it may come.
+            (eks, b"s-east-1.eks.amazonaws.com", true, Verdict::Silent),
             (eks, b"s-east-1.eks.amazon", true, Verdict::Silent),
             (eks, b"s-east-1.eks.amazonaws.com.evil.example/", true, Verdict::Silent),
             (cdn, b"/logo.png", true, Verdict::Fails),

@@ -158,6 +158,14 @@ impl Rule {
         confidence
     }
 
+    /// Whether a match would be harmless only as long as nothing follows what is known. Secrets are never waited for.
+    pub(in crate::scan) fn hangs_on_rest(&self, evidence: &Evidence<'_>) -> bool {
+        evidence.is_open
+            && !self.is_secret
+            && (self.validators.iter().any(|validator| validator.hangs_on_rest(evidence))
+                || self.allowlists.iter().any(|list| list.hangs_on_rest(evidence)))
+    }
+
     /// Whether a text has one of the rule's keywords, or none is asked for.
     pub(in crate::scan) fn has_keyword(&self, text: &[u8]) -> bool {
         self.keywords.is_empty() || self.keywords.iter().any(|word| holds(text, word.as_bytes()))
