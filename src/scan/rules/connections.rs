@@ -53,8 +53,8 @@ fn is_written_large(matched: &[u8], words: &[&[u8]]) -> bool {
         && !host(words).is_some_and(|host| host.iter().any(|byte| b".:$".contains(byte)))
 }
 
-/// The domains of clouds in which only the cloud makes names, and puts ids into them. Not of a host of which more may
-/// come.
+/// The domains of clouds in which only the cloud makes names, and puts ids into them, in text or in a message of DNS.
+/// Not of a host of which more may come.
 pub(super) fn cloud_host(evidence: &Evidence<'_>) -> Verdict {
     let (is_cloud, is_cut) = clouds_host(evidence);
     unless(is_cloud && !is_cut)
@@ -81,12 +81,39 @@ fn clouds_host(evidence: &Evidence<'_>) -> (bool, bool) {
         b".akamaized.net",
         b".fastly.net",
     ];
+    let is_message = evidence.matched.first() == Some(&1);
+    let (host, is_cut) = if is_message { name_asked_for(evidence) } else { host_named(evidence) };
+    let host = host.strip_suffix(b".").unwrap_or(&host).to_ascii_lowercase();
+    (CLOUDS.iter().any(|cloud| host.ends_with(cloud)), is_cut)
+}
+
+/// What is known of the host that a match is, or ends in, and whether more of it may come.
+fn host_named(evidence: &Evidence<'_>) -> (Vec<u8>, bool) {
     let is_host = |byte: &&u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
     let rest = evidence.after.iter().take_while(is_host).count();
     let host = [evidence.matched, evidence.after.get(..rest).unwrap_or_default()].concat();
-    let host = host.strip_suffix(b".").unwrap_or(&host).to_ascii_lowercase();
-    let is_cut = evidence.is_open && rest == evidence.after.len();
-    (CLOUDS.iter().any(|cloud| host.ends_with(cloud)), is_cut)
+    (host, evidence.is_open && rest == evidence.after.len())
+}
+
+/// The same of the name in a message of DNS that is matched from its flags on: its labels, up to the empty one.
+fn name_asked_for(evidence: &Evidence<'_>) -> (Vec<u8>, bool) {
+    const FLAGS_AND_COUNTS_BYTES: usize = 10;
+    let (matched, after) = (evidence.matched.iter(), evidence.after.iter());
+    let mut bytes = matched.chain(after).skip(FLAGS_AND_COUNTS_BYTES).copied();
+    let mut name = Vec::new();
+    loop {
+        let Some(len) = bytes.next() else { return (name, true) };
+        if len == 0 {
+            return (name, false);
+        }
+        name.push(b'.');
+        let from = name.len();
+        // A dot within a label parts nothing.
+        name.extend(bytes.by_ref().take(usize::from(len)).filter(|byte| *byte != b'.'));
+        if name.len() < from + usize::from(len) {
+            return (name, true);
+        }
+    }
 }
 
 /// The words of a command, without quotes.
@@ -380,6 +407,23 @@ mod tests {
             (b"://x.evilcloudfront.net", b"/", true, Verdict::Silent),
         ] {
             assert_eq!(judged(matched, after, is_open), verdict);
+        }
+    }
+
+    #[test]
+    fn a_cloud_s_name_in_a_message_of_dns_carries_nothing_off() {
+        let matched = b"\x01\0\0\x01\0\0\0\0\0\0\x209a2b4c6d8e0f1a3b5c7d9e1f3a5b7c9d\x03g";
+        for (after, is_open, verdict) in [
+            (&b"r7\x03eks\x09amazonaws\x03com\0\0\x01"[..], false, Verdict::Fails),
+            (b"r7\x09AmazonAWS\x03com\0", true, Verdict::Fails),
+            (b"r7\x09amazonaws\x03com", true, Verdict::Silent),
+            (b"r7\x09amazonaws\x03com\x04evil\x07example\0", false, Verdict::Silent),
+            (b"r7\x0damazonaws.com\0", false, Verdict::Silent),
+            (b"r7\x01t\x04evil\x07example\0", false, Verdict::Silent),
+        ] {
+            let evidence =
+                Evidence { secret: matched, matched, after, is_open, ..Evidence::default() };
+            assert_eq!(cloud_host(&evidence), verdict, "{after:?}");
         }
     }
 
