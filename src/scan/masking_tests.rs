@@ -261,3 +261,24 @@ fn a_short_password_beside_a_secret_is_not_shown() {
         }
     }
 }
+
+/// The rest of a key in a second string looked like no secret, where the rule of such keys had not all of it yet.
+#[test]
+fn both_halves_of_a_split_key_are_masked_beside_another_finding() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let (front, rest) = (format!("AKIA{}", "Q5NV"), "TZ3KPW7XLJ2R");
+    for join in ["\" + \"", "' '", "\\\" . \\\"", "\" +\n    \""] {
+        for front in [&front[..4], &*front] {
+            let quote = join.trim_end_matches(char::is_alphanumeric).chars().last().unwrap();
+            let split = format!("k = {quote}{front}{join}{rest}{quote}");
+            for text in [format!("rm -rf / ; {split}"), format!("{split} ; rm -rf / ")] {
+                for cut in 0..=text.len() {
+                    let pieces = [&text.as_bytes()[..cut], &text.as_bytes()[cut..]];
+                    for (name, snippet) in scan_pieces(&scanner, &pieces).found {
+                        assert!(!leaks(&snippet, rest), "{name} {cut}: {snippet}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -50,6 +50,13 @@ const TOKEN_HEAD: &str = concat!(
 /// All that may follow, so that no second token can hide in what one leaves over.
 const TOKEN_REST: &str = r"[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]{8,})*";
 
+/// What begins as a token does and goes on in strings behind it, which a program joins.
+const SPLIT_TOKEN: &str = concat!(
+    r"(?-u)(?:(?i:\bsk[_-])|AKIA|ASIA|gh[pousr]_|github_pat_|xox[a-z]-|AIza|glpat-|\bnpm_|\bhf_",
+    r"|\b[rp]k_(?:live|test)_|\bwhsec_|\bya29\.|\bSG\.|\beyJ)[A-Za-z0-9_.-]*",
+    r#"(?:\\{0,4}["'][\t ]{0,4}(?:\+|\.\.?|&|<>|\|\||~|\^)?[\t\r\n ]{0,12}\\{0,4}["'][A-Za-z0-9_.-]*)+"#,
+);
+
 /// An SSH key in one line; the group is what comes before the key itself.
 const SSH_KEY: &str =
     concat!(r"(?i-u)(ssh-(?:rsa|dss|ed25519)(?:[\t-\r +]|%20|\\[nrt])+)", r"[A-Za-z0-9+/=]+",);
@@ -90,6 +97,7 @@ const FOLDED_LINE_BYTES: [usize; 3] = [64, 70, 76];
 #[derive(Clone)]
 pub(super) struct Redactor {
     tokens: Regex,
+    split_token: Regex,
     ssh_key: Regex,
     scheme: Regex,
     /// The same where a text begins with it.
@@ -118,6 +126,7 @@ impl Redactor {
         let compile = |expression: &str| Regex::new(expression).map_err(failed);
         Ok(Redactor {
             tokens: compile(&[TOKEN_HEAD, TOKEN_REST].concat())?,
+            split_token: compile(SPLIT_TOKEN)?,
             ssh_key: compile(SSH_KEY)?,
             scheme: compile(SCHEME)?,
             leading_scheme: compile(&[r"\A", SCHEME].concat())?,
@@ -141,8 +150,10 @@ impl Redactor {
     ) {
         secrets.clear();
         let openers = Openers::of(text);
-        let tokens = matches_in(&self.tokens, text, openers.tokens);
-        secrets.extend(tokens.map(|found| headed(text, found.range())));
+        for kind in [&self.tokens, &self.split_token] {
+            let tokens = matches_in(kind, text, openers.tokens.clone());
+            secrets.extend(tokens.map(|found| headed(text, found.range())));
+        }
         self.find_ssh_keys(text, secrets);
         for found in matches_in(&self.scheme, text, openers.schemes) {
             let end = run_end(text, found.end(), is_credential_byte);

@@ -142,7 +142,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::string::bytes_regex;
 
-    use super::super::{NAME_HEAD, SCHEME, TOKEN_HEAD};
+    use super::super::{NAME_HEAD, SCHEME, SPLIT_TOKEN, TOKEN_HEAD};
     use super::*;
 
     #[test]
@@ -171,6 +171,7 @@ mod tests {
         #[test]
         fn whatever_an_expression_matches_begins_with_an_opener(
             token in matching(TOKEN_HEAD),
+            split in matching(SPLIT_TOKEN),
             scheme in matching(SCHEME),
             name in matching(NAME_HEAD),
             before in "[a-z :/]{0,4}",
@@ -180,6 +181,7 @@ mod tests {
             };
             let of = |matched: &[u8]| Openers::of(&[before.as_bytes(), matched].concat());
             prop_assert!(reaches(&of(&token).tokens), "{:?}", token);
+            prop_assert!(reaches(&of(&split).tokens), "{:?}", split);
             prop_assert!(reaches(&of(&scheme).schemes), "{:?}", scheme);
             prop_assert!(reaches(&of(&name).names), "{:?}", name);
         }
