@@ -282,3 +282,21 @@ fn both_halves_of_a_split_key_are_masked_beside_another_finding() {
         }
     }
 }
+
+/// About once in 60,000 hashes that a read cut: digits alone were taken for a number.
+#[test]
+fn a_hash_that_begins_with_many_digits_is_masked_where_a_read_cuts_it() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let hash = ["89798560402734403839", "9134729978342962fc86"].concat();
+    for text in [format!("; rm -rf / commit {hash} U"), format!("commit {hash} ; rm -rf / ")] {
+        for cut in 0..=text.len() {
+            let pieces = [&text.as_bytes()[..cut], &text.as_bytes()[cut..]];
+            for (name, snippet) in scan_pieces(&scanner, &pieces).found {
+                assert!(!leaks(&snippet, &hash), "{name} {cut}: {snippet}");
+            }
+        }
+    }
+    let text = b"at 1764324304123456789: rm -rf / 1764324304123456789";
+    let shown = scan_pieces(&scanner, &[text]).snippet().to_owned();
+    assert_eq!(shown.as_bytes(), text);
+}

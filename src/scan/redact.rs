@@ -90,6 +90,8 @@ const PEM_FOOT: &str = r"(?i-u)-----END";
 const RUN_BYTES: usize = 32;
 /// The same for a run that an edge of the text cuts off.
 const CUT_RUN_BYTES: usize = 12;
+/// The length from which digits are hardly a number: a time in nanoseconds has 19, one of 64 bits up to 20.
+const LONG_NUMBER_BYTES: usize = 20;
 /// The widths of the lines that OpenSSL, OpenSSH and MIME fold key material to.
 const FOLDED_LINE_BYTES: [usize; 3] = [64, 70, 76];
 
@@ -431,10 +433,13 @@ fn judge_run(run: &[u8], start: usize, is_cut: bool, secrets: &mut Vec<Secret>) 
 }
 
 /// Whether a run mixes letters and digits, or upper and lower case as no words do. Of a run that
-/// is cut off there is less to judge by, so less is enough.
+/// is cut off there is less to judge by, so less is enough: more digits than numbers have may be the front of a hash.
 fn looks_random(run: &[u8], is_cut: bool) -> bool {
     let is_mixed = run.iter().any(u8::is_ascii_digit) && run.iter().any(u8::is_ascii_alphabetic);
-    is_mixed || is_dense(run) || (is_cut && changes(run) >= 2)
+    let may_go_on = is_cut
+        && (changes(run) >= 2
+            || (run.len() >= LONG_NUMBER_BYTES && run.iter().all(u8::is_ascii_digit)));
+    is_mixed || is_dense(run) || may_go_on
 }
 
 /// Whether the kind of character changes at every fourth place or more: words do so rarely,
