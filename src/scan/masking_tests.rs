@@ -300,3 +300,35 @@ fn a_hash_that_begins_with_many_digits_is_masked_where_a_read_cuts_it() {
     let shown = scan_pieces(&scanner, &[text]).snippet().to_owned();
     assert_eq!(shown.as_bytes(), text);
 }
+
+/// What stands in hex before a line of a dump is what stands behind it as text.
+#[test]
+fn a_secret_in_a_dump_is_not_shown_in_hex_beside_itself() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let secret = format!("AKIA{}", "Q5NVTZ3KPW7XLJ2R");
+    let hex = |width: usize| {
+        let groups = secret.as_bytes().chunks(width).map(|group| {
+            let digits = group.iter().map(|byte| format!("{byte:02x}"));
+            digits.collect::<String>()
+        });
+        groups.collect::<Vec<_>>().join(" ")
+    };
+    let halves = hex(1).replacen(" 4e", "  4e", 1);
+    for dumped in [hex(1), hex(2), hex(4), halves] {
+        for text in [
+            format!("00000000: {dumped}  {secret}\n"),
+            format!("00000000  {dumped}  |{secret}|\n"),
+            format!("{secret} {dumped}\n"),
+            format!("rm -rf / {dumped}\n"),
+        ] {
+            let seen = scan_head(&scanner, text.as_bytes());
+            assert!(!seen.found.is_empty(), "{text}");
+            for (name, snippet) in seen.found {
+                assert!(!snippet.contains(&dumped[..12]), "{name}: {snippet}");
+                assert!(!snippet.contains(&dumped[dumped.len() - 12..]), "{name}: {snippet}");
+            }
+        }
+    }
+    let text = "rm -rf / 52:54:00:12:34:56 on 2026 11 28 at 10, face";
+    assert_eq!(scan_head(&scanner, text.as_bytes()).snippet(), text);
+}

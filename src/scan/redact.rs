@@ -14,7 +14,7 @@ use memchr::memmem::{Finder, FinderRev};
 use memchr::{memchr, memchr_iter};
 use regex::bytes::{Match, Regex};
 
-pub(super) use self::beside::find_beside;
+pub(super) use self::beside::{find_beside, find_dumped};
 use self::openers::{Openers, Reach};
 use super::database::DatabaseError;
 use crate::limits::SECRET_HEAD_BYTES;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::redact::{Redactor, Secret, find_beside, headed, merge};
+use super::redact::{Redactor, Secret, find_beside, find_dumped, headed, merge};
 use crate::limits::{SNIPPET_CHARS, SNIPPET_CONTEXT_CHARS, SNIPPET_MATCH_CHARS};
 
 /// What stands for the rest of a secret.
@@ -72,8 +72,10 @@ fn framed(text: &[u8], matched: Range<usize>, name: Option<&str>, scratch: &mut 
     let right = right.start..right.end - incomplete_suffix(text, right.clone());
     let Scratch { text: rendered, secrets } = scratch;
     let further = right.end.saturating_add(NAME_BYTES).min(text.len());
-    find_beside(text, left.start.saturating_sub(NAME_BYTES)..left.end, secrets);
-    find_beside(text, right.start..further, secrets);
+    for beside in [left.start.saturating_sub(NAME_BYTES)..left.end, right.start..further] {
+        find_beside(text, beside.clone(), secrets);
+        find_dumped(text, beside, secrets);
+    }
     merge(secrets);
     rendered.clear();
     render(text, left, secrets, rendered);

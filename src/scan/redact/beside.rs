@@ -12,6 +12,8 @@ const NAMES: [&[u8]; 8] =
 const FILLERS: [&[u8]; 3] = [b"is", b"was", b"as"];
 /// Less than this is no password that anybody has.
 const PASSWORD_MIN_BYTES: usize = 4;
+/// Eight bytes: a hardware address has six.
+const DUMPED_MIN_DIGITS: usize = 16;
 /// From this length on a word that nothing announces is judged by its letters.
 const MIXED_MIN_BYTES: usize = 8;
 
@@ -31,7 +33,7 @@ pub(in crate::scan) fn find_beside(text: &[u8], range: Range<usize>, secrets: &m
             if is_announced {
                 end = end.max(value_end(part, start));
             }
-            secrets.push(Secret { start: range.start + start, end: range.start + end, shown: 0 });
+            secrets.push(hidden(range.start + start..range.start + end));
             name_end = None;
         } else if ends_with_name(word) {
             name_end = Some(end);
@@ -40,6 +42,46 @@ pub(in crate::scan) fn find_beside(text: &[u8], range: Range<usize>, secrets: &m
         }
         at = end;
     }
+}
+
+/// Appends what a dump of bytes shows in a range of the text: what it says in hex stands beside it as text, or the text
+/// beside it in hex.
+pub(in crate::scan) fn find_dumped(text: &[u8], range: Range<usize>, secrets: &mut Vec<Secret>) {
+    let part = text.get(range.clone()).unwrap_or_default();
+    let mut groups = part.split(|byte| *byte == b' ').scan(range.start, |at, word| {
+        let start = *at;
+        *at += word.len() + 1;
+        Some((start..start + word.len(), is_hex_group(word)))
+    });
+    let mut dumped: Option<(Range<usize>, usize)> = None;
+    loop {
+        let next = groups.next();
+        match (&next, &mut dumped) {
+            // Two blanks part the halves of a line.
+            (Some((group, _)), Some(_)) if group.is_empty() => {}
+            (Some((group, true)), Some((all, digits))) => {
+                all.end = group.end;
+                *digits += group.len();
+            }
+            (Some((group, true)), None) => dumped = Some((group.clone(), group.len())),
+            _ => {
+                let long = dumped.take().filter(|(_, digits)| *digits >= DUMPED_MIN_DIGITS);
+                secrets.extend(long.map(|(all, _)| hidden(all)));
+            }
+        }
+        if next.is_none() {
+            return;
+        }
+    }
+}
+
+fn hidden(range: Range<usize>) -> Secret {
+    Secret { start: range.start, end: range.end, shown: 0 }
+}
+
+/// Whether a word is one to eight bytes in hex, as dumps group them.
+fn is_hex_group(word: &[u8]) -> bool {
+    matches!(word.len(), 2 | 4 | 8 | 16) && word.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Where a password ends that may hold what stands between words; a sentence's sign behind it is none of it.
