@@ -537,6 +537,22 @@ fn a_suppression_holds_by_each_condition_and_by_all_together() {
 }
 
 #[test]
+fn a_secret_that_is_accepted_is_so_whichever_rule_tells_of_it() {
+    let here = at("llm.example:443", Place::Body);
+    let is_suppressed = |suppression: Suppression, rule| {
+        let (_, disposition) = judge(&policy(vec![suppression]), rule, &here);
+        matches!(disposition, Disposition::Suppressed(_))
+    };
+    for rule in ["ai_api_key", "anthropic_api_key", "openai_project_key"] {
+        let by_fingerprint = Suppression { fingerprint: Some(OWN), ..suppression() };
+        let by_path = Suppression { path: Some("/v1/*".into()), ..suppression() };
+        let by_rule = Suppression { rule: Some("anthropic_*".into()), ..suppression() };
+        assert!(is_suppressed(by_fingerprint, rule) && is_suppressed(by_path, rule), "{rule}");
+        assert_eq!(is_suppressed(by_rule, rule), rule.starts_with("anthropic_"), "{rule}");
+    }
+}
+
+#[test]
 fn a_path_that_climbs_out_of_a_suppressed_one_is_not_suppressed() {
     let policy = policy(vec![Suppression { path: Some("/upload/*".into()), ..suppression() }]);
     let is_suppressed = |path| {
