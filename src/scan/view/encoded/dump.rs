@@ -16,6 +16,8 @@ const BLANKS_BEFORE_SHOWN: usize = 3;
 const BLANKS_BEFORE_SHOWN_COLON: usize = 2;
 /// Bytes of a line that has two blanks in its middle.
 const HALVED_LINE_BYTES: usize = 16;
+/// What a line of half as many bytes shows behind two blanks at most: further on there are bytes again.
+const HALF_BYTES: usize = HALVED_LINE_BYTES / 2;
 /// Blanks before an offset, or between it and the first byte.
 const INDENT_MAX: usize = 8;
 
@@ -143,6 +145,12 @@ pub(super) struct Dump {
     group: [u8; DUMP_GROUP_MAX_BYTES],
     digits: usize,
     line_bytes: usize,
+    line_groups: usize,
+    /// Whether all digits of the offset are noughts, as where another dump begins.
+    is_at_start: bool,
+    /// The bytes behind two blanks, until it is known that they are none that are shown.
+    half: [u8; HALF_BYTES],
+    half_bytes: usize,
 }
 
 /// What the next byte stands in or behind.
@@ -157,6 +165,11 @@ enum Place {
     /// So many blanks.
     Gap(usize),
     Group,
+    /// So many characters behind two blanks in mid-line, the last ones so many blanks: bytes, or what eight bytes show.
+    Half {
+        chars: usize,
+        blanks: usize,
+    },
     /// What the bytes show.
     Shown(usize),
     Return,
@@ -180,6 +193,10 @@ impl Dump {
             group: [0; DUMP_GROUP_MAX_BYTES],
             digits: 0,
             line_bytes: 0,
+            line_groups: 0,
+            is_at_start: false,
+            half: [0; HALF_BYTES],
+            half_bytes: 0,
         }
     }
 
@@ -207,10 +224,14 @@ impl Dump {
                 (blanks < INDENT_MAX).then_some(Place::Indent(blanks + 1))
             }
             (Place::Indent(_), b'*') => (self.offset_digits > 0).then_some(Place::Alike),
-            (Place::Indent(_), _) => digit.map(|_| Place::Offset(1)),
+            (Place::Indent(_), _) => {
+                self.is_at_start = digit == Some(0);
+                digit.map(|_| Place::Offset(1))
+            }
             // A `0x`.
             (Place::Offset(1), b'x') => Some(Place::Offset(0)),
             (Place::Offset(digits), _) if digit.is_some() => {
+                self.is_at_start = self.is_at_start && digit == Some(0);
                 (digits < DUMP_OFFSET_MAX_DIGITS).then_some(Place::Offset(digits + 1))
             }
             (Place::Offset(digits), _) => self.behind_offset(digits, byte),
@@ -218,6 +239,7 @@ impl Dump {
             (Place::Gap(_) | Place::Group, _) if let Some(digit) = digit => self.add(digit),
             (Place::Group, _) => self.end_group(out).then(|| self.behind_bytes(0, byte)).flatten(),
             (Place::Gap(blanks), _) => self.behind_bytes(blanks, byte),
+            (Place::Half { chars, blanks }, _) => self.in_half(chars, blanks, byte, out),
             (Place::Shown(_) | Place::Alike | Place::Return, b'\n') => Some(self.next_line()),
             (Place::Alike, b'\r') => Some(Place::Return),
             // What a line shows may hold such an escape as it stands.
@@ -242,15 +264,17 @@ impl Dump {
     }
 
     fn next_line(&mut self) -> Place {
-        self.line_bytes = 0;
+        (self.line_bytes, self.line_groups) = (0, 0);
         Place::Indent(0)
     }
 
-    /// All offsets have as many digits. The last has no bytes behind it.
+    /// All offsets have as many digits, but those of another dump that begins. The last has no bytes behind it.
     fn behind_offset(&mut self, digits: usize, byte: u8) -> Option<Place> {
         let is_first = self.offset_digits == 0;
         let is_offset = is_offset_len(digits)
-            && (is_first || self.offset_digits == digits && self.has_colon == (byte == b':'));
+            && (is_first
+                || self.is_at_start
+                || self.offset_digits == digits && self.has_colon == (byte == b':'));
         match byte {
             b'\n' if self.offset_digits == digits => return Some(self.next_line()),
             b'\r' if self.offset_digits == digits => return Some(Place::Return),
@@ -281,6 +305,7 @@ impl Dump {
             }
             out.extend_from_slice(group);
             self.line_bytes += bytes;
+            self.line_groups += 1;
         }
         self.digits = 0;
         is_whole
@@ -295,11 +320,64 @@ impl Dump {
             b'\n' if has_bytes => Some(self.next_line()),
             b'\r' if has_bytes => Some(Place::Return),
             b'\\' if has_bytes => Some(Place::Escape { slashes: 1, shown: 0 }),
-            b' ' | b'\t' if has_bytes && blanks + 1 >= least => Some(Place::Shown(0)),
+            b' ' | b'\t' if has_bytes && blanks + 1 >= least => Some(match self.may_be_half() {
+                true => Place::Half { chars: 0, blanks: 0 },
+                false => Place::Shown(0),
+            }),
             b' ' | b'\t' if blanks < INDENT_MAX => Some(Place::Gap(blanks + 1)),
             b'|' | b'>' if has_bytes && blanks > 0 => Some(Place::Shown(0)),
             _ => None,
         }
+    }
+
+    /// Whether the other half of the line's bytes may be behind two blanks.
+    fn may_be_half(&mut self) -> bool {
+        self.half_bytes = 0;
+        self.has_colon && self.line_bytes == HALF_BYTES && self.line_groups == HALF_BYTES
+    }
+
+    fn in_half(
+        &mut self,
+        chars: usize,
+        blanks: usize,
+        byte: u8,
+        out: &mut Vec<u8>,
+    ) -> Option<Place> {
+        let digit = Some(value(&HEX, byte)).filter(|digit| *digit != NO_DIGIT);
+        let is_of_bytes = match (digit, self.digits) {
+            (Some(digit), 0 | 1) if blanks < BLANKS_BEFORE_SHOWN_COLON => self.add(digit).is_some(),
+            (None, 2) => is_blank(byte) && self.add_to_half(),
+            (None, 0) => is_blank(byte) && self.half_bytes > 0,
+            _ => false,
+        };
+        if !is_of_bytes {
+            self.digits = 0;
+            self.place = Place::Shown(chars);
+            return self.step(byte, out);
+        }
+        let blanks = if is_blank(byte) { blanks + 1 } else { 0 };
+        if chars < HALF_BYTES {
+            return Some(Place::Half { chars: chars + 1, blanks });
+        }
+        out.extend_from_slice(self.half.get(..self.half_bytes).unwrap_or_default());
+        self.line_bytes += self.half_bytes;
+        Some(match blanks {
+            0 => Place::Group,
+            1 => Place::Gap(1),
+            _ => Place::Shown(0),
+        })
+    }
+
+    /// Takes the byte of a group for one of the other half.
+    fn add_to_half(&mut self) -> bool {
+        self.digits = 0;
+        let (Some(place), Some(byte)) = (self.half.get_mut(self.half_bytes), self.group.first())
+        else {
+            return false;
+        };
+        *place = *byte;
+        self.half_bytes += 1;
+        true
     }
 }
 
@@ -377,7 +455,17 @@ pub(super) mod tests {
 
     type Tool = fn(&[u8]) -> String;
 
-    const TOOLS: [(&str, Tool); 8] = [
+    /// With a colon, and two blanks in the middle of a line.
+    fn halved(bytes: &[u8]) -> String {
+        dump(bytes, |at, bytes, shown| {
+            let (left, right) = bytes.split_at(bytes.len().min(8));
+            let hex = format!("{:23}  {}", hex(left, 1), hex(right, 1));
+            format!("{at:08x}: {hex:48}  {shown}\n")
+        })
+    }
+
+    const TOOLS: [(&str, Tool); 9] = [
+        ("halved", halved),
         ("xxd", xxd),
         ("xxd -g1", xxd_bytes),
         ("hexdump -C", hexdump),
@@ -438,6 +526,34 @@ pub(super) mod tests {
                 let (said, _) = decode(run.kind, &text.as_bytes()[run.start..]);
                 assert_eq!(said.as_bytes(), bytes, "{tool} {text}");
             }
+        }
+    }
+
+    /// The first line of the second was passed over with the end of the first.
+    #[test]
+    fn a_dump_behind_another_of_another_kind_is_read_whole() {
+        let bytes = &[SECRET.as_bytes(), b"."].concat();
+        for (first, one) in TOOLS {
+            for (second, other) in TOOLS {
+                let text = format!("{}{}$ exit\n", one(bytes), other(bytes));
+                let (said, taken) = decode(Kind::Dump, text.as_bytes());
+                assert_eq!(said.as_bytes(), [&bytes[..], bytes].concat(), "{first}, {second}");
+                assert_eq!(taken, text.len() - "$ exit\n".len(), "{first}, {second}");
+            }
+        }
+    }
+
+    /// Two blanks and what looks like bytes: of a line of eight bytes it is what they show.
+    #[test]
+    fn what_eight_bytes_show_is_not_taken_for_eight_more() {
+        for shown in ["be ad de", "ab cd ef", "ab", "ab  cd  ", "abcdefgh", "0 0 0 0 "] {
+            let bytes = format!("{shown:8}token=ab");
+            let lines = bytes.as_bytes().chunks(8).enumerate().map(|(number, bytes)| {
+                let shown = std::str::from_utf8(bytes).unwrap();
+                format!("{:08x}: {}  {shown}\n", 8 * number, hex(bytes, 1))
+            });
+            let (said, _) = decode(Kind::Dump, lines.collect::<String>().as_bytes());
+            assert_eq!(said, bytes);
         }
     }
 
