@@ -7,17 +7,17 @@
 
 use std::ops::Range;
 
-use memchr::{memchr2, memrchr2};
 use regex::bytes::Regex;
 
 use super::found::{KnownMatch, Match, MatchSink};
 use super::hiding::{Masked, Scenery};
 use super::history::History;
 use super::hits::{Hit, Hits};
+use super::judging::{Waits, judge, may_get_near};
 use super::known_values::{Known, Watch};
 use super::overlaps::Overlaps;
 use super::precedence::{Claim, yields_to};
-use super::rules::{Evidence, Mentions, Rule, Validator};
+use super::rules::{Mentions, Rule};
 use super::scanner::Core;
 use super::stream::End;
 use crate::finding::{Confidence, View as Seen};
@@ -50,16 +50,16 @@ impl Work {
 }
 
 /// A new match of one window.
-struct Confirmed {
+pub(super) struct Confirmed {
     /// The rule's number.
-    rule: usize,
+    pub(super) rule: usize,
     /// Offsets in the stream.
-    span: Range<u64>,
+    pub(super) span: Range<u64>,
     /// The part of it that is the secret.
-    secret: Range<u64>,
-    confidence: Confidence,
+    pub(super) secret: Range<u64>,
+    pub(super) confidence: Confidence,
     /// It may be more than had arrived.
-    is_open: bool,
+    pub(super) is_open: bool,
 }
 
 /// The last match told of a rule.
@@ -258,7 +258,8 @@ fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>
             continue;
         };
         core.note_heard();
-        let judged = judge(rule, exact, history, &span, (&mut work.joined, &mut work.mentions));
+        let (waits, found) = (Waits::Yes, (&mut work.joined, &mut work.mentions));
+        let judged = judge(rule, exact, history, &span, waits, found);
         let is_told = judged.is_some();
         let is_cut = is_told && is_cut(history, &span);
         let judged = judged.filter(|_| !is_cut);
@@ -273,7 +274,10 @@ fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>
             in_window: before + usize::from(is_sure),
         };
         match reported.iter_mut().find(|told| told.rule == hit.rule) {
-            Some(place) => *place = told,
+            Some(place) => {
+                let left = std::mem::replace(place, told);
+                tell_left(rule, exact, history, &left, work);
+            }
             None => reported.push(told),
         }
         if let Some(judged) = judged {
@@ -295,12 +299,6 @@ fn is_repeat(rule: &Rule, told: &Reported, hit: Hit) -> bool {
 /// Whether a hit may be more of what was told.
 fn may_be_of(rule: &Rule, told: &Reported, hit: Hit) -> bool {
     told.end > hit.end.saturating_sub(rule.max_width() as u64)
-}
-
-/// Whether more may come of what counts as near to a match.
-fn may_get_near(history: &History<'_>, span: &Range<u64>) -> bool {
-    let near_to = span.end.saturating_add(RULE_NEAR_BYTES as u64);
-    matches!(history.end, End::Open | End::Follows) && near_to > history.last()
 }
 
 /// Whether the rest of a match is at hand, and all of it will still be known then: it is told with it.
@@ -327,7 +325,8 @@ fn judge_again(core: &Core, history: &History<'_>, told: &mut Reported, work: &m
         grow(told, exact, history, history.offset, &mut work.joined);
     }
     let span = told.start..told.end;
-    match judge(rule, exact, history, &span, (&mut work.joined, &mut work.mentions)) {
+    let (waits, found) = (Waits::Yes, (&mut work.joined, &mut work.mentions));
+    match judge(rule, exact, history, &span, waits, found) {
         Some(judged) => {
             told.is_told = true;
             work.confirmed.push(judged.confirmed(number, &span, history));
@@ -336,73 +335,16 @@ fn judge_again(core: &Core, history: &History<'_>, told: &mut Reported, work: &m
     }
 }
 
-/// What a rule makes of a match.
-struct Judged {
-    /// Offsets in the stream.
-    secret: Range<u64>,
-    confidence: Confidence,
-    /// How much of the match's front only stands for a word's beginning.
-    escape: usize,
-}
-
-impl Judged {
-    /// The match of this rule that was judged.
-    fn confirmed(self, rule: usize, span: &Range<u64>, history: &History<'_>) -> Confirmed {
-        Confirmed {
-            is_open: history.end.is_ahead() && span.end == history.last(),
-            rule,
-            span: span.start.saturating_add(self.escape as u64)..span.end,
-            secret: self.secret,
-            confidence: self.confidence,
-        }
+/// A match gives way to the next one of its rule: if what follows was to decide about it, what is known does.
+fn tell_left(rule: &Rule, exact: &Regex, history: &History<'_>, left: &Reported, work: &mut Work) {
+    if left.is_told || !left.waits || left.start < history.first() {
+        return;
     }
-}
-
-/// Judges a match by what is known around it. None if the rule asks for a word that is not near it, or what follows
-/// decides.
-fn judge(
-    rule: &Rule,
-    exact: &Regex,
-    history: &History<'_>,
-    span: &Range<u64>,
-    (joined, mentions): (&mut Vec<u8>, &mut Mentions),
-) -> Option<Judged> {
-    let around = RULE_NEAR_BYTES as u64;
-    let near = span.start.saturating_sub(around)..span.end.saturating_add(around);
-    let is_over = matches!(history.end, End::Last | End::Whole | End::Here);
-    let is_open = !is_over && near.end >= history.last();
-    let view = history.view(near, joined);
-    if !rule.has_keyword(view.bytes) {
-        return None;
+    let number = usize::try_from(left.rule).unwrap_or(usize::MAX);
+    let (span, found) = (left.start..left.end, (&mut work.joined, &mut work.mentions));
+    if let Some(judged) = judge(rule, exact, history, &span, Waits::No, found) {
+        work.confirmed.push(judged.confirmed(number, &span, history));
     }
-    let whole = view.index(span.start)..view.index(span.end);
-    let secret = rule.secret_in(exact, view.bytes, whole.clone());
-    let escape = rule.expression.escape_before(view.bytes.get(whole.clone()).unwrap_or_default());
-    let matched = whole.start + escape..whole.end;
-    let secret = secret.start.max(matched.start)..secret.end.min(matched.end);
-    let part = |range: Range<usize>| view.bytes.get(range).unwrap_or_default();
-    let before = part(0..matched.start);
-    let before = before.len() - memrchr2(b'\r', b'\n', before).map_or(0, |at| at + 1);
-    let after = part(matched.end..view.bytes.len());
-    let behind = memchr2(b'\r', b'\n', after).unwrap_or(after.len());
-    let line_start = matched.start - before;
-    let line = part(line_start..matched.end + behind);
-    let asks = rule.validators.contains(&Validator::Mention);
-    let evidence = Evidence {
-        secret: part(secret.clone()),
-        matched: part(matched.clone()),
-        line,
-        before: part(line_start..matched.start),
-        mentions: asks.then(|| mentions.in_line(line, view.offset(line_start))),
-        after,
-        is_open,
-    };
-    if may_get_near(history, span) && rule.hangs_on_rest(&evidence) {
-        return None;
-    }
-    let confidence = rule.judge(&evidence);
-    let secret = view.offset(secret.start)..view.offset(secret.end);
-    Some(Judged { secret, confidence, escape })
 }
 
 /// The span of the match that a hit stands for, unless it was told or overlaps what was told.

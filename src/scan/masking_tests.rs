@@ -283,6 +283,19 @@ fn both_halves_of_a_split_key_are_masked_beside_another_finding() {
     }
 }
 
+/// What is shown of a split token is the head of its first part alone.
+#[test]
+fn a_token_in_two_strings_shows_no_more_than_its_first_part_would() {
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    let first = ["sk-", "x1y2-z3w4-a5b6-c7"].concat();
+    let text = format!("rm -rf / ; printf '%s' '{first}' 'file-name.txt-and-more-of-it'");
+    let seen = scan_pieces(&scanner, &[text.as_bytes()]);
+    assert!(!seen.found.is_empty());
+    for (_, snippet) in &seen.found {
+        assert!(!snippet.contains("x1y2"), "{snippet}");
+    }
+}
+
 /// About once in 60,000 hashes that a read cut: digits alone were taken for a number.
 #[test]
 fn a_hash_that_begins_with_many_digits_is_masked_where_a_read_cuts_it() {

@@ -11,7 +11,8 @@
 //!
 //! Two stages. Hyperscan reads every byte of a text once, what is around long words (`words`) twice, and names rule
 //! and end of each possible match (`database`, `engines`, `stream`). The rule's exact expression then finds the
-//! span in the few bytes around that end, and each distinct match is told once (`confirm`). Only a match that the
+//! span in the few bytes around that end (`confirm`), is judged by what stands there (`judging`), and each distinct match
+//! is told once. Only a match that the
 //! caller wants gets a snippet, in which every secret is masked (`hiding`, `redact`, `snippet`). Beside the engine
 //! go the secrets that are known by their value (`known_values`).
 //!
@@ -35,6 +36,7 @@ mod heads;
 mod hiding;
 mod history;
 mod hits;
+mod judging;
 mod kept;
 mod known_values;
 mod last_look;

@@ -152,10 +152,10 @@ impl Redactor {
     ) {
         secrets.clear();
         let openers = Openers::of(text);
-        for kind in [&self.tokens, &self.split_token] {
-            let tokens = matches_in(kind, text, openers.tokens.clone());
-            secrets.extend(tokens.map(|found| headed(text, found.range())));
-        }
+        let tokens = matches_in(&self.tokens, text, openers.tokens.clone());
+        secrets.extend(tokens.map(|found| headed(text, found.range())));
+        let split = matches_in(&self.split_token, text, openers.tokens.clone());
+        secrets.extend(split.map(|found| split_headed(text, found.range())));
         self.find_ssh_keys(text, secrets);
         for found in matches_in(&self.scheme, text, openers.schemes) {
             let end = run_end(text, found.end(), is_credential_byte);
@@ -273,6 +273,12 @@ pub(super) fn headed(text: &[u8], range: Range<usize>) -> Secret {
         .map(|(at, _)| at + 1);
     let shown = if is_token { groups.unwrap_or(most.min(4)) } else { 0 };
     Secret { start: range.start, end: range.end, shown }
+}
+
+/// The same of a token in several strings: what is shown is the head of its first part, and no more than were it alone.
+fn split_headed(text: &[u8], range: Range<usize>) -> Secret {
+    let first = run_end(text, range.start, |byte| !matches!(byte, b'"' | b'\''));
+    Secret { end: range.end, ..headed(text, range.start..first.min(range.end)) }
 }
 
 /// Puts secrets in order and joins those that overlap or touch.

@@ -45,33 +45,43 @@ pub(in crate::scan) fn find_beside(text: &[u8], range: Range<usize>, secrets: &m
 }
 
 /// Appends what a dump of bytes shows in a range of the text: what it says in hex stands beside it as text, or the text
-/// beside it in hex.
+/// beside it in hex. Its groups stand apart by blanks or line ends, or by one colon.
 pub(in crate::scan) fn find_dumped(text: &[u8], range: Range<usize>, secrets: &mut Vec<Secret>) {
     let part = text.get(range.clone()).unwrap_or_default();
-    let mut groups = part.split(|byte| *byte == b' ').scan(range.start, |at, word| {
-        let start = *at;
-        *at += word.len() + 1;
-        Some((start..start + word.len(), is_hex_group(word)))
-    });
     let mut dumped: Option<(Range<usize>, usize)> = None;
-    loop {
-        let next = groups.next();
-        match (&next, &mut dumped) {
-            // Two blanks part the halves of a line.
-            (Some((group, _)), Some(_)) if group.is_empty() => {}
-            (Some((group, true)), Some((all, digits))) => {
-                all.end = group.end;
-                *digits += group.len();
+    let mut at = 0;
+    while at < part.len() {
+        let start = run_end(part, at, |byte| !byte.is_ascii_alphanumeric());
+        let end = run_end(part, start, |byte| byte.is_ascii_alphanumeric());
+        let between = part.get(at..start).unwrap_or_default();
+        let goes_on = between == b":" || between.iter().all(u8::is_ascii_whitespace);
+        let group = part.get(start..end).filter(|word| is_hex_group(word));
+        dumped = match (group, dumped.take()) {
+            (Some(group), Some((all, digits))) if goes_on => {
+                Some((all.start..end, digits + group.len()))
             }
-            (Some((group, true)), None) => dumped = Some((group.clone(), group.len())),
-            _ => {
-                let long = dumped.take().filter(|(_, digits)| *digits >= DUMPED_MIN_DIGITS);
-                secrets.extend(long.map(|(all, _)| hidden(all)));
+            (group, before) => {
+                tell_dumped(part, before, range.start, secrets);
+                group.map(|group| (start..end, group.len()))
             }
-        }
-        if next.is_none() {
-            return;
-        }
+        };
+        at = end;
+    }
+    tell_dumped(part, dumped, range.start, secrets);
+}
+
+/// A table of numbers has no letters.
+fn tell_dumped(
+    part: &[u8],
+    dumped: Option<(Range<usize>, usize)>,
+    offset: usize,
+    secrets: &mut Vec<Secret>,
+) {
+    let Some((all, digits)) = dumped else { return };
+    let has_letter =
+        part.get(all.clone()).is_some_and(|groups| groups.iter().any(u8::is_ascii_alphabetic));
+    if digits >= DUMPED_MIN_DIGITS && has_letter {
+        secrets.push(hidden(offset + all.start..offset + all.end));
     }
 }
 
@@ -140,6 +150,27 @@ mod tests {
             at = secret.end;
         }
         shown + &text[at..]
+    }
+
+    #[test]
+    fn a_dump_is_hidden_to_its_last_group_and_a_table_of_numbers_is_not() {
+        let dumped = |text: &str| {
+            let mut secrets = Vec::new();
+            find_dumped(text.as_bytes(), 0..text.len(), &mut secrets);
+            secrets.iter().map(|secret| text[secret.start..secret.end].to_owned()).collect()
+        };
+        let found: [(&str, &[&str]); 6] = [
+            ("x 414b4941 51354e56 545a334b 4c4a3252\n", &["414b4941 51354e56 545a334b 4c4a3252"]),
+            ("x\n414b494151354e56 4c4a3252", &["414b494151354e56 4c4a3252"]),
+            ("41 4b 49 41  51 35 4e 56\"}", &["41 4b 49 41  51 35 4e 56"]),
+            ("41:4b:49:41:51:35:4e:56", &["41:4b:49:41:51:35:4e:56"]),
+            ("41\t4b\t49\t41\t51\t35\t4e\t56", &["41\t4b\t49\t41\t51\t35\t4e\t56"]),
+            ("10 20 30 40 50 60 70 80, a4 dead beef", &[]),
+        ];
+        for (text, expected) in found {
+            let told: Vec<String> = dumped(text);
+            assert_eq!(told, expected, "{text:?}");
+        }
     }
 
     #[test]

@@ -89,7 +89,8 @@ fn clouds_host(evidence: &Evidence<'_>) -> (bool, bool) {
 
 /// What is known of the host that a match is, or ends in, and whether more of it may come.
 fn host_named(evidence: &Evidence<'_>) -> (Vec<u8>, bool) {
-    let is_host = |byte: &&u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
+    // Also what is no name's, but is taken for a part of one: `_`, and what is written by its number.
+    let is_host = |byte: &&u8| byte.is_ascii_alphanumeric() || b".-_%".contains(byte);
     let rest = evidence.after.iter().take_while(is_host).count();
     let host = [evidence.matched, evidence.after.get(..rest).unwrap_or_default()].concat();
     (host, evidence.is_open && rest == evidence.after.len())
@@ -98,6 +99,7 @@ fn host_named(evidence: &Evidence<'_>) -> (Vec<u8>, bool) {
 /// The same of the name in a message of DNS that is matched from its flags on: its labels, up to the empty one.
 fn name_asked_for(evidence: &Evidence<'_>) -> (Vec<u8>, bool) {
     const FLAGS_AND_COUNTS_BYTES: usize = 10;
+    const LABEL_MAX_BYTES: u8 = 63;
     let (matched, after) = (evidence.matched.iter(), evidence.after.iter());
     let mut bytes = matched.chain(after).skip(FLAGS_AND_COUNTS_BYTES).copied();
     let mut name = Vec::new();
@@ -105,6 +107,10 @@ fn name_asked_for(evidence: &Evidence<'_>) -> (Vec<u8>, bool) {
         let Some(len) = bytes.next() else { return (name, true) };
         if len == 0 {
             return (name, false);
+        }
+        // Not a label, but where one stands.
+        if len > LABEL_MAX_BYTES {
+            return (name, true);
         }
         name.push(b'.');
         let from = name.len();
