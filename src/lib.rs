@@ -18,7 +18,7 @@
 //!
 //! Three kinds of code; each file is of one kind. **Deciding** (`http`, `scan`, `policy`, `tls::session`,
 //! `report::dedup`): bytes or values and `now` in, values out; no `async`, socket, clock or log. **Moving**
-//! (`tls::stream`, `tls::handshake`, `forward`, `report::logger`): bytes from here to there; knows no HTTP meaning and
+//! (`tls::stream`, `tls::handshake`, `http2`, `forward`, `report::logger`): bytes from here to there; knows no HTTP meaning and
 //! no rule. **Joining** (`main`, `worker`, `conn`): builds the parts, chooses the branch, owns the lifetimes.
 //!
 //! # Invariants, each an absence
@@ -81,6 +81,8 @@ mod turns;
 pub mod conn;
 /// HTTP/1.1 as values: head, target, framing, body, our own replies.
 pub mod http;
+/// HTTP/2, for clients that speak nothing else: each stream as an HTTP/1.1 exchange.
+pub mod http2;
 /// The local CA, its leaves, handshakes by rustls, and records opened and sealed in place.
 pub mod tls;
 /// Names to addresses, connections to origins, and the pool of idle ones.

@@ -14,6 +14,7 @@ use super::deadline::{Deadline, Interrupt};
 use super::ending::{End, Ending, Rest};
 use super::inspect::Sight;
 use super::requests::Route;
+use super::streams::Multiplexed;
 use super::tunnel::{Content, Tunnelled};
 use super::unused::Unused;
 use super::{Role, answer, upstream};
@@ -23,7 +24,7 @@ use crate::finding::Protocol;
 use crate::forward::leg::Leg;
 use crate::forward::origin::Origin;
 use crate::forward::tcp::Tcp;
-use crate::http::detect::{Opening, detect};
+use crate::http::detect::{Opening, detect, is_http2_greeting};
 use crate::http::reply::CONNECT_ESTABLISHED;
 use crate::http::target::Authority;
 use crate::tls::handshake::Hello;
@@ -94,10 +95,9 @@ impl Connect<'_> {
             }
             (Opening::Http, dialled) => {
                 let spare = dialled.and_then(into_spare);
-                let route =
-                    Route::Fixed { origin: Rc::new(origin), protocol: Protocol::Http, spare };
-                Ok(Role::Requests(client, route))
+                Ok(requests(client, origin, Protocol::Http, spare))
             }
+            (Opening::Http2, dialled) => Ok(streams(client, origin, Protocol::Http, dialled)),
             (_, dialled) => {
                 let upstream = match dialled {
                     Some(upstream) => upstream,
@@ -133,6 +133,8 @@ impl Connect<'_> {
                     self.left(intercepts);
                     return Err(silent("closed before it said anything"));
                 }
+                // Then the client's preface is on its way.
+                Ok(Spoke::Upstream) if dialled.take().is_some_and(|leg| greets(leg)) => {}
                 Ok(Spoke::Client(Ok(0))) | Ok(Spoke::Upstream) => return Ok(Opening::Other),
                 Ok(Spoke::Client(Ok(_))) => {}
                 Ok(Spoke::Client(Err(error))) => {
@@ -191,11 +193,13 @@ impl Connect<'_> {
         };
         self.core.counters.client_handshakes.add(1);
         let name = asked.as_deref().unwrap_or(&origin.host);
-        let origin = Rc::new(origin.encrypted(name));
-        let spare = dialled.and_then(into_spare);
-        let route = Route::Fixed { origin, protocol: Protocol::Https, spare };
+        let origin = origin.encrypted(name);
+        let speaks_http2 = stream.speaks_http2();
         let client = Leg::new(stream, &self.core.buffers);
-        Ok(Role::Requests(client, route))
+        Ok(match speaks_http2 {
+            true => streams(client, origin, Protocol::Https, dialled),
+            false => requests(client, origin, Protocol::Https, dialled.and_then(into_spare)),
+        })
     }
 
     /// Whether a server name other than the CONNECT host's is refused. An address says nothing of a name.
@@ -231,6 +235,21 @@ impl Connect<'_> {
     }
 }
 
+/// One request after the other, all to one origin.
+fn requests(client: Leg, origin: Origin, protocol: Protocol, spare: Option<Tcp>) -> Role {
+    let route = Route::Fixed { origin: Rc::new(origin), protocol, spare, link: None };
+    Role::Requests(client, route)
+}
+
+/// The same with requests side by side.
+fn streams(client: Leg, origin: Origin, protocol: Protocol, spare: Option<Leg>) -> Role {
+    Role::Streams(Box::new(Multiplexed { client, origin: Rc::new(origin), protocol, spare }))
+}
+
+fn greets(upstream: &Leg) -> bool {
+    is_http2_greeting(upstream.unread.bytes())
+}
+
 /// Who spoke first.
 enum Spoke {
     Client(std::io::Result<usize>),
@@ -257,7 +276,7 @@ async fn first_bytes(client: &mut Leg, dialled: Option<&mut Leg>) -> Spoke {
 }
 
 /// The bare connection of a leg from which nothing was read.
-fn into_spare(leg: Leg) -> Option<Tcp> {
+pub(super) fn into_spare(leg: Leg) -> Option<Tcp> {
     match leg {
         Leg { stream: Stream::Clear(tcp), unread } if unread.is_empty() => Some(tcp),
         _ => None,

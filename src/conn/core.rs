@@ -24,7 +24,8 @@ use crate::limits::REJECTIONS_REMEMBERED;
 use crate::policy::Policy;
 use crate::report::core::CoreReporter;
 use crate::scan::Scanner;
-use crate::tls::stream::{Rejection, Stream};
+use crate::tls::handshake_error::Rejection;
+use crate::tls::stream::Stream;
 use crate::tls::{ClientTls, LeafCache, ServerTls};
 
 /// One core, as it is under one configuration. Those of different configurations share everything else.

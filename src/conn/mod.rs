@@ -2,7 +2,7 @@
 //! branch between stages and every timeout is here; what a byte means is decided elsewhere.
 //!
 //! `serve` ▶ `requests` (one head after the other) ▶ `exchange` (one request and its response) or `connect`
-//! (what a tunnel carries) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them) ▶ `ending` (how each
+//! (what a tunnel carries; `streams` where that is HTTP/2, by the `link` to its origin) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them) ▶ `ending` (how each
 //! stream ends). What is small is scanned by `backlog` once it has left. `upload` decides on what is left of a request that
 //! was answered early, `unused` on what is said of a tunnel in which nothing was asked for.
 
@@ -19,9 +19,11 @@ pub mod ending;
 pub mod exchange;
 pub mod inspect;
 mod inspector;
+pub mod link;
 mod progress;
 mod refusal;
 pub mod requests;
+pub mod streams;
 mod trailing;
 pub mod tunnel;
 mod unused;
@@ -29,12 +31,15 @@ mod upload;
 pub mod upstream;
 pub mod websocket;
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use self::access::Agent;
 use self::connect::Connect;
 use self::core::Core;
+use self::deadline::Deadline;
 use self::requests::{Requests, Route};
+use self::streams::{Multiplexed, Streams};
 use self::tunnel::{Tunnel, Tunnelled};
 use crate::finding::Protocol;
 use crate::forward::leg::Leg;
@@ -64,19 +69,32 @@ pub enum Role {
     Renewed(Leg, Route, u64),
     /// A tunnel that was asked for.
     Connect(Leg, Authority),
+    /// HTTP/2, many requests at the same time.
+    Streams(Box<Multiplexed>),
     /// Bytes both ways.
     Tunnel(Box<Tunnelled>),
     /// Over, in order.
     Ended,
 }
 
-/// Serves one client to the end of its connection. What went wrong is logged here, once.
-pub async fn serve(mut core: Rc<Core>, tcp: Tcp, door: Door) {
+/// Serves one client to the end of its connection.
+pub async fn serve(core: Rc<Core>, tcp: Tcp, door: Door) {
     let source = tcp.peer().ip().to_canonical();
     let deadline = core.deadlines.register();
     let agent = Agent::default();
     let client = Leg::new(Stream::Clear(tcp), &core.buffers);
-    let mut role = Role::Requests(client, route_of(&core, door));
+    let role = Role::Requests(client, route_of(&core, door));
+    live(core, role, source, &deadline, &agent).await;
+}
+
+/// One role after the other. What went wrong is logged here, once.
+async fn live(
+    mut core: Rc<Core>,
+    mut role: Role,
+    source: IpAddr,
+    deadline: &Deadline,
+    agent: &Agent,
+) {
     loop {
         if matches!(role, Role::Renewed(..)) {
             core = core.current();
@@ -87,21 +105,25 @@ pub async fn serve(mut core: Rc<Core>, tcp: Tcp, door: Door) {
                 return log::debug!("{source}: not in allow_clients");
             }
             Role::Requests(client, route) => {
-                let requests = Requests::new(&core, &deadline, source, route, &agent);
+                let requests = Requests::new(&core, deadline, source, route, agent);
                 Box::pin(requests.serve(client)).await
             }
             Role::Renewed(client, route, served) => {
                 let route = route.renewed(&core);
-                let requests = Requests::new(&core, &deadline, source, route, &agent);
+                let requests = Requests::new(&core, deadline, source, route, agent);
                 Box::pin(requests.after(served).serve(client)).await
             }
             Role::Connect(client, authority) => {
-                let (core, deadline, agent) = (&core, &deadline, &agent);
+                let core = &core;
                 let connect = Connect { core, deadline, source, agent, authority };
                 Box::pin(connect.run(client)).await
             }
+            Role::Streams(multiplexed) => {
+                let streams = Streams { core: &core, deadline, source, agent };
+                Box::pin(streams.serve(*multiplexed)).await
+            }
             Role::Tunnel(tunnelled) => {
-                let tunnel = Tunnel { core: &core, deadline: &deadline };
+                let tunnel = Tunnel { core: &core, deadline };
                 Box::pin(tunnel.relay(*tunnelled)).await.map(|()| Role::Ended)
             }
             Role::Ended => return,
@@ -119,7 +141,7 @@ fn route_of(core: &Core, door: Door) -> Route {
         Door::Gateway => {
             let target = core.config.listen.gateway_target;
             let origin = Rc::new(Origin::clear(&target.ip().to_string(), target.port()));
-            Route::Fixed { origin, protocol: Protocol::Gateway, spare: None }
+            Route::Fixed { origin, protocol: Protocol::Gateway, spare: None, link: None }
         }
     }
 }

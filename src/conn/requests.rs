@@ -3,20 +3,23 @@
 
 mod addressee;
 mod ended;
-mod idle;
+mod origins;
+mod preface;
 
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use self::origins::Attempt;
 use super::access::Agent;
 use super::admitted::{Admitted, Destination};
 use super::backlog::defer_request;
 use super::core::Core;
-use super::deadline::{Deadline, Interrupt, Phase};
+use super::deadline::{Deadline, Interrupt};
 use super::ending::{End, Ending, Ends, Rest};
 use super::exchange::{Exchange, Outcome};
 use super::inspect::{Sight, shape_of};
+use super::link::Link;
 use super::progress::Left;
 use super::refusal::{no_tunnel, refusal, unroutable};
 use super::tunnel::{Content, Tunnelled};
@@ -46,6 +49,8 @@ pub enum Route {
         protocol: Protocol,
         /// A connection to it that was dialled already.
         spare: Option<Tcp>,
+        /// Where the requests are one HTTP/2 connection's: its way there.
+        link: Option<Rc<Link>>,
     },
 }
 
@@ -54,10 +59,10 @@ impl Route {
     /// before is not used.
     pub fn renewed(self, core: &Core) -> Route {
         match self {
-            Route::Fixed { origin, protocol, .. } if protocol != Protocol::Gateway => {
+            Route::Fixed { origin, protocol, link: None, .. } if protocol != Protocol::Gateway => {
                 let way = upstream::way(core, &origin.host, false);
                 let origin = Rc::new(Origin::clone(&origin).by(way));
-                Route::Fixed { origin, protocol, spare: None }
+                Route::Fixed { origin, protocol, spare: None, link: None }
             }
             other => other,
         }
@@ -87,6 +92,8 @@ enum Awaited {
     End,
     /// Another configuration came into force while the connection was idle.
     Renewed,
+    /// It speaks HTTP/2, which nobody has agreed on.
+    Http2,
     Refused(Error),
 }
 
@@ -136,6 +143,7 @@ impl<'a> Requests<'a> {
                     return Ok(Role::Ended);
                 }
                 Awaited::Renewed => return Ok(Role::Renewed(client, self.route, self.served)),
+                Awaited::Http2 => return Ok(self.multiplexed(client)),
                 Awaited::Refused(error) => {
                     // One without credentials was counted as such.
                     let is_counted = error.answer.is_some_and(|answer| answer.status == 407);
@@ -201,6 +209,7 @@ impl<'a> Requests<'a> {
             match admitted {
                 Ok(Some(admitted)) => return Awaited::Admitted(Box::new(admitted)),
                 Ok(None) => {}
+                Err(_) if self.may_be_http2(client) => return Awaited::Http2,
                 Err(error) => return Awaited::Refused(refusal(&error)),
             }
             let read = if client.unread.is_empty() {
@@ -395,21 +404,21 @@ impl<'a> Requests<'a> {
         self.deadline.begin_span();
         self.deadline.set(idle_timeout);
         let mut pooled = self.take_idle(&origin, &admitted, &is_own).await;
+        let mut count = 0;
         loop {
             let was_pooled = pooled.is_some();
-            let mut upstream = if let Some(leg) = pooled.take() {
-                leg
-            } else {
-                match Box::pin(self.open(&origin, client, &admitted)).await {
-                    Ok(leg) => {
-                        self.deadline.set(idle_timeout);
-                        leg
-                    }
+            let mut upstream = match pooled.take() {
+                Some(leg) => leg,
+                None => match Box::pin(self.open(&origin, client, &admitted)).await {
+                    Ok(leg) => leg,
                     Err(answered) => return answered,
-                }
+                },
             };
+            count += 1;
+            let attempt = Attempt { was_pooled, number: self.link_number(), count };
             match exchange.run(client, &mut upstream).await {
-                Outcome::Unanswered(..) if was_pooled && admitted.may_repeat() => {}
+                Outcome::Unanswered(..)
+                    if admitted.may_repeat() && self.has_left(&upstream, attempt).await => {}
                 Outcome::Unanswered(error, left) | Outcome::Failed(error, left) => {
                     Box::pin(self.failed(client, &admitted, &error)).await;
                     let client = End::Early(Rest::behind(&error, left));
@@ -433,28 +442,6 @@ impl<'a> Requests<'a> {
                     return Answered::Next(Next::Behind(left));
                 }
             }
-        }
-    }
-
-    fn is_last(&self) -> bool {
-        let cap = self.core.config.http.max_requests_per_connection;
-        (cap > 0 && self.served >= cap) || self.deadline.phase() != Phase::Running
-    }
-
-    /// A fresh connection to the origin, TLS agreed on where it is spoken. If there is none, the client has been told.
-    async fn open(
-        &mut self,
-        origin: &Origin,
-        client: &mut Leg,
-        admitted: &Admitted,
-    ) -> Result<Leg, Answered> {
-        let spare = match &mut self.route {
-            Route::Fixed { spare, .. } => spare.take(),
-            Route::Proxy => None,
-        };
-        match upstream::open(self.core, self.deadline, origin, spare).await {
-            Ok(leg) => Ok(leg),
-            Err(error) => Err(self.failed(client, admitted, &error).await),
         }
     }
 

@@ -178,7 +178,7 @@ impl Tunnel<'_> {
             let read = unread.fill(from).await;
             passed.may_say_goodbye.set(false);
             // An end without close_notify is passed on as one, where it can be told from one with it.
-            let is_cut = to.is_tls() && matches!(&read, Err(e) if e.kind() == UnexpectedEof);
+            let is_cut = to.shows_its_end() && matches!(&read, Err(e) if e.kind() == UnexpectedEof);
             let fault = |error: io::Error| Fault::Read(tunnel_error(sender, &error.to_string()));
             if is_cut || read.map_err(fault)? == 0 {
                 drop(watch);

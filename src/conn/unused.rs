@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use crate::limits::REFUSAL_MAX_MS;
-use crate::tls::stream::{HandshakeError, Rejection};
+use crate::tls::handshake_error::{HandshakeError, Rejection};
 
 /// A client without a request, and the host that it was to reach.
 #[derive(Clone, Copy)]

@@ -18,8 +18,9 @@ use crate::http::chain::connect_head;
 use crate::http::head::{HeadLimits, parse_response};
 use crate::http::reply::Cause;
 use crate::tls::handshake;
-use crate::tls::stream::{HandshakeError, Stream};
-use crate::tls::{FailureKind, TlsError, explain};
+use crate::tls::handshake_error::HandshakeError;
+use crate::tls::stream::Stream;
+use crate::tls::{ClientTls, FailureKind, TlsError, explain, with_http2};
 
 /// How an origin is reached: directly, or by the configured upstream proxy, which is asked for a tunnel unless
 /// it can be sent requests in absolute-form.
@@ -117,6 +118,26 @@ pub async fn open(
     origin: &Origin,
     spare: Option<Tcp>,
 ) -> Result<Leg, Error> {
+    open_by(core, deadline, origin, spare, ClientTls::clone).await
+}
+
+/// The same, where inside TLS the origin may choose HTTP/2.
+pub async fn open_any(
+    core: &Core,
+    deadline: &Deadline,
+    origin: &Origin,
+    spare: Option<Tcp>,
+) -> Result<Leg, Error> {
+    open_by(core, deadline, origin, spare, |tls| with_http2(tls)).await
+}
+
+async fn open_by(
+    core: &Core,
+    deadline: &Deadline,
+    origin: &Origin,
+    spare: Option<Tcp>,
+    tls: fn(&ClientTls) -> ClientTls,
+) -> Result<Leg, Error> {
     let leg = match spare.filter(|tcp| tcp.look() != Idle::Gone) {
         Some(tcp) => Leg::new(Stream::Clear(tcp), &core.buffers),
         None => dial(core, deadline, origin).await?,
@@ -124,7 +145,8 @@ pub async fn open(
     let Some(server_name) = &origin.server_name else { return Ok(leg) };
     match leg {
         Leg { stream: Stream::Clear(tcp), unread } if unread.is_empty() => {
-            let stream = encrypt(core, deadline, origin, server_name, tcp).await?;
+            let tls = tls(&core.client_tls(&origin.host));
+            let stream = encrypt(core, deadline, origin, server_name, tcp, tls).await?;
             Ok(Leg::new(stream, &core.buffers))
         }
         _ => {
@@ -141,9 +163,9 @@ async fn encrypt(
     origin: &Origin,
     server_name: &str,
     tcp: Tcp,
+    tls: ClientTls,
 ) -> Result<Stream, Error> {
     let wait = core.config.tls.handshake_timeout;
-    let tls = core.client_tls(&origin.host);
     let shaking = handshake::connect(tcp, server_name, tls, &core.buffers);
     match deadline.within(wait, shaking).await {
         Ok(Ok(stream)) => {
@@ -237,7 +259,8 @@ fn in_words(error: &TlsError, host: &str) -> (Cause, String) {
     (cause, failure.text)
 }
 
-fn stopping(stage: Stage) -> Error {
+/// What is said to who asks while the process stops.
+pub fn stopping(stage: Stage) -> Error {
     Error::answered(Side::Internal, stage, 503, Cause::ProxyInternalError, "the proxy is stopping")
 }
 

@@ -5,6 +5,7 @@ pub mod buffer;
 pub mod dial;
 pub mod leg;
 pub mod origin;
+pub mod pipe;
 pub mod pool;
 pub mod resolve;
 pub mod tcp;

@@ -12,19 +12,31 @@ pub enum Opening {
     Tls,
     /// An HTTP/1 request.
     Http,
-    /// Something else: HTTP/2 without TLS, SSH, a mail or database protocol.
+    /// HTTP/2 without TLS, with prior knowledge.
+    Http2,
+    /// Something else: SSH, a mail or database protocol.
     Other,
     /// What there is could still become TLS or HTTP.
     NeedMore,
 }
+
+/// What a client of HTTP/2 says before anything else (RFC 9113 §3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Looks at all the bytes that have come so far.
 pub fn detect(bytes: &[u8]) -> Opening {
     match bytes {
         [] | [0x16] | [0x16, 0x03] => Opening::NeedMore,
         [0x16, 0x03, 0x00..=0x04, ..] => Opening::Tls,
+        _ if bytes.starts_with(HTTP2_PREFACE) => Opening::Http2,
+        _ if HTTP2_PREFACE.starts_with(bytes) => Opening::NeedMore,
         _ => detect_http(skip_empty_lines(bytes)),
     }
+}
+
+/// Whether an origin that speaks first begins as one of HTTP/2 may: with SETTINGS (RFC 9113 §3.4 and §6.5).
+pub fn is_http2_greeting(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, _, _, 0x04, 0x00, 0x00, 0x00, 0x00, 0x00, ..])
 }
 
 /// Some clients send an empty line in front of a request (RFC 9112 §2.2).

@@ -357,15 +357,17 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// TLS 1.2 and 1.3, HTTP/1.1, no early data, and nothing kept of a session but what its ticket
-/// carries.
+/// TLS 1.2 and 1.3, HTTP/2 for clients that offer nothing else, no early data, and nothing kept of a session but what
+/// its ticket carries.
 fn server_config(provider: &Arc<CryptoProvider>) -> Result<ServerConfig, AuthorityError> {
     let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
         .map_err(crypto_error)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
-    config.alpn_protocols = vec![super::ALPN_HTTP_1_1.to_vec(), super::ALPN_HTTP_1_0.to_vec()];
+    // The first of ours that the client offers is taken.
+    let protocols = [super::ALPN_HTTP_1_1, super::ALPN_HTTP_1_0, super::ALPN_HTTP_2];
+    config.alpn_protocols = protocols.map(<[u8]>::to_vec).to_vec();
     config.session_storage = Arc::new(NoServerSessionStorage {});
     // Each connection brings the ticket for the next one.
     config.send_tls13_tickets = 1;

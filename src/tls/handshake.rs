@@ -13,9 +13,11 @@ use rustls::server::{Acceptor, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
 use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage, ServerConfig};
 
+use super::encrypted::Tls;
+use super::handshake_error::HandshakeError;
 use super::record;
 use super::session::{Schedule, Session};
-use super::stream::{HandshakeError, Stream, Tls, write_clear};
+use super::stream::{Stream, write_clear};
 use crate::forward::buffer::{BufferPool, Chunk};
 use crate::forward::tcp::Tcp;
 use crate::limits::TLS_HANDSHAKE_MAX_BYTES;
@@ -115,6 +117,14 @@ impl Handshake {
         }
     }
 
+    /// The application protocol that was agreed on, if any was.
+    fn protocol(&self) -> Option<&[u8]> {
+        match &self.side {
+            Side::Client(client) => client.alpn_protocol(),
+            Side::Server(server) => server.alpn_protocol(),
+        }
+    }
+
     /// Lets rustls go on with the record that it was given last, and gives it the next one if there is a whole one and
     /// it wants any. Whether it did.
     pub fn advance(&mut self) -> Result<bool, Error> {
@@ -191,8 +201,15 @@ async fn run(
             return Err(HandshakeError::Tls(error));
         }
         if handshake.is_done() {
+            let speaks_http2 = handshake.protocol() == Some(super::ALPN_HTTP_2);
             let (session, received) = handshake.finish().map_err(HandshakeError::Tls)?;
-            return Ok(Stream::Tls(Box::new(Tls::new(tcp, session, &received, buffers))));
+            return Ok(Stream::Tls(Box::new(Tls::new(
+                tcp,
+                session,
+                &received,
+                speaks_http2,
+                buffers,
+            ))));
         }
         write_clear(&tcp, &handshake.out).await?;
         handshake.out.clear();

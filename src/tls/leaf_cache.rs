@@ -267,7 +267,10 @@ mod tests {
         assert!(Arc::ptr_eq(&one.ticketer, &other.ticketer));
         assert!(Arc::ptr_eq(one.crypto_provider(), other.crypto_provider()));
         assert!(!one.session_storage.can_cache());
-        assert_eq!(one.alpn_protocols, [b"http/1.1".to_vec(), b"http/1.0".to_vec()]);
+        assert_eq!(
+            one.alpn_protocols,
+            [b"http/1.1".to_vec(), b"http/1.0".to_vec(), b"h2".to_vec()]
+        );
         assert_eq!((one.max_early_data_size, one.send_tls13_tickets), (0, 1));
     }
 }

@@ -1,7 +1,7 @@
 //! TLS: the local CA and its leaves for clients, the roots that origins are verified against, and connections.
 //!
 //! rustls makes every handshake (`handshake`). After it, the keys are taken over by a `session`, whose `record`s are
-//! opened and sealed where they lie; `stream` moves them. Owns every certificate, key and rustls configuration.
+//! opened and sealed where they lie; `encrypted` moves them, and `stream` any connection's bytes. Owns every certificate, key and rustls configuration.
 //! Knows nothing of HTTP, rules or findings.
 
 /// The local CA: made or loaded, signs leaves.
@@ -16,8 +16,12 @@ mod authority_files;
 mod authority_overlap;
 /// The CA's certificate and key: found or made, and checked against each other.
 mod authority_pair;
+/// A connection inside TLS: records to bytes and back.
+pub mod encrypted;
 /// Handshakes over a socket.
 pub mod handshake;
+/// Why TLS could not be agreed on.
+pub mod handshake_error;
 /// The configuration for `insecure_hosts`: origins whose certificate is not verified.
 pub mod insecure;
 /// A leaf's name, life and contents.
@@ -64,7 +68,9 @@ pub use insecure::insecure_client_config;
 pub use leaf::{Leaf, LeafName};
 pub use leaf_cache::{LeafCache, shared_ticketer};
 pub use upstream_failure::{FailureKind, UpstreamTlsFailure, explain};
-pub use upstream_roots::{RootsError, RootsReport, RootsWarning, client_config, with_own_sessions};
+pub use upstream_roots::{
+    RootsError, RootsReport, RootsWarning, client_config, with_http2, with_own_sessions,
+};
 
 /// A certificate, for those who only hand it on.
 pub use rustls::pki_types::CertificateDer;
@@ -81,7 +87,9 @@ pub type ServerTls = std::sync::Arc<rustls::ServerConfig>;
 /// What makes sessions resumable on any core.
 pub type Ticketer = std::sync::Arc<dyn rustls::server::ProducesTickets>;
 
-/// The application protocol that both legs speak, as ALPN names it (RFC 7301 §6).
+/// What both legs speak where they have the choice, as ALPN names it (RFC 7301 §6).
 const ALPN_HTTP_1_1: &[u8] = b"http/1.1";
 /// What a client offers that speaks nothing newer.
 const ALPN_HTTP_1_0: &[u8] = b"http/1.0";
+/// What is spoken with a client that offers nothing else, and with its origin.
+const ALPN_HTTP_2: &[u8] = b"h2";

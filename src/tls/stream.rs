@@ -1,10 +1,6 @@
-//! One connection's bytes, clear or through rustls, behind the same few calls. Moves bytes; knows no HTTP.
-//!
-//! Records are received into a buffer lent by the core and opened straight into the caller's; what is written is
-//! sealed straight into another one, as many records as it holds, and sent at once. Nothing is held while a
-//! connection is idle but its keys.
+//! One connection's bytes, clear, through rustls or within the process, behind the same few calls. Moves bytes; knows
+//! no HTTP.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -12,11 +8,10 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::record::PLAINTEXT_MAX_BYTES;
-use super::session::{Session, invalid_data};
-use crate::forward::buffer::{BufferPool, Chunk};
+use super::encrypted::Tls;
+use crate::forward::buffer::BufferPool;
+use crate::forward::pipe::Pipe;
 use crate::forward::tcp::{Idle, Tcp};
-use crate::limits::TLS_RECEIVES_MAX;
 
 /// A connection, clear or encrypted.
 pub enum Stream {
@@ -24,11 +19,23 @@ pub enum Stream {
     Clear(Tcp),
     /// Bytes inside TLS.
     Tls(Box<Tls>),
+    /// What one stream of an HTTP/2 connection says, as HTTP/1.1.
+    Piped(Pipe),
+}
+
+/// What a connection's bytes go through in the end.
+enum Base<'a> {
+    Socket(&'a Tcp),
+    Pipe(&'a Pipe),
 }
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.is_tls() { "Tls" } else { "Clear" };
+        let kind = match self {
+            Stream::Clear(_) => "Clear",
+            Stream::Tls(_) => "Tls",
+            Stream::Piped(_) => "Piped",
+        };
         write!(f, "Stream::{kind}({})", self.peer())
     }
 }
@@ -39,15 +46,34 @@ impl Stream {
         matches!(self, Stream::Tls(_))
     }
 
-    /// The other end.
-    pub fn peer(&self) -> SocketAddr {
-        self.tcp().peer()
+    /// Whether it is one stream of a connection, and no connection: what is not wanted of it is reset, others go on.
+    pub fn is_piped(&self) -> bool {
+        matches!(self, Stream::Piped(_))
     }
 
-    fn tcp(&self) -> &Tcp {
+    /// Whether an end in order can be told from one that is none: not in the clear.
+    pub fn shows_its_end(&self) -> bool {
+        !matches!(self, Stream::Clear(_))
+    }
+
+    /// Whether HTTP/2 was agreed on when TLS was.
+    pub fn speaks_http2(&self) -> bool {
+        matches!(self, Stream::Tls(tls) if tls.speaks_http2())
+    }
+
+    /// The other end.
+    pub fn peer(&self) -> SocketAddr {
+        match self.base() {
+            Base::Socket(tcp) => tcp.peer(),
+            Base::Pipe(pipe) => pipe.peer(),
+        }
+    }
+
+    fn base(&self) -> Base<'_> {
         match self {
-            Stream::Clear(tcp) => tcp,
-            Stream::Tls(tls) => &tls.tcp,
+            Stream::Clear(tcp) => Base::Socket(tcp),
+            Stream::Tls(tls) => Base::Socket(tls.tcp()),
+            Stream::Piped(pipe) => Base::Pipe(pipe),
         }
     }
 
@@ -56,6 +82,24 @@ impl Stream {
         match self {
             Stream::Clear(tcp) => tcp.poll_read(context, into),
             Stream::Tls(tls) => tls.poll_read(context, into),
+            Stream::Piped(pipe) => pipe.poll_read(context, into),
+        }
+    }
+
+    /// Writes what there is room for; inside TLS it may not have left before [`Stream::poll_flush`] is ready.
+    pub fn poll_write(&self, context: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Clear(tcp) => tcp.poll_write(context, from),
+            Stream::Tls(tls) => tls.poll_write(context, from, &[]),
+            Stream::Piped(pipe) => pipe.poll_write(context, from),
+        }
+    }
+
+    /// Sends what was written.
+    pub fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Tls(tls) => tls.poll_flush(context),
+            Stream::Clear(_) | Stream::Piped(_) => Poll::Ready(Ok(())),
         }
     }
 
@@ -67,22 +111,30 @@ impl Stream {
     /// Writes all of `first` and then all of `rest`, which leave together where they are encrypted.
     pub async fn write_both(&self, first: &[u8], rest: &[u8]) -> io::Result<()> {
         match self {
-            Stream::Clear(tcp) => {
-                write_clear(tcp, first).await?;
-                write_clear(tcp, rest).await
-            }
             Stream::Tls(tls) => tls.write_both(first, rest).await,
+            Stream::Clear(_) | Stream::Piped(_) => {
+                write_by(first, |context, bytes| self.poll_write(context, bytes)).await?;
+                write_by(rest, |context, bytes| self.poll_write(context, bytes)).await
+            }
         }
     }
 
     /// Ends our direction in order: close_notify where there is TLS, then FIN.
     pub async fn finish(&self) {
-        if let Stream::Tls(tls) = self {
-            // Without keys for it there is no alert, and a peer that is gone already cannot be told.
-            let _ = tls.state.borrow_mut().session.close();
-            let _ = poll_fn(|context| tls.poll_flush(context)).await;
+        poll_fn(|context| self.poll_finish(context)).await;
+    }
+
+    /// The same. May be polled again behind its end.
+    pub fn poll_finish(&self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Stream::Clear(tcp) => tcp.shutdown_write(),
+            Stream::Tls(tls) => {
+                ready!(tls.poll_close(context));
+                tls.tcp().shutdown_write();
+            }
+            Stream::Piped(pipe) => pipe.finish(),
         }
-        self.tcp().shutdown_write();
+        Poll::Ready(())
     }
 
     /// Reads what is there, or comes next, and forgets it: how much it was; 0 is an orderly end.
@@ -92,12 +144,23 @@ impl Stream {
 
     /// Ends our direction in the middle: FIN, and no close_notify where there is TLS.
     pub fn cut(&self) {
-        self.tcp().shutdown_write();
+        match self.base() {
+            Base::Socket(tcp) => tcp.shutdown_write(),
+            Base::Pipe(pipe) => pipe.cut(),
+        }
     }
 
     /// Makes the coming close a reset, which takes with it what the peer has not taken.
     pub fn abort(&self) {
-        self.tcp().reset_on_close();
+        self.fail("given up".to_owned());
+    }
+
+    /// The same, and says why where a peer can be told that: within the process.
+    pub fn fail(&self, why: String) {
+        match self.base() {
+            Base::Socket(tcp) => tcp.reset_on_close(),
+            Base::Pipe(pipe) => pipe.fail(why),
+        }
     }
 
     /// Sends what says nothing, where there is a way to say that: a record without data. A peer whose socket is
@@ -110,385 +173,66 @@ impl Stream {
 
     /// Has the kernel look now and then whether the peer is still there.
     pub fn probe_while_idle(&self) {
-        self.tcp().probe_while_idle();
+        if let Base::Socket(tcp) = self.base() {
+            tcp.probe_while_idle();
+        }
+    }
+
+    /// Waits until the other end of a pipe is gone.
+    pub async fn gone(&self) {
+        match self.base() {
+            Base::Socket(_) => std::future::pending().await,
+            Base::Pipe(pipe) => poll_fn(|context| pipe.poll_gone(context)).await,
+        }
     }
 
     /// How much of what was sent the peer has not taken.
     pub fn untaken_bytes(&self) -> usize {
-        self.tcp().untaken_bytes()
+        match self.base() {
+            Base::Socket(tcp) => tcp.untaken_bytes(),
+            Base::Pipe(pipe) => pipe.untaken_bytes(),
+        }
     }
 
     /// Whether the connection failed since this was last asked.
     pub fn has_failed(&self) -> bool {
-        self.tcp().has_failed()
+        match self.base() {
+            Base::Socket(tcp) => tcp.has_failed(),
+            Base::Pipe(pipe) => pipe.has_failed(),
+        }
     }
 
     /// Whether an idle connection can carry another request: open, and nothing unasked for in it.
     pub fn is_reusable(&self, context: &mut Context<'_>) -> bool {
-        match (self, self.tcp().look()) {
+        let Base::Socket(tcp) = self.base() else { return false };
+        match (self, tcp.look()) {
             (Stream::Clear(_), Idle::Quiet) => true,
-            (_, Idle::Gone) | (Stream::Clear(_), Idle::Readable) => false,
+            (_, Idle::Gone) | (Stream::Clear(_), Idle::Readable) | (Stream::Piped(_), _) => false,
             // What came behind the last answer may have left the socket with it.
-            (Stream::Tls(tls), Idle::Quiet) if tls.state.borrow().is_drained() => true,
+            (Stream::Tls(tls), Idle::Quiet) if tls.is_drained() => true,
             // Session tickets and key updates may have come in; anything else ends the reuse.
             (Stream::Tls(tls), _) => {
-                tls.poll_read(context, &mut [0]).is_pending() && self.tcp().look() == Idle::Quiet
+                tls.poll_read(context, &mut [0]).is_pending() && tcp.look() == Idle::Quiet
             }
         }
     }
 }
 
 /// Writes all of `bytes` as they are.
-pub(super) async fn write_clear(tcp: &Tcp, mut bytes: &[u8]) -> io::Result<()> {
+pub(super) async fn write_clear(tcp: &Tcp, bytes: &[u8]) -> io::Result<()> {
+    write_by(bytes, |context, bytes| tcp.poll_write(context, bytes)).await
+}
+
+async fn write_by(
+    mut bytes: &[u8],
+    write: impl Fn(&mut Context<'_>, &[u8]) -> Poll<io::Result<usize>>,
+) -> io::Result<()> {
     while !bytes.is_empty() {
-        let len = poll_fn(|context| tcp.poll_write(context, bytes)).await?;
+        let len = poll_fn(|context| write(context, bytes)).await?;
         if len == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
         bytes = bytes.get(len..).unwrap_or_default();
     }
     Ok(())
-}
-
-/// A TLS connection of either side, its handshake done.
-pub struct Tls {
-    tcp: Tcp,
-    buffers: Rc<BufferPool>,
-    /// Borrowed inside one poll only, never across an await.
-    state: RefCell<State>,
-}
-
-struct State {
-    session: Session,
-    /// Records received and not opened yet, the last one perhaps not whole.
-    received: Option<Chunk>,
-    /// The beginning of a record, while nothing more of it is there: no larger than it has to be.
-    begun: Vec<u8>,
-    /// Opened data that the reader had no room for.
-    opened: Option<Chunk>,
-    /// Records made but not sent yet.
-    unsent: Option<Chunk>,
-    /// The peer sent FIN.
-    has_fin: bool,
-}
-
-impl Tls {
-    /// A connection whose handshake is done; `received` is what came behind it.
-    pub(super) fn new(tcp: Tcp, session: Session, received: &[u8], pool: &Rc<BufferPool>) -> Tls {
-        let received = (!received.is_empty()).then(|| {
-            let mut chunk = pool.lend();
-            chunk.append(received);
-            chunk
-        });
-        let (begun, opened, unsent) = (Vec::new(), None, None);
-        let state = State { session, received, begun, opened, unsent, has_fin: false };
-        Tls { tcp, buffers: Rc::clone(pool), state: RefCell::new(state) }
-    }
-
-    /// Reads what is there; waits only while nothing is. An answer that the peer is owed leaves before the wait.
-    fn poll_read(&self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut state = self.state.borrow_mut();
-        for _ in 0..TLS_RECEIVES_MAX {
-            if let Some(read) = self.read_opened(&mut state, into) {
-                return Poll::Ready(read);
-            }
-            let received = self.poll_receive(&mut state, context);
-            if state.session.owes_an_answer() {
-                let has_writer = state.unsent.is_some();
-                match self.poll_send(&mut state, context) {
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    // The socket's word to a writer that waits is lost with the write made in its place.
-                    Poll::Ready(Ok(())) if has_writer => context.waker().wake_by_ref(),
-                    _ => {}
-                }
-            }
-            ready!(received)?;
-        }
-        if let Some(read) = self.read_opened(&mut state, into) {
-            return Poll::Ready(read);
-        }
-        // A peer that sends tickets without end does not keep the core from others.
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// Data that needs nothing from the socket; None while there is none, and the stream goes on.
-    fn read_opened(&self, state: &mut State, into: &mut [u8]) -> Option<io::Result<usize>> {
-        if let Some(opened) = &mut state.opened {
-            let len = opened.bytes().len().min(into.len());
-            copy(opened.bytes(), into);
-            opened.consume(len);
-            if opened.is_empty() {
-                state.opened = None;
-            }
-            return Some(Ok(len));
-        }
-        match state.open_records(into) {
-            Ok(0) => {}
-            Ok(len) => return Some(Ok(len)),
-            Err(error) => return Some(Err(invalid_data(error))),
-        }
-        if state.has_record() {
-            // One record, and the reader has less room than it needs.
-            let mut chunk = self.buffers.lend();
-            match state.open_records(chunk.spare()) {
-                Ok(len) => chunk.filled(len),
-                Err(error) => return Some(Err(invalid_data(error))),
-            }
-            state.opened = (!chunk.is_empty()).then_some(chunk);
-            return self.read_opened(state, into);
-        }
-        if state.session.is_ended() || state.has_fin {
-            return Some(state.session.check_end().map(|()| 0));
-        }
-        None
-    }
-
-    /// Takes what the socket has behind what is there.
-    fn poll_receive(&self, state: &mut State, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut chunk = state.received.take().unwrap_or_else(|| self.buffers.lend());
-        let spare = chunk.spare_at_front();
-        let (front, room) =
-            spare.split_at_mut_checked(state.begun.len()).unwrap_or((&mut [], &mut []));
-        let Poll::Ready(len) = self.tcp.poll_read(context, room) else {
-            if !chunk.is_empty() {
-                state.begun = chunk.bytes().to_vec();
-            }
-            return Poll::Pending;
-        };
-        let len = len?;
-        state.has_fin = len == 0;
-        copy(&state.begun, front);
-        chunk.filled(state.begun.len() + len);
-        state.begun = Vec::new();
-        state.received = (!chunk.is_empty()).then_some(chunk);
-        Poll::Ready(Ok(()))
-    }
-
-    async fn write_both(&self, mut first: &[u8], mut rest: &[u8]) -> io::Result<()> {
-        while !first.is_empty() || !rest.is_empty() {
-            let len = poll_fn(|context| self.poll_write(context, first, rest)).await?;
-            let of_rest = len.saturating_sub(first.len());
-            first = first.get(len..).unwrap_or_default();
-            rest = rest.get(of_rest..).unwrap_or_default();
-        }
-        poll_fn(|context| self.poll_flush(context)).await
-    }
-
-    /// Takes as much of both as one buffer of records carries, once what was made before has been sent.
-    fn poll_write(
-        &self,
-        context: &mut Context<'_>,
-        first: &[u8],
-        rest: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut state = self.state.borrow_mut();
-        ready!(self.poll_send_made(&mut state, context))?;
-        let mut chunk = self.buffers.lend();
-        let data = first.chunks(PLAINTEXT_MAX_BYTES).chain(rest.chunks(PLAINTEXT_MAX_BYTES));
-        let len = state.seal_records(data, &mut chunk).map_err(invalid_data)?;
-        state.unsent = Some(chunk);
-        match self.poll_send_made(&mut state, context) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(len)),
-        }
-    }
-
-    fn poke(&self, context: &mut Context<'_>) {
-        let mut state = self.state.borrow_mut();
-        // Whoever writes finds out by that.
-        if state.unsent.is_none() && state.session.queue_empty_data().is_ok() {
-            let _ = self.poll_send(&mut state, context);
-        }
-    }
-
-    fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_send(&mut self.state.borrow_mut(), context)
-    }
-
-    /// Sends all records there are, those that the session has waiting included.
-    fn poll_send(&self, state: &mut State, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.poll_send_made(state, context))?;
-            if !state.session.has_pending() {
-                return Poll::Ready(Ok(()));
-            }
-            let mut chunk = self.buffers.lend();
-            state.take_pending(&mut chunk);
-            state.unsent = Some(chunk);
-        }
-    }
-
-    fn poll_send_made(&self, state: &mut State, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(unsent) = &mut state.unsent {
-            while !unsent.is_empty() {
-                let len = ready!(self.tcp.poll_write(context, unsent.bytes()))?;
-                if len == 0 {
-                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-                }
-                unsent.consume(len);
-            }
-            state.unsent = None;
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl State {
-    /// Whether nothing that was received waits here, an end included.
-    fn is_drained(&self) -> bool {
-        let session = &self.session;
-        let is_open = !session.is_ended() && session.failure().is_none() && !self.has_fin;
-        is_open && self.received.is_none() && self.opened.is_none() && self.begun.is_empty()
-    }
-
-    /// The length of the record at the front of what was received, if it is there whole.
-    fn whole_record(&mut self) -> Result<Option<usize>, rustls::Error> {
-        let Some(received) = &self.received else { return Ok(None) };
-        let bytes = received.bytes();
-        let len = self.session.record_len(bytes)?;
-        Ok(len.filter(|len| *len <= bytes.len()))
-    }
-
-    fn has_record(&mut self) -> bool {
-        !self.session.is_ended() && matches!(self.whole_record(), Ok(Some(_)))
-    }
-
-    /// Opens as many whole records as `into` has room for; returns how many bytes of data they had.
-    fn open_records(&mut self, into: &mut [u8]) -> Result<usize, rustls::Error> {
-        let mut total = 0;
-        loop {
-            if let Some(error) = self.session.failure() {
-                let error = error.clone();
-                // What came before the failure goes out first; the failure shows again on the next read.
-                return if total > 0 { Ok(total) } else { Err(error) };
-            }
-            if self.session.is_ended() {
-                return Ok(total);
-            }
-            let Ok(Some(len)) = self.whole_record() else {
-                if self.session.failure().is_some() {
-                    continue;
-                }
-                return Ok(total);
-            };
-            let Some(received) = &mut self.received else { return Ok(total) };
-            let record = received.bytes().get(..len).unwrap_or_default();
-            let room = into.get_mut(total..).unwrap_or_default();
-            if self.session.room_for(record) > room.len() {
-                return Ok(total);
-            }
-            // A failure is kept by the session, and looked for above.
-            total += self.session.take(record, room).unwrap_or(0);
-            received.consume(len);
-            if received.is_empty() {
-                self.received = None;
-            }
-        }
-    }
-
-    /// Seals as much of `records` as the chunk has room for, behind what the session has waiting.
-    fn seal_records<'a>(
-        &mut self,
-        records: impl Iterator<Item = &'a [u8]>,
-        out: &mut Chunk,
-    ) -> Result<usize, rustls::Error> {
-        let mut total = 0;
-        for data in records {
-            if let Err(error) = self.session.ready_to_seal() {
-                return if total > 0 { Ok(total) } else { Err(error) };
-            }
-            let len = self.session.pending_bytes() + self.session.sealed_bytes(data.len());
-            if out.spare().len() < len {
-                break;
-            }
-            self.take_pending(out);
-            let spare = out.spare();
-            let len = self.session.seal(data, spare)?;
-            out.filled(len);
-            total += data.len();
-        }
-        Ok(total)
-    }
-
-    fn take_pending(&mut self, out: &mut Chunk) {
-        if self.session.has_pending() {
-            out.append(&self.session.take_pending());
-        }
-    }
-}
-
-/// Copies as much as both have.
-fn copy(from: &[u8], to: &mut [u8]) {
-    let len = from.len().min(to.len());
-    if let (Some(from), Some(to)) = (from.get(..len), to.get_mut(..len)) {
-        to.copy_from_slice(from);
-    }
-}
-
-/// Why TLS could not be agreed on.
-#[derive(Debug)]
-pub enum HandshakeError {
-    /// The protocol's fault, or a certificate's.
-    Tls(rustls::Error),
-    /// The connection broke.
-    Io(io::Error),
-}
-
-impl From<io::Error> for HandshakeError {
-    fn from(error: io::Error) -> HandshakeError {
-        let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match tls {
-            Some(tls) => HandshakeError::Tls(tls.clone()),
-            None => HandshakeError::Io(error),
-        }
-    }
-}
-
-impl fmt::Display for HandshakeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HandshakeError::Tls(rustls::Error::NoApplicationProtocol) => f.write_str(
-                "it offers protocols, and HTTP/1.1 is not among them (HTTP/2, as of gRPC, is not spoken here): have the \
-                 client use HTTP/1.1, or name the host in passthrough_hosts, which tunnels it unread",
-            ),
-            HandshakeError::Tls(error) => write!(f, "{error}"),
-            HandshakeError::Io(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-/// Why a client cannot be read, where somebody can do something about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rejection {
-    /// It does not accept our leaf.
-    Leaf,
-    /// It ended the connection without a word: it may not accept our leaf, either.
-    Silent,
-    /// It does not speak HTTP/1.1, as gRPC's clients.
-    Protocol,
-    /// The server name that it asks for is none that rustls takes: a label that begins or ends with `-`, or a number
-    /// at the end. Nothing of a hello can be changed without breaking the handshake, so there is no way around it.
-    ServerName,
-}
-
-impl Rejection {
-    /// What a failed handshake with a client shows.
-    pub fn of(error: &HandshakeError) -> Option<Rejection> {
-        use rustls::AlertDescription as Alert;
-        match error {
-            HandshakeError::Tls(rustls::Error::AlertReceived(
-                Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown,
-            )) => Some(Rejection::Leaf),
-            HandshakeError::Io(_)
-            | HandshakeError::Tls(rustls::Error::AlertReceived(
-                Alert::CloseNotify | Alert::UserCanceled,
-            )) => Some(Rejection::Silent),
-            HandshakeError::Tls(rustls::Error::NoApplicationProtocol) => Some(Rejection::Protocol),
-            HandshakeError::Tls(rustls::Error::PeerMisbehaved(
-                rustls::PeerMisbehaved::ServerNameMustContainOneHostName,
-            )) => Some(Rejection::ServerName),
-            _ => None,
-        }
-    }
 }

@@ -208,6 +208,13 @@ pub fn with_own_sessions(config: &ClientConfig) -> Arc<ClientConfig> {
     Arc::new(config)
 }
 
+/// The same for a connection that may speak HTTP/2.
+pub fn with_http2(config: &ClientConfig) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols = vec![super::ALPN_HTTP_2.to_vec(), super::ALPN_HTTP_1_1.to_vec()];
+    Arc::new(config)
+}
+
 /// What verified and unverified connections to origins have in common.
 pub(super) fn finish_config(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![super::ALPN_HTTP_1_1.to_vec()];

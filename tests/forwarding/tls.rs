@@ -37,29 +37,28 @@ fn connect_reaches_names_and_addresses_of_both_families() {
 }
 
 #[test]
-fn a_client_without_http_1_1_is_warned_of_once_a_host() {
-    // As each such client does, gRPC's among them.
-    let only_http_2 = |proxy: &Proxy| {
+fn a_client_without_http_is_warned_of_once_a_host() {
+    let only_acme = |proxy: &Proxy| {
         let mut config = tls::client(&proxy.ca_path()).as_ref().clone();
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![b"acme-tls/1".to_vec()];
         Arc::new(config)
     };
     let origin = inside();
     let dest = origin.local_dest();
     let proxy = Proxy::start(json!({ "log_level": "INFO" }));
     for _ in 0..2 {
-        let refused = proxy.tunnel(&dest).tls_client("localhost", only_http_2(&proxy));
+        let refused = proxy.tunnel(&dest).tls_client("localhost", only_acme(&proxy));
         let alert = refused.err().unwrap().to_string();
         assert!(alert.contains("NoApplicationProtocol"), "{alert}");
     }
-    let parts = ["WARN", "localhost", "HTTP/1.1 is not among them", "passthrough_hosts"];
+    let parts = ["WARN", "localhost", "HTTP is not among them", "passthrough_hosts"];
     proxy.wait_for_log(&parts);
     // Another host's is another warning.
-    let refused = proxy.tunnel(&origin.dest()).tls_client("127.0.0.1", only_http_2(&proxy));
+    let refused = proxy.tunnel(&origin.dest()).tls_client("127.0.0.1", only_acme(&proxy));
     assert!(refused.is_err());
-    proxy.wait_for_log(&["WARN", "127.0.0.1: it offers", "HTTP/1.1 is not among them"]);
+    proxy.wait_for_log(&["WARN", "127.0.0.1: it offers", "HTTP is not among them"]);
     let warnings = proxy.log();
-    let warnings = warnings.lines().filter(|line| line.contains("HTTP/1.1 is not among them"));
+    let warnings = warnings.lines().filter(|line| line.contains("HTTP is not among them"));
     assert_eq!(warnings.count(), 2);
 
     // Who knows both is read as before.

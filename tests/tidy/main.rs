@@ -123,6 +123,15 @@ const BORDERS: &[(&str, &[&[&str]])] = &[
         ],
     ),
     (
+        "http2/",
+        &[
+            CLOCK,
+            &["glommio", "rustls", "httparse", "hyperscan", "serde", "log::"],
+            &["crate::scan", "crate::policy", "crate::report", "crate::conn", "crate::config"],
+        ],
+    ),
+    ("http2/heads.rs", &[IO]),
+    (
         "tls/",
         &[
             &["hyperscan", "httparse", "serde", "serde_json"],
@@ -167,6 +176,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("glommio", &["turns.rs", "worker.rs", "supervisor", "conn/", "forward/", "tls/stream"]),
     ("core_affinity", &["worker.rs", "supervisor", "report/"]),
     ("httparse", &["http/"]),
+    ("h2", &["http2/"]),
+    ("tokio", &["http2/"]),
     ("rustls", &["tls/"]),
     ("rcgen", &["tls/"]),
     ("x509_parser", &["tls/"]),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::super::deadline::Phase;
 use super::super::ending::{End, Ending, Rest};
 use super::super::unused::Unused;
 use super::{Requests, Route};
@@ -21,6 +22,12 @@ impl Requests<'_> {
             let (took, begun) = (self.deadline.last_set().elapsed(), client.unread.bytes().len());
             unused.left_behind_handshake(ended.err(), took, begun);
         }
+    }
+
+    /// Whether the connection is not kept behind this request, as far as we go.
+    pub(super) fn is_last(&self) -> bool {
+        let cap = self.core.config.http.max_requests_per_connection;
+        (cap > 0 && self.served >= cap) || self.deadline.phase() != Phase::Running
     }
 
     /// What may still come behind a head that was refused, and is still there.

@@ -1,6 +1,6 @@
 //! First bytes of tunnels.
 
-use crate::http::detect::{Opening, detect};
+use crate::http::detect::{Opening, detect, is_http2_greeting};
 use crate::limits::DETECT_MAX_BYTES;
 
 #[test]
@@ -25,7 +25,10 @@ fn openings_are_told_apart() {
         ("method and space", b"GET ", Opening::NeedMore),
         ("target", b"GET /abc", Opening::NeedMore),
         ("half a version", b"GET /abc HTTP", Opening::NeedMore),
-        ("HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Opening::Other),
+        ("HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Opening::Http2),
+        ("HTTP/2 preface and more", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x12", Opening::Http2),
+        ("half a preface", b"PRI * HTTP/2.0\r\n\r\nS", Opening::NeedMore),
+        ("almost the preface", b"PRI * HTTP/2.0\r\n\r\nSX", Opening::Other),
         ("HTTP/0.9", b"GET /\r\n", Opening::Other),
         ("SSH", b"SSH-2.0-OpenSSH_9.2p1\r\n", Opening::Other),
         ("SMTP", b"EHLO client.test\r\n", Opening::Other),
@@ -45,9 +48,22 @@ fn openings_are_told_apart() {
 }
 
 #[test]
+fn an_origin_that_greets_in_http_2_is_told_from_others() {
+    assert!(is_http2_greeting(b"\0\0\x12\x04\0\0\0\0\0\0\x03"));
+    assert!(is_http2_greeting(b"\0\0\0\x04\0\0\0\0\0"));
+    let others: [&[u8]; 4] =
+        [b"", b"\0\0\0\x04\0\0\0\0", b"220 mail ESMTP\r\n", b"\0\0\0\x06\0\0\0\0\0"];
+    assert!(others.iter().all(|bytes| !is_http2_greeting(bytes)));
+}
+
+#[test]
 fn what_is_told_stays_told() {
-    let openings: [&[u8]; 3] =
-        [b"\x16\x03\x01\x02\x00\x01", b"GET /abc HTTP/1.1\r\nHost: a", b"SSH-2.0-x\r\n"];
+    let openings: [&[u8]; 4] = [
+        b"\x16\x03\x01\x02\x00\x01",
+        b"GET /abc HTTP/1.1\r\nHost: a",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0",
+        b"SSH-2.0-x\r\n",
+    ];
     for bytes in openings {
         let last = detect(bytes);
         for end in 0..bytes.len() {

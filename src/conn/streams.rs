@@ -1,0 +1,228 @@
+//! A client that speaks HTTP/2: each of its streams is served as a connection of its own that carries one request, all of
+//! them to the origin that the client's connection leads to.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_lite::future::or;
+
+use super::access::Agent;
+use super::core::Core;
+use super::deadline::{Deadline, Interrupt};
+use super::link::Link;
+use super::requests::Route;
+use super::unused::Unused;
+use super::{Role, live, upstream};
+use crate::config::Config;
+use crate::error::{Error, Side, Stage};
+use crate::finding::Protocol;
+use crate::forward::leg::Leg;
+use crate::forward::origin::Origin;
+use crate::forward::pipe::pipe;
+use crate::http2::connection::{Accepted, Carried, FromClient};
+use crate::limits::{HTTP2_FAREWELL_MS, HTTP2_STREAMS_HELD_MAX, TAKEN_STALL_MS};
+use crate::tls::stream::Stream;
+
+/// A client whose bytes are HTTP/2, and whom it reaches.
+pub struct Multiplexed {
+    pub client: Leg,
+    pub origin: Rc<Origin>,
+    pub protocol: Protocol,
+    /// A connection to it that was dialled already.
+    pub spare: Option<Leg>,
+}
+
+/// What its connection needs.
+pub struct Streams<'a> {
+    pub core: &'a Rc<Core>,
+    pub deadline: &'a Deadline,
+    pub source: IpAddr,
+    pub agent: &'a Agent,
+}
+
+/// What every stream of a connection has in common.
+struct Shared {
+    peer: SocketAddr,
+    source: IpAddr,
+    protocol: Protocol,
+    way: RefCell<Way>,
+    /// Streams under way, and whether one has ended since this was last asked.
+    live: Cell<usize>,
+    has_ended_one: Cell<bool>,
+}
+
+/// Where the streams go, under one configuration.
+struct Way {
+    config: Arc<Config>,
+    origin: Rc<Origin>,
+    link: Rc<Link>,
+}
+
+impl Shared {
+    /// The way there under the configuration in force, by which it may be another than before.
+    fn way(&self, core: &Core) -> (Rc<Origin>, Rc<Link>) {
+        let mut way = self.way.borrow_mut();
+        if !Arc::ptr_eq(&way.config, &core.config) {
+            let by = upstream::way(core, &way.origin.host, false);
+            way.origin = Rc::new(Origin::clone(&way.origin).by(by));
+            way.link = Rc::new(Link::new(None));
+            way.config = Arc::clone(&core.config);
+        }
+        (Rc::clone(&way.origin), Rc::clone(&way.link))
+    }
+
+    /// Whether there were streams since this was last asked.
+    fn was_in_use(&self) -> bool {
+        self.has_ended_one.take() || self.live.get() > 0
+    }
+}
+
+impl Streams<'_> {
+    /// Serves until the connection ends.
+    pub async fn serve(self, multiplexed: Multiplexed) -> Result<Role, Error> {
+        let Multiplexed { client, origin, protocol, spare } = multiplexed;
+        let shared = Rc::new(Shared {
+            peer: client.stream.peer(),
+            source: self.source,
+            protocol,
+            way: RefCell::new(Way {
+                config: Arc::clone(&self.core.config),
+                origin,
+                link: Rc::new(Link::new(spare)),
+            }),
+            live: Cell::new(0),
+            has_ended_one: Cell::new(false),
+        });
+        let ended = self.serve_all(client, &shared).await;
+        let link = Rc::clone(&shared.way.borrow().link);
+        Box::pin(link.close(self.deadline)).await;
+        match ended {
+            Ok(()) => Ok(Role::Ended),
+            Err(error) => Err(Error::silent(Side::Client, Stage::Tunnel, error.to_string())),
+        }
+    }
+
+    /// Streams as they come, until the client or we want no more of them and the last has ended.
+    async fn serve_all(&self, mut client: Leg, shared: &Rc<Shared>) -> io::Result<()> {
+        let http = &self.core.config.http;
+        let idle_timeout = http.client_idle_timeout;
+        if client.unread.is_empty() {
+            match self.deadline.while_idle(idle_timeout, client.fill()).await {
+                Ok(Ok(1..)) => {}
+                Ok(ended) => {
+                    self.left(ended, shared);
+                    return Ok(());
+                }
+                Err(_) => {
+                    client.stream.finish().await;
+                    return Ok(());
+                }
+            }
+        }
+        let greeting = FromClient::greet(client, http.max_head_bytes);
+        let Ok(greeted) = self.deadline.within(idle_timeout, greeting).await else { return Ok(()) };
+        let mut connection = greeted?;
+        loop {
+            match self.deadline.while_idle(idle_timeout, connection.accept()).await {
+                Ok(Some(accepted)) => self.begin(accepted?, shared),
+                Ok(None) => return Ok(()),
+                Err(Interrupt::Expired) if shared.was_in_use() => {}
+                Err(_) => break,
+            }
+        }
+        let farewell = Duration::from_millis(HTTP2_FAREWELL_MS);
+        connection.go_away();
+        loop {
+            let wait = if shared.live.get() > 0 { idle_timeout } else { farewell };
+            match self.deadline.within(wait, connection.accept()).await {
+                // It was on its way when the client was told.
+                Ok(Some(accepted)) => self.begin(accepted?, shared),
+                Ok(None) => return Ok(()),
+                Err(Interrupt::Expired) if shared.live.get() > 0 => {}
+                Err(_) => break,
+            }
+        }
+        let _ = self.deadline.within(farewell, connection.end()).await;
+        Ok(())
+    }
+
+    /// The client said nothing: one that does not trust our certificate may say so only now.
+    fn left(&self, ended: io::Result<usize>, shared: &Shared) {
+        if shared.protocol == Protocol::Https {
+            let host = &shared.way.borrow().origin.host;
+            let unused = Unused { core: self.core, source: self.source, host };
+            let took = self.deadline.last_set().elapsed();
+            unused.left_behind_handshake(ended.err(), took, 0);
+        }
+    }
+
+    /// One stream, in a task of its own: it ends by itself when its connection is gone.
+    fn begin(&self, accepted: Accepted, shared: &Rc<Shared>) {
+        // A client that resets its streams opens others, while their exchanges still wait for the origin.
+        if shared.live.get() >= HTTP2_STREAMS_HELD_MAX {
+            self.core.counters.requests_refused.add(1);
+            log::info!("{}: refused: more than {HTTP2_STREAMS_HELD_MAX} streams", self.source);
+            return accepted.refuse();
+        }
+        let core = self.core.current();
+        let agent = Agent::new(self.agent.borrow().clone());
+        let shared = Rc::clone(shared);
+        shared.live.set(shared.live.get() + 1);
+        glommio::spawn_local(async move {
+            serve_one(accepted, core, &shared, agent).await;
+            shared.live.set(shared.live.get().saturating_sub(1));
+            shared.has_ended_one.set(true);
+        })
+        .detach();
+    }
+}
+
+/// One stream to its end, which nobody can hold up: neither a client that takes nothing of its answer, nor an exchange
+/// that waits for its origin while the client has given it up.
+async fn serve_one(accepted: Accepted, core: Rc<Core>, shared: &Shared, agent: Agent) {
+    let (ours, its) = pipe(shared.peer);
+    let leg = |pipe| Leg::new(Stream::Piped(pipe), &core.buffers);
+    let (origin, link) = shared.way(&core);
+    let (protocol, link) = (shared.protocol, Some(link));
+    let route = Route::Fixed { origin, protocol, spare: None, link };
+    let deadline = core.deadlines.register();
+    let mut served = served(Rc::clone(&core), leg(ours), route, shared.source, agent);
+    let mut carried = pin!(accepted.carry(leg(its)));
+    let first = or(
+        async {
+            served.as_mut().await;
+            None
+        },
+        async { Some(carried.as_mut().await) },
+    );
+    match first.await {
+        Some(Carried::Over) => served.await,
+        Some(Carried::GivenUp) => {
+            let _ = deadline.within(Duration::from_millis(HTTP2_FAREWELL_MS), served).await;
+        }
+        None => {
+            let patience = Duration::from_millis(TAKEN_STALL_MS);
+            let patience = core.config.http.body_idle_timeout.min(patience);
+            let _ = deadline.within(patience, carried).await;
+        }
+    }
+}
+
+/// Boxed here: a connection's life holds streams, and a stream's life is a connection's.
+fn served(
+    core: Rc<Core>,
+    leg: Leg,
+    route: Route,
+    source: IpAddr,
+    agent: Agent,
+) -> Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(async move {
+        let deadline = core.deadlines.register();
+        live(core, Role::Requests(leg, route), source, &deadline, &agent).await;
+    })
+}

@@ -1,0 +1,32 @@
+//! The bounds of HTTP/2.
+
+use super::FIRST_WRITE_BYTES;
+
+/// Requests that one client's connection has under way at the same time; whoever wants more waits. RFC 9113 §6.5.2
+/// advises no less.
+pub const HTTP2_STREAMS_MAX: u32 = 100;
+
+/// The same with those that the client has reset and whose exchanges have not ended yet; more are refused.
+pub const HTTP2_STREAMS_HELD_MAX: usize = 200;
+
+/// What a peer may send of one stream before any of it was passed on, and of a connection: as much for each of its
+/// streams, as those that nobody takes anything of must not hold up the others.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = HTTP2_STREAMS_MAX * HTTP2_STREAM_WINDOW_BYTES;
+
+/// What waits of one stream for its peer to take it.
+pub const HTTP2_SEND_BUFFER_BYTES: usize = 64 * 1024;
+
+/// What stands in a pipe between a stream and its exchange, a direction.
+pub const PIPE_BYTES: usize = 32 * 1024;
+
+/// How long a connection that ends waits for what it still has to say to be taken, and an exchange whose client has
+/// given it up for its own end.
+pub const HTTP2_FAREWELL_MS: u64 = 1000;
+
+/// Connections to an origin on which one request is tried while each ends before its answer. One that serves few
+/// requests ends them for all who ask at the same time.
+pub const HTTP2_ATTEMPTS_MAX: usize = 16;
+
+const _: () = assert!(FIRST_WRITE_BYTES <= PIPE_BYTES);
+const _: () = assert!(HTTP2_STREAMS_MAX as usize <= HTTP2_STREAMS_HELD_MAX);
