@@ -438,14 +438,12 @@ fn judge_run(run: &[u8], start: usize, is_cut: bool, secrets: &mut Vec<Secret>) 
     }
 }
 
-/// Whether a run mixes letters and digits, or upper and lower case as no words do. Of a run that
-/// is cut off there is less to judge by, so less is enough: more digits than numbers have may be the front of a hash.
+/// Whether a run mixes letters and digits, or upper and lower case as no words do, or has more digits than numbers have: a
+/// hash may have no letter, or none in its front. Of a run that is cut off there is less to judge by, so less is enough.
 fn looks_random(run: &[u8], is_cut: bool) -> bool {
     let is_mixed = run.iter().any(u8::is_ascii_digit) && run.iter().any(u8::is_ascii_alphabetic);
-    let may_go_on = is_cut
-        && (changes(run) >= 2
-            || (run.len() >= LONG_NUMBER_BYTES && run.iter().all(u8::is_ascii_digit)));
-    is_mixed || is_dense(run) || may_go_on
+    let is_long_number = run.len() >= LONG_NUMBER_BYTES && run.iter().all(u8::is_ascii_digit);
+    is_mixed || is_long_number || is_dense(run) || (is_cut && changes(run) >= 2)
 }
 
 /// Whether the kind of character changes at every fourth place or more: words do so rarely,
