@@ -78,10 +78,30 @@ fn inside_base64(encoding: &Encoding, value: &[u8], before: usize) -> Text {
     Zeroizing::new(encoded.get(first..last).unwrap_or_default().to_vec())
 }
 
-/// What percent-encoders leave as it is, beside letters and digits: all of RFC 3986's unreserved characters;
-/// what JavaScript's encodeURIComponent and encodeURI leave; what HTML forms leave; nothing at all.
-const KEPT: [Option<&[u8]>; 5] =
-    [Some(b"-._~"), Some(b"-._~!'()*"), Some(b"-._~!'()*;/?:@&=+$,#"), Some(b"-._*"), None];
+/// What percent-encoders leave as it is, beside letters and digits.
+const KEPT: [Option<&[u8]>; 14] = [
+    // All of RFC 3986's unreserved characters; with Python's `quote`, the slash, too.
+    Some(b"-._~"),
+    Some(b"-._~/"),
+    // Encoders older than that RFC: of PHP's forms, and of Python 2.
+    Some(b"-._"),
+    Some(b"-._/"),
+    // HTML forms.
+    Some(b"-._*"),
+    // JavaScript's encodeURIComponent and encodeURI.
+    Some(b"-._~!'()*"),
+    Some(b"-._~!'()*;/?:@&=+$,#"),
+    // A segment of a path, by RFC 3986 and by Go; a path; a query.
+    Some(b"-._~!'()*;:@&=+$,"),
+    Some(b"-._~:@&=+$"),
+    Some(b"-._~!'()*;/:@&=+$,"),
+    Some(b"-._~!'()*;/?:@&=+$,"),
+    // What goes through a parser of URLs: Python's `requests`, and browsers.
+    Some(b"-._~!'()*;/?:@&=+$,#[]%"),
+    Some(b"-._~!'()*;/?:@&=+$,#[]%|^\\`{}"),
+    // Nothing at all.
+    None,
+];
 
 /// Percent-encodes what is not kept; with nothing kept, letters and digits as well. Forms write a blank as `+`.
 fn percent(value: &[u8], kept: Option<&[u8]>, digits: &[u8; 16], has_plus: bool) -> Text {
