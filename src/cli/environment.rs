@@ -11,7 +11,7 @@ use super::arguments::CommonArguments;
 use super::credentials::Credentials;
 use super::log_dir::LogDirError;
 use super::monitor::{self, Monitor};
-use super::{environment_shells, exit_code, load_common, log_dir, output, process};
+use super::{environment_shells, exit_code, load_common, log_dir, output};
 use crate::config::Config;
 use crate::tls::trust_bundle::{Kept, TrustFiles, write_trust_files};
 use crate::tls::trust_leftovers::remove_leftovers;
@@ -165,7 +165,7 @@ pub fn trust_files(
     let (log_dir, now) = (&config.report.log_dir, SystemTime::now());
     let files = write_trust_files(log_dir, now, &kept).map_err(|error| error.to_string())?;
     // What cannot be removed is in nobody's way.
-    let _ = remove_leftovers(log_dir, now, &process::named_in_environments);
+    let _ = remove_leftovers(log_dir, now);
     Ok(Some(files))
 }
 

@@ -1,13 +1,8 @@
 //! Questions to the kernel about another process, by its PID. Changes nothing and sends nothing.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 
-use memchr::memmem;
-
 use super::pid_file::Identity;
-use crate::limits::DOCTOR_ENVIRONMENT_BYTES;
 
 /// Whether the PID is the original Python monitor's, which takes no lock: a Python script named
 /// clawsec.
@@ -29,26 +24,6 @@ pub fn has_open(pid: u32, file: Identity) -> Option<bool> {
     let entries = std::fs::read_dir(proc_path(pid, "fd")).ok()?;
     let mut open = entries.flatten().filter_map(|entry| rustix::fs::stat(entry.path()).ok());
     Some(open.any(|stat| Identity::from(&stat) == file))
-}
-
-/// Those of these names that stand in the environment of a process of this user; all of them if that cannot be told.
-pub fn named_in_environments(names: &[String]) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return names.to_vec() };
-    let mut named: Vec<String> = Vec::new();
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    for pid in pids {
-        let mut environment = Vec::new();
-        // Whoever ends meanwhile needs nothing, and others' processes cannot be looked into.
-        let Ok(file) = File::open(proc_path(pid, "environ")) else { continue };
-        let _ = file.take(DOCTOR_ENVIRONMENT_BYTES).read_to_end(&mut environment);
-        for name in names {
-            let is_new = !named.contains(name);
-            if is_new && memmem::find(&environment, name.as_bytes()).is_some() {
-                named.push(name.clone());
-            }
-        }
-    }
-    named
 }
 
 fn proc_path(pid: u32, entry: &str) -> PathBuf {

@@ -17,9 +17,12 @@ pub const TLS_WARNINGS_MAX: u8 = 4;
 /// How many buffers of records without data are taken before the core goes on with other connections.
 pub const TLS_RECEIVES_MAX: u8 = 2;
 
-/// How long a bundle of roots for one environment is kept unused: a program that trusts by it reads it once a start or a
-/// connection, a shell that was told of it passes it on. How many of them are looked at.
-pub const TRUST_BUNDLE_KEEP_DAYS: u64 = 30;
+/// How long a bundle of roots for one environment is kept unused, how many of the last used are kept however old, and
+/// how many are looked at. Who still names one cannot be found out: a shell that was told of it by `eval` has it in no
+/// file of /proc, and where the file system notes no reads it looks unused from the day on which it was written. A
+/// program that starts in such a shell a year later, behind as many others, does not find the roots that it named.
+pub const TRUST_BUNDLE_KEEP_DAYS: u64 = 365;
+pub const TRUST_BUNDLES_KEPT: usize = 64;
 pub const TRUST_BUNDLES_LOOKED_AT: usize = 1024;
 
 /// A client that does not accept our certificate, and does not say so, ends its connection within so long behind the

@@ -132,10 +132,11 @@ impl AuthorityFiles {
         Ok(entries.flatten().filter_map(name))
     }
 
-    /// When a regular file was written or read last, as far as the file system notes it.
+    /// When a regular file of this user was written or read last, as far as the file system notes it.
     pub(super) fn last_used(&self, name: &str) -> Option<SystemTime> {
         let status = rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+        let is_own = status.st_uid == rustix::process::geteuid().as_raw();
+        if !is_own || FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
             return None;
         }
         let secs = u64::try_from(status.st_mtime.max(status.st_atime)).ok()?;

@@ -1,35 +1,32 @@
 //! Bundles of environments that nobody has any more. Each environment's is called after what it trusts, so that one whose
 //! roots change leaves a file behind.
 
+use std::cmp::Reverse;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::authority_error::AuthorityError;
 use super::authority_files::AuthorityFiles;
 use super::trust_bundle::BUNDLE_FILE;
-use crate::limits::{TRUST_BUNDLE_KEEP_DAYS, TRUST_BUNDLES_LOOKED_AT};
+use crate::limits::{TRUST_BUNDLE_KEEP_DAYS, TRUST_BUNDLES_KEPT, TRUST_BUNDLES_LOOKED_AT};
 
-/// Removes those that were neither written nor read for long, unless somebody still names them: `named` are those of
-/// some files that somebody does. Asks only if there are any.
-pub fn remove_leftovers(
-    directory: &Path,
-    now: SystemTime,
-    named: &dyn Fn(&[String]) -> Vec<String>,
-) -> Result<(), AuthorityError> {
+/// Removes this user's that were neither written nor read for long, but for the last used.
+pub fn remove_leftovers(directory: &Path, now: SystemTime) -> Result<(), AuthorityError> {
     let files = AuthorityFiles::open(directory)?;
-    let is_old = |name: &String| {
-        let age = files.last_used(name).and_then(|used| now.duration_since(used).ok());
-        age.is_some_and(|age| age > Duration::from_secs(TRUST_BUNDLE_KEEP_DAYS * 86_400))
-    };
     let names = files.names()?.filter(|name| is_of_an_environment(name));
-    let old: Vec<String> = names.take(TRUST_BUNDLES_LOOKED_AT).filter(is_old).collect();
-    if old.is_empty() {
-        return Ok(());
+    let bundle = |name: String| Some((files.last_used(&name)?, name));
+    let mut bundles: Vec<_> = names.take(TRUST_BUNDLES_LOOKED_AT).filter_map(bundle).collect();
+    bundles.sort_unstable_by_key(|(used, _)| Reverse(*used));
+    for (used, name) in bundles.iter().skip(TRUST_BUNDLES_KEPT) {
+        let age = now.duration_since(*used).unwrap_or_default();
+        let is_old = age > Duration::from_secs(TRUST_BUNDLE_KEEP_DAYS * 86_400);
+        // Once more: another command may just have written it anew.
+        if is_old && files.last_used(name) == Some(*used) {
+            // One that cannot be removed does not keep the others.
+            let _ = files.remove(name);
+        }
     }
-    let kept = named(&old);
-    // Once more: asking takes a while, in which another command may have written one anew.
-    let unused = old.iter().filter(|name| !kept.contains(name) && is_old(name));
-    unused.into_iter().try_for_each(|name| files.remove(name))
+    Ok(())
 }
 
 /// Whether a file is called as such a bundle is.
@@ -52,33 +49,35 @@ mod tests {
         file.set_times(times).unwrap();
     }
 
-    /// They stayed for ever.
+    fn named(number: usize) -> String {
+        format!("ca-bundle-{number:016x}.pem")
+    }
+
+    /// A shell that was told of one by `eval`, with a file system that notes no reads, lost its roots within 30 days.
     #[test]
-    fn bundles_that_nobody_may_still_use_are_removed() {
+    fn only_bundles_that_were_not_used_for_a_year_and_are_not_among_the_last_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let (path, old) = (folder.path(), TRUST_BUNDLE_KEEP_DAYS + 1);
-        let [gone, named, read, written] = ['0', '1', '2', '3']
-            .map(|digit| format!("ca-bundle-{}.pem", [digit; 16].iter().collect::<String>()));
-        aged(path, &gone, old, old);
-        aged(path, &named, old, old);
-        aged(path, &read, old, 1);
-        aged(path, &written, 1, old);
+        let there = |numbers: std::ops::Range<usize>| {
+            numbers.filter(|number| path.join(named(*number)).exists()).count()
+        };
+        // However old, as long as they are few.
+        (0..TRUST_BUNDLES_KEPT).for_each(|number| aged(path, &named(number), old, old));
+        remove_leftovers(path, SystemTime::now()).unwrap();
+        assert_eq!(there(0..TRUST_BUNDLES_KEPT), TRUST_BUNDLES_KEPT);
+        // Not a year old: the last 64, one that was read, and one that was written.
+        let new = TRUST_BUNDLES_KEPT..2 * TRUST_BUNDLES_KEPT;
+        new.clone().for_each(|number| aged(path, &named(number), 30, 30));
+        let (read, written) = (named(1000), named(1001));
+        aged(path, &read, old, old - 2);
+        aged(path, &written, old - 2, old);
         let others =
             ["ca-bundle.pem", "ca-bundle-mine.pem", "ca.crt", "ca-bundle-0000000000000000.pem.bak"];
         others.iter().for_each(|name| aged(path, name, old, old));
-        let asked = std::cell::RefCell::new(Vec::new());
-        let by_a_program = |names: &[String]| {
-            asked.borrow_mut().extend_from_slice(names);
-            vec![named.clone()]
-        };
-        remove_leftovers(path, SystemTime::now(), &by_a_program).unwrap();
-        asked.borrow_mut().sort();
-        assert_eq!(*asked.borrow(), [gone.clone(), named.clone()]);
-        assert!(!path.join(&gone).exists());
-        let kept = [&*named, &*read, &*written].into_iter().chain(others);
+        remove_leftovers(path, SystemTime::now()).unwrap();
+        assert_eq!(there(0..TRUST_BUNDLES_KEPT), 0);
+        assert_eq!(there(new), TRUST_BUNDLES_KEPT);
+        let kept = [&*read, &*written].into_iter().chain(others);
         kept.for_each(|name| assert!(path.join(name).exists(), "{name}"));
-        let nobody_asks = |_: &[String]| panic!("there are none");
-        std::fs::remove_file(path.join(&named)).unwrap();
-        remove_leftovers(path, SystemTime::now(), &nobody_asks).unwrap();
     }
 }

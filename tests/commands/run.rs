@@ -292,9 +292,10 @@ fn what_the_environment_trusted_goes_on_being_trusted() {
     assert!(outcome.stderr.contains("gone.pem are left out"), "{}", outcome.stderr);
 }
 
-/// Each environment that trusted something else left one for ever.
+/// Each environment that trusted something else left one for ever. Then a shell that had been told of one by `eval`, which
+/// nobody can see, lost it in a month.
 #[test]
-fn the_bundle_of_an_environment_that_nobody_has_any_more_goes_away() {
+fn the_bundle_of_an_environment_stays_for_a_year_and_then_among_the_last_64() {
     let setup = Setup::new(json!({}));
     let company = setup.directory().join("company.pem");
     fs::write(&company, &tls::root().pem).unwrap();
@@ -303,26 +304,29 @@ fn the_bundle_of_an_environment_that_nobody_has_any_more_goes_away() {
         let (path, _) = roots_told(&setup, "SSL_CERT_FILE", &[("REQUESTS_CA_BUNDLE", &company)]);
         std::path::PathBuf::from(path)
     };
-    let age = |path: &Path| {
-        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(31 * 86_400);
+    let age = |path: &Path, days: u64| {
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(days * 86_400);
         let times = fs::FileTimes::new().set_modified(old).set_accessed(old);
-        fs::File::open(path).unwrap().set_times(times).unwrap();
+        fs::File::options().append(true).create(true).open(path).unwrap().set_times(times).unwrap();
+    };
+    let is_kept = |bundle: &Path| {
+        run_program(&setup, &["true"]).expect_success("run");
+        bundle.exists()
     };
     let bundle = told();
     assert_ne!(bundle.file_name().unwrap(), "ca-bundle.pem");
-    let mut agent = Command::new("sleep");
-    let mut agent = agent.arg("60").env("PIP_CERT", &bundle).spawn().unwrap();
-    age(&bundle);
-    run_program(&setup, &["true"]).expect_success("run");
-    assert!(bundle.exists(), "a program names it");
-    agent.kill().unwrap();
-    agent.wait().unwrap();
+    age(&bundle, 366);
+    assert!(is_kept(&bundle), "it is among the last");
+    for number in 0..64 {
+        age(&setup.log_dir().join(format!("ca-bundle-{number:016x}.pem")), 31);
+    }
+    age(&bundle, 360);
+    assert!(is_kept(&bundle), "it may be a shell's");
+    age(&bundle, 366);
     assert_eq!(told(), bundle, "it is written anew");
-    run_program(&setup, &["true"]).expect_success("run");
-    assert!(bundle.exists(), "it was used");
-    age(&bundle);
-    run_program(&setup, &["true"]).expect_success("run");
-    assert!(!bundle.exists());
+    assert!(is_kept(&bundle), "it was used");
+    age(&bundle, 366);
+    assert!(!is_kept(&bundle));
 }
 
 #[test]
