@@ -20,10 +20,12 @@ pub const LINGER_BYTES: usize = 256 * 1024 * 1024;
 pub const LINGER_SILENCE_MS: u64 = 5000;
 pub const LINGER_STOPPING_MS: u64 = 500;
 /// The same of a request that was not let in and has a body. It may be an honest client's that has not heard of
-/// credentials, and sends all before it reads: it is given what a prompt of that size takes. Anybody may be such a client.
-pub const LINGER_REFUSED_MS: u64 = 10_000;
+/// credentials, and sends all before it reads: it is given what a large prompt takes over a slow line, 10 MiB at 3 Mbit/s.
+/// Anybody may be such a client, and costs a place for as long only as one does that never ends its head
+/// (`head_timeout_secs`), no buffer, and a quarter of the bytes.
+pub const LINGER_REFUSED_MS: u64 = 30_000;
 pub const LINGER_REFUSED_BYTES: usize = 64 * 1024 * 1024;
-pub const LINGER_REFUSED_SILENCE_MS: u64 = 2000;
+pub const LINGER_REFUSED_SILENCE_MS: u64 = 5000;
 /// The same of what is no request, or one without a body that was not let in: nothing more is due, and whoever sends more
 /// has no better claim to a place than who waits for one. What was under way with the head is less.
 pub const LINGER_UNKNOWN_MS: u64 = 2000;
@@ -38,7 +40,7 @@ pub const TAKEN_STALL_MS: u64 = 60_000;
 pub const TAKEN_CUT_MS: u64 = 100;
 pub const TAKEN_LOOK_MS: u64 = 10;
 
-const _: () = assert!(LINGER_UNKNOWN_MS < LINGER_REFUSED_MS && LINGER_REFUSED_MS < LINGER_MS);
+const _: () = assert!(LINGER_UNKNOWN_MS < LINGER_REFUSED_MS && LINGER_REFUSED_MS <= LINGER_MS);
 const _: () = assert!(LINGER_UNKNOWN_BYTES < LINGER_REFUSED_BYTES);
 const _: () = assert!(LINGER_REFUSED_BYTES < LINGER_BYTES);
 const _: () = assert!(TAKEN_LOOK_MS < TAKEN_CUT_MS && TAKEN_CUT_MS < CUT_GRACE_MS);

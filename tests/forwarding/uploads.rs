@@ -531,6 +531,31 @@ fn an_answer_of_ours_is_not_lost_to_a_client_that_sends_all_before_it_reads() {
     }
 }
 
+/// It was lost behind 1 MiB, inside CONNECT too.
+#[test]
+fn the_refusal_of_a_length_a_coding_or_a_head_is_not_lost_to_a_client_that_sends_all_before_it_reads()
+ {
+    let proxy = Proxy::start(json!({}));
+    let too_large = format!("X-Long: {}\r\n", "x".repeat(80_000));
+    let both = "Content-Length: 8388608\r\nTransfer-Encoding: chunked\r\n";
+    for encrypted in [false, true] {
+        let (origin, _bodies) = early_origin(encrypted, OK);
+        for (fields, status) in
+            [(both, 400), ("Transfer-Encoding: gzip, chunked\r\n", 501), (&*too_large, 431)]
+        {
+            let (dest, mut client) = client_of(&proxy, &origin, encrypted);
+            let piece = [b'x'; 64 * 1024];
+            let head = format!("POST http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\n{fields}\r\n");
+            let mut sent = client.try_send(head);
+            for _ in 0..8 * 16 {
+                sent = sent.and_then(|()| client.try_send(piece));
+            }
+            sent.unwrap_or_else(|error| panic!("{status}, encrypted {encrypted}: {error}"));
+            assert_eq!(client.receive_response().status(), status, "encrypted {encrypted}");
+        }
+    }
+}
+
 #[test]
 fn an_early_refusal_is_not_lost_to_a_client_that_sends_all_before_it_reads() {
     let proxy = Proxy::start(json!({}));

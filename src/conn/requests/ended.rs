@@ -30,17 +30,17 @@ impl Requests<'_> {
         (cap > 0 && self.served >= cap) || self.deadline.phase() != Phase::Running
     }
 
-    /// What may still come behind a head that was refused, and is still there.
+    /// What may still come behind a head that was refused, and is still there. Inside CONNECT the client was
+    /// let in, and the gateway does not ask.
     pub(super) fn rest_of_refused(&self, client: &Leg) -> Rest {
         let http = &self.core.config.http;
         let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
         let read = client.unread.bytes();
-        let head = parse_request(read, &limits).ok().flatten();
-        let body = head.and_then(|head| Some((plan_request(&head).ok()?.body, head.len)));
-        match body {
-            Some((body, len)) if !body.is_within(read.len().saturating_sub(len)) => Rest::Refused,
-            Some(_) | None => Rest::Unknown,
-        }
+        let (whole, midway) = match &self.route {
+            Route::Fixed { .. } => (Rest::Nothing, Rest::Body),
+            Route::Proxy => (Rest::Unknown, Rest::Refused),
+        };
+        if has_more(read, &limits) { midway } else { whole }
     }
 
     /// Ends our direction of the client's connection. What it held is given back first: that may take long.
@@ -52,5 +52,21 @@ impl Requests<'_> {
         }
         let ending = Ending::of(self.core, self.deadline);
         Box::pin(ending.end(&client.stream, end)).await;
+    }
+}
+
+/// Whether a client may honestly be sending more behind a head that was refused: what is left of its body, or of a head
+/// that is too large. A length or a coding that cannot be used says, too, that there is one.
+fn has_more(read: &[u8], limits: &HeadLimits) -> bool {
+    let head = match parse_request(read, limits) {
+        Ok(Some(head)) => head,
+        Ok(None) => return false,
+        Err(error) => return error.status == 431,
+    };
+    match plan_request(&head) {
+        Ok(plan) => !plan.body.is_within(read.len().saturating_sub(head.len)),
+        Err(_) => {
+            ["content-length", "transfer-encoding"].iter().any(|name| head.get(name).is_some())
+        }
     }
 }
