@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::arguments::CommonArguments;
 use super::monitor::{self, Monitor};
 use super::output::visible;
+use super::pid_file::{self, Instance};
 use super::requirements::{self, Problem};
-use super::{doctor_environment, doctor_request, exit_code, load_common, output, start};
+use super::{doctor_environment, doctor_request, exit_code, load_common, output, process, start};
 use crate::config::Config;
 use crate::limits::DOCTOR_CONNECT_MS;
 use crate::report::STATE_FILE_NAME;
@@ -113,7 +114,7 @@ fn examine(config: &Config, arguments: &DoctorArguments) -> Result<Vec<Point>, S
             None
         }
     };
-    points.extend(machine(state.as_deref(), config));
+    points.extend(machine(state.as_deref().map(|state| state.pid), config));
     let proxy = state.as_deref().and_then(|state| monitor::proxy_address(state).ok());
     points.push(listening(state.as_deref(), proxy));
     let outdated_secs = state::outdated_secs(log_dir, SystemTime::now());
@@ -172,13 +173,13 @@ fn not_running(monitor: &Monitor, log_dir: &Path, common: &CommonArguments) -> P
 }
 
 /// What the monitor lacks of the machine, or would if it were started from here: only a start says so otherwise.
-fn machine(state: Option<&State>, config: &Config) -> Vec<Point> {
+fn machine(running: Option<u32>, config: &Config) -> Vec<Point> {
     let name = "machine";
-    let (problems, well) = match state {
-        Some(state) => (
-            Vec::from_iter(requirements::of_process(state.pid)),
-            "the monitor has what it needs of this machine",
-        ),
+    let (problems, well) = match running {
+        Some(pid) => match of_monitor(pid, &config.report.log_dir) {
+            Some(problems) => (problems, "the monitor may open enough files"),
+            None => return Vec::new(),
+        },
         None => (
             requirements::look(start::worker_count(config)),
             "a monitor that is started from here has what it needs of this machine",
@@ -192,6 +193,14 @@ fn machine(state: Option<&State>, config: &Config) -> Vec<Point> {
         true => vec![Point::well(name, well)],
         false => problems.into_iter().map(point).collect(),
     }
+}
+
+/// None of a process that does not hold the PID file here, such as one of another container's PID, and where the kernel
+/// does not tell.
+fn of_monitor(pid: u32, log_dir: &Path) -> Option<Vec<Problem>> {
+    let Ok(Instance::Running { file, .. }) = pid_file::inspect(log_dir) else { return None };
+    process::has_open(pid, file).filter(|holds| *holds)?;
+    requirements::of_monitor(pid)
 }
 
 fn listening(state: Option<&State>, proxy: Option<SocketAddr>) -> Point {
@@ -378,4 +387,26 @@ fn json_of(points: &[Point]) -> String {
         })
         .collect();
     format!("{:#}\n", json!({"ok": is_healthy(points), "points": list}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::pid_file::PidFile;
+
+    /// The limits of whoever had the PID were told of as the monitor's.
+    #[test]
+    fn a_process_with_the_monitors_pid_that_is_another_is_not_taken_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = std::process::id();
+        assert_eq!(of_monitor(own, dir.path()), None, "nobody runs");
+        let _held = PidFile::acquire(dir.path()).unwrap();
+        assert!(of_monitor(own, dir.path()).is_some());
+        let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let told = of_monitor(other.id(), dir.path());
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert_eq!(told, None);
+        assert_eq!(of_monitor(u32::MAX, dir.path()), None);
+    }
 }

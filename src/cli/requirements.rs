@@ -66,11 +66,12 @@ pub fn look(workers: usize) -> Vec<Problem> {
     problems
 }
 
-/// What a process that runs lacks, as far as it can be told.
-pub fn of_process(pid: u32) -> Option<Problem> {
+/// What a monitor that runs lacks of files that it may open; None if that cannot be told.
+pub fn of_monitor(pid: u32) -> Option<Vec<Problem>> {
     let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    files_problem("the monitor", line.split_whitespace().next()?.parse().ok())
+    let open_files = line.split_whitespace().next()?.parse().ok();
+    Some(Vec::from_iter(files_problem("the monitor", open_files)))
 }
 
 /// Why a ring could not be made although everything looked well: the kernel's answer in words.
