@@ -111,7 +111,7 @@ impl Run {
         let Run { relay, monitor, environment, mut summary } = self;
         environment.notes.iter().for_each(output::warning);
         let began = Instant::now();
-        let ended = relay.run(&arguments.command, &environment);
+        let ended = summary.during(|| relay.run(&arguments.command, &environment));
         let took = began.elapsed();
         if let Ended::NotRun { problem, .. } = &ended {
             output::error(problem);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
@@ -26,7 +27,57 @@ pub struct Summary {
     growth: Growth,
     /// What the monitor had counted before the run.
     before: State,
+    words: Words,
     after: After,
+}
+
+/// What the monitor says while a run goes on.
+#[derive(Clone, Debug)]
+struct Words {
+    log_dir: PathBuf,
+    /// The file of the last one.
+    heard: Option<u64>,
+    /// The fewest connections that were open by any of them: those of others. What was open before the run may be old.
+    fewest_open: u64,
+}
+
+impl Words {
+    fn since(log_dir: &Path, before: &State, heard: Option<u64>) -> Words {
+        let fewest_open = connections_open(before).unwrap_or(0);
+        Words { log_dir: log_dir.to_owned(), heard, fewest_open }
+    }
+
+    /// Whether the next one, if there is one, tells of no more open connections than any before.
+    fn next(&mut self) -> Option<bool> {
+        let word = Words::last(&self.log_dir);
+        if word == self.heard {
+            return None;
+        }
+        self.heard = word;
+        let open = state::read(&self.log_dir).ok().as_ref().and_then(connections_open);
+        let are_fewest = open.is_some_and(|open| open <= self.fewest_open);
+        self.fewest_open = self.fewest_open.min(open.unwrap_or(u64::MAX));
+        Some(are_fewest)
+    }
+
+    /// Hears them until it is woken by who says that the run is over.
+    fn hear(&mut self, is_over: &AtomicBool) {
+        loop {
+            std::thread::park_timeout(Duration::from_millis(REPORT_TICK_MS / 4));
+            self.next();
+            if is_over.load(Ordering::Acquire) {
+                return;
+            }
+        }
+    }
+
+    fn last(log_dir: &Path) -> Option<u64> {
+        rustix::fs::stat(log_dir.join(STATE_FILE_NAME)).ok().map(|stat| stat.st_ino)
+    }
+}
+
+fn connections_open(state: &State) -> Option<u64> {
+    state.counters.get("connections_open").and_then(Value::as_u64)
 }
 
 /// What the monitor had counted after the run.
@@ -160,28 +211,41 @@ impl Summary {
         {
             std::thread::sleep(Duration::from_millis(RUN_POLL_MS));
         }
+        let heard = Words::last(log_dir);
         let before = state::read(log_dir).unwrap_or_else(|_| state.clone());
-        Ok(Summary { log_dir: log_dir.to_owned(), growth, before, after: After::Unknown })
+        let words = Words::since(log_dir, &before, heard);
+        Ok(Summary { log_dir: log_dir.to_owned(), growth, before, words, after: After::Unknown })
+    }
+
+    /// Runs a program, and hears the monitor's words meanwhile.
+    pub fn during<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        let (is_over, words) = (AtomicBool::new(false), &mut self.words);
+        std::thread::scope(|scope| {
+            let listener = std::thread::Builder::new().name("clawsec-words".to_owned());
+            // Without one, the words behind the run are heard all the same.
+            let listener = listener.spawn_scoped(scope, || words.hear(&is_over));
+            let outcome = run();
+            is_over.store(true, Ordering::Release);
+            if let Ok(listener) = listener {
+                listener.thread().unpark();
+            }
+            outcome
+        })
     }
 
     /// Waits until the monitor has written what the program's last bytes were, and what it has counted: its words are
-    /// heard until one says that no connection is left open, or none has come for a while.
+    /// heard until one says that no more connections are open than the fewest of the run, or none has come for a while.
     pub fn settle(&mut self, has_ended: &dyn Fn() -> bool) {
-        let inode =
-            || rustix::fs::stat(self.log_dir.join(STATE_FILE_NAME)).ok().map(|stat| stat.st_ino);
-        let (mut heard, began) = (inode(), Instant::now());
+        self.words.next();
+        let began = Instant::now();
         let mut until = began + Duration::from_millis(RUN_SETTLE_MS);
         while !has_ended() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(RUN_POLL_MS));
-            let word = inode();
-            if word == heard {
-                continue;
-            }
+            let Some(are_all_closed) = self.words.next() else { continue };
             let is_behind_all = began.elapsed() >= Duration::from_millis(RUN_TAKEN_MS);
-            if is_behind_all && self.is_all_closed() {
+            if is_behind_all && are_all_closed {
                 break;
             }
-            heard = word;
             until = until.min(Instant::now() + Duration::from_millis(RUN_QUIET_MS));
         }
         let is_outdated = state::outdated_secs(&self.log_dir, SystemTime::now()).is_some();
@@ -192,13 +256,6 @@ impl Summary {
             Some(state) => After::Known(Box::new(state)),
             None => After::Unknown,
         };
-    }
-
-    /// Whether no more connections are open than before the run, by the monitor's last word.
-    fn is_all_closed(&self) -> bool {
-        let open = |state: &State| state.counters.get("connections_open").and_then(Value::as_u64);
-        let now = state::read(&self.log_dir).ok().and_then(|state| open(&state));
-        now.is_some_and(|now| now <= open(&self.before).unwrap_or(0))
     }
 
     /// The words for the user.
@@ -360,14 +417,24 @@ mod tests {
 
     /// The monitor's word at each of these looks at it, as counts.
     fn settled(words: &[(u32, &[(&str, u64)])]) -> (u32, State) {
+        settled_behind(&[1], words)
+    }
+
+    /// The same with so many connections open before the run, and at each word in it.
+    fn settled_behind(run: &[u64], words: &[(u32, &[(&str, u64)])]) -> (u32, State) {
         let dir = tempfile::tempdir().unwrap();
-        let say = |counts| {
+        let say = |counts: &[(&str, u64)]| {
             let (file, next) = (dir.path().join(STATE_FILE_NAME), dir.path().join("next"));
             std::fs::write(&next, serde_json::to_vec(&state(counts)).unwrap()).unwrap();
             std::fs::rename(next, file).unwrap();
         };
-        say(&[("connections_open", 1)]);
+        let (before, during) = run.split_first().unwrap();
+        say(&[("connections_open", *before)]);
         let mut summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        for open in during {
+            say(&[("connections_open", *open)]);
+            summary.words.next();
+        }
         let looks = std::cell::Cell::new(0);
         summary.settle(&|| {
             looks.set(looks.get() + 1);
@@ -389,6 +456,30 @@ mod tests {
         }
         let (looks, _) = settled(&[(9, &closed), (10, &open)]);
         assert!(looks <= 11, "all is closed, and nothing is waited for: {looks} looks");
+    }
+
+    /// What was open before the run may be a tick old, and have been closed by then: an end was left out.
+    #[test]
+    fn connections_that_were_closed_as_the_run_began_do_not_hide_those_of_its_program() {
+        let open = [("connections_open", 3)];
+        let closed = [("connections_open", 1), ("tunnels_unused", 2)];
+        let (_, state) = settled_behind(&[3, 1, 3], &[(8, &open), (12, &closed)]);
+        assert_eq!(state.counters["tunnels_unused"], 2);
+    }
+
+    #[test]
+    fn words_are_heard_while_a_program_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let say = |open| {
+            let state = serde_json::to_vec(&state(&[("connections_open", open)])).unwrap();
+            std::fs::write(dir.path().join("next"), state).unwrap();
+            std::fs::rename(dir.path().join("next"), dir.path().join(STATE_FILE_NAME)).unwrap();
+        };
+        say(3);
+        let mut summary = Summary::begin(dir.path(), &State::default()).unwrap();
+        // The last one is heard as the program ends.
+        assert_eq!(summary.during(|| std::iter::once(1).for_each(say)), ());
+        assert_eq!(summary.words.fewest_open, 1);
     }
 
     /// A state that has counted so.
