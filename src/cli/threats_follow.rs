@@ -72,18 +72,31 @@ impl Follow {
 
     /// The lines that came since the last look; those that are no findings are passed over.
     pub fn poll(&mut self) -> io::Result<Vec<Value>> {
+        self.poll_with(&mut || {})
+    }
+
+    /// `at_end` is called at the end of the file, before its name is looked at.
+    fn poll_with(&mut self, at_end: &mut dyn FnMut()) -> io::Result<Vec<Value>> {
         let mut new = Vec::new();
-        if let Some(open) = &mut self.open {
-            open.read(&mut new)?;
+        self.read(&mut new)?;
+        if !new.is_empty() {
+            return Ok(new);
         }
-        if new.is_empty() && !self.is_current()? {
-            // What was written to the file before it was moved away has been read to its end.
+        at_end();
+        if self.is_current()? {
+            return Ok(new);
+        }
+        // What was written between that end and the move. Behind the move nobody writes to the file.
+        self.read(&mut new)?;
+        if new.is_empty() {
             self.open = open(&self.path)?;
-            if let Some(open) = &mut self.open {
-                open.read(&mut new)?;
-            }
+            self.read(&mut new)?;
         }
         Ok(new)
+    }
+
+    fn read(&mut self, new: &mut Vec<Value>) -> io::Result<()> {
+        self.open.as_mut().map_or(Ok(()), |open| open.read(new))
     }
 
     fn is_current(&self) -> io::Result<bool> {
@@ -210,6 +223,24 @@ mod tests {
         assert!(numbers(&mut follow).is_empty());
         append(&path, "{\"n\":5}\n");
         assert_eq!(numbers(&mut follow), [5]);
+    }
+
+    /// It was lost: the file had been read to its end, and then had another name.
+    #[test]
+    fn a_line_that_is_written_right_before_the_file_is_moved_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("threats.jsonl");
+        append(&path, "{\"n\":1}\n");
+        let mut follow = Follow::from_end(&path).unwrap();
+        let mut rotate = || {
+            append(&path, "{\"n\":2}\n");
+            std::fs::rename(&path, dir.path().join("old")).unwrap();
+            append(&path, "{\"n\":3}\n");
+        };
+        let told = follow.poll_with(&mut rotate).unwrap();
+        assert_eq!(told, [serde_json::json!({ "n": 2 })]);
+        assert_eq!(numbers(&mut follow), [3]);
+        assert!(numbers(&mut follow).is_empty());
     }
 
     fn old(follow: &Follow) -> Vec<u64> {
