@@ -162,9 +162,6 @@ impl<'a> Ending<'a> {
             End::Early(rest) => {
                 // It may stand behind a body, which a peer that reads slowly must not take for cut.
                 let _ = self.deadline.within(self.stall(), stream.finish()).await;
-                if stream.is_piped() {
-                    return;
-                }
                 self.linger(stream, rest.allowance()).await;
             }
             End::Cut { looks_whole: true } if !stream.shows_its_end() => {

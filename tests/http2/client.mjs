@@ -351,6 +351,13 @@ const play = {
     note("part", JSON.stringify(part.body.toString()));
     await Promise.all(Array.from({ length: 30 }, () => ask("short", "GET", "/short.txt")));
   },
+  async unwanted() {
+    for (let turn = 0; turn < 6; turn += 1) {
+      await ask("short", "GET", "/short.txt");
+      const { closed } = await ask("unwanted", "POST", "/short.txt", [piece]);
+      await closed;
+    }
+  },
 };
 
 for (const step of steps) await play[step]();

@@ -118,3 +118,12 @@ fn nginx_is_an_origin_like_any_other() {
     let expected = ["https", "http"].map(|protocol| (protocol, "inbound", "ai_api_key"));
     assert_eq!(found, expected, "{findings:?}");
 }
+
+/// The rest of the body was refused while Node still wrote it: its stream never closed.
+#[test]
+fn a_body_that_its_origin_does_not_want_is_read_away() {
+    let (nginx, way) = (Nginx::start(), Way::new());
+    let base = format!("https://{}", nginx.encrypted);
+    let shown = way.play("client.mjs", Route::Proxied, &base, &["unwanted"]);
+    assert_eq!(shown.matches("unwanted 405 ").count(), 6, "{shown}");
+}
