@@ -148,8 +148,8 @@ pub fn inherited(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The CA's files, written anew, and those of earlier environments removed, for a monitor that decrypts. What the environment trusts goes on being trusted, by
-/// programs that reach some hosts without the proxy.
+/// The CA's files, written anew, for a monitor that decrypts; those of environments long gone are removed. What the
+/// environment trusts goes on being trusted, by programs that reach some hosts without the proxy.
 pub fn trust_files(
     config: &Config,
     mitm: bool,

@@ -2,9 +2,10 @@
 //! branch between stages and every timeout is here; what a byte means is decided elsewhere.
 //!
 //! `serve` ▶ `requests` (one head after the other) ▶ `exchange` (one request and its response) or `connect`
-//! (what a tunnel carries; `streams` where that is HTTP/2, by the `link` to its origin) ▶ `tunnel` (bytes both ways; `websocket` reads the messages in them) ▶ `ending` (how each
-//! stream ends). What is small is scanned by `backlog` once it has left. `upload` decides on what is left of a request that
-//! was answered early, `unused` on what is said of a tunnel in which nothing was asked for.
+//! (what a tunnel carries; `streams` where that is HTTP/2, by the `link` to its origin) ▶ `tunnel` (bytes both
+//! ways; `websocket` reads the messages in them) ▶ `ending` (how each stream ends). What is small is scanned by
+//! `backlog` once it has left. `upload` decides on what is left of a request that was answered early, `unused` on
+//! what is said of a tunnel in which nothing was asked for.
 
 pub mod access;
 mod admitted;

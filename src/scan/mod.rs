@@ -11,10 +11,9 @@
 //!
 //! Two stages. Hyperscan reads every byte of a text once, what is around long words (`words`) twice, and names rule
 //! and end of each possible match (`database`, `engines`, `stream`). The rule's exact expression then finds the
-//! span in the few bytes around that end (`confirm`), is judged by what stands there (`judging`), and each distinct match
-//! is told once. Only a match that the
-//! caller wants gets a snippet, in which every secret is masked (`hiding`, `redact`, `snippet`). Beside the engine
-//! go the secrets that are known by their value (`known_values`).
+//! span in the few bytes around that end (`confirm`), the rule judges it by what stands there (`judging`), and each
+//! distinct match is told once. Only a match that the caller wants gets a snippet, in which every secret is masked
+//! (`hiding`, `redact`, `snippet`). Beside the engine go the secrets that are known by their value (`known_values`).
 //!
 //! JSON is scanned as what its strings say instead of as it stands, so that it costs one scan; a stretch with
 //! escapes, an encoded run, a joined text cost a scan of their own, and are opened only where there are some. A
