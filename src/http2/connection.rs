@@ -11,7 +11,7 @@ use http::Request;
 pub use super::from_client::Carried;
 use super::sending::Part;
 use super::wire::Wire;
-use super::{from_client, to_origin};
+use super::{from_client, in_words, to_origin};
 use crate::forward::leg::Leg;
 use crate::limits::{
     HTTP2_CONNECTION_WINDOW_BYTES, HTTP2_SEND_BUFFER_BYTES, HTTP2_STREAM_WINDOW_BYTES,
@@ -109,6 +109,6 @@ impl ToOrigin {
 
 /// What broke the connection itself, as it said it.
 fn as_io(error: h2::Error) -> io::Error {
-    let text = format!("HTTP/2: {error}");
+    let text = in_words(&error);
     error.into_io().unwrap_or_else(|| io::Error::other(text))
 }

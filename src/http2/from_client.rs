@@ -10,7 +10,7 @@ use http::{Request, Response};
 
 use super::heads::{self, Coding};
 use super::sending::{Part, Sending};
-use super::{Fault, OURS, cut, fill, frame_body, unframe_body};
+use super::{Fault, OURS, cut, fill, frame_body, in_words, unframe_body};
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
 use crate::http::framing::{BodyKind, ResponseKind, plan_response};
@@ -38,7 +38,7 @@ pub(super) async fn carry(
     let carried = Cell::new(Carried::Over);
     let give_up = |error: h2::Error| {
         carried.set(Carried::GivenUp);
-        pipe.fail(format!("HTTP/2: {error}"));
+        pipe.fail(in_words(&error));
     };
     let uploading = async {
         if let Err(Fault::Peer(error)) = upload(request, &pipe).await {

@@ -159,3 +159,35 @@ async fn unframe_body(
     }
     Ok(())
 }
+
+/// What happened, without what a peer says of it beside its code: that may be anything, up to a frame of it.
+fn in_words(error: &h2::Error) -> String {
+    let Some(reason) = error.reason() else { return format!("HTTP/2: {error}") };
+    let what = if error.is_go_away() { "connection" } else { "stream" };
+    let how = if error.is_remote() { "received" } else { "detected" };
+    format!("HTTP/2: {what} error {how}: {reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_lite::future::block_on;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// It reached the log and the client's page, unmasked.
+    #[test]
+    fn what_a_peer_says_with_its_goodbye_is_not_repeated() {
+        const EMPTY_SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
+        const GOAWAY_ENHANCE_YOUR_CALM: &[u8] = b"\0\0\x0e\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0bsecret";
+        let told = block_on(async {
+            let (ours, mut peer) = tokio::io::duplex(1024);
+            peer.write_all(EMPTY_SETTINGS).await.unwrap();
+            peer.write_all(GOAWAY_ENHANCE_YOUR_CALM).await.unwrap();
+            let (_requests, connection) = h2::client::handshake(ours).await.unwrap();
+            in_words(&connection.await.unwrap_err())
+        });
+        assert!(told.starts_with("HTTP/2: connection error received: "), "{told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
+}

@@ -13,7 +13,7 @@ use http::{Request, Response};
 
 use super::heads::{self, Coding};
 use super::sending::{Part, Sending};
-use super::{Fault, OURS, cut, fill, frame_body, unframe_body};
+use super::{Fault, OURS, cut, fill, frame_body, in_words, unframe_body};
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
 use crate::http::framing::{BodyKind, plan_request};
@@ -120,7 +120,7 @@ async fn both_ways(begun: Begun, pipe: &Stream, unread: &mut Unread, is_said: &C
 
 fn fail(pipe: &Stream, fault: Fault) {
     match fault {
-        Fault::Peer(error) => pipe.fail(format!("HTTP/2: {error}")),
+        Fault::Peer(error) => pipe.fail(in_words(&error)),
         Fault::Malformed(why) => pipe.fail(why),
         Fault::Pipe(error) => pipe.fail(error.to_string()),
     }
