@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 /// What a signal asks for.
@@ -21,7 +21,7 @@ pub fn listen() -> Result<Receiver<Asked>, String> {
     // Before the handler is there: it takes the place of what was inherited.
     let outlives_terminal =
         ignores_hangup(&fs::read_to_string("/proc/self/status").unwrap_or_default());
-    let listened_to = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2];
+    let listened_to = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXFSZ];
     let mut signals = Signals::new(listened_to).map_err(|e| e.to_string())?;
     let had_terminal = has_terminal();
     let (sender, receiver): (Sender<Asked>, _) = unbounded();
@@ -36,6 +36,9 @@ pub fn listen() -> Result<Receiver<Asked>, String> {
                         log::info!("{name} ignored: files that were moved away need no signal");
                         continue;
                     }
+                    // A file has reached the limit of sizes (`ulimit -f`): who wrote to it is told
+                    // by EFBIG, as of a full disk.
+                    SIGXFSZ => continue,
                     SIGHUP if outlives_terminal || !had_terminal || has_terminal() => Asked::Reload,
                     other => Asked::End(other),
                 };

@@ -4,9 +4,10 @@ use std::sync::{Arc, Barrier};
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
+use crate::cause_finding;
 use crate::support::samples::sample;
 use crate::support::tls::{self, Shown};
-use crate::support::{Connection, Origin, Proxy, Reply, json};
+use crate::support::{Connection, Origin, Proxy, Reply, json, wait_until};
 
 const CLIENTS: usize = 300;
 const TLS_CLIENTS: usize = 50;
@@ -88,4 +89,22 @@ fn a_worker_accepts_more_connections_than_a_task_may_have_wakers() {
     let origin = Origin::http(|_| Reply::ok("still here"));
     assert_eq!(proxy.get(&origin.url("/")).text(), "still here");
     assert!(!proxy.log().contains("accepting failed"), "a reset is no failure to accept");
+}
+
+/// `ulimit -f`, or `LimitFSIZE` of a service: a write beyond it also raises SIGXFSZ, whose default ends a process.
+#[test]
+fn a_limit_of_file_sizes_ends_no_monitor_and_loses_no_finding() {
+    let proxy = Proxy::start(json!({}));
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    let pid = Pid::from_raw(proxy.pid().cast_signed());
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    let nothing_more = Rlimit { current: Some(1), maximum };
+    let before = prlimit(pid, Resource::Fsize, nothing_more).unwrap();
+    for _ in 0..3 {
+        cause_finding(&proxy, &origin);
+    }
+    assert_eq!(proxy.threats_text(), "");
+    prlimit(pid, Resource::Fsize, before).unwrap();
+    cause_finding(&proxy, &origin);
+    wait_until("the findings that were held back", || proxy.findings().len() == 4);
 }
