@@ -1,5 +1,5 @@
-//! Host patterns: the globs of `insecure_hosts` and `passthrough_hosts`. Decides; no IO, no name
-//! lookup.
+//! Host patterns: the globs of `insecure_hosts`, `passthrough_hosts`, `no_proxy` and the other lists of
+//! hosts and destinations. Decides; no IO, no name lookup.
 
 use crate::limits::{HOST_PATTERN_MAX_CHARS, HOST_PATTERNS_MAX};
 
@@ -9,7 +9,8 @@ pub const PATTERN_ALLOWED: &str = "a host name or IP address without scheme, por
 
 /// Host names with `*` for any run of characters, compared without case.
 ///
-/// `*.example.com` names every host below `example.com`, not `example.com` itself.
+/// `*.example.com` names every host below `example.com`, not `example.com` itself. So does `.example.com`,
+/// as lists of other programs have it (`NO_PROXY`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostPatterns(pub Vec<String>);
 
@@ -32,13 +33,19 @@ impl HostPatterns {
         self.0.iter().any(|pattern| glob_matches(pattern.as_bytes(), host.as_bytes()))
     }
 
+    /// Whether a pattern names every host.
+    pub fn names_all(&self) -> bool {
+        self.0.iter().any(|pattern| pattern.bytes().all(|byte| byte == b'*'))
+    }
+
     /// Whether no host is named.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Lower case, without brackets or the root's dot; none if it cannot name a host.
+/// Lower case, without brackets or the root's dot, and with a star before a leading one; none if it cannot
+/// name a host.
 fn normalise(pattern: &str) -> Option<String> {
     let trimmed = pattern.trim();
     let (host, bracketed) = match trimmed.strip_prefix('[') {
@@ -55,8 +62,9 @@ fn normalise(pattern: &str) -> Option<String> {
         1 => false,
         _ => host.bytes().all(is_ipv6),
     };
-    (valid && !host.is_empty() && host.len() <= HOST_PATTERN_MAX_CHARS)
-        .then(|| host.to_ascii_lowercase())
+    let is_domain = host.len() > 1 && host.starts_with('.');
+    let host = format!("{}{}", if is_domain { "*" } else { "" }, host.to_ascii_lowercase());
+    (valid && !host.is_empty() && host.len() <= HOST_PATTERN_MAX_CHARS).then_some(host)
 }
 
 /// A pattern over a destination, with the port or without, as it is compared; none if it can name none.
@@ -71,7 +79,8 @@ pub fn destination(pattern: &str) -> Option<String> {
     // The brackets of an address stand before a port.
     let is_host =
         host == "[*]" || host.starts_with('[') == host.contains(':') && normalise(host).is_some();
-    (is_port && is_host).then(|| pattern.to_ascii_lowercase())
+    let star = if host.starts_with('.') { "*" } else { "" };
+    (is_port && is_host).then(|| format!("{star}{}", pattern.to_ascii_lowercase()))
 }
 
 /// Whether a text is named by a pattern with `*` for any run of bytes; case does not matter.
@@ -120,6 +129,15 @@ mod tests {
         assert!(!hosts.matches("example.com"));
         assert!(!hosts.matches("evilexample.com"));
         assert!(!hosts.matches("a.example.com.evil.net"));
+    }
+
+    #[test]
+    fn a_leading_dot_names_what_is_below() {
+        let hosts = patterns(&[".corp.example"]);
+        assert!(hosts.matches("a.corp.example") && hosts.matches("A.b.corp.example"));
+        assert!(!hosts.matches("corp.example") && !hosts.matches("xcorp.example"));
+        assert_eq!(destination(".Corp.example").as_deref(), Some("*.corp.example"));
+        assert_eq!(destination(".corp.example:443").as_deref(), Some("*.corp.example:443"));
     }
 
     #[test]
