@@ -11,9 +11,16 @@ use crate::secret_hash::SecretHash;
 pub const USERS_ALLOWED: &str = "an object of user names and hashes as `clawsec hash-secret` prints them \
                                  (in the environment user:hash, separated by blanks)";
 
+/// What one of its members must be.
+pub const USER_ALLOWED: &str =
+    "a hash as `clawsec hash-secret` prints it, beside a name without a colon";
+
 /// What a value of `allow_clients` must be.
 pub const NETWORKS_ALLOWED: &str =
     "a list of networks (10.0.0.0/8, 2001:db8::/32) and addresses (192.0.2.7)";
+
+/// What one of them must be.
+pub const NETWORK_ALLOWED: &str = "a network (10.0.0.0/8, 2001:db8::/32) or an address (192.0.2.7)";
 
 /// Who may use the proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -49,7 +49,7 @@ pub fn build(settings: &Settings, warnings: &mut Vec<Warning>) -> Result<Config,
             dedup_window: settings.seconds("dedup_window_secs", 60.0),
             dedup_by: dedup_by(&settings)?,
         },
-        policy: policy(&settings),
+        policy: policy(&settings, warnings),
         watch: watch(&settings),
         file: None,
         warnings: Vec::new(),
@@ -222,7 +222,14 @@ fn proxy_host(settings: &Reader<'_>) -> Result<IpAddr, ConfigError> {
 
 fn tls(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> TlsConfig {
     let insecure_hosts = settings.hosts("insecure_hosts");
-    if insecure_hosts.0.iter().any(|pattern| pattern.bytes().all(|byte| byte == b'*')) {
+    let passthrough_hosts = settings.hosts("passthrough_hosts");
+    if passthrough_hosts.names_all() {
+        warnings.push(Warning(
+            "passthrough_hosts names every host: no HTTPS is decrypted, and nothing in it is seen"
+                .into(),
+        ));
+    }
+    if insecure_hosts.names_all() {
         warnings.push(Warning(
             "insecure_hosts names every host: no origin's certificate is verified".into(),
         ));
@@ -231,7 +238,7 @@ fn tls(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> TlsConfig {
         mitm: settings.boolean("enable_mitm", true),
         upstream_ca_file: settings.path("upstream_ca_file"),
         insecure_hosts,
-        passthrough_hosts: settings.hosts("passthrough_hosts"),
+        passthrough_hosts,
         handshake_timeout: settings.seconds("tls_handshake_timeout_secs", 10.0),
     }
 }
@@ -276,7 +283,7 @@ fn dedup_by(settings: &Reader<'_>) -> Result<DedupBy, ConfigError> {
     }
 }
 
-fn policy(settings: &Reader<'_>) -> PolicyConfig {
+fn policy(settings: &Reader<'_>, warnings: &mut Vec<Warning>) -> PolicyConfig {
     let value = |key| settings.0.get(key).map(|setting| &setting.value);
     let expected = match value("expected_credentials") {
         Some(Value::ExpectedCredentials(entries)) => entries.clone(),
@@ -286,6 +293,13 @@ fn policy(settings: &Reader<'_>) -> PolicyConfig {
         Some(Value::Suppressions(suppressions)) => suppressions.clone(),
         _ => Vec::new(),
     };
+    let all = suppressions.iter().enumerate().filter(|(_, suppression)| suppression.fits_all());
+    warnings.extend(all.map(|(number, suppression)| {
+        Warning(format!(
+            "suppressions[{number}] ({}) names every finding: there will be no alarm",
+            suppression.reason
+        ))
+    }));
     PolicyConfig { expected, suppressions }
 }
 

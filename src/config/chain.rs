@@ -18,11 +18,21 @@ pub fn build(
     let Some((url, setting)) = url else { return Ok(ChainConfig { proxy: None, no_proxy }) };
     let proxy = parse(url).ok_or_else(|| ConfigError::Invalid {
         key: "upstream_proxy".to_string(),
-        value: "a URL that cannot be used".to_string(),
+        value: said_of(url).to_string(),
         allowed: ALLOWED.to_string(),
         origin: setting.origin.clone(),
     })?;
     Ok(ChainConfig { proxy: Some(Arc::new(proxy)), no_proxy })
+}
+
+/// What the URL is called, which is never shown.
+fn said_of(url: &str) -> &'static str {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme.as_deref() {
+        Some("socks" | "socks4" | "socks4a" | "socks5" | "socks5h") => "a SOCKS proxy",
+        Some("https") => "a proxy that is spoken to over TLS",
+        _ => "a URL that cannot be used",
+    }
 }
 
 fn parse(url: &str) -> Option<UpstreamProxy> {

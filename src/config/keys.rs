@@ -192,4 +192,22 @@ impl Kind {
             Kind::Ignored => "anything".into(),
         }
     }
+
+    /// The same for one item of a list, or one member of an object.
+    pub fn allowed_item(self) -> Option<String> {
+        match self {
+            Kind::Hosts => Some(super::patterns::PATTERN_ALLOWED.into()),
+            Kind::Origins => Some(super::origins::ORIGIN_ALLOWED.into()),
+            Kind::Words => Some(format!("a word of at most {CONFIG_WORD_MAX_CHARS} characters")),
+            Kind::Paths | Kind::WatchedFiles => Some(Kind::Path.allowed()),
+            Kind::HostSeconds => Some(format!(
+                "{TIMEOUT_MIN_SECS} to {TIMEOUT_MAX_SECS} seconds, its host {}",
+                super::patterns::PATTERN_ALLOWED
+            )),
+            Kind::Variables => Some("the name of an environment variable".into()),
+            Kind::Users => Some(super::access::USER_ALLOWED.into()),
+            Kind::Networks => Some(super::access::NETWORK_ALLOWED.into()),
+            _ => None,
+        }
+    }
 }

@@ -11,6 +11,8 @@ use super::value::{self, Value};
 use super::{Overrides, Sources, file, shown};
 
 const PREFIX: &str = "CLAWSEC_";
+/// Names this program to `scripts/clawsec-monitor.py`: no setting.
+const PROGRAM_VARIABLE: &str = "CLAWSEC_BIN";
 
 /// What a client of the proxy says of itself: no setting.
 pub const CREDENTIALS_VARIABLE: &str = "CLAWSEC_PROXY_CREDENTIALS";
@@ -96,7 +98,7 @@ fn environment_layer(
     let mut layer = Settings::new();
     for (name, text) in environment {
         let Some(suffix) = name.strip_prefix(PREFIX) else { continue };
-        if name == CREDENTIALS_VARIABLE {
+        if name == CREDENTIALS_VARIABLE || name == PROGRAM_VARIABLE {
             continue;
         }
         // Variables are upper case by custom; CLAWSEC_proxy_port is a misspelling, not a second

@@ -69,7 +69,8 @@ impl<'a> Object<'a> {
             None => Ok(()),
             Some((name, value)) => {
                 let place = self.place_of(&shown::name(name));
-                Err(Misfit::new(place, value, format!("left out; known are {}", names.join(", "))))
+                let allowed = format!("left out: it is unknown, known are {}", names.join(", "));
+                Err(Misfit::new(place, value, allowed))
             }
         }
     }

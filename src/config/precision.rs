@@ -96,6 +96,19 @@ pub struct Suppression {
     pub fingerprint: Option<Fingerprint>,
 }
 
+impl Suppression {
+    /// Whether it fits whatever is found: its conditions are stars.
+    pub fn fits_all(&self) -> bool {
+        let is_star = |glob: &String| glob.bytes().all(|byte| byte == b'*');
+        // A header, a path or a source is not every finding's, whatever it is called.
+        let is_narrow = self.header.is_some()
+            || self.path.is_some()
+            || self.source.is_some()
+            || self.fingerprint.is_some();
+        !is_narrow && [&self.rule, &self.dest].into_iter().flatten().all(is_star)
+    }
+}
+
 /// Until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expiry {

@@ -210,13 +210,48 @@ fn an_error_names_key_value_what_is_allowed_and_the_source() {
     assert_error(file(r#"{"log_level": "LOUD"}"#), &["log_level: \"LOUD\"", "DEBUG, INFO"]);
     assert_error(
         file(r#"{"gateway_allowed_origins": ["https://a.example/"]}"#),
-        &["gateway_allowed_origins: [\"https://a.example/\"]", "without a path"],
+        &[
+            "gateway_allowed_origins[0]: \"https://a.example/\" is",
+            "must be an origin",
+            "without a path",
+        ],
     );
     assert_error(
-        file(r#"{"insecure_hosts": ["a.example:443"]}"#),
-        &["insecure_hosts: [\"a.example:443\"]", "without scheme, port or path"],
+        file(r#"{"insecure_hosts": ["b.example", "a.example:443"]}"#),
+        &["insecure_hosts[1]: \"a.example:443\" is", "a host name", "without scheme, port or path"],
+    );
+    assert_error(
+        file(r#"{"allow_clients": ["10.0.0.0/8", "10.0.0.0/33"]}"#),
+        &["allow_clients[1]: \"10.0.0.0/33\"", "must be a network"],
+    );
+    assert_error(
+        file(r#"{"response_timeout_overrides": {"a.example": 3, "b.example": 0}}"#),
+        &["response_timeout_overrides.b.example: 0", "seconds"],
     );
     assert_error(file("[1]"), &["config.json", "one JSON object"]);
+}
+
+#[test]
+fn what_leaves_nothing_to_be_seen_is_warned_of() {
+    for (text, word) in [
+        (r#"{"passthrough_hosts": ["*"]}"#, "passthrough_hosts names every host"),
+        (
+            r#"{"suppressions": [{"reason": "a", "rule": "x"}, {"reason": "b", "rule": "*"}]}"#,
+            "suppressions[1] (b) names every finding",
+        ),
+        (r#"{"suppressions": [{"reason": "b", "rule": "*", "dest": "*"}]}"#, "suppressions[0] (b)"),
+    ] {
+        assert_warning(file(text), &[word]);
+    }
+    let narrow = r#"{"suppressions": [{"reason": "b", "rule": "*", "source": "10.0.0.0/8"},
+                                      {"reason": "c", "dest": "*.example"}]}"#;
+    assert_eq!(file(narrow).unwrap().1, [""; 0]);
+}
+
+#[test]
+fn the_shims_own_variable_is_no_unknown_setting() {
+    let (_, warnings) = load_from(None, &[("CLAWSEC_BIN", "/opt/clawsec")], &[]).unwrap();
+    assert_eq!(warnings, [""; 0]);
 }
 
 #[test]
@@ -265,7 +300,10 @@ fn other_machines_need_credentials_or_somebody_who_says_that_they_do_not() {
 fn what_stands_in_place_of_a_hash_is_never_shown() {
     let wrong = file(r#"{"proxy_auth": {"coder": "the secret itself"}}"#);
     let message = wrong.unwrap_err();
-    assert!(message.starts_with("proxy_auth: ") && message.contains("hash-secret"), "{message}");
+    assert!(
+        message.starts_with("proxy_auth.coder: ") && message.contains("hash-secret"),
+        "{message}"
+    );
     assert!(!message.contains("itself"), "{message}");
     let variables = [("CLAWSEC_PROXY_AUTH", "coder:the-secret-itself")];
     let message = load_from(None, &variables, &[]).unwrap_err();

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::access::{self, User};
 use super::keys::Kind;
@@ -12,6 +12,7 @@ use super::objects::Misfit;
 use super::origins::OriginPatterns;
 use super::patterns::HostPatterns;
 use super::precision::{self, ExpectedCredential, Suppression};
+use super::shown;
 use crate::limits::{
     CONFIG_WORD_MAX_CHARS, CONFIG_WORDS_MAX, HOST_PATTERNS_MAX, RULES_FILES_MAX, TIMEOUT_MAX_SECS,
     TIMEOUT_MIN_SECS, WATCHED_MAX,
@@ -124,9 +125,25 @@ pub fn from_text(kind: Kind, text: &str) -> Option<Value> {
 
 /// What is wrong within a value that was refused, if it is one that has places.
 pub fn misfit(kind: Kind, json: &Json) -> Option<Misfit> {
-    match kind {
-        Kind::ExpectedCredentials => precision::expected_credentials(json).err(),
-        Kind::Suppressions => precision::suppressions(json).err(),
+    match (kind, json) {
+        (Kind::ExpectedCredentials, _) => precision::expected_credentials(json).err(),
+        (Kind::Suppressions, _) => precision::suppressions(json).err(),
+        (_, Json::Array(items)) => {
+            let refused = |item: &Json| from_json(kind, &json!([item])).is_none();
+            let (place, item) = items.iter().enumerate().find(|(_, item)| refused(item))?;
+            Some(Misfit::new(format!("[{place}]"), item, kind.allowed_item()?))
+        }
+        (_, Json::Object(members)) => {
+            let refused =
+                |name: &str, item: &Json| from_json(kind, &json!({ name: item })).is_none();
+            let (name, item) = members.iter().find(|(name, item)| refused(name, item))?;
+            let misfit = Misfit::new(format!(".{}", shown::name(name)), item, kind.allowed_item()?);
+            Some(match kind {
+                // What is set in place of a hash may be the secret itself.
+                Kind::Users => Misfit { value: "what is there".into(), ..misfit },
+                _ => misfit,
+            })
+        }
         _ => None,
     }
 }
