@@ -42,7 +42,7 @@ impl fmt::Display for ListenError {
                 write!(f, "not allowed to listen on {address}: ports below 1024 need privileges")
             }
             (io::ErrorKind::AddrNotAvailable, _) => {
-                write!(f, "{address} is not an address of this machine (proxy_host)")
+                write!(f, "{address} is not an address of this machine")
             }
             _ => write!(f, "cannot listen on {address}: {cause}"),
         }

@@ -170,7 +170,11 @@ fn hold_doors(config: &Config) -> Result<Vec<(Held, Door)>, String> {
     let mut doors = Vec::new();
     for (address, door) in wanted {
         if let Some(address) = address {
-            let held = listen::hold(address).map_err(|error| error.to_string())?;
+            let setting = match door {
+                Door::Proxy => "proxy_host, proxy_port",
+                Door::Gateway => "proxy_host, gateway_local_port",
+            };
+            let held = listen::hold(address).map_err(|error| format!("{error} ({setting})"))?;
             doors.push((held, door));
         }
     }

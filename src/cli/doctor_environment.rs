@@ -36,8 +36,11 @@ pub fn examine(
     let (variables, whose) = match pid {
         None => (of_this_process(), "this shell".to_owned()),
         Some(pid) => {
-            let variables = of_process(pid).map_err(|error| {
-                format!("cannot read the environment of PID {pid}: {error} (only its own user may)")
+            let variables = of_process(pid).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => format!("there is no process with PID {pid}"),
+                _ => format!(
+                    "cannot read the environment of PID {pid}: {error} (only its own user may)"
+                ),
             })?;
             (variables, format!("PID {pid}"))
         }

@@ -13,6 +13,7 @@ use super::arguments::CommonArguments;
 use super::credentials::Credentials;
 use super::doctor::Point;
 use super::environment::inherited;
+use super::monitor::said_of;
 use crate::config::{CREDENTIALS_VARIABLE, Config};
 use crate::finding::{Direction, Protocol};
 use crate::limits::{
@@ -64,11 +65,9 @@ pub fn examine(asked: &Asked<'_>) -> Vec<Point> {
         return points;
     }
     points.push(match silenced(config, &origin.to_string()) {
-        Some(why) => Point::doubtful(
-            "detection",
-            format!("not shown: {why}"),
-            "if that is wanted, nothing; the other rules are not concerned",
-        ),
+        Some(why) => {
+            Point::doubtful("detection", format!("not shown: {why}"), "if that is wanted, nothing")
+        }
         None => finding(&config.report.log_dir.join(THREATS_FILE_NAME), origin),
     });
     if asks_for_https {
@@ -200,7 +199,7 @@ fn request(asked: &Asked<'_>, origin: SocketAddr) -> Made {
         ),
         Err(error) => Point::ill(
             name,
-            format!("the proxy did not answer: {error}"),
+            format!("the proxy did not answer: {}", said_of(&error)),
             format!("see clawsec.log; then {}", asked.common.restart_commands()),
         ),
     };
@@ -257,6 +256,10 @@ fn finding(path: &Path, origin: SocketAddr) -> Point {
 fn handshake(asked: &Asked<'_>, origin: SocketAddr) -> Point {
     let name = "HTTPS";
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    if asked.config.tls.passthrough_hosts.matches(&address.to_string()) {
+        let said = format!("not shown: passthrough_hosts has {address} tunnelled unread");
+        return Point::doubtful(name, said, "if that is wanted, nothing");
+    }
     let credentials = credentials();
     let connect = format!("CONNECT {origin} HTTP/1.1\r\nHost: {origin}\r\n{credentials}\r\n");
     let remedy =
@@ -271,6 +274,8 @@ fn handshake(asked: &Asked<'_>, origin: SocketAddr) -> Point {
         Ok((_, status)) => {
             Point::ill(name, format!("the proxy answered CONNECT with {status:?}"), remedy)
         }
-        Err(error) => Point::ill(name, format!("no answer to CONNECT: {error}"), remedy),
+        Err(error) => {
+            Point::ill(name, format!("no answer to CONNECT: {}", said_of(&error)), remedy)
+        }
     }
 }

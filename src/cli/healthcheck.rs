@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::arguments::CommonArguments;
-use super::monitor::{self, Monitor};
+use super::monitor::{self, Monitor, said_of};
 use super::{exit_code, load, output};
 use crate::config::Config;
 use crate::limits::{DOCTOR_ANSWER_BYTES, DOCTOR_CONNECT_MS};
@@ -55,7 +55,7 @@ fn address_of(listener: Option<&str>) -> Option<SocketAddr> {
 
 /// Asks the admin listener: its words, an error unless they come with 200.
 fn ask(address: SocketAddr, path: &str) -> Result<String, String> {
-    let unreached = |error: io::Error| format!("unhealthy: {address}{path}: {error}");
+    let unreached = |error: io::Error| format!("unhealthy: {address}{path}: {}", said_of(&error));
     let answer = request(address, path).map_err(unreached)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let words = body.trim_end().to_owned();

@@ -16,6 +16,8 @@ use rustix::io::Errno;
 const OTHERS_ACCESS: u32 = 0o077;
 /// Of a mode, what lets group and others put files in.
 const OTHERS_WRITE: u32 = 0o022;
+/// Of a mode, what keeps others' files from being removed in a shared folder.
+const STICKY: u32 = 0o1000;
 /// Of a mode, the permissions.
 const PERMISSIONS: u32 = 0o7777;
 const PRIVATE: u32 = 0o700;
@@ -54,9 +56,16 @@ impl fmt::Display for LogDirError {
             ),
             LogDirError::WritableByOthers { path, mode } => write!(
                 formatter,
-                "log_dir {0} is writable by other users (mode {mode:04o}), and {WHY}. Look at what \
-                 is in it, then: chmod 700 {0}",
-                path.display()
+                "log_dir {0} is writable by other users (mode {mode:04o}), and {WHY}. {1}",
+                path.display(),
+                match mode & STICKY {
+                    0 => format!("Look at what is in it, then: chmod 700 {}", path.display()),
+                    // Of the whole system, as /tmp is: others need it as it is.
+                    _ => format!(
+                        "Set log_dir (--log-dir, CLAWSEC_LOG_DIR) to a folder of your own, such as {}",
+                        path.join("clawsec").display()
+                    ),
+                }
             ),
             LogDirError::Io { path, action, cause } => {
                 write!(formatter, "cannot {action} log_dir {}: {cause}", path.display())
@@ -289,7 +298,11 @@ mod tests {
             let path = folder_of_mode(parent.path(), writable);
             let message = prepare(&path).unwrap_err().to_string();
             assert!(message.contains("writable by other users"), "{message}");
-            assert!(message.contains(&format!("chmod 700 {}", path.display())), "{message}");
+            let advice = match writable {
+                0o1777 => format!("a folder of your own, such as {}/clawsec", path.display()),
+                _ => format!("chmod 700 {}", path.display()),
+            };
+            assert!(message.ends_with(&advice), "{message}");
             assert_eq!(mode(&path), writable);
         }
     }

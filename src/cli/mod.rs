@@ -142,6 +142,11 @@ fn load_common(arguments: &CommonArguments) -> Result<Config, ExitCode> {
         }
         Err(error) => {
             output::error(error);
+            if arguments.config.is_some() && arguments.log_dir.is_none() {
+                output::note(
+                    "a monitor that runs is found without the file, too: give --log-dir DIR instead of --config",
+                );
+            }
             Err(ExitCode::from(EXIT_USAGE))
         }
     }

@@ -1,5 +1,6 @@
 //! Whether a monitor runs on a log folder, and where its clients reach it. Changes nothing.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
@@ -70,6 +71,14 @@ pub fn proxy_address(state: &State) -> Result<SocketAddr, String> {
             state.pid
         )
     })
+}
+
+/// An error of asking the monitor, in words: a time that ran out is EAGAIN, which says nothing.
+pub fn said_of(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "no answer in time".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use super::arguments::CommonArguments;
+use super::environment::{NO_PROXY_VARIABLES, inherited};
 use super::output::visible;
 use super::run_lines::Growth;
 use crate::limits::{
-    REPORT_TICK_MS, RUN_POLL_MS, RUN_QUIET_MS, RUN_SETTLE_MS, RUN_SUMMARY_ROWS, RUN_TAKEN_MS,
-    RUN_UNUSED_HOSTS,
+    REPORT_TICK_MS, RUN_PATTERN_CHARS, RUN_POLL_MS, RUN_QUIET_MS, RUN_SETTLE_MS, RUN_SUMMARY_ROWS,
+    RUN_TAKEN_MS, RUN_UNUSED_HOSTS,
 };
 use crate::report::state::{self, State};
 use crate::report::threat_filter::is_info;
@@ -159,19 +160,25 @@ impl Traffic {
         ))
     }
 
-    /// Why there may be none at all.
-    fn advice(self, common: &CommonArguments) -> Option<String> {
+    /// Why there may be none at all; `spared` is what NO_PROXY names.
+    fn advice(self, common: &CommonArguments, spared: Option<&str>) -> Option<String> {
         let told = self.handshakes_failed + self.unused;
         match (self.requests + self.tunnels + told, self.connections) {
             (1.., _) => None,
             (0, 1..) => Some(
                 "there were connections, and no request was let in: see clawsec.log".to_owned(),
             ),
-            (0, 0) => Some(format!(
-                "the program asked for nothing, or does not use HTTP_PROXY and HTTPS_PROXY: see {}, \
-                 and in README.md the table of runtimes",
-                common.command("doctor")
-            )),
+            (0, 0) => {
+                let spared = spared.map(|names| {
+                    format!(", or only for what NO_PROXY spares the proxy ({})", visible(names))
+                });
+                Some(format!(
+                    "the program asked for nothing{}, or does not use HTTP_PROXY and HTTPS_PROXY: see {}, \
+                     and in README.md the table of runtimes",
+                    spared.unwrap_or_default(),
+                    common.command("doctor")
+                ))
+            }
         }
     }
 }
@@ -291,14 +298,20 @@ impl Summary {
             let _ = writeln!(text, "{} does not tell what the monitor counted", file.display());
         }
         if let Some(advice) =
-            traffic.filter(|_| lines == 0 && gaps.is_empty()).and_then(|t| t.advice(common))
+            traffic.filter(|_| lines == 0 && gaps.is_empty()).and_then(|traffic| {
+                let spared = NO_PROXY_VARIABLES.into_iter().find_map(inherited);
+                traffic.advice(common, spared.as_deref().filter(|names| !names.is_empty()))
+            })
         {
             text.push_str(&format!("{advice}\n"));
         }
         let mut rows: Vec<(&Kind, &u64)> = counts.iter().collect();
         rows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        for ((threat_type, direction, pattern, dest), count) in rows.iter().take(RUN_SUMMARY_ROWS) {
-            let line = format!("{threat_type:<9} {direction:<8} {pattern:<16} {dest}");
+        let shown = rows.iter().take(RUN_SUMMARY_ROWS);
+        let lengths = shown.clone().map(|((_, _, pattern, _), _)| pattern.len());
+        let width = lengths.max().unwrap_or(0).min(RUN_PATTERN_CHARS);
+        for ((threat_type, direction, pattern, dest), count) in shown {
+            let line = format!("{threat_type:<9} {direction:<8} {pattern:<width$} {dest}");
             let _ = writeln!(text, "{count:>6} × {}", visible(&line));
         }
         if rows.len() > RUN_SUMMARY_ROWS {

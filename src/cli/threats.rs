@@ -39,7 +39,7 @@ pub struct ThreatsArguments {
 /// Which findings, for the commands that read them.
 #[derive(Clone, Debug, Default, Args)]
 pub struct FilterArguments {
-    /// Only since then: 90s, 10m, 2h, 7d ago, or a moment such as 2026-02-19T13:41:59Z
+    /// Only since then: 90s, 10m, 2h, 7d ago, or a moment such as 2026-02-19T13:41:59Z or 2026-02-19 (UTC)
     #[arg(long, value_name = "WHEN")]
     pub since: Option<String>,
     /// Only these patterns; * stands for any characters; may be repeated
@@ -98,7 +98,9 @@ impl FilterArguments {
         let since = match &self.since {
             None => None,
             Some(text) => Some(parse_since(text, now).ok_or_else(|| {
-                format!("--since {text:?}: write 90s, 10m, 2h, 7d or 2026-02-19T13:41:59Z")
+                format!(
+                    "--since {text:?}: write 90s, 10m, 2h, 7d, 2026-02-19 or 2026-02-19T13:41:59Z"
+                )
             })?),
         };
         let filter = ThreatFilter {

@@ -67,7 +67,7 @@ impl Table {
     /// The names of the columns.
     pub fn heading(&self) -> String {
         let line = format!(
-            "{:<19}  {:<8}  {:<8}  {:<9}  {:<15}  {:<30}  SNIPPET",
+            "{:<19}  {:<8}  {:<8}  {:<9}  {:<24}  {:<30}  SNIPPET",
             "TIME (UTC)", "SEVERITY", "WAY", "TYPE", "PATTERN", "DESTINATION"
         );
         format!("{}\n", self.coloured(DIM, &line))
@@ -80,7 +80,7 @@ impl Table {
         let threat_type = format!("{:<9}", shown("threat_type"));
         let colour = if threat_type.starts_with("EXFIL") { RED } else { YELLOW };
         format!(
-            "{}  {:<8}  {:<8}  {}  {:<15}  {:<30}  {}\n",
+            "{}  {:<8}  {:<8}  {}  {:<24}  {:<30}  {}\n",
             time.replace('T', " "),
             shown("severity"),
             shown("direction"),

@@ -76,6 +76,9 @@ pub const RUN_TAKEN_MS: u64 = 100;
 pub const RUN_MONITOR_WORDS_BYTES: usize = 16 * 1024;
 /// Kinds of findings that the summary of `run` lists.
 pub const RUN_SUMMARY_ROWS: usize = 10;
+
+/// The widest column of rules' names in it: rules of one's own may have names of any length.
+pub const RUN_PATTERN_CHARS: usize = 32;
 /// Hosts whose tunnels were not used that it names.
 pub const RUN_UNUSED_HOSTS: usize = 5;
 /// What the summary of `run` reads of `threats.jsonl` at most.

@@ -1,6 +1,8 @@
 //! Which findings somebody wants to see: by glob and by time. Decides only: takes lines of
 //! `threats.jsonl` as JSON, reads no file and no clock.
 
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -122,11 +124,14 @@ fn is_named(globs: &[String], texts: &[&str]) -> bool {
     globs.is_empty() || globs.iter().any(matches)
 }
 
-/// `90s`, `10m`, `2h`, `1h30m`, `7d`, `2w` before now, or a moment (`2026-02-19T13:41:59Z`). None
-/// if it is neither, or lies further back than anybody's findings.
+/// `90s`, `10m`, `2h`, `1h30m`, `7d`, `2w` before now, or a moment (`2026-02-19T13:41:59Z`, in UTC where it names no
+/// zone, `2026-02-19` for the beginning of a day). None if it is neither, or lies further back than anybody's findings.
 pub fn parse_since(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Some(moment);
+    }
+    if let Ok(moment) = text.parse::<DateTime>() {
+        return moment.to_zoned(TimeZone::UTC).ok().map(|moment| moment.timestamp());
     }
     let mut total_secs: i64 = 0;
     let mut rest = text.trim();
@@ -295,6 +300,8 @@ mod tests {
             ("1w", "2026-02-12T12:00:00Z"),
             ("0s", "2026-02-19T12:00:00Z"),
             ("2026-02-19T13:41:59+00:00", "2026-02-19T13:41:59Z"),
+            ("2026-02-19T13:41:59", "2026-02-19T13:41:59Z"),
+            ("2026-02-19", "2026-02-19T00:00:00Z"),
         ] {
             assert_eq!(parse_since(text, now), Some(at(since)), "{text}");
         }

@@ -247,7 +247,9 @@ fn bounded_line(line: &str) -> String {
 /// The verdict on what cannot take the place of what holds.
 fn unchanged(error: &dyn fmt::Display) -> Reloaded {
     let error = error.to_string();
-    log::error!("reload: {error}; nothing is changed");
+    // One line of the log, whatever JSON's errors are laid out as.
+    let line: Vec<&str> = error.split_whitespace().collect();
+    log::error!("reload: {}; nothing is changed", line.join(" "));
     let error = format!("{}; nothing is changed", bounded_error(&error));
     Reloaded { error: Some(error), ..Reloaded::default() }
 }

@@ -167,6 +167,23 @@ fn a_certificate_that_was_removed_under_a_running_monitor_is_said_to_be_gone() {
     words(&[&gone[..], &["makes another CA"]].concat());
 }
 
+/// A tunnel that is wanted unread was told as a CA that had changed, after a time that ran out.
+#[test]
+fn a_host_that_is_passed_through_is_no_fault_of_the_ca() {
+    let proxy = Proxy::start(json!({ "passthrough_hosts": ["127.0.0.*"] }));
+    let outcome = proxy.setup.run("doctor", &["--json"]);
+    assert_eq!(health(&outcome, "HTTPS"), "note", "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("passthrough_hosts"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_process_that_is_not_there_is_said_so() {
+    let setup = Setup::new(json!({}));
+    // Above the highest that the kernel gives out.
+    let outcome = setup.run("doctor", &["--pid", "4194305"]);
+    assert!(outcome.stderr.contains("there is no process with PID 4194305"), "{}", outcome.text());
+}
+
 #[test]
 fn a_ca_that_was_changed_under_a_running_monitor_is_noticed() {
     let proxy = Proxy::start(json!({}));

@@ -150,3 +150,22 @@ fn interception_is_switched_off_by_flag_and_by_key() {
         assert!(text.contains("MITM") && text.contains("OFF"), "{text}");
     }
 }
+
+/// All that was said was what is wrong in the file, and nobody could end what ran.
+#[test]
+fn a_broken_file_keeps_nobody_from_the_monitor_that_runs() {
+    let mut proxy = Proxy::start(json!({}));
+    let file = proxy.setup.config_file();
+    std::fs::write(&file, "{bad").unwrap();
+    let clawsec = |arguments: &[&str]| {
+        let mut command = clean_command();
+        run(command.args(arguments))
+    };
+    let refused = clawsec(&["status", "--config", file.to_str().unwrap()]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("--log-dir DIR instead of --config"), "{}", refused.stderr);
+    let log_dir = proxy.log_dir().to_str().unwrap().to_owned();
+    assert_eq!(clawsec(&["status", "--log-dir", &log_dir]).code, Some(0));
+    assert_eq!(clawsec(&["stop", "--log-dir", &log_dir]).code, Some(0));
+    assert_eq!(proxy.wait_exit(), Some(0));
+}

@@ -184,7 +184,8 @@ fn a_default_rule_of_gitleaks_by_another_name_is_each_shipped_one_for_its_tokens
         "own.toml: its rule github-app-token changes the shipped github_app_user_token",
         "own.toml: secretGroup of its rule github-app-token is not used: ",
         "own.toml: its [[allowlists]] change shipped rules: stripe_secret_key, stripe_test_key",
-        "own.toml: the shipped rules of its disabledRules, for disable: github_pat_classic, gitlab_pat",
+        "own.toml: its disabledRules turns none of the shipped rules off; to do so, add them to disable: \
+         github_pat_classic, gitlab_pat",
     ] {
         assert!(told.lines().any(|line| line.starts_with(words)), "{words} in {told}");
     }

@@ -323,7 +323,7 @@ impl Selection {
         if !ids.is_empty() {
             let ids = first_of(ids.into_iter(), DISABLED_NAMED);
             self.warnings.push(format!(
-                "{file}: the shipped rules of its disabledRules, for disable: {ids}"
+                "{file}: its disabledRules turns none of the shipped rules off; to do so, add them to disable: {ids}"
             ));
         }
     }
