@@ -4,12 +4,15 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_lite::future::or;
 use glommio::Task;
 use glommio::sync::Semaphore;
+use glommio::timer::sleep;
 
 use super::connect::into_spare;
 use super::core::Core;
@@ -22,7 +25,7 @@ use crate::forward::pipe::pipe;
 use crate::forward::tcp::Idle;
 use crate::http::reply::Cause;
 use crate::http2::connection::ToOrigin;
-use crate::limits::HTTP2_FAREWELL_MS;
+use crate::limits::{HTTP2_FAREWELL_MS, HTTP2_LEFT_LOOK_MS, HTTP2_UNENDED_MS};
 use crate::tls::stream::Stream;
 
 /// What is known of the origin, and the connection to it.
@@ -47,6 +50,8 @@ struct Connected {
     peer: SocketAddr,
     /// Moves the connection's frames.
     driver: Task<()>,
+    /// Held by each stream that is under way.
+    streams: Rc<()>,
 }
 
 impl Link {
@@ -84,8 +89,7 @@ impl Link {
             let State::Http2(connected) = &mut *state else { return Poll::Ready(None) };
             if connected.connection.has_ended(context) {
                 if let State::Http2(left) = std::mem::replace(&mut *state, State::Unknown(None)) {
-                    // Streams that it has taken go on (RFC 9113 §6.8).
-                    left.driver.detach();
+                    left.leave();
                 }
                 return Poll::Ready(None);
             }
@@ -169,7 +173,7 @@ impl Link {
                         log::debug!("{dest}: {error}");
                     }
                 });
-                Ok(Connected { connection, peer, driver })
+                Ok(Connected { connection, peer, driver, streams: Rc::default() })
             }
             Ok(Err(error)) => Err(failed(502, &error.to_string())),
             Err(Interrupt::Expired) => Err(failed(504, "no HTTP/2 greeting in time")),
@@ -194,7 +198,28 @@ impl Connected {
     fn begin(&self, core: &Core) -> Leg {
         let (ours, its) = pipe(self.peer);
         let leg = |pipe| Leg::new(Stream::Piped(pipe), &core.buffers);
-        glommio::spawn_local(self.connection.clone().carry(leg(its))).detach();
+        let unended = sleep(Duration::from_millis(HTTP2_UNENDED_MS));
+        let carried = self.connection.clone().carry(leg(its), unended);
+        let stream = Rc::clone(&self.streams);
+        glommio::spawn_local(async move {
+            carried.await;
+            drop(stream);
+        })
+        .detach();
         leg(ours)
+    }
+
+    /// Opens no more streams; those that it has taken go on (RFC 9113 §6.8). Behind the last of them it ends, and nobody
+    /// waits for that.
+    fn leave(self) {
+        let Connected { connection, driver, streams, .. } = self;
+        drop(connection);
+        let is_overdue = async move {
+            while Rc::strong_count(&streams) > 1 {
+                sleep(Duration::from_millis(HTTP2_LEFT_LOOK_MS)).await;
+            }
+            sleep(Duration::from_millis(HTTP2_FAREWELL_MS)).await;
+        };
+        glommio::spawn_local(or(driver, is_overdue)).detach();
     }
 }

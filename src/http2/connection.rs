@@ -101,9 +101,10 @@ impl ToOrigin {
         matches!(self.requests.poll_ready(context), Poll::Ready(Err(_)))
     }
 
-    /// Carries a request out of the pipe and its answer back, until the pipe's other end is gone.
-    pub async fn carry(self, pipe: Leg) {
-        to_origin::carry(self.requests, self.scheme, pipe).await;
+    /// Carries a request out of the pipe and its answer back, until the pipe's other end is gone; and if all that is
+    /// missing then is the origin's word that the stream is over, until `unended` is.
+    pub async fn carry(self, pipe: Leg, unended: impl Future<Output = ()>) {
+        to_origin::carry(self.requests, self.scheme, pipe, unended).await;
     }
 }
 

@@ -2,7 +2,7 @@
 //! back into the pipe as HTTP/1.1.
 
 use std::cell::Cell;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -21,9 +21,14 @@ use crate::http::head::{Method, parse_request};
 use crate::tls::stream::Stream;
 
 /// Carries one request and its answer, until the exchange lets go of its end of the pipe. A stream that is not over by
-/// then is cancelled as it is dropped, unless all that is missing is the word that it is: origins take many
-/// cancelled streams for an attack.
-pub(super) async fn carry(requests: SendRequest<Part>, scheme: &'static str, pipe: Leg) {
+/// then is cancelled as it is dropped; if all that is missing is the word that it is, only behind `unended`: origins
+/// take many cancelled streams for an attack.
+pub(super) async fn carry(
+    requests: SendRequest<Part>,
+    scheme: &'static str,
+    pipe: Leg,
+    unended: impl Future<Output = ()>,
+) {
     let Leg { stream: pipe, mut unread } = pipe;
     let is_said = Cell::new(false);
     let carried = async {
@@ -36,7 +41,7 @@ pub(super) async fn carry(requests: SendRequest<Part>, scheme: &'static str, pip
     let given_up = async {
         pipe.gone().await;
         if is_said.get() {
-            pending::<()>().await;
+            unended.await;
         }
     };
     or(carried, given_up).await;

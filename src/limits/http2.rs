@@ -24,6 +24,13 @@ pub const PIPE_BYTES: usize = 32 * 1024;
 /// given it up for its own end.
 pub const HTTP2_FAREWELL_MS: u64 = 1000;
 
+/// How long a stream stands whose answer has come whole while its origin does not say that it is over. Then it is
+/// cancelled: origins allow so many at the same time.
+pub const HTTP2_UNENDED_MS: u64 = 5000;
+
+/// How often a connection that its origin has given up is looked at: once its last stream is over, it ends.
+pub const HTTP2_LEFT_LOOK_MS: u64 = 1000;
+
 /// Connections to an origin on which one request is tried while each ends before its answer. One that serves few
 /// requests ends them for all who ask at the same time.
 pub const HTTP2_ATTEMPTS_MAX: usize = 16;

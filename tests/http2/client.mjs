@@ -282,6 +282,11 @@ const play = {
       assert.equal((await ask("after", "GET", "/hello")).body.toString(), "hello");
     }
   },
+  async unended() {
+    for (let round = 0; round < 2; round += 1) {
+      assert.equal((await ask("unended", "GET", "/unended")).body.toString(), "ok");
+    }
+  },
   // A stream goes on while others find another connection.
   async survive() {
     const exchange = open("POST", "/echo");

@@ -69,6 +69,18 @@ fn a_stream_outlives_the_goodbye_of_its_connection() {
     }
 }
 
+/// Such a stream, and with it the connection, stood for ever.
+#[test]
+fn a_stream_whose_origin_does_not_end_it_is_cancelled_once_its_answer_is_there() {
+    let way = Way::new();
+    for speaks in [Speaks::Http2, Speaks::Both, Speaks::Clear] {
+        let origin = Program::node(speaks);
+        play(&way, &origin.base(), &["unended"]);
+        origin.wait_for_lines("closed /unended 8", 2);
+        origin.wait_for_lines("session closed", 2);
+    }
+}
+
 #[test]
 fn fields_that_are_too_long_are_refused_alone() {
     let way = Way::new();

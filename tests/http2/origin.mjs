@@ -152,6 +152,11 @@ const routes = {
     response.writeHead(200, { "content-type": "text/plain" });
     response.write("beginning", () => breakOff(request, response, Number(code)));
   },
+  // All of an answer, and no word that it is; the connection takes no more.
+  unended(request, response) {
+    response.writeHead(200, { "content-length": 2, "content-type": "text/plain" });
+    response.write("ok", () => response.stream?.session.close());
+  },
   // The connection's last answer.
   goaway(request, response) {
     const session = response.stream?.session;
@@ -194,4 +199,5 @@ const makers = {
 };
 const server = makers[kind]();
 server.on(kind === "clear" || kind === "h2" ? "session" : "secureConnection", () => say("connection"));
+server.on("session", (session) => session.on("close", () => say("session closed")));
 server.listen(0, "127.0.0.1", () => say(server.address().port));
