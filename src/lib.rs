@@ -81,7 +81,7 @@ mod turns;
 pub mod conn;
 /// HTTP/1.1 as values: head, target, framing, body, our own replies.
 pub mod http;
-/// HTTP/2, for clients that speak nothing else: each stream as an HTTP/1.1 exchange.
+/// HTTP/2, for those who speak nothing else: each stream as an HTTP/1.1 exchange.
 pub mod http2;
 /// The local CA, its leaves, handshakes by rustls, and records opened and sealed in place.
 pub mod tls;

@@ -17,6 +17,7 @@ use crate::counters::Counters;
 use crate::error::{Error, Side};
 use crate::forward::buffer::{BufferPool, ScratchPool};
 use crate::forward::dial::Dialer;
+use crate::forward::only_http2::OnlyHttp2;
 use crate::forward::origin::Origin;
 use crate::forward::pool::{Care, Pool};
 use crate::http::reply::Cause;
@@ -54,6 +55,8 @@ pub struct CoreState {
     pub deadlines: Rc<Deadlines>,
     pub dialer: Dialer,
     pool: RefCell<Pool>,
+    /// Origins that cannot be spoken to in HTTP/1.1.
+    pub only_http2: RefCell<OnlyHttp2>,
     /// None without interception.
     pub leaves: Option<RefCell<LeafCache>>,
     pub verified: ClientTls,
@@ -106,6 +109,7 @@ impl Core {
             deadlines: Deadlines::new(),
             dialer: Dialer::new(parts.own),
             pool: RefCell::new(Pool::new(idle_timeout)),
+            only_http2: RefCell::default(),
             leaves: parts.leaves.map(RefCell::new),
             verified: parts.verified,
             insecure: parts.insecure,

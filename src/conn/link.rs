@@ -1,5 +1,5 @@
 //! The way from a client's HTTP/2 connection to its origin: one HTTP/2 connection for all of its streams, or HTTP/1.1
-//! where the origin speaks nothing else.
+//! where the origin speaks nothing else. Requests of HTTP/1.1 take it where the origin speaks HTTP/2 only.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -17,7 +17,7 @@ use glommio::timer::sleep;
 use super::connect::into_spare;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
-use super::upstream;
+use super::upstream::{self, Unopened};
 use crate::error::{Error, Side, Stage};
 use crate::forward::leg::Leg;
 use crate::forward::origin::Origin;
@@ -126,7 +126,12 @@ impl Link {
         };
         if self.is_http1() {
             drop(permit);
-            return upstream::open(core, deadline, origin, None).await;
+            let opened = upstream::open(core, deadline, origin, None).await;
+            if let Err(Unopened { wants_http2: true, .. }) = &opened {
+                // It has unlearned that: the next request is asked for anew.
+                self.state.replace(State::Unknown(None));
+            }
+            return opened.map_err(|unopened| unopened.error);
         }
         let leg = match spare.map(|spare| *spare) {
             Some(Leg { stream: Stream::Clear(tcp), unread })
@@ -189,6 +194,13 @@ impl Link {
             // Those have as long to end: without their connection they would, as if the origin had failed.
             let wait = Duration::from_millis(2 * HTTP2_FAREWELL_MS);
             let _ = deadline.within(wait, driver).await;
+        }
+    }
+
+    /// The same, and nobody waits for it.
+    pub fn leave(&self) {
+        if let State::Http2(connected) = self.state.replace(State::Unknown(None)) {
+            connected.leave();
         }
     }
 }

@@ -110,7 +110,7 @@ async fn live(
                 Box::pin(requests.serve(client)).await
             }
             Role::Renewed(client, route, served) => {
-                let route = route.renewed(&core);
+                let route = route.renewed(&core, &client.stream);
                 let requests = Requests::new(&core, deadline, source, route, agent);
                 Box::pin(requests.after(served).serve(client)).await
             }

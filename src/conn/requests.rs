@@ -38,6 +38,7 @@ use crate::http::rewrite::{Forwarding, Relay, write_request};
 use crate::http::search::{HeadBounds, HeadSearch};
 use crate::http::target::{Scheme, Target, parse_host_header, parse_target};
 use crate::policy;
+use crate::tls::stream::Stream;
 
 /// Where the requests of a connection go.
 pub enum Route {
@@ -49,7 +50,7 @@ pub enum Route {
         protocol: Protocol,
         /// A connection to it that was dialled already.
         spare: Option<Tcp>,
-        /// Where the requests are one HTTP/2 connection's: its way there.
+        /// Where the requests are one HTTP/2 connection's: its way there. The same where the origin speaks HTTP/2 only.
         link: Option<Rc<Link>>,
     },
 }
@@ -57,14 +58,26 @@ pub enum Route {
 impl Route {
     /// The same under another configuration, by which the origin may be reached another way: what was dialled
     /// before is not used.
-    pub fn renewed(self, core: &Core) -> Route {
+    pub fn renewed(self, core: &Core, client: &Stream) -> Route {
+        self.leave(client);
         match self {
-            Route::Fixed { origin, protocol, link: None, .. } if protocol != Protocol::Gateway => {
+            Route::Fixed { origin, protocol, .. }
+                if protocol != Protocol::Gateway && !client.is_piped() =>
+            {
                 let way = upstream::way(core, &origin.host, false);
                 let origin = Rc::new(Origin::clone(&origin).by(way));
                 Route::Fixed { origin, protocol, spare: None, link: None }
             }
             other => other,
+        }
+    }
+
+    /// Lets go of the way to an origin of HTTP/2, if it is this client's alone: streams share that of their connection.
+    fn leave(&self, client: &Stream) {
+        if let Route::Fixed { link: Some(link), .. } = self
+            && !client.is_piped()
+        {
+            link.leave();
         }
     }
 }
@@ -176,6 +189,7 @@ impl<'a> Requests<'a> {
                 Answered::Over(over) => {
                     let Over { upstream, ends, error } = *over;
                     drop((client.unread, upstream.unread));
+                    self.route.leave(&client.stream);
                     let ending = Ending::of(self.core, self.deadline);
                     Box::pin(ending.end_both(client.stream, upstream.stream, ends)).await;
                     return error.map_or(Ok(Role::Ended), Err);

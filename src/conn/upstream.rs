@@ -22,6 +22,20 @@ use crate::tls::handshake_error::HandshakeError;
 use crate::tls::stream::Stream;
 use crate::tls::{ClientTls, FailureKind, TlsError, explain, with_http2};
 
+/// Why there is no connection that is ready for a request.
+#[derive(Debug)]
+pub struct Unopened {
+    pub error: Error,
+    /// The origin speaks another protocol than HTTP/1.1, which was all that it was offered.
+    pub wants_http2: bool,
+}
+
+impl From<Error> for Unopened {
+    fn from(error: Error) -> Unopened {
+        Unopened { error, wants_http2: false }
+    }
+}
+
 /// How an origin is reached: directly, or by the configured upstream proxy, which is asked for a tunnel unless
 /// it can be sent requests in absolute-form.
 pub fn way(core: &Core, host: &str, absolute_form: bool) -> Way {
@@ -117,7 +131,7 @@ pub async fn open(
     deadline: &Deadline,
     origin: &Origin,
     spare: Option<Tcp>,
-) -> Result<Leg, Error> {
+) -> Result<Leg, Unopened> {
     open_by(core, deadline, origin, spare, ClientTls::clone).await
 }
 
@@ -128,7 +142,8 @@ pub async fn open_any(
     origin: &Origin,
     spare: Option<Tcp>,
 ) -> Result<Leg, Error> {
-    open_by(core, deadline, origin, spare, |tls| with_http2(tls)).await
+    let opened = open_by(core, deadline, origin, spare, |tls| with_http2(tls)).await;
+    opened.map_err(|unopened| unopened.error)
 }
 
 async fn open_by(
@@ -137,7 +152,7 @@ async fn open_by(
     origin: &Origin,
     spare: Option<Tcp>,
     tls: fn(&ClientTls) -> ClientTls,
-) -> Result<Leg, Error> {
+) -> Result<Leg, Unopened> {
     let leg = match spare.filter(|tcp| tcp.look() != Idle::Gone) {
         Some(tcp) => Leg::new(Stream::Clear(tcp), &core.buffers),
         None => dial(core, deadline, origin).await?,
@@ -152,7 +167,7 @@ async fn open_by(
         _ => {
             let detail = format!("{}: spoke before TLS did", origin.dest);
             let (stage, cause) = (Stage::UpstreamTls, Cause::TlsProtocolError);
-            Err(Error::answered(Side::Upstream, stage, 502, cause, detail))
+            Err(Error::answered(Side::Upstream, stage, 502, cause, detail).into())
         }
     }
 }
@@ -164,7 +179,7 @@ async fn encrypt(
     server_name: &str,
     tcp: Tcp,
     tls: ClientTls,
-) -> Result<Stream, Error> {
+) -> Result<Stream, Unopened> {
     let wait = core.config.tls.handshake_timeout;
     let shaking = handshake::connect(tcp, server_name, tls, &core.buffers);
     match deadline.within(wait, shaking).await {
@@ -172,13 +187,16 @@ async fn encrypt(
             core.counters.upstream_handshakes.add(1);
             Ok(stream)
         }
-        Ok(Err(error)) => Err(handshake_failure(&error, origin, server_name)),
+        Ok(Err(error)) => Err(Unopened {
+            wants_http2: error.is_of_protocol(),
+            error: handshake_failure(&error, origin, server_name),
+        }),
         Err(Interrupt::Expired) => {
             let detail = format!("{}: no TLS handshake within {wait:?}", origin.dest);
             let cause = Cause::ConnectionTimeout;
-            Err(Error::answered(Side::Upstream, Stage::UpstreamTls, 504, cause, detail))
+            Err(Error::answered(Side::Upstream, Stage::UpstreamTls, 504, cause, detail).into())
         }
-        Err(Interrupt::Stopping) => Err(stopping(Stage::UpstreamTls)),
+        Err(Interrupt::Stopping) => Err(stopping(Stage::UpstreamTls).into()),
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod buffer;
 pub mod dial;
 pub mod leg;
+pub mod only_http2;
 pub mod origin;
 pub mod pipe;
 pub mod pool;

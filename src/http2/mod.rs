@@ -1,5 +1,6 @@
 //! HTTP/2 for clients that speak nothing else, as gRPC's: each stream becomes an HTTP/1.1 exchange over a pipe, and what
 //! goes to the origin a stream again. So what is decided about a request is decided in one place, whatever it came by.
+//! Origins that speak nothing else get a stream for a request of HTTP/1.1, too.
 //!
 //! ```text
 //! client ═ wire ═ from_client ─ pipe ─▶ conn::requests ▶ conn::exchange ─ pipe ─▶ to_origin ═ wire ═ origin

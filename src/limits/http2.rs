@@ -35,5 +35,9 @@ pub const HTTP2_LEFT_LOOK_MS: u64 = 1000;
 /// requests ends them for all who ask at the same time.
 pub const HTTP2_ATTEMPTS_MAX: usize = 16;
 
+/// Origins that a core knows to speak HTTP/2 only, and for how long: they may learn HTTP/1.1.
+pub const HTTP2_ONLY_KNOWN_MAX: usize = 256;
+pub const HTTP2_ONLY_KNOWN_SECS: u64 = 600;
+
 const _: () = assert!(FIRST_WRITE_BYTES <= PIPE_BYTES);
 const _: () = assert!(HTTP2_STREAMS_MAX as usize <= HTTP2_STREAMS_HELD_MAX);

@@ -12,6 +12,21 @@ pub enum HandshakeError {
     Io(io::Error),
 }
 
+impl HandshakeError {
+    /// Whether the peer speaks none of the protocols that it was offered, and would speak another.
+    pub fn is_of_protocol(&self) -> bool {
+        use rustls::{AlertDescription as Alert, Error, PeerMisbehaved};
+        matches!(
+            self,
+            HandshakeError::Tls(
+                Error::AlertReceived(Alert::NoApplicationProtocol)
+                    // RFC 7301 §3.2 forbids it, and there are some.
+                    | Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol)
+            )
+        )
+    }
+}
+
 impl From<io::Error> for HandshakeError {
     fn from(error: io::Error) -> HandshakeError {
         let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());

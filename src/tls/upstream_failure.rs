@@ -131,7 +131,8 @@ fn alert(description: AlertDescription) -> String {
             "the server does not know this name (UnrecognisedName)".to_owned()
         }
         AlertDescription::NoApplicationProtocol => {
-            "the server does not speak HTTP/1.1 over TLS (NoApplicationProtocol)".to_owned()
+            "the server speaks neither HTTP/1.1 nor HTTP/2 over TLS (NoApplicationProtocol)"
+                .to_owned()
         }
         AlertDescription::InternalError => "the server failed (InternalError)".to_owned(),
         AlertDescription::AccessDenied => "the server denied access (AccessDenied)".to_owned(),

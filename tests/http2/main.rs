@@ -1,6 +1,6 @@
-//! Clients that speak HTTP/2, and origins that do, through the running binary: gRPC, Node, httpx, curl, nginx. What
-//! they see must be what they see of each other directly, and each stream leaves its findings. `make test` installs
-//! them.
+//! Clients that speak HTTP/2, and origins that do, or only one of both, through the running binary: gRPC, Node, httpx,
+//! requests, curl, nginx. What they see must be what they see of each other directly, and each stream leaves its findings.
+//! `make test` installs them.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -8,6 +8,7 @@ mod support;
 mod curl;
 mod endings;
 mod grpc;
+mod http1;
 mod httpx;
 mod nginx;
 mod node;

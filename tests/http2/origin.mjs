@@ -1,5 +1,5 @@
-// An origin of Node; arguments: which protocols it speaks (`h2`, `both`, `http/1.1`, or `clear`, which is HTTP/2 without
-// TLS), and a certificate chain and its key. It prints its port, then a line for whatever happens to it.
+// An origin of Node; arguments: which protocols it speaks (`h2`, `both`, `http/1.1`, `neither`, or `clear`, which is HTTP/2
+// without TLS), and a certificate chain and its key. It prints its port, then a line for whatever happens to it.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -194,10 +194,12 @@ const roomy = { maxSessionMemory: 1000, settings: { maxConcurrentStreams: 250 } 
 const makers = {
   h2: () => http2.createSecureServer({ ...roomy, ...tls }, serve),
   both: () => http2.createSecureServer({ ...roomy, ...tls, allowHTTP1: true }, serve),
+  neither: () => https.createServer({ ...tls, ALPNProtocols: ["acme-tls/1"] }, serve),
   "http/1.1": () => https.createServer(tls, serve),
   clear: () => http2.createServer(roomy, serve),
 };
 const server = makers[kind]();
 server.on(kind === "clear" || kind === "h2" ? "session" : "secureConnection", () => say("connection"));
+server.on("tlsClientError", () => say("refused"));
 server.on("session", (session) => session.on("close", () => say("session closed")));
 server.listen(0, "127.0.0.1", () => say(server.address().port));

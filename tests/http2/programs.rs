@@ -22,6 +22,8 @@ pub enum Speaks {
     Http1,
     /// HTTP/2 without TLS.
     Clear,
+    /// What nobody knows.
+    Neither,
 }
 
 impl Speaks {
@@ -31,6 +33,7 @@ impl Speaks {
             Speaks::Both => "both",
             Speaks::Http1 => "http/1.1",
             Speaks::Clear => "clear",
+            Speaks::Neither => "neither",
         }
     }
 

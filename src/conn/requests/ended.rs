@@ -50,6 +50,7 @@ impl Requests<'_> {
         if let Route::Fixed { spare, .. } = &mut self.route {
             *spare = None;
         }
+        self.route.leave(&client.stream);
         let ending = Ending::of(self.core, self.deadline);
         Box::pin(ending.end(&client.stream, end)).await;
     }

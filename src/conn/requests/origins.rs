@@ -6,10 +6,13 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::{Admitted, Answered, Requests, Route, upstream};
+use super::{Admitted, Answered, Core, Deadline, Link, Requests, Route, upstream};
+use crate::conn::upstream::Unopened;
+use crate::error::Error;
 use crate::forward::leg::Leg;
 use crate::forward::origin::Origin;
 use crate::forward::pool::{Care, Own};
+use crate::forward::tcp::Tcp;
 use crate::limits::HTTP2_ATTEMPTS_MAX;
 use crate::tls::stream::Stream;
 
@@ -60,11 +63,22 @@ impl Requests<'_> {
             Route::Fixed { link: Some(link), .. } => {
                 link.open(self.core, self.deadline, origin).await
             }
-            Route::Fixed { spare, link: None, .. } => {
+            Route::Fixed { spare, link, .. } => {
                 let spare = spare.take();
-                upstream::open(self.core, self.deadline, origin, spare).await
+                match http1_to(self.core, self.deadline, origin, spare).await {
+                    Ok(leg) => Ok(leg),
+                    Err(Instead::Fail(error)) => Err(error),
+                    // From now on the requests of this connection become streams.
+                    Err(Instead::Link(made)) => {
+                        let link = link.insert(made);
+                        link.open(self.core, self.deadline, origin).await
+                    }
+                }
             }
-            Route::Proxy => upstream::open(self.core, self.deadline, origin, None).await,
+            Route::Proxy => {
+                let opened = upstream::open(self.core, self.deadline, origin, None).await;
+                opened.map_err(|unopened| unopened.error)
+            }
         };
         match opened {
             Ok(leg) => {
@@ -111,5 +125,34 @@ impl Requests<'_> {
         } else {
             self.core.keep_idle(origin, stream, now, wait);
         }
+    }
+}
+
+/// What there is instead of a connection of HTTP/1.1.
+enum Instead {
+    /// The origin speaks HTTP/2 only: this way to it.
+    Link(Rc<Link>),
+    Fail(Error),
+}
+
+/// A connection of HTTP/1.1, over `spare` if it is still there.
+async fn http1_to(
+    core: &Core,
+    deadline: &Deadline,
+    origin: &Origin,
+    spare: Option<Tcp>,
+) -> Result<Leg, Instead> {
+    let now = deadline.last_set();
+    if core.only_http2.borrow().has(origin, now) {
+        let spare = spare.map(|tcp| Leg::new(Stream::Clear(tcp), &core.buffers));
+        return Err(Instead::Link(Rc::new(Link::new(spare))));
+    }
+    match upstream::open(core, deadline, origin, spare).await {
+        Ok(leg) => Ok(leg),
+        Err(Unopened { wants_http2: true, .. }) => {
+            core.only_http2.borrow_mut().note(origin, now);
+            Err(Instead::Link(Rc::new(Link::new(None))))
+        }
+        Err(unopened) => Err(Instead::Fail(unopened.error)),
     }
 }
