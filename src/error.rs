@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::forward::pipe::Code;
 use crate::http::reply::Cause;
 
 /// Whose fault it was.
@@ -46,6 +47,8 @@ pub struct Error {
     pub detail: String,
     /// What the client is answered, where it can still be answered.
     pub answer: Option<Answer>,
+    /// What the origin reset its stream with: a client that speaks HTTP/2 is told the same instead.
+    pub reset: Option<Code>,
 }
 
 /// An answer of our own.
@@ -65,12 +68,24 @@ impl Error {
         cause: Cause,
         detail: impl Into<String>,
     ) -> Error {
-        Error { side, stage, detail: detail.into(), answer: Some(Answer { status, cause }) }
+        Error {
+            side,
+            stage,
+            detail: detail.into(),
+            answer: Some(Answer { status, cause }),
+            reset: None,
+        }
     }
 
     /// A failure that only closes the connection.
     pub fn silent(side: Side, stage: Stage, detail: impl Into<String>) -> Error {
-        Error { side, stage, detail: detail.into(), answer: None }
+        Error { side, stage, detail: detail.into(), answer: None, reset: None }
+    }
+
+    /// The same of a stream that was reset, if it was.
+    #[must_use]
+    pub fn by_reset(self, code: Option<Code>) -> Error {
+        Error { reset: code, ..self }
     }
 }
 

@@ -404,7 +404,7 @@ impl Exchange<'_> {
                 Ok(0) if until_close => ended = true,
                 Ok(0) => return progress.cut(cut_response("closed in the middle of its answer")),
                 Ok(_) => {}
-                Err(error) => return progress.cut(cut_response(&error.to_string())),
+                Err(error) => return progress.cut_by(&error),
             }
         }
     }

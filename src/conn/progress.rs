@@ -2,6 +2,7 @@
 //! off.
 
 use std::cell::Cell;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::exchange::Outcome;
 use crate::error::{Error, Side, Stage};
+use crate::forward::pipe::Failure;
 use crate::http::reply::Cause;
 
 /// How an exchange leaves its client.
@@ -110,6 +112,13 @@ impl Progress {
     /// Whether an answer of ours would stand behind, or within, what the client has of the origin's.
     pub(super) fn has_begun(&self) -> bool {
         self.response_started.get() || self.client_is_full.get()
+    }
+
+    /// The origin's answer broke off.
+    pub(super) fn cut_by(&self, error: &io::Error) -> Outcome {
+        let code = Failure::code_of(error);
+        let error = Error::silent(Side::Upstream, Stage::ResponseBody, error.to_string());
+        self.cut(error.by_reset(code))
     }
 
     /// Nothing can be said to the client any more.

@@ -441,6 +441,7 @@ impl<'a> Requests<'a> {
                 }
                 Outcome::Cut { error, looks_whole } => {
                     self.core.count_upstream_error(&error);
+                    answer::cut(&client.stream, &error);
                     let ends = Ends::of_exchange(&error, looks_whole);
                     return Answered::over(upstream, ends, Some(error));
                 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Side, Stage};
 use crate::forward::dial::DialError;
 use crate::forward::leg::Leg;
 use crate::forward::origin::{Origin, Way};
+use crate::forward::pipe::Failure;
 use crate::forward::resolve::LookupError;
 use crate::forward::tcp::{Idle, Tcp};
 use crate::http::chain::connect_head;
@@ -253,6 +254,7 @@ fn handshake_failure(error: &HandshakeError, origin: &Origin, server_name: &str)
 /// one, only after the handshake: that shows here, as an alert.
 pub fn unanswered(dest: &str, error: Option<io::Error>) -> Error {
     let ended = "the origin ended the connection before its answer";
+    let code = error.as_ref().and_then(Failure::code_of);
     let (cause, text) = match error.map(HandshakeError::from) {
         None => (Cause::HttpResponseIncomplete, ended.to_owned()),
         Some(HandshakeError::Io(error)) => {
@@ -264,7 +266,7 @@ pub fn unanswered(dest: &str, error: Option<io::Error>) -> Error {
         }
     };
     let detail = format!("{dest}: {text}");
-    Error::answered(Side::Upstream, Stage::ResponseHead, 502, cause, detail)
+    Error::answered(Side::Upstream, Stage::ResponseHead, 502, cause, detail).by_reset(code)
 }
 
 fn in_words(error: &TlsError, host: &str) -> (Cause, String) {

@@ -5,12 +5,45 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::limits::PIPE_BYTES;
+
+/// A number that tells why, for an end that understands it.
+pub type Code = NonZeroU32;
+
+/// Why a direction broke off. The other end reads it as the error that [`io::Error`] holds.
+#[derive(Clone, Debug, Default)]
+pub struct Failure {
+    pub why: String,
+    pub code: Option<Code>,
+}
+
+impl Failure {
+    /// The code that an error holds.
+    pub fn code_of(error: &io::Error) -> Option<Code> {
+        error.get_ref()?.downcast_ref::<Failure>()?.code
+    }
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Failure {
+        Failure { why, code: None }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Failure {}
 
 /// One end.
 #[derive(Debug)]
@@ -36,8 +69,8 @@ struct Way {
 #[derive(Debug)]
 enum End {
     Whole,
-    Cut,
-    Failed(String),
+    Cut(Option<Failure>),
+    Failed(Failure),
 }
 
 /// Both ends of a new connection, which for whoever asks lead to `peer`.
@@ -67,9 +100,12 @@ impl Pipe {
                 Poll::Pending
             }
             Some(End::Whole) => Poll::Ready(Ok(0)),
-            Some(End::Cut) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
-            Some(End::Failed(why)) => {
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, why.clone())))
+            Some(End::Cut(None)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            Some(End::Cut(Some(failure))) => {
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, failure.clone())))
+            }
+            Some(End::Failed(failure)) => {
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, failure.clone())))
             }
         }
     }
@@ -95,16 +131,16 @@ impl Pipe {
         self.end(End::Whole);
     }
 
-    /// Ends our direction in the middle.
-    pub fn cut(&self) {
-        self.end(End::Cut);
+    /// Ends our direction in the middle, and says why if that is known.
+    pub fn cut(&self, why: Option<Failure>) {
+        self.end(End::Cut(why));
     }
 
     /// Ends our direction as failed, if it has not ended: what was written and not read yet is lost.
-    pub fn fail(&self, why: String) {
+    pub fn fail(&self, failure: Failure) {
         if self.outgoing.borrow().end.is_none() {
             self.outgoing.borrow_mut().bytes.clear();
-            self.end(End::Failed(why));
+            self.end(End::Failed(failure));
         }
     }
 
@@ -141,7 +177,7 @@ impl Pipe {
 
 impl Drop for Pipe {
     fn drop(&mut self) {
-        self.cut();
+        self.cut(None);
         let mut way = self.incoming.borrow_mut();
         way.is_deaf = true;
         way.bytes = VecDeque::new();
@@ -227,7 +263,7 @@ mod tests {
         let mut context = Context::from_waker(&waker);
         assert!(one.poll_write(&mut context, &vec![7; PIPE_BYTES]).is_ready());
         assert!(one.poll_write(&mut context, b"x").is_pending());
-        one.fail("given up".to_owned());
+        one.fail("given up".to_owned().into());
         assert!(told.0.load(Ordering::SeqCst));
         assert!(matches!(one.poll_write(&mut context, b"x"), Poll::Ready(Err(_))));
     }
@@ -237,14 +273,21 @@ mod tests {
         block_on(async {
             let (one, other) = ends();
             write(&one, b"half").await.unwrap();
-            one.cut();
+            one.cut(None);
             one.finish();
             assert_eq!(read(&other).await.unwrap(), b"half");
-            assert_eq!(read(&other).await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+            let cut = read(&other).await.unwrap_err();
+            assert_eq!((cut.kind(), Failure::code_of(&cut)), (ErrorKind::UnexpectedEof, None));
+
+            let (one, other) = ends();
+            let code = Code::new(7);
+            one.cut(Some(Failure { why: "why".to_owned(), code }));
+            let cut = read(&other).await.unwrap_err();
+            assert_eq!((cut.kind(), Failure::code_of(&cut)), (ErrorKind::UnexpectedEof, code));
 
             let (one, other) = ends();
             write(&one, b"lost").await.unwrap();
-            one.fail("why".to_owned());
+            one.fail("why".to_owned().into());
             assert_eq!(read(&other).await.unwrap_err().to_string(), "why");
             assert!(other.has_failed());
 

@@ -4,13 +4,13 @@
 use std::cell::Cell;
 
 use futures_lite::future::{or, zip};
+use h2::RecvStream;
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream};
 use http::{Request, Response};
 
 use super::heads::{self, Coding};
 use super::sending::{Part, Sending};
-use super::{Fault, OURS, cut, fill, frame_body, in_words, unframe_body};
+use super::{Fault, OURS, cut, fill, frame_body, in_words, reason_of, unframe_body};
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
 use crate::http::framing::{BodyKind, ResponseKind, plan_response};
@@ -38,7 +38,7 @@ pub(super) async fn carry(
     let carried = Cell::new(Carried::Over);
     let give_up = |error: h2::Error| {
         carried.set(Carried::GivenUp);
-        pipe.fail(in_words(&error));
+        pipe.fail(in_words(&error).into());
     };
     let uploading = async {
         if let Err(Fault::Peer(error)) = upload(request, &pipe).await {
@@ -76,7 +76,7 @@ async fn answer(
 ) -> Result<(), Fault> {
     let (response, kind) = match final_head(method, respond, pipe, unread).await {
         Err(fault @ (Fault::Pipe(_) | Fault::Malformed(_))) => {
-            respond.send_reset(Reason::INTERNAL_ERROR);
+            respond.send_reset(reason_of(&fault));
             return Err(fault);
         }
         head => head?,
@@ -88,8 +88,8 @@ async fn answer(
     }
     let until_close = kind == BodyKind::UntilClose;
     let framed = frame_body(body, until_close, unread, pipe, &mut stream).await;
-    if matches!(framed, Err(Fault::Pipe(_) | Fault::Malformed(_))) {
-        stream.cut(Reason::INTERNAL_ERROR).await;
+    if let Err(fault @ (Fault::Pipe(_) | Fault::Malformed(_))) = &framed {
+        stream.cut(reason_of(fault)).await;
     }
     framed
 }

@@ -37,6 +37,7 @@ use http::HeaderMap;
 use self::heads::Coding;
 use self::sending::Sending;
 use crate::forward::leg::Unread;
+use crate::forward::pipe::{Code, Failure};
 use crate::http::body::{Body, Piece};
 use crate::http::head::HeadLimits;
 use crate::limits::READ_BUFFER_BYTES;
@@ -159,6 +160,24 @@ async fn unframe_body(
         pipe.write_all(&out).await?;
     }
     Ok(())
+}
+
+/// The same, and with which code somebody else's stream ends for it: the peer's own, if it reset this one; a stream that
+/// its goodbye left out was refused (RFC 9113 §6.8, §8.7).
+fn failure(error: &h2::Error) -> Failure {
+    let told = error.reason().filter(|_| error.is_remote());
+    let reason = if error.is_go_away() { told.and(Some(Reason::REFUSED_STREAM)) } else { told };
+    let code = reason.and_then(|reason| Code::new(reason.into()));
+    Failure { why: in_words(error), code }
+}
+
+/// With which code a stream ends whose exchange ended so.
+fn reason_of(fault: &Fault) -> Reason {
+    let code = match fault {
+        Fault::Pipe(error) => Failure::code_of(error),
+        Fault::Peer(_) | Fault::Malformed(_) => None,
+    };
+    code.map_or(Reason::INTERNAL_ERROR, |code| Reason::from(code.get()))
 }
 
 /// What happened, without what a peer says of it beside its code: that may be anything, up to a frame of it.

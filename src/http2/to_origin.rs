@@ -13,7 +13,7 @@ use http::{Request, Response};
 
 use super::heads::{self, Coding};
 use super::sending::{Part, Sending};
-use super::{Fault, OURS, cut, fill, frame_body, in_words, unframe_body};
+use super::{Fault, OURS, cut, failure, fill, frame_body, unframe_body};
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
 use crate::http::framing::{BodyKind, plan_request};
@@ -114,6 +114,7 @@ async fn both_ways(begun: Begun, pipe: &Stream, unread: &mut Unread, is_said: &C
         let mut has_begun = false;
         match answer(method, response, pipe, &mut has_begun, is_said).await {
             Ok(()) => {}
+            Err(Fault::Peer(error)) if has_begun => pipe.cut_by(failure(&error)),
             Err(_) if has_begun => pipe.cut(),
             Err(fault) => fail(pipe, fault),
         }
@@ -125,9 +126,9 @@ async fn both_ways(begun: Begun, pipe: &Stream, unread: &mut Unread, is_said: &C
 
 fn fail(pipe: &Stream, fault: Fault) {
     match fault {
-        Fault::Peer(error) => pipe.fail(in_words(&error)),
-        Fault::Malformed(why) => pipe.fail(why),
-        Fault::Pipe(error) => pipe.fail(error.to_string()),
+        Fault::Peer(error) => pipe.fail(failure(&error)),
+        Fault::Malformed(why) => pipe.fail(why.into()),
+        Fault::Pipe(error) => pipe.fail(error.to_string().into()),
     }
 }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use super::encrypted::Tls;
 use crate::forward::buffer::BufferPool;
-use crate::forward::pipe::Pipe;
+use crate::forward::pipe::{Failure, Pipe};
 use crate::forward::tcp::{Idle, Tcp};
 
 /// A connection, clear or encrypted.
@@ -146,20 +146,28 @@ impl Stream {
     pub fn cut(&self) {
         match self.base() {
             Base::Socket(tcp) => tcp.shutdown_write(),
-            Base::Pipe(pipe) => pipe.cut(),
+            Base::Pipe(pipe) => pipe.cut(None),
+        }
+    }
+
+    /// The same, and says why where a peer can be told that: within the process.
+    pub fn cut_by(&self, failure: Failure) {
+        match self.base() {
+            Base::Socket(tcp) => tcp.shutdown_write(),
+            Base::Pipe(pipe) => pipe.cut(Some(failure)),
         }
     }
 
     /// Makes the coming close a reset, which takes with it what the peer has not taken.
     pub fn abort(&self) {
-        self.fail("given up".to_owned());
+        self.fail("given up".to_owned().into());
     }
 
-    /// The same, and says why where a peer can be told that: within the process.
-    pub fn fail(&self, why: String) {
+    /// The same, and says why as [`Stream::cut_by`] does.
+    pub fn fail(&self, failure: Failure) {
         match self.base() {
             Base::Socket(tcp) => tcp.reset_on_close(),
-            Base::Pipe(pipe) => pipe.fail(why),
+            Base::Pipe(pipe) => pipe.fail(failure),
         }
     }
 

@@ -265,7 +265,18 @@ const play = {
     const exchange = open("GET", `/reset/${code}`);
     exchange.stream.end();
     const outcome = await exchange.head.then((head) => head[":status"], () => "reset");
-    note("reset", outcome);
+    note("reset", outcome, await exchange.closed);
+    await ask("after", "GET", "/hello");
+  },
+  // Requests that their origin did not look at, with a body: by a reset, and by its connection's goodbye.
+  async refused() {
+    for (const path of [`/reset/${http2.constants.NGHTTP2_REFUSED_STREAM}`, "/abrupt"]) {
+      await ask("before", "GET", "/hello");
+      const exchange = open("POST", path);
+      exchange.stream.end(piece);
+      const outcome = await exchange.head.then((head) => head[":status"], () => "reset");
+      note("refused", outcome, await exchange.closed);
+    }
     await ask("after", "GET", "/hello");
   },
   // A value of JSON whose letters are all escaped, and the same as an event.

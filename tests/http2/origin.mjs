@@ -148,6 +148,11 @@ const routes = {
   reset(request, response, code) {
     breakOff(request, response, Number(code));
   },
+  // The connection's goodbye, which leaves this request out.
+  abrupt(request, response) {
+    const { session, id } = response.stream;
+    session.goaway(http2.constants.NGHTTP2_NO_ERROR, id - 2);
+  },
   broken(request, response, code) {
     response.writeHead(200, { "content-type": "text/plain" });
     response.write("beginning", () => breakOff(request, response, Number(code)));
