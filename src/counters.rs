@@ -154,6 +154,10 @@ counters! {
     tunnels,
     /// Tunnels agreed on that their clients ended without a request, and without a handshake that failed.
     tunnels_unused,
+    /// Streams of HTTP/2 that clients opened and that were served: each is a request.
+    streams,
+    /// Those of them that are open now.
+    streams_open,
     /// WebSockets agreed on.
     websockets,
     /// Directions of a WebSocket whose messages went on unread: behind an invalid frame, where the bytes are read as

@@ -4,6 +4,8 @@
 mod checks;
 #[path = "../fuzz/checks_codings.rs"]
 mod checks_codings;
+#[path = "../fuzz/checks_http2.rs"]
+mod checks_http2;
 #[path = "../fuzz/checks_json.rs"]
 mod checks_json;
 #[path = "../fuzz/checks_rules.rs"]
@@ -39,6 +41,11 @@ fn response_heads() {
 #[test]
 fn bodies() {
     run("body", checks::body);
+}
+
+#[test]
+fn http2() {
+    run("http2", checks_http2::translation);
 }
 
 #[test]

@@ -60,6 +60,7 @@ const COUNTERS: &[Row] = &[
         "Tunnels that their clients ended without sending a request",
         None,
     ),
+    ("streams", "clawsec_streams", "Streams of HTTP/2 that were served, each a request", None),
     ("websockets", "clawsec_websockets", "WebSockets agreed on", None),
     ("websockets_unread", "clawsec_websockets_unread", WEBSOCKETS_UNREAD, None),
     (
@@ -86,7 +87,8 @@ const HANDSHAKES: &str = "TLS handshakes completed";
 const LEAVES: &str = "Leaf certificates asked of the cache; a miss is signed anew";
 
 /// Counters that are shown otherwise, below.
-const ELSEWHERE: &[&str] = &["connections_open", "upstream_errors", "findings_suppressed"];
+const ELSEWHERE: &[&str] =
+    &["connections_open", "streams_open", "upstream_errors", "findings_suppressed"];
 
 /// The page, in OpenMetrics where that is asked for.
 pub fn answer(shown: &Shown, request: &Request) -> Answer {
@@ -286,6 +288,8 @@ fn state(shown: &Shown) -> Vec<Family> {
         Family { values: not_after.into_iter().collect(), ..authority },
         Family::new("clawsec_connections_open", "Client connections open now", MetricType::Gauge)
             .by_core(&shown.cores, |core| Value::Level(core.connections_open.get())),
+        Family::new("clawsec_streams_open", "Streams of HTTP/2 open now", MetricType::Gauge)
+            .by_core(&shown.cores, |core| Value::Level(core.streams_open.get())),
         gauge("clawsec_workers", "Workers, one a core", shown.cores.len() as u64),
         gauge("clawsec_workers_stalled", "Workers that show no sign of life", stalled),
         gauge(

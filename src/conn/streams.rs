@@ -173,8 +173,12 @@ impl Streams<'_> {
         let agent = Agent::new(self.agent.borrow().clone());
         let shared = Rc::clone(shared);
         shared.live.set(shared.live.get() + 1);
+        let counted = Rc::clone(&core);
+        counted.counters.streams.add(1);
+        counted.counters.streams_open.add(1);
         glommio::spawn_local(async move {
             serve_one(accepted, core, &shared, agent).await;
+            counted.counters.streams_open.sub(1);
             shared.live.set(shared.live.get().saturating_sub(1));
             shared.has_ended_one.set(true);
         })

@@ -13,7 +13,7 @@ use crate::http::head::{RequestHead, ResponseHead};
 
 /// How a body is written in HTTP/1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coding {
+pub enum Coding {
     /// There is none.
     None,
     /// As it is: its length was said.
@@ -23,11 +23,7 @@ pub(super) enum Coding {
 }
 
 /// The head of a request that came by HTTP/2. `ends`: it has no body.
-pub(super) fn write_request_head(
-    request: &http::request::Parts,
-    ends: bool,
-    out: &mut Vec<u8>,
-) -> Coding {
+pub fn write_request_head(request: &http::request::Parts, ends: bool, out: &mut Vec<u8>) -> Coding {
     let uri = &request.uri;
     let authority = uri.authority().map(|authority| authority.as_str());
     let target = match &request.method {
@@ -71,7 +67,7 @@ pub(super) fn write_request_head(
 }
 
 /// The head of an answer that came by HTTP/2. `ends`: no body follows. `is_bodyless`: none can, as it answers HEAD.
-pub(super) fn write_response_head(
+pub fn write_response_head(
     answer: &http::response::Parts,
     ends: bool,
     is_bodyless: bool,
@@ -110,7 +106,7 @@ fn coding_of(headers: &HeaderMap, ends: bool) -> Coding {
 }
 
 /// What a message says of its body's length.
-pub(super) fn length_of(headers: &HeaderMap) -> Option<u64> {
+pub fn length_of(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -141,14 +137,14 @@ fn line(out: &mut Vec<u8>, parts: &[&[u8]]) {
 }
 
 /// One chunk of a body. It is not empty: an empty one would end it.
-pub(super) fn write_chunk(data: &[u8], out: &mut Vec<u8>) {
+pub fn write_chunk(data: &[u8], out: &mut Vec<u8>) {
     // A vector takes whatever is written.
     let _ = write!(out, "{:x}\r\n", data.len());
     line(out, &[data]);
 }
 
 /// The end of a body in chunks.
-pub(super) fn write_last_chunk(trailers: &HeaderMap, out: &mut Vec<u8>) {
+pub fn write_last_chunk(trailers: &HeaderMap, out: &mut Vec<u8>) {
     line(out, &[b"0"]);
     for (name, value) in trailers {
         line(out, &[name.as_str().as_bytes(), b": ", value.as_bytes()]);
@@ -157,7 +153,7 @@ pub(super) fn write_last_chunk(trailers: &HeaderMap, out: &mut Vec<u8>) {
 }
 
 /// The trailers that these lines say.
-pub(super) fn trailers_of(lines: &[u8]) -> HeaderMap {
+pub fn trailers_of(lines: &[u8]) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     for line in lines.split(|byte| *byte == b'\n') {
         let Some(colon) = memchr::memchr(b':', line) else { continue };
@@ -177,7 +173,7 @@ fn add(headers: &mut HeaderMap, name: &[u8], value: &[u8]) {
 }
 
 /// The request for an origin, by the head that an exchange wrote. None: HTTP/2 cannot say it.
-pub(super) fn request_of(head: &RequestHead<'_>, scheme: &str) -> Option<Request<()>> {
+pub fn request_of(head: &RequestHead<'_>, scheme: &str) -> Option<Request<()>> {
     let authority = head.get("host")?;
     let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query(head.target);
     let mut request = Request::new(());
@@ -196,7 +192,7 @@ pub(super) fn request_of(head: &RequestHead<'_>, scheme: &str) -> Option<Request
 }
 
 /// The answer for a client, by the head that an exchange wrote.
-pub(super) fn response_of(head: &ResponseHead<'_>) -> Option<Response<()>> {
+pub fn response_of(head: &ResponseHead<'_>) -> Option<Response<()>> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(head.status).ok()?;
     *response.version_mut() = Version::HTTP_2;

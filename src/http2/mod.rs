@@ -14,7 +14,7 @@ pub mod connection;
 /// One stream of a client's connection.
 mod from_client;
 /// Heads and trailers, from one version to the other.
-mod heads;
+pub mod heads;
 /// What a stream sends, and whether it has left.
 mod sending;
 /// One stream of a connection to an origin.

@@ -34,6 +34,9 @@ fn exercise(speaks: Speaks) {
     let cancelled: Vec<_> = closed().filter(|line| !line.ends_with(" 0")).collect();
     assert!(cancelled.is_empty(), "{cancelled:#?}");
     way.wait_for_requests(direct_seen.len());
+    let counted = |name: &str| way.proxy.status()["counters"][name].take();
+    wait_until("the end of all", || counted("streams_open") == 0);
+    assert_eq!(counted("streams"), direct_seen.len());
     assert_eq!(found(&way.proxy.settled_findings(), &origin), expected(&FOUND));
 }
 
