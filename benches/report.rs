@@ -14,9 +14,9 @@ use clawsec::finding::{
 };
 use clawsec::limits::{CORE_DEDUP_KEYS_MAX, DEDUP_KEYS_MAX};
 use clawsec::report::core::CoreReporter;
-use clawsec::report::dedup::{Dedup, Subject, Verdict};
 use clawsec::report::jsonl::append_line;
 use clawsec::report::queue::bounded;
+use clawsec::report::windows::{Subject, Verdict, Windows};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Longer than a bench takes: no key is forgotten for its age.
@@ -63,16 +63,20 @@ impl Subjects {
     }
 
     /// A table that is as full as it gets, and holds the first half of these.
-    fn full_table(&self, now: Instant) -> Dedup {
-        let mut dedup = Dedup::new(WINDOW, self.by, DEDUP_KEYS_MAX);
-        let written = |number: &usize| dedup.admit(&self.get(*number), now, 0) == WRITTEN;
-        assert_eq!((0..DEDUP_KEYS_MAX).filter(written).count(), DEDUP_KEYS_MAX);
-        assert_eq!(dedup.len(), DEDUP_KEYS_MAX);
-        dedup
+    fn full_table(&self, now: Instant) -> Windows<u64> {
+        let mut table = Windows::new(WINDOW, self.by, DEDUP_KEYS_MAX);
+        let is_new = |number: &usize| opens(&mut table, &self.get(*number), now);
+        assert_eq!((0..DEDUP_KEYS_MAX).filter(is_new).count(), DEDUP_KEYS_MAX);
+        assert_eq!(table.len(), DEDUP_KEYS_MAX);
+        table
     }
 }
 
-const WRITTEN: Verdict = Verdict::Write { suppressed: 0 };
+/// Whether it is no repeat.
+fn opens(table: &mut Windows<u64>, subject: &Subject<'_>, now: Instant) -> bool {
+    let key = table.key(black_box(subject));
+    matches!(table.open(key, now), Verdict::Opens { .. })
+}
 
 /// Odd, so that each number of a table has its turn, and none is near the one before.
 const STRIDE: usize = 40_503;
@@ -82,15 +86,12 @@ fn dedup(criterion: &mut Criterion) {
     for (name, by) in KEYS {
         let subjects = Subjects::new(by);
         let mut group = criterion.benchmark_group("dedup");
-        let empty = || Dedup::new(WINDOW, by, DEDUP_KEYS_MAX);
+        let empty = || Windows::new(WINDOW, by, DEDUP_KEYS_MAX);
         let mut one = empty();
-        assert_eq!(one.admit(&subjects.get(0), now, 0), WRITTEN);
+        assert!(opens(&mut one, &subjects.get(0), now));
         group.throughput(Throughput::Elements(1));
         group.bench_function(BenchmarkId::new("repeated_of_one", name), |bencher| {
-            bencher.iter(|| {
-                let verdict = one.admit(black_box(&subjects.get(0)), now, 0);
-                assert_eq!(verdict, Verdict::Suppress);
-            });
+            bencher.iter(|| assert!(!opens(&mut one, &subjects.get(0), now)));
         });
         assert_eq!(one.len(), 1);
 
@@ -98,15 +99,13 @@ fn dedup(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("repeated_of_all", name), |bencher| {
             bencher.iter(|| {
                 number = (number + STRIDE) % DEDUP_KEYS_MAX;
-                let verdict = full.admit(black_box(&subjects.get(number)), now, 0);
-                assert_eq!(verdict, Verdict::Suppress);
+                assert!(!opens(&mut full, &subjects.get(number), now));
             });
         });
         let mut number = DEDUP_KEYS_MAX;
         group.bench_function(BenchmarkId::new("new_to_a_full_table", name), |bencher| {
             bencher.iter(|| {
-                let verdict = full.admit(black_box(&subjects.get(number)), now, 0);
-                assert_eq!(verdict, WRITTEN);
+                assert!(opens(&mut full, &subjects.get(number), now));
                 number += 1;
             });
         });
@@ -114,11 +113,8 @@ fn dedup(criterion: &mut Criterion) {
 
         group.throughput(Throughput::Elements(FEW as u64));
         group.bench_function(BenchmarkId::new("new_to_an_empty_table", name), |bencher| {
-            let fill = |dedup: &mut Dedup| {
-                for number in 0..FEW {
-                    let verdict = dedup.admit(black_box(&subjects.get(number)), now, 0);
-                    assert_eq!(verdict, WRITTEN);
-                }
+            let fill = |table: &mut Windows<u64>| {
+                (0..FEW).for_each(|number| assert!(opens(table, &subjects.get(number), now)));
             };
             bencher.iter_batched_ref(empty, fill, BatchSize::SmallInput);
         });
@@ -136,6 +132,8 @@ fn core_dedup(criterion: &mut Criterion) {
         let mut core = CoreReporter::new(sender, Arc::new(Counters::default()), WINDOW, by);
         // The last of them are those that are known.
         assert!((0..SUBJECTS).all(|number| core.admits(&subjects.get(number), now)));
+        let mut known = SUBJECTS - CORE_DEDUP_KEYS_MAX..SUBJECTS;
+        assert!(known.all(|number| core.admits(&subjects.get(number), now)));
         group.throughput(Throughput::Elements(1));
         let mut number = 0;
         group.bench_function(BenchmarkId::new("repeated", name), |bencher| {
@@ -172,7 +170,7 @@ fn plain() -> Finding {
         has_secret_dest: false,
         seen_at: SystemTime::now(),
         seen_at_mono: Instant::now(),
-        suppressed: 0,
+        held_back: None,
         agent: None,
     }
 }

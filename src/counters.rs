@@ -81,6 +81,8 @@ macro_rules! counters {
             pub scan_time: Sampled,
             /// `upstream_errors` by what went wrong.
             pub upstream_causes: Causes,
+            /// Repeats that the core held back itself; the logger thread holds back others.
+            pub repeats: Count,
             /// Rounds of the worker: they go on as long as its core is alive.
             pub beats: Count,
         }
@@ -92,6 +94,7 @@ macro_rules! counters {
                     request_time: Histogram::new(REQUEST_TIME_BOUNDS_US),
                     scan_time: Sampled::new(SCAN_TIME_BOUNDS_NS),
                     upstream_causes: Causes::default(),
+                    repeats: Count::default(),
                     beats: Count::default(),
                 }
             }
@@ -167,8 +170,6 @@ counters! {
     websocket_messages_unread,
     /// Findings handed to the logger.
     findings,
-    /// Findings that a core held back as repeats.
-    findings_suppressed,
     /// Matches that a suppression of the configuration keeps out of the report.
     suppressions_applied,
     /// Matches beyond what one read may hold, not looked at.

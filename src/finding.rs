@@ -1,5 +1,6 @@
 //! A finding: what was seen, where, and going which way. Plain, owned, bounded data.
 
+mod held_back;
 mod view;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+pub use held_back::HeldBack;
 pub use view::{Step, View};
 
 /// Which way the bytes went.
@@ -185,8 +187,8 @@ pub struct Finding {
     pub seen_at: SystemTime,
     /// When it was seen, for the dedup window.
     pub seen_at_mono: Instant,
-    /// How many of the same key a core held back since it last reported one.
-    pub suppressed: u64,
+    /// What its core holds back of the same key.
+    pub held_back: Option<Arc<HeldBack>>,
     /// The user whose credentials the request had, where the proxy asks for them.
     pub agent: Option<Arc<str>>,
 }

@@ -82,13 +82,13 @@ const UNDECODABLE: &str = "Bodies, or parts of them, in a coding that could not 
 const WEBSOCKETS_UNREAD: &str =
     "Directions of a WebSocket that went on unread: invalid frames, or an unknown extension";
 const SUPPRESSIONS: &str = "Matches that a configured suppression keeps out of the report";
+const SUPPRESSED: &str = "Repeats held back, as lines of threats.jsonl tell";
 const UNCONFIRMED: &str = "Matches beyond what one read may hold, not looked at";
 const HANDSHAKES: &str = "TLS handshakes completed";
 const LEAVES: &str = "Leaf certificates asked of the cache; a miss is signed anew";
 
 /// Counters that are shown otherwise, below.
-const ELSEWHERE: &[&str] =
-    &["connections_open", "streams_open", "upstream_errors", "findings_suppressed"];
+const ELSEWHERE: &[&str] = &["connections_open", "streams_open", "upstream_errors"];
 
 /// The page, in OpenMetrics where that is asked for.
 pub fn answer(shown: &Shown, request: &Request) -> Answer {
@@ -232,13 +232,14 @@ fn findings(shown: &Shown) -> Vec<Family> {
         ];
         written = written.with(labels, Value::Count(count));
     }
-    let held_back: u64 = shown.cores.iter().map(|core| core.findings_suppressed.get()).sum();
-    let suppressed = held_back + shown.tally.suppressed.get();
+    let repeats = shown.tally.repeats(&shown.cores);
     let gauge = MetricType::Gauge;
     vec![
         written,
-        Family::new("clawsec_findings_suppressed", "Repeats held back", MetricType::Counter)
-            .with(Vec::new(), Value::Count(suppressed)),
+        Family::new("clawsec_findings_suppressed", SUPPRESSED, MetricType::Counter)
+            .with(Vec::new(), Value::Count(repeats.told)),
+        Family::new("clawsec_findings_untold", "Repeats that no line tells of yet", gauge)
+            .with(Vec::new(), Value::Level(repeats.untold)),
         Family::new("clawsec_finding_queue_length", "Findings that wait to be written", gauge)
             .with(Vec::new(), Value::Level(shown.findings.len() as u64)),
         Family::new("clawsec_finding_queue_capacity", "Findings that may wait", gauge)

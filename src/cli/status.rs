@@ -195,7 +195,7 @@ mod tests {
             "pid": pid, "version": "9.8.7", "started_at": "2026-02-19T13:41:59.587248+00:00",
             "mitm": true, "listeners": {"proxy": "127.0.0.1:8888"}, "workers": 2,
             "log_dir": "/elsewhere", "counters": {"requests": 12, "bytes_inbound": 345},
-            "threats_written": 7, "suppressed": 8, "dropped": 9, "last_error": "No space left",
+            "threats_written": 7, "suppressed": 8, "untold": 3, "dropped": 9, "last_error": "No space left",
         });
         fs::write(log_dir.join(STATE_FILE_NAME), state.to_string()).unwrap();
     }
@@ -248,7 +248,7 @@ mod tests {
             "Gateway:    off",
             "MITM:       ON",
             "Workers:    2",
-            "7 written, 8 repeats held back, 9 lost",
+            "7 written, 8 repeats held back (3 of them not told in threats.jsonl yet), 9 lost",
             "Problem:    No space left",
             "\n    requests      12\n",
             "\n    bytes inbound 345\n",

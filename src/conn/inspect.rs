@@ -14,8 +14,8 @@ use crate::finding::{
 };
 use crate::limits::HOST_SECRET_MIN_BYTES;
 use crate::policy::{self, Circumstances, Disposition, Place, Seen, Verdict, may_meet};
-use crate::report::dedup::Subject;
 use crate::report::is_secret_dest;
+use crate::report::windows::Subject;
 use crate::scan::{
     Gap, KNOWN_VALUE_RULE, KnownMatch, Match, MatchSink, Padded, PaddedBuffer, Shape,
 };
@@ -154,7 +154,7 @@ impl<'a> Reporting<'a> {
             has_secret_dest: told.has_secret_dest,
             seen_at,
             seen_at_mono,
-            suppressed: 0,
+            held_back: None,
             agent: self.sight.agent.clone(),
         });
     }

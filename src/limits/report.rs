@@ -1,9 +1,16 @@
 //! Bounds of what is told: the logger thread, its files, and what is read back of them.
 
-use super::{CORE_DEDUP_KEYS_MAX, DEDUP_KEYS_MAX, HOST_MAX_BYTES, LOG_ROTATE_BYTES};
+use super::{
+    CORE_DEDUP_KEYS_MAX, DEDUP_KEYS_MAX, HOST_MAX_BYTES, LOG_ROTATE_BYTES, THREATS_DISORDER_SECS,
+};
 
 /// The longest window of a core's own dedup; it is also at most a quarter of `dedup_window_secs`.
 pub const CORE_DEDUP_WINDOW_MAX_MS: u64 = 1000;
+
+/// Keys of which the logger's dedup keeps the last repeat, a finding of a kilobyte or so, and how long one is kept: no
+/// longer than a reader of the file puts up with disorder.
+pub const DEDUP_LASTS_MAX: usize = 4096;
+pub const REPEATS_UNTOLD_MAX_SECS: u64 = 1_800;
 
 /// Findings, and log records, that the logger thread takes before it looks at anything else.
 pub const LOGGER_ROUND_LEN: usize = 4096;
@@ -68,6 +75,8 @@ pub const TAIL_BLOCK_BYTES: usize = 64 * 1024;
 pub const TAIL_LINE_MAX_BYTES: usize = 64 * 1024;
 
 const _: () = assert!(CORE_DEDUP_KEYS_MAX <= DEDUP_KEYS_MAX);
+const _: () = assert!(DEDUP_LASTS_MAX <= DEDUP_KEYS_MAX);
+const _: () = assert!(REPEATS_UNTOLD_MAX_SECS < THREATS_DISORDER_SECS.unsigned_abs());
 const _: () = assert!(LOG_LINE_MAX_BYTES < LOG_PENDING_MAX_BYTES);
 const _: () = assert!((LOG_LINE_MAX_BYTES as u64) < LOG_ROTATE_BYTES);
 const _: () = assert!(THREATS_RETRY_MIN_MS <= THREATS_RETRY_MAX_MS);

@@ -1,203 +1,188 @@
-//! Whether a finding becomes a line: one a key and window. Decides only: values and `now` in,
-//! verdicts out.
+//! Whether a finding becomes a line: one a key and window. What is held back is told by the key's next line, and where
+//! none follows, by the last repeat's own. Decides only: values and `now` in, what to write out.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::windows::{Key, Subject, Verdict, Windows};
 use crate::config::DedupBy;
-use crate::finding::{Confidence, Direction, Finding, Fingerprint, Severity};
+use crate::finding::{Finding, HeldBack};
+use crate::limits::REPEATS_UNTOLD_MAX_SECS;
 
-/// What a finding is about, as far as repeats go.
-#[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
-    pub pattern: &'a str,
-    pub dest: &'a str,
-    pub direction: Direction,
-    /// A key where it belongs and the same key elsewhere do not repeat each other.
-    pub is_info: bool,
-    /// What is hardly one does not hold back what surely is.
-    pub is_doubtful: bool,
-    pub fingerprint: Option<Fingerprint>,
+/// A finding that is written.
+#[derive(Debug)]
+pub struct Told {
+    pub finding: Box<Finding>,
+    /// How many repeats were held back since its key's last line.
+    pub suppressed: u64,
+    /// It was held back itself.
+    pub is_late: bool,
 }
 
-impl<'a> Subject<'a> {
-    pub fn of(finding: &'a Finding) -> Subject<'a> {
-        Subject {
-            pattern: &finding.pattern,
-            dest: &finding.dest,
-            direction: finding.direction,
-            is_info: finding.severity == Severity::Info,
-            is_doubtful: finding.confidence == Confidence::Low,
-            fingerprint: finding.fingerprint,
+/// What is held back of a key.
+#[derive(Debug, Default)]
+struct Repeats {
+    /// Those that came here, the last of them among them.
+    here: u64,
+    last: Option<Box<Finding>>,
+    /// Those that did not, by core.
+    on_cores: Vec<Arc<HeldBack>>,
+}
+
+impl Repeats {
+    /// A core counts what it holds back.
+    fn note(&mut self, held_back: Option<Arc<HeldBack>>) {
+        let Some(held_back) = held_back else { return };
+        if self.on_cores.iter().any(|known| Arc::ptr_eq(known, &held_back)) {
+            return;
         }
+        // A core that has forgotten the key counts it anew: there are no more of them than cores.
+        let here = &mut self.here;
+        self.on_cores.retain(|known| {
+            let is_left = Arc::strong_count(known) == 1;
+            *here += if is_left { known.take() } else { 0 };
+            !is_left
+        });
+        self.on_cores.push(held_back);
+    }
+
+    /// Takes the count of all, for the line that tells it.
+    fn take(&mut self) -> u64 {
+        let on_cores: u64 = self.on_cores.iter().map(|held_back| held_back.take()).sum();
+        self.last = None;
+        std::mem::take(&mut self.here).saturating_add(on_cores)
+    }
+
+    /// Takes the last one, to tell the others with.
+    fn take_last(&mut self) -> Option<Told> {
+        let finding = self.last.take()?;
+        let suppressed = self.take().saturating_sub(1);
+        Some(Told { finding, suppressed, is_late: true })
+    }
+
+    /// Whether nothing is held back.
+    fn is_none(&self) -> bool {
+        self.here == 0 && self.on_cores.iter().all(|held_back| held_back.get() == 0)
     }
 }
 
-/// What becomes of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is written, and its line says how many of its key were suppressed since the last one.
-    Write { suppressed: u64 },
-    /// It repeats a line that was written less than a window ago.
-    Suppress,
-}
-
-/// What stands for a [`Subject`].
+/// The keys that were seen, at most `max_keys` (some 250 bytes each), and of at most `max_lasts` of them the last repeat.
 ///
-/// 128 bits under random keys stand for the names, so that a key's size does not depend on what a
-/// client asked for. Two names that met would cost one suppressed line; among 65,536 keys the odds
-/// are 2^-97.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key(u64, u64);
-
-/// What is remembered of a key.
-#[derive(Debug)]
-struct Entry {
-    /// Its place in the order of windows.
-    place: u64,
-    /// When its window was opened; none: the next one opens it.
-    opened_at: Option<Instant>,
-    /// What was held back since the last line.
-    suppressed: u64,
-}
-
-/// The keys that were seen, at most `max_keys` (some 120 bytes each).
-///
-/// The window runs from the line that was written: what comes less than a window after it is
-/// suppressed, the first one after that is written and opens the next window. At `max_keys` the key
-/// whose window is oldest is forgotten; that costs at most a repeated line, and the count of what
-/// its key had suppressed.
+/// The window runs from the line that was written: what comes less than a window after it is held back, the first one
+/// after that is written, tells how many were, and opens the next window. Where none comes in another window, the last
+/// repeat becomes a line itself, which opens none; so it does after half an hour of a longer window, when its key has to
+/// be forgotten, and with all others when there is no room for their last ones.
 #[derive(Debug)]
 pub struct Dedup {
-    window: Duration,
-    by: DedupBy,
-    max_keys: usize,
-    entries: HashMap<Key, Entry>,
-    /// The keys by the place of their window, oldest first.
-    order: BTreeMap<u64, Key>,
-    next_place: u64,
-    hashers: (RandomState, RandomState),
+    windows: Windows<Repeats>,
+    lasts: usize,
+    max_lasts: usize,
 }
 
 impl Dedup {
     /// A zero window switches it off; it remembers one key at least.
-    pub fn new(window: Duration, by: DedupBy, max_keys: usize) -> Self {
-        Dedup {
-            window,
-            by,
-            max_keys: max_keys.max(1),
-            entries: HashMap::new(),
-            order: BTreeMap::new(),
-            next_place: 0,
-            hashers: (RandomState::new(), RandomState::new()),
-        }
+    pub fn new(window: Duration, by: DedupBy, max_keys: usize, max_lasts: usize) -> Self {
+        Dedup { windows: Windows::new(window, by, max_keys), lasts: 0, max_lasts }
     }
 
     /// Another window from now on, also for the lines that were written already.
     pub fn set_window(&mut self, window: Duration) {
-        self.window = window;
+        self.windows.set_length(window);
     }
 
-    /// Decides on a finding that stands for itself and the `held_back` ones that a core suppressed
-    /// before it.
-    pub fn admit(&mut self, subject: &Subject<'_>, now: Instant, held_back: u64) -> Verdict {
-        let key = self.key(subject);
-        if self.opens(key, now) {
-            let suppressed = self.take_suppressed(key).saturating_add(held_back);
-            return Verdict::Write { suppressed };
+    /// Decides on a finding, and adds what is to be written. False: it is held back.
+    pub fn admit(&mut self, mut finding: Box<Finding>, told: &mut Vec<Told>) -> bool {
+        let key = self.windows.key(&Subject::of(&finding));
+        let held_back = finding.held_back.take();
+        let verdict = self.windows.open(key, finding.seen_at_mono);
+        let is_repeat = matches!(verdict, Verdict::Repeats);
+        if let Verdict::Opens { forgotten: Some(mut repeats) } = verdict {
+            self.tell_late(repeats.take_last(), told);
         }
-        self.add_suppressed(key, held_back);
-        Verdict::Suppress
+        let Some(repeats) = self.windows.get_mut(key) else {
+            let suppressed = held_back.map_or(0, |held_back| held_back.take());
+            told.push(Told { finding, suppressed, is_late: false });
+            return true;
+        };
+        if is_repeat {
+            repeats.note(held_back);
+            repeats.here += 1;
+            self.lasts += usize::from(repeats.last.replace(finding).is_none());
+            if self.lasts > self.max_lasts {
+                self.take_all(told);
+            }
+            return false;
+        }
+        self.lasts = self.lasts.saturating_sub(usize::from(repeats.last.is_some()));
+        let suppressed = repeats.take();
+        // What its core holds back already came behind it: the next line tells of that.
+        repeats.note(held_back);
+        told.push(Told { finding, suppressed, is_late: false });
+        true
+    }
+
+    /// Adds what was held back for so long that no line will follow to tell it.
+    pub fn take_due(&mut self, now: Instant, told: &mut Vec<Told>) {
+        let longest = Duration::from_secs(REPEATS_UNTOLD_MAX_SECS);
+        let patience = self.windows.length().saturating_mul(2).min(longest);
+        while let Some(key) = self.windows.due(now, patience) {
+            let late = self.windows.get_mut(key).and_then(Repeats::take_last);
+            self.tell_late(late, told);
+            self.see_to(key, now);
+        }
+    }
+
+    /// Adds all that is held back.
+    pub fn take_all(&mut self, told: &mut Vec<Told>) {
+        let lates = self.windows.all_mut().filter_map(Repeats::take_last);
+        let mut lates: Vec<Told> = lates.collect();
+        lates.sort_by_key(|late| late.finding.seen_at);
+        told.append(&mut lates);
+        self.lasts = 0;
     }
 
     /// The keys that are remembered.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.windows.len()
     }
 
     /// Whether no key is remembered.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.windows.is_empty()
     }
 
-    /// The key of a finding.
-    pub(super) fn key(&self, subject: &Subject<'_>) -> Key {
-        let fingerprint = subject.fingerprint.filter(|_| self.by == DedupBy::Fingerprint);
-        let Subject { pattern, dest, direction, is_info, is_doubtful, .. } = *subject;
-        let names = (pattern, dest, direction, is_info, is_doubtful, fingerprint);
-        Key(self.hashers.0.hash_one(names), self.hashers.1.hash_one(names))
+    fn tell_late(&mut self, late: Option<Told>, told: &mut Vec<Told>) {
+        self.lasts = self.lasts.saturating_sub(usize::from(late.is_some()));
+        told.extend(late);
     }
 
-    /// Whether the key's window is over, in which case the next one opens now. A repeat is counted.
-    pub(super) fn opens(&mut self, key: Key, now: Instant) -> bool {
-        if self.window.is_zero() {
-            return true;
-        }
-        let window = self.window;
-        if let Some(entry) = self.entries.get_mut(&key) {
-            // Cores hand over in any order, so `now` may be a little before the line: then it
-            // repeats it.
-            let repeats = |at: Instant| now.saturating_duration_since(at) < window;
-            if entry.opened_at.is_some_and(repeats) {
-                entry.suppressed = entry.suppressed.saturating_add(1);
-                return false;
-            }
-            self.order.remove(&entry.place);
-            entry.place = self.next_place;
-            entry.opened_at = Some(now);
+    /// Forgets a key that has nothing to tell; another one is looked at again.
+    fn see_to(&mut self, key: Key, now: Instant) {
+        // What a core counts while its finding is on the way here is told with that one.
+        let is_done = self.windows.get_mut(key).is_none_or(|repeats| repeats.is_none());
+        if is_done && self.windows.is_over(key, now) {
+            self.windows.remove(key);
         } else {
-            self.make_room();
-            let entry = Entry { place: self.next_place, opened_at: Some(now), suppressed: 0 };
-            self.entries.insert(key, entry);
-        }
-        self.order.insert(self.next_place, key);
-        self.next_place += 1;
-        true
-    }
-
-    /// Takes what the key has suppressed, for the line that tells it.
-    pub(super) fn take_suppressed(&mut self, key: Key) -> u64 {
-        self.entries.get_mut(&key).map_or(0, |entry| std::mem::take(&mut entry.suppressed))
-    }
-
-    /// Undoes a window whose finding was lost: the next one of the key passes, and tells
-    /// `suppressed`.
-    pub(super) fn close(&mut self, key: Key, suppressed: u64) {
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.opened_at = None;
-        }
-        self.add_suppressed(key, suppressed);
-    }
-
-    fn add_suppressed(&mut self, key: Key, count: u64) {
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.suppressed = entry.suppressed.saturating_add(count);
-        }
-    }
-
-    /// Forgets the key whose window is oldest, when there is no room for another.
-    fn make_room(&mut self) {
-        if self.entries.len() >= self.max_keys
-            && let Some((_, oldest)) = self.order.pop_first()
-        {
-            self.entries.remove(&oldest);
+            self.windows.see_to(key, now);
         }
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::HashMap;
     use std::net::{IpAddr, Ipv4Addr};
     use std::time::SystemTime;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::finding::{Confidence, Protocol, ThreatType, View};
+    use crate::finding::{
+        Confidence, Direction, Fingerprint, Protocol, Severity, ThreatType, View,
+    };
 
     const WINDOW: Duration = Duration::from_secs(60);
-    const OUT: Direction = Direction::Outbound;
+    const NANO: Duration = Duration::from_nanos(1);
 
     pub fn finding(pattern: &'static str, dest: &str) -> Finding {
         Finding {
@@ -215,159 +200,310 @@ pub(super) mod tests {
             has_secret_dest: false,
             seen_at: SystemTime::now(),
             seen_at_mono: Instant::now(),
-            suppressed: 0,
+            held_back: None,
             agent: None,
         }
     }
 
-    fn about<'a>(pattern: &'a str, dest: &'a str, direction: Direction) -> Subject<'a> {
-        Subject { pattern, dest, direction, is_info: false, is_doubtful: false, fingerprint: None }
+    fn deduping(window: Duration, max_keys: usize) -> Dedup {
+        Dedup::new(window, DedupBy::Pattern, max_keys, 10)
+    }
+
+    impl Dedup {
+        /// How many repeats the finding's line tells of; none: it is held back. No other line is written.
+        fn says(&mut self, finding: Finding) -> Option<u64> {
+            let mut told = Vec::new();
+            let is_admitted = self.admit(Box::new(finding), &mut told);
+            assert_eq!(told.len(), usize::from(is_admitted));
+            assert!(told.iter().all(|told| !told.is_late));
+            told.first().map(|told| told.suppressed)
+        }
+
+        fn says_at(&mut self, dest: &str, at: Instant) -> Option<u64> {
+            self.says(Finding { seen_at_mono: at, ..finding("p", dest) })
+        }
+
+        /// The destinations of what is told late, and how many repeats each tells of.
+        fn late(&mut self, at: Instant) -> Vec<(String, u64)> {
+            let mut told = Vec::new();
+            self.take_due(at, &mut told);
+            late(told)
+        }
+
+        fn rest(&mut self) -> Vec<(String, u64)> {
+            let mut told = Vec::new();
+            self.take_all(&mut told);
+            late(told)
+        }
+    }
+
+    fn late(told: Vec<Told>) -> Vec<(String, u64)> {
+        assert!(told.iter().all(|told| told.is_late));
+        told.into_iter().map(|told| (told.finding.dest.to_string(), told.suppressed)).collect()
+    }
+
+    fn a(suppressed: u64) -> Vec<(String, u64)> {
+        vec![("a:1".to_owned(), suppressed)]
     }
 
     #[test]
     fn a_key_where_it_belongs_is_no_repeat_of_one_elsewhere_and_secrets_differ_if_asked() {
-        let now = Instant::now();
         let secret =
-            |byte| Subject { fingerprint: Some(Fingerprint([byte; 8])), ..about("p", "a:1", OUT) };
-        for (by, verdict) in
-            [(DedupBy::Pattern, Verdict::Suppress), (DedupBy::Fingerprint, written(0))]
-        {
-            let mut dedup = Dedup::new(WINDOW, by, 10);
-            assert_eq!(dedup.admit(&secret(1), now, 0), written(0));
-            assert_eq!(dedup.admit(&secret(1), now, 0), Verdict::Suppress);
-            let info = Subject { is_info: true, ..secret(1) };
-            assert_eq!(dedup.admit(&info, now, 0), written(0));
-            assert_eq!(dedup.admit(&secret(2), now, 0), verdict, "{by:?}");
+            |byte| Finding { fingerprint: Some(Fingerprint([byte; 8])), ..finding("p", "a:1") };
+        for (by, other) in [(DedupBy::Pattern, None), (DedupBy::Fingerprint, Some(0))] {
+            let mut dedup = Dedup::new(WINDOW, by, 10, 10);
+            assert_eq!(dedup.says(secret(1)), Some(0));
+            assert_eq!(dedup.says(secret(1)), None);
+            assert_eq!(dedup.says(Finding { severity: Severity::Info, ..secret(1) }), Some(0));
+            assert_eq!(dedup.says(secret(2)), other, "{by:?}");
         }
     }
 
     #[test]
     fn what_is_doubtful_does_not_hold_back_what_is_not() {
-        let now = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
-        let doubtful = Subject { is_doubtful: true, ..about("p", "a:1", OUT) };
-        assert_eq!(dedup.admit(&doubtful, now, 0), written(0));
-        assert_eq!(dedup.admit(&doubtful, now, 0), Verdict::Suppress);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
-    }
-
-    fn written(suppressed: u64) -> Verdict {
-        Verdict::Write { suppressed }
+        let mut dedup = deduping(WINDOW, 10);
+        let doubtful = || Finding { confidence: Confidence::Low, ..finding("p", "a:1") };
+        assert_eq!(dedup.says(doubtful()), Some(0));
+        assert_eq!(dedup.says(doubtful()), None);
+        assert_eq!(dedup.says(finding("p", "a:1")), Some(0));
     }
 
     #[test]
     fn a_window_ends_at_its_length_and_not_before() {
         let start = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), start, 0), written(0));
-        let last = start + WINDOW - Duration::from_nanos(1);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), last, 0), Verdict::Suppress);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), start + WINDOW, 0), written(1));
+        let mut dedup = deduping(WINDOW, 10);
+        assert_eq!(dedup.says_at("a:1", start), Some(0));
+        assert_eq!(dedup.says_at("a:1", start + WINDOW - NANO), None);
+        assert_eq!(dedup.says_at("a:1", start + WINDOW), Some(1));
         // The window runs from the line, not from the repeats.
         let next = start + WINDOW * 2;
-        assert_eq!(
-            dedup.admit(&about("p", "a:1", OUT), next - Duration::from_nanos(1), 0),
-            Verdict::Suppress
-        );
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), next, 0), written(1));
+        assert_eq!(dedup.says_at("a:1", next - NANO), None);
+        assert_eq!(dedup.says_at("a:1", next), Some(1));
     }
 
     #[test]
     fn each_part_of_the_key_counts() {
-        let now = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
-        assert_eq!(dedup.admit(&about("q", "a:1", OUT), now, 0), written(0));
-        assert_eq!(dedup.admit(&about("p", "a:2", OUT), now, 0), written(0));
-        assert_eq!(dedup.admit(&about("p", "a:1", Direction::Inbound), now, 0), written(0));
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), Verdict::Suppress);
-        assert_eq!(dedup.admit(&about("pa", ":1", OUT), now, 0), written(0));
+        let mut dedup = deduping(WINDOW, 10);
+        assert_eq!(dedup.says(finding("p", "a:1")), Some(0));
+        assert_eq!(dedup.says(finding("q", "a:1")), Some(0));
+        assert_eq!(dedup.says(finding("p", "a:2")), Some(0));
+        let inbound = Finding { direction: Direction::Inbound, ..finding("p", "a:1") };
+        assert_eq!(dedup.says(inbound), Some(0));
+        assert_eq!(dedup.says(finding("p", "a:1")), None);
+        assert_eq!(dedup.says(finding("pa", ":1")), Some(0));
         assert_eq!(dedup.len(), 5);
     }
 
     #[test]
-    fn what_the_cores_held_back_is_told_by_the_next_line() {
+    fn what_the_cores_hold_back_is_told_by_the_next_line() {
         let now = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 7), written(7));
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 4), Verdict::Suppress);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), Verdict::Suppress);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now + WINDOW, 2), written(4 + 1 + 1 + 2));
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now + WINDOW * 2, 0), written(0));
+        let mut dedup = deduping(WINDOW, 10);
+        let cores = [Arc::new(HeldBack::default()), Arc::default()];
+        let from = |core: usize, at: Instant| Finding {
+            held_back: Some(Arc::clone(&cores[core])),
+            seen_at_mono: at,
+            ..finding("p", "a:1")
+        };
+        let hold_back = |core: usize, count: u64| {
+            assert_eq!((0..=count).filter(|_| cores[core].holds_back()).count() as u64, count);
+        };
+        assert_eq!(dedup.says(from(0, now)), Some(0));
+        hold_back(0, 4);
+        assert_eq!(dedup.says(from(0, now)), None);
+        hold_back(1, 2);
+        assert_eq!(dedup.says(from(1, now)), None);
+        assert_eq!(dedup.says(from(1, now + WINDOW)), Some(4 + 1 + 2 + 1));
+        assert_eq!(dedup.says(from(0, now + WINDOW * 2)), Some(0));
+        // Those of a core that has forgotten the key, and counts it anew.
+        hold_back(0, 3);
+        let [_, second] = cores;
+        let third = Finding { held_back: Some(Arc::default()), ..finding("p", "a:1") };
+        assert_eq!(dedup.says(third), None);
+        assert_eq!(second.take(), 0);
+        assert_eq!(dedup.rest(), a(3));
+    }
+
+    #[test]
+    fn what_no_line_follows_is_told_by_the_last_repeat_a_window_later() {
+        let start = Instant::now();
+        let mut dedup = deduping(WINDOW, 10);
+        assert_eq!(dedup.says_at("a:1", start), Some(0));
+        assert_eq!(dedup.says_at("b:1", start), Some(0));
+        for _ in 0..3 {
+            assert_eq!(dedup.says_at("a:1", start + WINDOW / 2), None);
+        }
+        assert_eq!(dedup.late(start + WINDOW * 2), []);
+        assert_eq!(dedup.len(), 2);
+        assert_eq!(dedup.late(start + WINDOW * 2 + NANO), a(2), "three, with its own");
+        assert!(dedup.is_empty(), "nobody waits for them any more");
+        assert_eq!(dedup.rest(), []);
+        // Its line opens no window.
+        assert_eq!(dedup.says_at("a:1", start + WINDOW * 2 + NANO), Some(0));
+    }
+
+    #[test]
+    fn at_the_end_all_is_told() {
+        let start = Instant::now();
+        let mut dedup = deduping(WINDOW, 10);
+        for dest in ["a:1", "b:1", "c:1", "a:1", "c:1", "a:1"] {
+            dedup.says_at(dest, start);
+        }
+        let all = ["c:1", "a:1"].map(|dest| (dest.to_owned(), u64::from(dest == "a:1")));
+        assert_eq!(dedup.rest(), all, "in the order of the last ones");
+        assert_eq!(dedup.rest(), []);
+        assert_eq!(dedup.says_at("a:1", start + WINDOW), Some(0));
+    }
+
+    #[test]
+    fn nothing_is_held_back_for_longer_than_readers_of_the_file_look() {
+        let start = Instant::now();
+        let longest = Duration::from_secs(REPEATS_UNTOLD_MAX_SECS);
+        let mut dedup = deduping(longest * 3, 10);
+        assert_eq!(dedup.says_at("a:1", start), Some(0));
+        assert_eq!(dedup.says_at("a:1", start), None);
+        assert_eq!(dedup.late(start + longest), []);
+        let then = start + longest + NANO;
+        assert_eq!(dedup.late(then), a(0));
+        assert_eq!(dedup.says_at("a:1", then), None, "its window is open");
+        assert_eq!(dedup.late(then + longest), []);
+        assert_eq!(dedup.late(then + longest + NANO), a(0));
+    }
+
+    #[test]
+    fn when_there_is_no_room_for_another_last_repeat_all_are_told() {
+        let start = Instant::now();
+        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10, 2);
+        for dest in ["a:1", "b:1", "c:1"] {
+            assert_eq!(dedup.says_at(dest, start), Some(0));
+        }
+        for dest in ["a:1", "b:1", "a:1", "b:1"] {
+            assert_eq!(dedup.says_at(dest, start), None);
+        }
+        let mut told = Vec::new();
+        let third = Finding { seen_at_mono: start, ..finding("p", "c:1") };
+        assert!(!dedup.admit(Box::new(third), &mut told));
+        assert_eq!(told.len(), 3);
+        assert_eq!(told.iter().map(|told| told.suppressed).sum::<u64>(), 1 + 1);
+        assert_eq!(dedup.says_at("a:1", start), None, "there is room again");
     }
 
     #[test]
     fn a_zero_window_writes_everything_and_remembers_nothing() {
         let now = Instant::now();
-        let mut dedup = Dedup::new(Duration::ZERO, DedupBy::Pattern, 10);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 3), written(3));
+        let mut dedup = deduping(Duration::ZERO, 10);
+        assert_eq!((dedup.says_at("a:1", now), dedup.says_at("a:1", now)), (Some(0), Some(0)));
+        assert!(dedup.is_empty());
+        // It was another one before.
+        dedup.set_window(WINDOW);
+        assert_eq!((dedup.says_at("a:1", now), dedup.says_at("a:1", now)), (Some(0), None));
+        assert_eq!((dedup.says_at("b:1", now), dedup.says_at("b:1", now)), (Some(0), None));
+        dedup.set_window(Duration::ZERO);
+        assert_eq!(dedup.says_at("a:1", now), Some(1));
+        assert_eq!(dedup.late(now + NANO), [("b:1".to_owned(), 0)]);
         assert!(dedup.is_empty());
     }
 
     #[test]
     fn a_finding_from_just_before_the_line_repeats_it() {
         let now = Instant::now() + WINDOW;
-        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
-        let before = now - Duration::from_millis(1);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), before, 0), Verdict::Suppress);
+        let mut dedup = deduping(WINDOW, 10);
+        assert_eq!(dedup.says_at("a:1", now), Some(0));
+        assert_eq!(dedup.says_at("a:1", now - Duration::from_millis(1)), None);
     }
 
     #[test]
-    fn the_oldest_window_is_forgotten_one_past_the_bound() {
+    fn the_oldest_window_is_forgotten_one_past_the_bound_and_what_it_held_back_told() {
         let now = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 2);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
-        assert_eq!(dedup.admit(&about("p", "b:1", OUT), now, 0), written(0));
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), Verdict::Suppress);
+        let mut dedup = deduping(WINDOW, 2);
+        assert_eq!(dedup.says_at("a:1", now), Some(0));
+        assert_eq!(dedup.says_at("b:1", now), Some(0));
+        assert_eq!(dedup.says_at("a:1", now), None);
         // At the bound both are known; the third key takes the place of the first, repeated or not.
-        assert_eq!(dedup.admit(&about("p", "c:1", OUT), now, 0), written(0));
+        let mut told = Vec::new();
+        let third = Finding { seen_at_mono: now, ..finding("p", "c:1") };
+        assert!(dedup.admit(Box::new(third), &mut told));
+        assert!(!told.pop().unwrap().is_late);
+        assert_eq!(late(told), a(0));
         assert_eq!(dedup.len(), 2);
-        assert_eq!(dedup.admit(&about("p", "b:1", OUT), now, 0), Verdict::Suppress);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now, 0), written(0));
+        assert_eq!(dedup.says_at("b:1", now), None);
+        assert_eq!(dedup.says_at("c:1", now), None);
         assert_eq!(dedup.len(), 2);
     }
 
     #[test]
     fn a_new_window_makes_a_key_the_youngest() {
         let now = Instant::now();
-        let mut dedup = Dedup::new(WINDOW, DedupBy::Pattern, 2);
-        dedup.admit(&about("p", "a:1", OUT), now, 0);
-        dedup.admit(&about("p", "b:1", OUT), now + WINDOW / 2, 0);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now + WINDOW, 0), written(0));
-        dedup.admit(&about("p", "c:1", OUT), now + WINDOW, 0);
-        assert_eq!(dedup.admit(&about("p", "a:1", OUT), now + WINDOW, 0), Verdict::Suppress);
+        let mut dedup = deduping(WINDOW, 2);
+        dedup.says_at("a:1", now);
+        dedup.says_at("b:1", now + WINDOW / 2);
+        assert_eq!(dedup.says_at("a:1", now + WINDOW), Some(0));
+        dedup.says_at("c:1", now + WINDOW);
+        assert_eq!(dedup.says_at("a:1", now + WINDOW), None);
     }
 
     proptest! {
-        /// Against a plain model with room for every key; nothing is lost between lines and
-        /// repeats.
+        /// Against a plain model with room for every key, where nothing is late; and with little room and late
+        /// lines, where every finding is a line or counted by one all the same.
         #[test]
         fn agrees_with_a_plain_model(
             steps in proptest::collection::vec((0..5usize, 0..40u64, 0..3u64), 0..200)
         ) {
             let window = Duration::from_millis(100);
             let mut now = Instant::now();
-            let mut dedup = Dedup::new(window, DedupBy::Pattern, 5);
+            let mut dedup = deduping(window, 5);
+            let mut tight = Dedup::new(window, DedupBy::Pattern, 3, 2);
+            let (mut told, mut seen) = (Vec::new(), 0);
             let mut model: HashMap<usize, (Instant, u64)> = HashMap::new();
+            // Each core counts its own.
+            let cores: [[Arc<HeldBack>; 5]; 2] = Default::default();
             for (name, wait, held_back) in steps {
                 now += Duration::from_millis(wait);
-                let verdict = dedup.admit(&about("p", &format!("host{name}:443"), OUT), now, held_back);
-                let expected = match model.get_mut(&name) {
-                    Some((opened_at, suppressed)) if now - *opened_at < window => {
-                        *suppressed += held_back + 1;
-                        Verdict::Suppress
+                let dest = format!("host{name}:443");
+                for (core, dedup) in [&mut dedup, &mut tight].into_iter().enumerate() {
+                    let counted = Arc::clone(&cores[core][name]);
+                    let found = Finding {
+                        seen_at_mono: now,
+                        held_back: Some(Arc::clone(&counted)),
+                        ..finding("p", &dest)
+                    };
+                    if core == 1 {
+                        seen += 1;
+                        dedup.take_due(now, &mut told);
+                        dedup.admit(Box::new(found), &mut told);
+                        for _ in 0..held_back {
+                            seen += 1;
+                            if !counted.holds_back() {
+                                let held_back = Some(Arc::clone(&counted));
+                                let found = Finding { seen_at_mono: now, held_back, ..finding("p", &dest) };
+                                dedup.admit(Box::new(found), &mut told);
+                            }
+                        }
+                        continue;
                     }
-                    known => {
-                        let before = known.map_or(0, |(_, suppressed)| *suppressed);
-                        model.insert(name, (now, 0));
-                        written(before + held_back)
-                    }
-                };
-                prop_assert_eq!(verdict, expected);
-                prop_assert_eq!(dedup.entries.len(), dedup.order.len());
+                    let expected = match model.get_mut(&name) {
+                        Some((opened_at, suppressed)) if now - *opened_at < window => {
+                            *suppressed += 1;
+                            None
+                        }
+                        known => {
+                            let before = known.map_or(0, |(_, suppressed)| *suppressed);
+                            model.insert(name, (now, 0));
+                            Some(before)
+                        }
+                    };
+                    prop_assert_eq!(dedup.says(found), expected);
+                }
             }
+            // What is on the way is there before the end.
+            for (name, counted) in cores[1].iter().enumerate() {
+                let found = finding("p", &format!("host{name}:443"));
+                let found = Finding { held_back: Some(Arc::clone(counted)), seen_at_mono: now, ..found };
+                tight.admit(Box::new(found), &mut told);
+                seen += 1;
+            }
+            tight.take_all(&mut told);
+            let counted = told.iter().map(|told| 1 + told.suppressed).sum::<u64>();
+            prop_assert_eq!(counted, seen);
         }
     }
 }

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use log::{Level, LevelFilter};
 
-use super::dedup::{Dedup, Subject, Verdict};
+use super::dedup::{Dedup, Told};
 use super::last_look::LastLook;
 use super::log_file::LogFile;
 use super::log_record::LogLine;
 use super::reviewed::Review;
 use super::state::State;
-use super::tally::{Kind, Tally};
+use super::tally::{Kind, Line, Repeats, Tally};
 use super::threats_file::{Opened, Repair, ThreatsFile};
 use super::{STATE_FILE_NAME, THREATS_FILE_NAME};
 use crate::counters::{self, Counters};
@@ -34,13 +34,6 @@ struct Failure {
     since: Instant,
     next_try_at: Instant,
     delay: Duration,
-}
-
-/// A finding that repeats none, and how many were held back before it.
-#[derive(Debug)]
-struct Admitted {
-    finding: Box<Finding>,
-    suppressed: u64,
 }
 
 /// What is counted, here and on the cores.
@@ -61,9 +54,9 @@ pub(super) struct Journal {
     log: LogFile,
     review: Review,
     /// What was admitted and has no line yet: snippets are looked at many at a time.
-    admitted: Vec<Admitted>,
+    admitted: Vec<Told>,
     /// Of the lines that wait; they are counted once they are written.
-    uncounted: VecDeque<Kind>,
+    uncounted: VecDeque<Line>,
     failure: Option<Failure>,
     log_is_failing: bool,
     /// Of the findings that full queues lost, those that the log has told of.
@@ -139,36 +132,38 @@ impl Journal {
 
     /// Takes a finding whose line is written with the next flush, unless it repeats one.
     pub fn take_finding(&mut self, finding: impl Into<Box<Finding>>) {
-        let finding = finding.into();
-        let (now, held_back) = (finding.seen_at_mono, finding.suppressed);
-        match self.dedup.admit(&Subject::of(&finding), now, held_back) {
-            Verdict::Suppress => self.counts.tally.suppressed.add(1),
-            Verdict::Write { suppressed } => {
-                self.admitted.push(Admitted { finding, suppressed });
-                if self.admitted.len() >= LAST_LOOK_LEN {
-                    self.write_admitted();
-                }
-            }
+        if !self.dedup.admit(finding.into(), &mut self.admitted) {
+            self.counts.tally.repeats.add(1);
         }
+        if self.admitted.len() >= LAST_LOOK_LEN {
+            self.write_admitted();
+        }
+    }
+
+    /// No finding follows: all that is held back is told.
+    pub fn tell_repeats(&mut self) {
+        self.dedup.take_all(&mut self.admitted);
     }
 
     /// Makes the lines of what was admitted.
     fn write_admitted(&mut self) {
         let mut admitted = std::mem::take(&mut self.admitted);
-        if !admitted.is_empty() {
-            self.review.hide_in(admitted.iter_mut().map(|admitted| &mut *admitted.finding));
+        for some in admitted.chunks_mut(LAST_LOOK_LEN) {
+            self.review.hide_in(some.iter_mut().map(|told| &mut *told.finding));
         }
-        for Admitted { finding, suppressed } in admitted.drain(..) {
-            self.write(&finding, suppressed);
+        for told in admitted.drain(..) {
+            self.write(&told);
         }
         // Its room is for the next ones.
         self.admitted = admitted;
     }
 
-    fn write(&mut self, finding: &Finding, suppressed: u64) {
-        match self.threats.push(finding, suppressed) {
+    fn write(&mut self, told: &Told) {
+        let Told { finding, suppressed, is_late } = told;
+        match self.threats.push(finding, *suppressed) {
             Ok(()) => {
-                self.uncounted.push_back(Kind::of(finding));
+                let (suppressed, is_late) = (*suppressed, *is_late);
+                self.uncounted.push_back(Line { kind: Kind::of(finding), suppressed, is_late });
                 self.mirror(finding);
             }
             Err(error) => {
@@ -214,9 +209,12 @@ impl Journal {
         self.flush_log();
     }
 
-    /// Tells what was lost since the last tick, and shows the counters. `log_lines_lost` are the
-    /// records that did not get into their queue since then.
-    pub fn tick(&mut self, log_lines_lost: u64) {
+    /// Tells what was lost since the last tick and what was held back for long, and shows the counters.
+    /// `log_lines_lost` are the records that did not get into their queue since then.
+    pub fn tick(&mut self, now: Instant, log_lines_lost: u64) {
+        if self.takes_findings() {
+            self.dedup.take_due(now, &mut self.admitted);
+        }
         self.tell_dropped();
         self.tell_lost_lines(log_lines_lost);
         self.state_age_ticks += 1;
@@ -402,10 +400,9 @@ impl Journal {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.into()))
             .collect();
-        let cores = &self.counts.cores;
-        let held_back: u64 = cores.iter().map(|core| core.findings_suppressed.get()).sum();
+        let Repeats { told, untold } = self.counts.tally.repeats(&self.counts.cores);
         state.threats_written = self.threats.lines_written();
-        state.suppressed = self.counts.tally.suppressed.get() + held_back;
+        (state.suppressed, state.untold) = (told.saturating_add(untold), untold);
         state.dropped = self.dropped();
         state.unused_tunnels.clone_from(&self.unused_tunnels);
         state.last_error = self.failure.as_ref().map(|failure| failure.error.clone());

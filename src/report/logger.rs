@@ -28,8 +28,8 @@ use crate::config::DedupBy;
 use crate::counters::Counters;
 use crate::finding::Finding;
 use crate::limits::{
-    DEDUP_KEYS_MAX, LOG_BACKUPS, LOG_ROTATE_BYTES, LOGGER_GRACE_MS, LOGGER_ROUND_LEN,
-    REPORT_REST_MS, REPORT_TICK_MS,
+    DEDUP_KEYS_MAX, DEDUP_LASTS_MAX, LOG_BACKUPS, LOG_ROTATE_BYTES, LOGGER_GRACE_MS,
+    LOGGER_ROUND_LEN, REPORT_REST_MS, REPORT_TICK_MS,
 };
 
 const THREAD_NAME: &str = "clawsec-report";
@@ -118,7 +118,7 @@ fn spawn_with(
     let threats_path = log_dir.join(THREATS_FILE_NAME);
     let (threats, repair) =
         ThreatsFile::open(threats_path.clone()).map_err(|error| naming(&threats_path, &error))?;
-    let dedup = Dedup::new(dedup_window, dedup_by, DEDUP_KEYS_MAX);
+    let dedup = Dedup::new(dedup_window, dedup_by, DEDUP_KEYS_MAX, DEDUP_LASTS_MAX);
     let counts = Counts { cores, tally };
     log.attach();
     let journal_dir = log_dir.clone();
@@ -343,7 +343,7 @@ impl Logger {
 
     fn tick(&mut self) {
         self.journal.note_unused(self.findings.unused_hosts());
-        self.journal.tick(self.log.take_lost());
+        self.journal.tick(Instant::now(), self.log.take_lost());
     }
 
     /// Writes what waits, trying a failing file until the deadline, and says what is left.
@@ -352,6 +352,9 @@ impl Logger {
         loop {
             self.take_waiting_findings();
             self.take_waiting_lines();
+            if self.findings.is_empty() {
+                self.journal.tell_repeats();
+            }
             let now = Instant::now();
             self.journal.flush(now);
             if (self.findings.is_empty() && self.journal.lines_waiting() == 0) || now >= deadline {

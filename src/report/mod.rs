@@ -18,7 +18,7 @@ mod append_file;
 mod console;
 /// One core's end: its small dedup, and the hand-over.
 pub mod core;
-/// Whether a finding becomes a line.
+/// Whether a finding becomes a line, and when what was held back does.
 pub mod dedup;
 mod journal;
 /// A finding as a line of `threats.jsonl`.
@@ -45,6 +45,8 @@ pub mod threat_filter;
 mod threats_file;
 /// Moments as text.
 pub mod timestamp;
+/// What repeats what, for how long.
+pub mod windows;
 
 /// The files in `log_dir` that this module writes.
 pub const THREATS_FILE_NAME: &str = "threats.jsonl";

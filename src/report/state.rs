@@ -48,9 +48,12 @@ pub struct State {
     /// Lines written to `threats.jsonl` since the start.
     #[serde(default)]
     pub threats_written: u64,
-    /// Findings that became no line, because they repeated one.
+    /// Findings that have no line, because they repeated one.
     #[serde(default)]
     pub suppressed: u64,
+    /// Those of them that no line tells of yet.
+    #[serde(default)]
+    pub untold: u64,
     /// Findings that a full queue lost.
     #[serde(default)]
     pub dropped: u64,

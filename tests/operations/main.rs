@@ -14,6 +14,7 @@ mod metrics;
 mod reload;
 mod reload_connections;
 mod reload_under_way;
+mod repeats;
 mod service;
 
 use support::samples::sample;

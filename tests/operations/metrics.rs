@@ -6,7 +6,7 @@ use crate::cause_finding;
 use crate::support::{Connection, Origin, Proxy, Reply, json, tls, wait_until};
 
 /// The page in Prometheus's own text format.
-fn page(proxy: &Proxy) -> String {
+pub fn page(proxy: &Proxy) -> String {
     let answer = proxy.admin("/metrics");
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
@@ -14,7 +14,7 @@ fn page(proxy: &Proxy) -> String {
 }
 
 /// The value of the sample whose line begins so.
-fn value(page: &str, sample: &str) -> f64 {
+pub fn value(page: &str, sample: &str) -> f64 {
     let line = page.lines().find(|line| line.starts_with(sample));
     let line = line.unwrap_or_else(|| panic!("no {sample} in\n{page}"));
     line.rsplit_once(' ').unwrap().1.parse().unwrap()

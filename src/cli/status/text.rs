@@ -55,13 +55,15 @@ impl Status<'_> {
         line(text, "Admin", &or_off(&state.listeners.admin));
         line(text, "MITM", if state.mitm { "ON" } else { "OFF" });
         line(text, "Workers", &state.workers.to_string());
-        let (written, suppressed, dropped) =
-            (state.threats_written, state.suppressed, state.dropped);
-        line(
-            text,
-            "Threats",
-            &format!("{written} written, {suppressed} repeats held back, {dropped} lost"),
+        let State { threats_written, suppressed, untold, dropped, .. } = state;
+        let untold = match untold {
+            0 => String::new(),
+            _ => format!(" ({untold} of them not told in {THREATS_FILE_NAME} yet)"),
+        };
+        let words = format!(
+            "{threats_written} written, {suppressed} repeats held back{untold}, {dropped} lost"
         );
+        line(text, "Threats", &words);
         if let Some(error) = &self.last_error {
             line(text, "Problem", error);
         }

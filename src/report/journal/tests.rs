@@ -25,7 +25,7 @@ fn place_at(dir: tempfile::TempDir, threats_path: PathBuf, level: LevelFilter) -
     let (threats, _) = ThreatsFile::open(threats_path).unwrap();
     let core = Arc::new(Counters::default());
     let cores = vec![Arc::new(Counters::default()), Arc::clone(&core)];
-    let dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10);
+    let dedup = Dedup::new(WINDOW, DedupBy::Pattern, 10, 10);
     let counts = Counts { cores, tally: Arc::default() };
     let journal = Journal::new(dir.path().to_owned(), level, counts, dedup, threats, log);
     Place { dir, core, journal }
@@ -78,11 +78,10 @@ fn a_finding_is_one_line_in_each_file() {
                     | Authorization: Bearer sk-ant-api01-...";
     assert_eq!(place.messages(), [expected]);
     seen.seen_at_mono += WINDOW;
-    seen.suppressed = 5;
     place.journal.take_finding(seen.clone());
     place.journal.flush(now);
     let text = place.read(THREATS_FILE_NAME);
-    assert!(text.ends_with("\"suppressed\": 6}\n"), "{text}");
+    assert!(text.ends_with("\"suppressed\": 1}\n"), "{text}");
     assert_eq!(place.messages().len(), 2);
 }
 
@@ -109,7 +108,7 @@ fn the_level_holds_for_the_journals_own_lines() {
     let threats_path = dir.path().join(THREATS_FILE_NAME);
     let mut place = place_at(dir, threats_path, LevelFilter::Error);
     place.journal.take_finding(finding("p", "a:1"));
-    place.journal.tick(3);
+    place.journal.tick(Instant::now(), 3);
     place.journal.tell(Level::Error, format_args!("heard"));
     assert_eq!(place.messages(), ["[ERROR] clawsec: heard"]);
 }
@@ -136,14 +135,14 @@ fn a_full_disk_is_told_once_waited_out_and_told_to_be_over() {
         place.journal.flush(now);
     }
     assert_eq!(place.journal.retry_at(), Some(now + longest), "but not without end");
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     assert!(place.journal.counts.tally.lines().is_empty(), "not written, not counted");
     assert!(place.journal.counts.tally.failure().unwrap().contains("No space left"));
     let shown = state::read(place.dir.path()).unwrap().last_error.unwrap();
     assert!(shown.contains("No space left"), "{shown}");
     make_room(&here, &real);
     place.journal.flush(now + longest);
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     assert!(place.journal.takes_findings());
     assert_eq!(place.journal.lines_waiting(), 0);
     assert_eq!(std::fs::read_to_string(real.join("full")).unwrap().lines().count(), 1);
@@ -179,12 +178,12 @@ fn a_new_reason_why_threats_cannot_be_written_is_told_once() {
 #[test]
 fn what_full_queues_lost_is_told_by_what_was_added() {
     let mut place = place();
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     place.core.findings_dropped.add(3);
-    place.journal.tick(0);
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
+    place.journal.tick(Instant::now(), 0);
     place.core.findings_dropped.add(1);
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     let messages = place.messages();
     assert_eq!(messages.len(), 2, "{messages:?}");
     assert!(
@@ -198,8 +197,8 @@ fn what_full_queues_lost_is_told_by_what_was_added() {
 #[test]
 fn lost_records_are_told() {
     let mut place = place();
-    place.journal.tick(7);
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 7);
+    place.journal.tick(Instant::now(), 0);
     assert_eq!(place.journal.log_lines_unwritten(), 7);
     let messages = place.messages();
     assert_eq!(messages.len(), 1);
@@ -210,25 +209,69 @@ fn lost_records_are_told() {
 fn the_state_shows_the_sums_and_is_rewritten_only_when_they_change() {
     let mut place = place();
     let path = place.dir.path().join(STATE_FILE_NAME);
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     assert!(!path.exists(), "nothing is shown before it is known what");
     place.journal.publish(state::tests::state());
     let first = std::fs::metadata(&path).unwrap().ino();
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     assert_eq!(std::fs::metadata(&path).unwrap().ino(), first);
-    place.core.findings_suppressed.add(4);
+    place.core.repeats.add(4);
     place.core.findings_dropped.add(2);
     place.core.requests.add(9);
     place.journal.take_finding(finding("p", "a:1"));
     place.journal.take_finding(finding("p", "a:1"));
     place.journal.flush(Instant::now());
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     assert_ne!(std::fs::metadata(&path).unwrap().ino(), first);
     let shown = state::read(place.dir.path()).unwrap();
     assert_eq!((shown.pid, shown.workers), (4711, 2));
     assert_eq!((shown.threats_written, shown.suppressed, shown.dropped), (1, 5, 2));
+    assert_eq!(shown.untold, 5);
     assert_eq!(shown.counters["requests"], 9);
     assert_eq!(shown.counters.len(), Counters::default().snapshot().count());
+}
+
+/// What was held back was told with the next finding of its key only: never, where none came.
+#[test]
+fn what_is_held_back_is_told_by_a_line_of_its_own_where_none_follows() {
+    let mut place = place();
+    place.journal.publish(state::tests::state());
+    let seen = finding("p", "a:1");
+    for _ in 0..4 {
+        place.journal.take_finding(seen.clone());
+    }
+    let mut shown_at = |at: Instant| {
+        place.journal.tick(at, 0);
+        place.journal.flush(at);
+        place.journal.tick(at, 0);
+        let shown = state::read(place.dir.path()).unwrap();
+        let lines = place.read(THREATS_FILE_NAME);
+        ((shown.threats_written, shown.suppressed, shown.untold), lines)
+    };
+    let over = seen.seen_at_mono + WINDOW * 2;
+    assert_eq!(shown_at(over).0, (1, 3, 3));
+    let (shown, lines) = shown_at(over + Duration::from_nanos(1));
+    assert_eq!(shown, (2, 2, 0));
+    let (first, last) = lines.trim_end().split_once('\n').unwrap();
+    assert_eq!(last, first.replace('}', ", \"suppressed\": 2}"));
+    assert_eq!(shown_at(over + WINDOW * 9), (shown, lines));
+}
+
+#[test]
+fn while_lines_cannot_be_written_nothing_is_told_late() {
+    let (mut place, here, real) = full_disk();
+    let seen = finding("p", "a:1");
+    place.journal.take_finding(seen.clone());
+    place.journal.take_finding(seen.clone());
+    let over = seen.seen_at_mono + WINDOW * 3;
+    place.journal.flush(over);
+    assert_eq!(place.journal.lines_waiting(), 1);
+    place.journal.tick(over, 0);
+    assert_eq!(place.journal.lines_waiting(), 1);
+    make_room(&here, &real);
+    place.journal.flush_at_once(over);
+    place.journal.tick(over, 0);
+    assert_eq!(place.journal.lines_waiting(), 1);
 }
 
 #[test]
@@ -238,10 +281,10 @@ fn a_state_that_was_removed_comes_back_although_it_shows_nothing_new() {
     place.journal.publish(state::tests::state());
     std::fs::remove_file(&path).unwrap();
     for _ in 1..STATE_REFRESH_TICKS {
-        place.journal.tick(0);
+        place.journal.tick(Instant::now(), 0);
     }
     assert!(!path.exists());
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     assert_eq!(state::read(place.dir.path()).unwrap().pid, 4711);
 }
 
@@ -250,12 +293,12 @@ fn a_state_that_cannot_be_written_is_told_once() {
     let mut place = place();
     std::fs::create_dir(place.dir.path().join(STATE_FILE_NAME)).unwrap();
     place.journal.publish(state::tests::state());
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     let messages = place.messages();
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert!(messages[0].starts_with("[WARNING] clawsec: monitor.json cannot be written: "));
     std::fs::remove_dir(place.dir.path().join(STATE_FILE_NAME)).unwrap();
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     assert_eq!(state::read(place.dir.path()).unwrap().pid, 4711);
 }
 
@@ -285,7 +328,7 @@ fn a_log_that_cannot_be_written_is_told_when_it_can_again() {
     std::fs::remove_dir(&path).unwrap();
     place.journal.flush(Instant::now());
     assert!(!path.exists(), "tried again at the tick, not at each flush");
-    place.journal.tick(0);
+    place.journal.tick(Instant::now(), 0);
     let messages = place.messages();
     assert_eq!(messages[0], "[INFO] clawsec: waits");
     assert_eq!(messages[1], "[WARNING] clawsec: the log is written again; 0 records were lost");
