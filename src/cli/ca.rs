@@ -15,6 +15,7 @@ use crate::limits::{CA_OVERLAP_DEFAULT_DAYS, CA_OVERLAP_MAX_DAYS};
 use crate::tls::authority::fingerprint_sha256;
 use crate::tls::authority_change::{self, Changed};
 use crate::tls::trust_bundle::{Kept, certificate_pem, own_certificates_of, write_trust_files};
+use crate::tls::trust_leftovers::renew_others;
 
 /// `clawsec ca`.
 #[derive(Clone, Debug, Args)]
@@ -96,11 +97,12 @@ pub fn run(arguments: &CaArguments) -> ExitCode {
         Ok(config) => (config.report.log_dir, config.tls.upstream_ca_file),
         Err(code) => return code,
     };
-    // Agents that are started after a change are to trust both.
+    // Agents that are started after a change are to trust both, whatever else they trust.
     let write_bundle = || {
-        let kept = Kept { upstream: upstream.as_deref(), replaced: &[] };
-        let written = write_trust_files(&log_dir, SystemTime::now(), &kept);
-        written.map(|_| ()).map_err(|error| error.to_string())
+        let (upstream, now) = (upstream.as_deref(), SystemTime::now());
+        let written = write_trust_files(&log_dir, now, &Kept { upstream, replaced: &[] });
+        let written = written.and_then(|_| renew_others(&log_dir, now, upstream));
+        written.map_err(|error| error.to_string())
     };
     let outcome = match &arguments.command {
         CaCommand::Path(_) => own(&log_dir)

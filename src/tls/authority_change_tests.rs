@@ -20,6 +20,7 @@ use super::authority_files::AuthorityFiles;
 use super::authority_overlap::PREVIOUS_FILE;
 use super::test_certificates::{Fixture, days, now};
 use super::trust_bundle::{Kept, certificate_pem, own_certificates_of, write_trust_files};
+use super::trust_leftovers::renew_others;
 use super::{Authority, AuthorityError, AuthorityWarning, LeafName};
 use crate::limits::CA_CHAIN_MAX;
 
@@ -385,4 +386,29 @@ fn the_bundle_has_the_present_and_the_previous_roots_once_each() {
     for wanted in [&own(directory.path()), &old] {
         assert_eq!(bundle.iter().filter(|found| *found == wanted).count(), 1);
     }
+}
+
+/// An environment that trusts roots of its own kept the CA before in its bundle, until it asked again.
+#[test]
+fn a_change_of_the_ca_reaches_the_bundles_of_all_environments() {
+    let (directory, company) = (made(), made());
+    let (old, other) = (own(directory.path()), own(company.path()));
+    let replaced = [company.path().join("ca.crt")];
+    let kept = Kept { upstream: None, replaced: &replaced };
+    let bundle = write_trust_files(directory.path(), now(), &kept).unwrap().whole;
+    assert!(!bundle.ends_with("ca-bundle.pem"), "{}", bundle.display());
+    let none_of_ours = directory.path().join("ca-bundle-0123456789abcdef.pem");
+    std::fs::write(&none_of_ours, "somebody's").unwrap();
+    let counted = |wanted: &CertificateDer<'_>| {
+        let pem = std::fs::read(&bundle).unwrap();
+        let found = CertificateDer::pem_slice_iter(&pem).map(Result::unwrap);
+        found.filter(|found| found == wanted).count()
+    };
+    for (overlap_days, olds) in [(30, 1), (0, 0)] {
+        rotate(directory.path(), overlap_days, now()).unwrap();
+        renew_others(directory.path(), now(), None).unwrap();
+        let counts = [&own(directory.path()), &old, &other].map(counted);
+        assert_eq!(counts, [1, olds, 1], "{overlap_days} days of overlap");
+    }
+    assert_eq!(std::fs::read(&none_of_ours).unwrap(), b"somebody's");
 }

@@ -57,14 +57,9 @@ pub fn write_trust_files(
     now: SystemTime,
     kept: &Kept<'_>,
 ) -> Result<TrustFiles, AuthorityError> {
-    let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
     let files = AuthorityFiles::open(directory)?;
-    let own = own_certificates(&files)?;
-    let previous = previous_roots(&files, now_secs).unwrap_or_default();
     let mut problems = Vec::new();
-    let mut ours = Roots::default();
-    ours.add(own.iter().chain(&previous));
-    ours.add(&certificates_of(kept.upstream.as_slice(), directory, &mut problems));
+    let (own, ours) = our_roots(&files, now, kept.upstream, &mut problems)?;
     let mut before = Roots::without(&ours);
     let named = environment_roots(&own, &|file| is_in(directory, file));
     // Of the shell that is asked again, whose settings are ours already, what they joined.
@@ -98,6 +93,41 @@ pub fn write_trust_files(
         && replaced.iter().all(|certificate| usual.seen.contains(certificate));
     let addition = if is_alone { files.path_of(CERTIFICATE_FILE) } else { whole.clone() };
     Ok(TrustFiles { whole, addition, problems })
+}
+
+/// What `ca.crt` holds; and with the roots before it, and those of `upstream_ca_file`, what each bundle begins with.
+fn our_roots(
+    files: &AuthorityFiles,
+    now: SystemTime,
+    upstream: Option<&Path>,
+    problems: &mut Vec<String>,
+) -> Result<(Vec<CertificateDer<'static>>, Roots), AuthorityError> {
+    let now_secs = unix_secs(now).ok_or(AuthorityError::Clock)?;
+    let own = own_certificates(files)?;
+    let previous = previous_roots(files, now_secs).unwrap_or_default();
+    let mut ours = Roots::default();
+    ours.add(own.iter().chain(&previous));
+    ours.add(&certificates_of(upstream.as_slice(), &files.path_of(""), problems));
+    Ok((own, ours))
+}
+
+/// Writes bundles of environments anew after a change of the CA: with what each trusted before, and ours of now.
+pub(super) fn renew<'a>(
+    files: &AuthorityFiles,
+    names: impl Iterator<Item = &'a str>,
+    now: SystemTime,
+    upstream: Option<&Path>,
+) -> Result<(), AuthorityError> {
+    let (_, ours) = our_roots(files, now, upstream, &mut Vec::new())?;
+    let ours = ours.pem();
+    for name in names {
+        let Ok(pem) = read_bounded(&files.path_of(name)) else { continue };
+        let Some(at) = memchr::memmem::find(&pem, BEFORE.as_bytes()) else { continue };
+        // Text, as all that is written here.
+        let joined = String::from_utf8_lossy(pem.get(at..).unwrap_or_default());
+        write(files, name, &(ours.clone() + &joined))?;
+    }
+    Ok(())
 }
 
 fn write(files: &AuthorityFiles, name: &str, pem: &str) -> Result<(), AuthorityError> {

@@ -1,5 +1,5 @@
-//! Bundles of environments that nobody has any more. Each environment's is called after what it trusts, so that one whose
-//! roots change leaves a file behind.
+//! Bundles of other environments than the present one. Each environment's is called after what it trusts, so that one
+//! whose roots change leaves a file behind; and after a change of the CA they all are to trust the new one.
 
 use std::cmp::Reverse;
 use std::path::Path;
@@ -7,17 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use super::authority_error::AuthorityError;
 use super::authority_files::AuthorityFiles;
-use super::trust_bundle::BUNDLE_FILE;
+use super::trust_bundle::{self, BUNDLE_FILE};
 use crate::limits::{TRUST_BUNDLE_KEEP_DAYS, TRUST_BUNDLES_KEPT, TRUST_BUNDLES_LOOKED_AT};
 
 /// Removes this user's that were neither written nor read for long, but for the last used.
 pub fn remove_leftovers(directory: &Path, now: SystemTime) -> Result<(), AuthorityError> {
     let files = AuthorityFiles::open(directory)?;
-    let names = files.names()?.filter(|name| is_of_an_environment(name));
-    let bundle = |name: String| Some((files.last_used(&name)?, name));
-    let mut bundles: Vec<_> = names.take(TRUST_BUNDLES_LOOKED_AT).filter_map(bundle).collect();
-    bundles.sort_unstable_by_key(|(used, _)| Reverse(*used));
-    for (used, name) in bundles.iter().skip(TRUST_BUNDLES_KEPT) {
+    for (used, name) in bundles(&files)?.iter().skip(TRUST_BUNDLES_KEPT) {
         let age = now.duration_since(*used).unwrap_or_default();
         let is_old = age > Duration::from_secs(TRUST_BUNDLE_KEEP_DAYS * 86_400);
         // Once more: another command may just have written it anew.
@@ -27,6 +23,28 @@ pub fn remove_leftovers(directory: &Path, now: SystemTime) -> Result<(), Authori
         }
     }
     Ok(())
+}
+
+/// After a change of the CA: has this user's trust the new one. Programs that were told of them may be running, and others
+/// be started with the same settings.
+pub fn renew_others(
+    directory: &Path,
+    now: SystemTime,
+    upstream: Option<&Path>,
+) -> Result<(), AuthorityError> {
+    remove_leftovers(directory, now)?;
+    let files = AuthorityFiles::open(directory)?;
+    let bundles = bundles(&files)?;
+    trust_bundle::renew(&files, bundles.iter().map(|(_, name)| &**name), now, upstream)
+}
+
+/// This user's, with when they were used, the last used first.
+fn bundles(files: &AuthorityFiles) -> Result<Vec<(SystemTime, String)>, AuthorityError> {
+    let names = files.names()?.filter(|name| is_of_an_environment(name));
+    let bundle = |name: String| Some((files.last_used(&name)?, name));
+    let mut bundles: Vec<_> = names.take(TRUST_BUNDLES_LOOKED_AT).filter_map(bundle).collect();
+    bundles.sort_unstable_by_key(|(used, _)| Reverse(*used));
+    Ok(bundles)
 }
 
 /// Whether a file is called as such a bundle is.
