@@ -213,7 +213,7 @@ impl Exchange<'_> {
         if unread.fill(client).await.map_err(client_read)? == 0 {
             progress.half_closed.set(true);
             // It may be waiting for its answer all the same (RFC 9112 §9.6), for as long as that may take.
-            return Err(client_read(Box::pin(until_gone(client)).await));
+            return Err(client_read(Box::pin(until_gone(client, || self.filler(progress))).await));
         }
         Ok(())
     }

@@ -13,7 +13,8 @@ use super::progress::{Left, Progress};
 use crate::error::{Error, Side, Stage};
 use crate::forward::leg::Unread;
 use crate::http::framing::{ResponseKind, ResponsePlan};
-use crate::http::head::{HeadLimits, RequestHead, ResponseHead, parse_request};
+use crate::http::head::{HeadLimits, RequestHead, ResponseHead, Version, parse_request};
+use crate::http::reply;
 use crate::http::rewrite::ClientSide;
 use crate::tls::stream::Stream;
 
@@ -102,9 +103,16 @@ impl Exchange<'_> {
             progress.half_closed.set(true);
             progress.is_refused.set(true);
             upstream.cut();
-            until_gone(client).await;
+            until_gone(client, || None).await;
         }
         Error::silent(Side::Client, Stage::RequestBody, "the request's body was cut short")
+    }
+
+    /// What a client passes over that awaits its answer: of HTTP/1.1, an interim one, whether it asked for any or not
+    /// (RFC 9110 §15.2).
+    pub(super) fn filler(&self, progress: &Progress) -> Option<&'static [u8]> {
+        let may_be_sent = self.request.version == Version::Http11 && !progress.has_begun();
+        may_be_sent.then_some(reply::CONTINUE)
     }
 
     /// The rest of a request that was answered does not come, or is not taken. The client has all that it is to get:

@@ -60,6 +60,15 @@ impl Tcp {
         Pin::new(&mut *self.stream.borrow_mut()).poll_write(context, from)
     }
 
+    /// Sends bytes at once, or none of them, while no other write is under way. False: the connection is broken.
+    pub fn send_now(&self, bytes: &[u8]) -> bool {
+        let fd = self.stream.borrow().as_raw_fd();
+        match socket::send(fd, bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
+            Ok(len) => len == bytes.len(),
+            Err(errno) => errno == nix::errno::Errno::EAGAIN,
+        }
+    }
+
     /// Sends FIN: no more bytes will be written.
     pub fn shutdown_write(&self) {
         let fd = self.stream.borrow().as_raw_fd();

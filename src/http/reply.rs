@@ -8,6 +8,9 @@ use crate::limits::REPLY_DETAIL_MAX_CHARS;
 /// The answer to CONNECT that opens the tunnel.
 pub const CONNECT_ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection Established\r\n\r\n";
 
+/// An interim answer, which says nothing to a client whose request came whole.
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// What went wrong, by those error types of RFC 9209 §2.3 that we have to tell of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {

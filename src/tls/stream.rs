@@ -179,6 +179,15 @@ impl Stream {
         }
     }
 
+    /// Sends bytes at once, or none of them, in the clear, while no other write is under way. False: the connection is
+    /// broken.
+    pub fn send_now(&self, bytes: &[u8]) -> bool {
+        match self {
+            Stream::Clear(tcp) => tcp.send_now(bytes),
+            Stream::Tls(_) | Stream::Piped(_) => true,
+        }
+    }
+
     /// Has the kernel look now and then whether the peer is still there.
     pub fn probe_while_idle(&self) {
         if let Base::Socket(tcp) = self.base() {

@@ -166,6 +166,33 @@ fn a_client_that_goes_away_while_waiting_cancels_the_request() {
     end.recv_timeout(crate::support::DEADLINE).expect("the request is cancelled");
 }
 
+/// It was noticed once its kernel had forgotten it: 76 seconds later.
+#[test]
+fn a_client_in_the_clear_that_closes_while_waiting_cancels_the_request() {
+    let proxy = Proxy::start(json!({}));
+    let (origin, end) = cancellable_origin(None, "");
+    let mut client = proxy.connect();
+    client.send(format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", origin.url("/"), origin.dest()));
+    wait_until("the request at the origin", || !origin.received().is_empty());
+    drop(client);
+    end.recv_timeout(Duration::from_secs(30)).expect("the request is cancelled");
+}
+
+#[test]
+fn a_client_of_http_1_0_that_ended_its_sending_is_told_nothing_but_its_answer() {
+    let proxy = Proxy::start(json!({}));
+    let (parts, script) = channel();
+    let origin = Origin::stepped(script);
+    let mut client = proxy.connect();
+    client.send(format!("GET {} HTTP/1.0\r\n\r\n", origin.url("/")));
+    client.finish_sending();
+    wait_until("the request at the origin", || origin.requests().len() == 1);
+    // Were this too short, nothing would be sent: no false failure.
+    std::thread::sleep(Duration::from_millis(1500));
+    parts.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate".to_vec()).unwrap();
+    assert_eq!(client.receive_response().text(), "late");
+}
+
 #[test]
 fn a_client_that_goes_away_during_the_answer_cancels_it() {
     let proxy = Proxy::start(json!({}));
@@ -223,6 +250,13 @@ fn a_client_that_only_ended_its_sending_is_not_taken_for_gone_while_its_answer_t
         let pause = || std::thread::sleep(Duration::from_millis(1500));
         pause();
         parts.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nlat".to_vec()).unwrap();
+        if !encrypted {
+            assert_eq!(
+                client.receive_head().start,
+                "HTTP/1.1 100 Continue",
+                "to see that it is there"
+            );
+        }
         pause();
         parts.send(b"er on".to_vec()).unwrap();
         assert_eq!(client.receive_response().text(), "later on");
