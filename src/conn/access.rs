@@ -129,6 +129,15 @@ pub fn is_asked(core: &Core) -> bool {
     !core.config.access.users.is_empty()
 }
 
+/// Whether somebody who was let in under `before` would be under `now`, with the same credentials.
+pub fn still_admits(now: &AccessConfig, before: &AccessConfig, agent: &Agent) -> bool {
+    let is_the_same = |name: &Arc<str>| {
+        let user = before.users.iter().find(|user| user.name == *name);
+        user.is_some_and(|user| now.users.contains(user))
+    };
+    now.users.is_empty() || agent.borrow().as_ref().is_some_and(is_the_same)
+}
+
 /// Whether the request at the front of what was read may be looked at; the error is the answer if not.
 pub async fn authorize(
     core: &Rc<Core>,

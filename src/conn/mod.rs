@@ -97,8 +97,14 @@ async fn live(
     agent: &Agent,
 ) {
     loop {
-        if matches!(role, Role::Renewed(..)) {
-            core = core.current();
+        if let Role::Renewed(_, route, _) = &role {
+            let current = core.current();
+            let before = std::mem::replace(&mut core, current);
+            let (now, before) = (&core.config.access, &before.config.access);
+            if route.is_tunnel() && !access::still_admits(now, before, agent) {
+                core.counters.requests_unauthorized.add(1);
+                return log::info!("{source}: its tunnel is closed: its user is none any more");
+            }
         }
         let next = match role {
             _ if !core.config.access.admits(source) => {

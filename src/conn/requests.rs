@@ -56,6 +56,11 @@ pub enum Route {
 }
 
 impl Route {
+    /// Whether it is inside CONNECT, where nobody is asked for credentials again.
+    pub fn is_tunnel(&self) -> bool {
+        matches!(self, Route::Fixed { protocol, .. } if *protocol != Protocol::Gateway)
+    }
+
     /// The same under another configuration, by which the origin may be reached another way: what was dialled
     /// before is not used.
     pub fn renewed(self, core: &Core, client: &Stream) -> Route {

@@ -17,7 +17,7 @@ use super::deadline::{Deadline, Interrupt};
 use super::link::Link;
 use super::requests::Route;
 use super::unused::Unused;
-use super::{Role, live, upstream};
+use super::{Role, access, live, upstream};
 use crate::config::Config;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Protocol;
@@ -129,7 +129,12 @@ impl Streams<'_> {
         let mut connection = greeted?;
         loop {
             match self.deadline.while_idle(idle_timeout, connection.accept()).await {
-                Ok(Some(accepted)) => self.begin(accepted?, shared),
+                Ok(Some(accepted)) => {
+                    self.begin(accepted?, shared);
+                    if !self.is_admitted(shared) {
+                        break;
+                    }
+                }
                 Ok(None) => return Ok(()),
                 Err(Interrupt::Expired) if shared.was_in_use() => {}
                 Err(_) => break,
@@ -161,12 +166,26 @@ impl Streams<'_> {
         }
     }
 
+    /// Whether the client would be let in under the configuration in force.
+    fn is_admitted(&self, shared: &Shared) -> bool {
+        if shared.protocol == Protocol::Gateway || !self.core.is_outdated() {
+            return true;
+        }
+        let now = self.core.current();
+        access::still_admits(&now.config.access, &self.core.config.access, self.agent)
+    }
+
     /// One stream, in a task of its own: it ends by itself when its connection is gone.
     fn begin(&self, accepted: Accepted, shared: &Rc<Shared>) {
         // A client that resets its streams opens others, while their exchanges still wait for the origin.
         if shared.live.get() >= HTTP2_STREAMS_HELD_MAX {
             self.core.counters.requests_refused.add(1);
             log::info!("{}: refused: more than {HTTP2_STREAMS_HELD_MAX} streams", self.source);
+            return accepted.refuse();
+        }
+        if !self.is_admitted(shared) {
+            self.core.counters.requests_unauthorized.add(1);
+            log::info!("{}: refused: its user is none any more", self.source);
             return accepted.refuse();
         }
         let core = self.core.current();

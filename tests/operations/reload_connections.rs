@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 
+use crate::hash_of;
 use crate::reload::{reload, rewrite};
 use crate::support::tls::{self, Shown};
 use crate::support::{Connection, Origin, Proxy, Reply, json};
@@ -75,4 +76,49 @@ fn a_connection_that_was_not_verified_is_not_used_once_a_reload_asks_for_that() 
         assert_eq!(client.receive_response().status(), 502);
     }
     assert_eq!(origin.requests().len(), 1);
+}
+
+/// A tunnel of HTTP that this user asked for.
+fn tunnel_of(proxy: &Proxy, dest: &str, credentials: &str) -> Connection {
+    let mut client = proxy.connect();
+    client.send(format!(
+        "CONNECT {dest} HTTP/1.1\r\nHost: {dest}\r\nProxy-Authorization: Basic {credentials}\r\n\r\n"
+    ));
+    assert_eq!(client.receive_response_to("CONNECT").status(), 200);
+    client
+}
+
+/// Whoever had a tunnel could use it for as long as he liked.
+#[test]
+fn the_tunnel_of_a_user_who_is_none_any_more_is_closed_with_its_next_request() {
+    let origin = Origin::http(|_| Reply::ok("inside"));
+    let proxy = Proxy::start(json!({ "proxy_auth": {
+        "gone": hash_of("invented-one"), "stays": hash_of("invented-two"), "changes": hash_of("invented-three")
+    }}));
+    let pairs = ["gone:invented-one", "stays:invented-two", "changes:invented-three"];
+    let dest = origin.dest();
+    let mut tunnels =
+        pairs.map(|pair| tunnel_of(&proxy, &dest, &data_encoding::BASE64.encode(pair.as_bytes())));
+    let ask = |client: &mut Connection| {
+        client.send(format!("GET / HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+        client.try_receive_response_to("GET").ok().map(|answer| answer.text())
+    };
+    let inside = Some("inside".to_owned());
+    assert!(tunnels.iter_mut().all(|tunnel| ask(tunnel) == inside));
+    rewrite(&proxy, |config| {
+        let users = config["proxy_auth"].as_object_mut().unwrap();
+        users.remove("gone");
+        users.insert("changes".into(), json!(hash_of("invented-four")));
+    });
+    reload(&proxy).expect_success("reload");
+    let [gone, stays, changes] = &mut tunnels;
+    assert_eq!((ask(gone), ask(stays), ask(changes)), (None, inside.clone(), None));
+    rewrite(&proxy, |config| drop(config.remove("proxy_auth")));
+    reload(&proxy).expect_success("reload");
+    assert_eq!(ask(stays), inside, "nobody is asked any more");
+    rewrite(&proxy, |config| {
+        config.insert("proxy_auth".into(), json!({"stays": hash_of("invented-two")}));
+    });
+    reload(&proxy).expect_success("reload");
+    assert_eq!(ask(stays), None, "it was nobody's when it was asked for last");
 }
