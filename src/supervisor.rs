@@ -128,6 +128,7 @@ impl Run {
                 cores: cores.clone(),
                 findings: waiting,
                 tally,
+                logger: LoggerCommands::clone(logger),
                 phase: Arc::clone(&phase),
                 stalled: Arc::clone(&stalled),
                 started_at,

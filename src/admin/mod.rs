@@ -36,6 +36,7 @@ use crate::limits::{
     ACCEPT_BACKOFF_MS, ADMIN_CONNECTIONS_MAX, ADMIN_QUERIES_MAX, ADMIN_STATUSES_MAX,
     ADMIN_STREAMS_MAX, ADMIN_WAIT_MS,
 };
+use crate::report::logger::LoggerCommands;
 use crate::report::queue::FindingReceiver;
 use crate::report::tally::Tally;
 
@@ -47,6 +48,8 @@ pub struct Shown {
     /// Only its length is looked at.
     pub findings: FindingReceiver,
     pub tally: Arc<Tally>,
+    /// Has `monitor.json` show what is counted by now.
+    pub logger: LoggerCommands,
     /// A [`Phase`] as a number.
     pub phase: Arc<AtomicU8>,
     /// Workers that have shown no sign of life for too long.
@@ -176,6 +179,7 @@ impl Desk {
         let Some(place) = Slots::take(&self.statuses) else {
             return answer::BUSY.write(connection, is_head);
         };
+        self.shown.logger.show();
         let answer = match Status::of(&self.shown.log_dir, Timestamp::now(), false) {
             Ok(status) => {
                 let status = status.with_last_error(self.shown.tally.failure());

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -47,6 +48,16 @@ fn examine(config: &Config) -> Result<String, String> {
 
 fn healthy(words: String) -> String {
     format!("healthy: {words}")
+}
+
+/// Has a running monitor that has an admin listener write down what it counts by now. Best effort: without, what is
+/// there is half a second old.
+pub fn freshen(log_dir: &Path) {
+    if let Ok(Monitor::Running(state)) = monitor::look(log_dir)
+        && let Some(address) = address_of(state.listeners.admin.as_deref())
+    {
+        let _ = request(address, "/status");
+    }
 }
 
 fn address_of(listener: Option<&str>) -> Option<SocketAddr> {

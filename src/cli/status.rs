@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::arguments::StatusArguments;
 use super::pid_file::{self, Instance};
-use super::{load_common, log_dir, output};
+use super::{healthcheck, load_common, log_dir, output};
 use crate::limits::{STATUS_LOOK_BACK_BYTES, STATUS_THREATS};
 use crate::report::state::{self, State};
 use crate::report::tail::{self, Tail, Verdict};
@@ -31,6 +31,7 @@ pub fn run(arguments: &StatusArguments) -> ExitCode {
         Err(code) => return code,
     };
     let path = &config.report.log_dir;
+    healthcheck::freshen(path);
     let printed = Status::of(path, Timestamp::now(), arguments.all).and_then(|status| {
         let text = match arguments.json {
             true => status.json(),

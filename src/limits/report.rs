@@ -53,6 +53,8 @@ pub const REPORT_TICK_MS: u64 = 500;
 
 /// After how many ticks `monitor.json` is written again although it shows nothing new.
 pub const STATE_REFRESH_TICKS: u32 = 10;
+/// How long whoever wants to see it waits until it shows what is counted by now.
+pub const STATE_ASKED_MS: u64 = 250;
 /// At which age of `monitor.json` it no longer tells how its monitor is.
 pub const STATE_OUTDATED_SECS: u64 = 20;
 

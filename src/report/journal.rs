@@ -222,6 +222,12 @@ impl Journal {
         self.flush_log();
     }
 
+    /// Shows what is counted by now.
+    pub fn show(&mut self, now: Instant) {
+        self.flush(now);
+        self.show_state();
+    }
+
     /// From now on `monitor.json` shows this monitor.
     pub fn publish(&mut self, state: State) {
         self.state = Some(state);

@@ -29,7 +29,7 @@ use crate::counters::Counters;
 use crate::finding::Finding;
 use crate::limits::{
     DEDUP_KEYS_MAX, DEDUP_LASTS_MAX, LOG_BACKUPS, LOG_ROTATE_BYTES, LOGGER_GRACE_MS,
-    LOGGER_ROUND_LEN, REPORT_REST_MS, REPORT_TICK_MS,
+    LOGGER_ROUND_LEN, REPORT_REST_MS, REPORT_TICK_MS, STATE_ASKED_MS,
 };
 
 const THREAD_NAME: &str = "clawsec-report";
@@ -74,6 +74,8 @@ enum Command {
         level: LevelFilter,
         dedup_window: Duration,
     },
+    /// The sender is told once `monitor.json` shows all that is counted by now.
+    Show(Sender<()>),
     /// The sender is told once it counts, or why what was there still does.
     LookLast(LastLookMaker, Sender<Result<(), String>>),
     Stop {
@@ -167,6 +169,16 @@ impl LoggerCommands {
     pub fn adjust(&self, level: LevelFilter, dedup_window: Duration) {
         // A thread that has ended writes nothing any more.
         let _ = self.0.send(Command::Adjust { level, dedup_window });
+    }
+
+    /// Has `monitor.json` show what is counted by now. Waits for that, but not for a thread that hangs in a file.
+    pub fn show(&self) {
+        let patience = Duration::from_millis(STATE_ASKED_MS);
+        let (done, is_done) = crossbeam_channel::bounded(1);
+        if self.0.send_timeout(Command::Show(done), patience).is_ok() {
+            // Late, or never, it shows what it showed before.
+            let _ = is_done.recv_timeout(patience);
+        }
     }
 
     /// From now on all that findings show is looked at once more before it is written. Returns when that is so, or
@@ -264,6 +276,11 @@ impl Logger {
                 Event::Command(Command::Adjust { level, dedup_window }) => {
                     self.log.set_level(level);
                     self.journal.adjust(level, dedup_window);
+                }
+                Event::Command(Command::Show(done)) => {
+                    self.take_waiting_findings();
+                    self.journal.show(Instant::now());
+                    let _ = done.send(());
                 }
                 Event::Command(Command::LookLast(make, done)) => {
                     let _ = done.send(make().map(|look| self.journal.set_last_look(look)));

@@ -114,6 +114,21 @@ fn status_is_what_the_command_says() {
     assert!(text.contains(&format!("Admin:      {}", proxy.admin_address())), "{text}");
 }
 
+/// What was counted behind the last tick was shown with the next one.
+#[test]
+fn status_is_as_of_now() {
+    let proxy = proxy();
+    for count in 1..=4 {
+        cause_finding(&proxy, &Origin::http(|_| Reply::ok("")));
+        let shown: Value = match count % 2 {
+            0 => serde_json::from_str(&proxy.admin("/status").text()).unwrap(),
+            _ => proxy.status(),
+        };
+        assert_eq!(shown["threats_written"], count, "{shown}");
+        assert_eq!(shown["counters"]["requests"], count, "{shown}");
+    }
+}
+
 #[test]
 fn threats_are_filtered_as_by_the_command() {
     let proxy = proxy();
