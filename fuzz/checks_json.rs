@@ -14,9 +14,9 @@ pub fn json(data: &[u8]) {
     let pieces: Vec<&[u8]> = text.chunks(usize::from(*split).max(1)).collect();
     assert_eq!(unescape(&pieces), whole);
     let asides = |pieces: &[&[u8]]| {
-        let (mut asides, mut lines) = (Asides::new(), Lines::default());
+        let (mut asides, mut lines) = (Asides::new(false), Lines::default());
         pieces.iter().for_each(|piece| asides.feed(piece, &mut lines));
-        [lines.commands, lines.settings].map(|mut lines| {
+        [lines.commands, lines.calls, lines.settings].map(|mut lines| {
             lines.sort_unstable();
             lines
         })

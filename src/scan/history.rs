@@ -11,6 +11,8 @@ pub(super) struct History<'a> {
     /// The stream's offset of the window's first byte.
     pub(super) offset: u64,
     pub(super) end: End,
+    /// Whether the stream is one of commands of tool calls.
+    pub(super) is_of_calls: bool,
 }
 
 /// A piece of the history.
@@ -88,7 +90,13 @@ mod tests {
 
     #[test]
     fn a_view_shows_what_is_known_and_copies_only_across_the_border() {
-        let history = History { tail: b"abc", window: b"defg", offset: 10, end: End::Open };
+        let history = History {
+            tail: b"abc",
+            window: b"defg",
+            offset: 10,
+            end: End::Open,
+            is_of_calls: false,
+        };
         let mut joined = Vec::new();
         for (range, start, bytes) in [
             (0..8, 7, "a"),

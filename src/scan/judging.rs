@@ -89,6 +89,7 @@ pub(super) fn judge(
         line,
         before: part(line_start..matched.start),
         mentions: asks.then(|| mentions.in_line(line, view.offset(line_start))),
+        is_of_call: history.is_of_calls,
         after,
         is_open,
     };

@@ -49,6 +49,8 @@ pub(super) struct Stream {
     pub(super) tail: Vec<u8>,
     /// How many bytes went through.
     offset: u64,
+    /// Whether they are commands of tool calls, a line each.
+    pub(super) is_of_calls: bool,
     /// In a box, since most streams have none.
     past: Option<Box<Past>>,
 }
@@ -72,6 +74,7 @@ impl Stream {
             engine_base: 0,
             tail: Vec::new(),
             offset: 0,
+            is_of_calls: false,
             past: None,
         }
     }
@@ -126,8 +129,13 @@ impl Stream {
             }
             _ => {}
         }
-        let history =
-            History { tail: &self.tail, window: window.bytes(), offset: self.offset, end };
+        let history = History {
+            tail: &self.tail,
+            window: window.bytes(),
+            offset: self.offset,
+            end,
+            is_of_calls: self.is_of_calls,
+        };
         if !self.core.scan_words(&history, &mut work.hits) || !is_scanned {
             sink.gap(Gap::UnscannedBytes(window.len()));
         }

@@ -187,6 +187,13 @@ impl Text {
     /// The same from where one step makes something else of it.
     pub(super) fn then(self, step: Step) -> Text {
         Text { place: self.place.then(step), ..self }
+    /// The same of the commands of tool calls, a line each.
+    pub(super) fn of_calls(place: Place, scope: &mut Scope<'_>) -> Text {
+        let mut text = Text::unfolded(place, scope);
+        text.stream.is_of_calls = true;
+        text
+    }
+
     }
 
     /// Where it stands.
@@ -304,6 +311,7 @@ impl Text {
         };
         let mut teller = Teller { told: scope.told, telling, sink: scope.sink };
         self.stream.step(window, end, &mut teller);
+            is_of_calls: self.stream.is_of_calls,
     }
 
     fn look_within(&mut self, window: &[u8], end: End, scope: &mut Scope<'_>) {

@@ -146,7 +146,9 @@ impl Told {
 
     /// Whether another text told of this match already. If not, it is told now.
     fn is_known(&mut self, found: &Match<'_>, telling: &Telling, sink: &dyn MatchSink) -> bool {
-        let rule = hash(&*found.rule.id);
+        // What is ordinary in a call is none of what is found elsewhere.
+        let is_ordinary = telling.is_of_calls && found.confidence == Confidence::Low;
+        let rule = hash((&*found.rule.id, is_ordinary));
         let sense = Sense::of(if found.rule.is_secret { found.secret } else { found.bytes });
         let (bytes, head, counts) = (sense.whole(), sense.head(), sense.len());
         let at = telling.origin.unwrap_or(found.at);
@@ -283,6 +285,8 @@ pub(super) struct Telling {
     pub(super) is_of_events: bool,
     /// If it stands for what is in a coding: behind the text of this number come those out of it.
     pub(super) coded_from: Option<u32>,
+    /// Whether its lines are commands of tool calls.
+    pub(super) is_of_calls: bool,
 }
 
 /// Another reading of a text, from one place of it on.

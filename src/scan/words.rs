@@ -165,7 +165,7 @@ mod tests {
     /// What the stretches of a window say, with the offset of each.
     fn gathered(tail: &[u8], window: &[u8], end: End) -> Vec<(u64, Vec<u8>)> {
         let mut stretches = Stretches::default();
-        stretches.gather(&History { tail, window, offset: 10_000, end });
+        stretches.gather(&History { tail, window, offset: 10_000, end, is_of_calls: false });
         let (bytes, places) = stretches.parts();
         let part = |place: &Place| bytes.bytes()[place.at..place.at + place.len].to_vec();
         places.0.iter().map(|place| (place.offset, part(place))).collect()
@@ -217,7 +217,13 @@ mod tests {
         let word = b"z".repeat(LONG_WORD_MIN_LETTERS);
         let mut stretches = Stretches::default();
         for (end, last) in [(End::Open, Some(&MORE)), (End::Here, Some(&b'z'))] {
-            stretches.gather(&History { tail: b"", window: &word, offset: 0, end });
+            stretches.gather(&History {
+                tail: b"",
+                window: &word,
+                offset: 0,
+                end,
+                is_of_calls: false,
+            });
             let (bytes, places) = stretches.parts();
             assert_eq!(bytes.bytes().last(), last);
             assert_eq!(places.offset(word.len() as u64), Some(word.len() as u64));

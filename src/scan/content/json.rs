@@ -22,8 +22,11 @@ pub(super) struct JsonText {
     asides: Asides,
     /// What its strings say together, as soon as there is any.
     commands: Option<Text>,
+    calls: Option<Text>,
     settings: Option<Text>,
 }
+
+type NewText = fn(Place, &mut Scope<'_>) -> Text;
 
 /// What its strings say, in the order and among the bytes that they stand in.
 pub(super) struct Said {
@@ -94,8 +97,9 @@ impl JsonText {
             said: Said { unescaper: Unescaper::new(), text: text.then(Step::Json) },
             repeats: Repeats::behind(),
             elements: if place.is_joined { Elements::None } else { Elements::Unknown },
-            asides: Asides::new(),
+            asides: Asides::new(place.is_joined),
             commands: None,
+            calls: None,
             settings: None,
         }
     }
@@ -131,12 +135,13 @@ impl JsonText {
         let mut lines = Lines::default();
         self.asides.feed(bytes, &mut lines);
         let place = self.place.deeper().then(Step::Json);
-        for (line, step, text) in [
-            (&lines.commands, Step::Argv, &mut self.commands),
-            (&lines.settings, Step::Setting, &mut self.settings),
+        for (line, text, new, step) in [
+            (&lines.commands, &mut self.commands, Text::unfolded as NewText, Step::Argv),
+            (&lines.calls, &mut self.calls, Text::of_calls, Step::Argv),
+            (&lines.settings, &mut self.settings, Text::unfolded, Step::Setting),
         ] {
             if !line.is_empty() {
-                let text = text.get_or_insert_with(|| Text::unfolded(place.then(step), scope));
+                let text = text.get_or_insert_with(|| new(place.then(step), scope));
                 let mut buffer = scope.core.take_buffer();
                 text.feed(buffer.fill(line), scope);
                 scope.core.return_buffer(buffer);
@@ -146,7 +151,8 @@ impl JsonText {
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
         self.repeats.finish(&mut self.said, scope);
-        for text in [&mut self.commands, &mut self.settings].into_iter().flatten() {
+        let texts = [&mut self.commands, &mut self.calls, &mut self.settings];
+        for text in texts.into_iter().flatten() {
             text.finish(scope);
         }
         if let Elements::Joined(joined) = &mut self.elements {

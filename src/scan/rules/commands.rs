@@ -1,5 +1,7 @@
 //! Commands, judged by what they are told to work on.
 
+use memchr::memmem;
+
 use super::holds;
 use super::validate::{Evidence, Verdict, command_end, unless};
 
@@ -45,6 +47,41 @@ pub(super) fn rm_target(evidence: &Evidence<'_>) -> Verdict {
         Loss::Somebodys => Verdict::Silent,
         Loss::System => Verdict::Passes,
     }
+}
+
+/// A shell that an agent's tool call starts is what the tool is for: its command decides. One that decodes or connects,
+/// or fetches what a shell may be to run, stays what it is.
+pub(super) fn shell_called(evidence: &Evidence<'_>) -> Verdict {
+    const WARY: [&[u8]; 12] = [
+        b"eval", b"base64", b"base32", b"xxd", b"openssl", b"nc", b"ncat", b"netcat", b"socat",
+        b"telnet", b"mkfifo", b"crontab",
+    ];
+    const PARTS: [&[u8]; 3] = [b"/dev/tcp", b"/dev/udp", b"authorized_keys"];
+    const FETCHING: [&[u8]; 2] = [b"curl", b"wget"];
+    const RUNNING: [&[u8]; 12] = [
+        b"sh", b"bash", b"zsh", b"dash", b"ksh", b"source", b"python", b"python3", b"perl",
+        b"ruby", b"node", b"php",
+    ];
+    if !evidence.is_of_call {
+        return Verdict::Silent;
+    }
+    let end = memmem::find(evidence.after, b"' \n").unwrap_or(evidence.after.len());
+    let script = evidence.after.get(..end).unwrap_or_default();
+    let is_apart = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"_.-".contains(byte);
+    let has = |names: &[&[u8]]| {
+        let is_one = |word: &[u8]| names.iter().any(|name| word.eq_ignore_ascii_case(name));
+        script.split(is_apart).any(is_one)
+    };
+    let holds_any = |parts: &[&[u8]]| parts.iter().any(|part| holds(script, part));
+    let is_piped = script.split(|byte| *byte == b'|').skip(1).any(|command| {
+        let mut words = command.split(is_apart).filter(|word| !word.is_empty());
+        words
+            .find(|word| !matches!(*word, b"sudo" | b"bin" | b"usr" | b"env" | b"-E"))
+            .is_some_and(|word| matches!(word, b"sh" | b"bash" | b"zsh" | b"dash" | b"ksh"))
+    });
+    let runs = || has(&RUNNING) || holds_any(&[b"$(", b"<(", b"`"]);
+    let is_wary = has(&WARY) || holds_any(&PARTS) || is_piped || (has(&FETCHING) && runs());
+    unless(!is_wary)
 }
 
 /// Whose rights are changed: what belongs to one program, or to one user, is changed whenever that is installed.

@@ -24,6 +24,8 @@ pub struct Evidence<'a> {
     pub mentions: Option<MentionWords>,
     /// What is known of what follows the match.
     pub after: &'a [u8],
+    /// Whether the line is a command of an agent's tool call.
+    pub is_of_call: bool,
     /// Whether more may follow than is known.
     pub is_open: bool,
 }
@@ -121,12 +123,13 @@ pub enum Validator {
     CloudHost,
     OnlyPrinted,
     NarrowObject,
+    ShellCalled,
     SaidOfOthers,
     MadeByReader,
 }
 
 /// Every validator by its name in a pack.
-const NAMES: [(&str, Validator); 55] = [
+const NAMES: [(&str, Validator); 56] = [
     ("luhn", Validator::Luhn),
     ("iban_mod97", Validator::IbanMod97),
     ("github_checksum", Validator::GithubChecksum),
@@ -180,6 +183,7 @@ const NAMES: [(&str, Validator); 55] = [
     ("cloud_host", Validator::CloudHost),
     ("only_printed", Validator::OnlyPrinted),
     ("narrow_object", Validator::NarrowObject),
+    ("shell_called", Validator::ShellCalled),
     ("said_of_others", Validator::SaidOfOthers),
     ("made_by_reader", Validator::MadeByReader),
 ];
@@ -265,6 +269,7 @@ impl Validator {
             Validator::MadeByReader => prose::made_by_reader(&evidence.near()),
         }
     }
+            Validator::ShellCalled => commands::shell_called(evidence),
 }
 
 pub(super) fn checked(passes: bool) -> Verdict {

@@ -8,6 +8,7 @@ use fearless_simd::{Simd, dispatch};
 use memchr::memchr2;
 use smallvec::SmallVec;
 
+use super::calls::is_in_call;
 use super::escape::unescape;
 use super::quote::{Quote, before_blanks, behind_blanks};
 use crate::limits::{JSON_ASIDE_MAX_BYTES, JSON_ASIDE_NAME_MAX_BYTES, JSON_ASIDE_WORDS_MAX};
@@ -28,19 +29,22 @@ const ARGUMENTS: [&[u8]; 2] = [b"args", b"arguments"];
 pub struct Asides {
     /// The last bytes, twice as many as one of them may be long.
     kept: Vec<u8>,
+    is_joined: bool,
 }
 
 /// The lines that were found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     pub commands: Vec<u8>,
+    /// Those of tool calls.
+    pub calls: Vec<u8>,
     pub settings: Vec<u8>,
 }
 
 impl Asides {
-    /// Nothing read yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// Nothing read yet. `is_joined`: it is what the events of a stream say together.
+    pub fn new(is_joined: bool) -> Self {
+        Asides { kept: Vec::new(), is_joined }
     }
 
     /// Takes the next bytes, and appends what ends in them.
@@ -51,9 +55,10 @@ impl Asides {
             // What is seen near the front may have begun before it.
             near = JSON_ASIDE_MAX_BYTES;
             self.kept.extend_from_slice(bytes.get(..KEPT_BYTES).unwrap_or(bytes));
-            find(&self.kept, &|at, end| at < kept + near && end > kept, lines);
+            let wants = |at, end| at < kept + near && end > kept;
+            find(&self.kept, &wants, self.is_joined, lines);
         }
-        find(bytes, &|at, _| at >= near, lines);
+        find(bytes, &|at, _| at >= near, self.is_joined, lines);
         self.kept.truncate(kept);
         let last = bytes.get(bytes.len().saturating_sub(KEPT_BYTES)..).unwrap_or_default();
         let stale = (kept + last.len()).saturating_sub(KEPT_BYTES);
@@ -63,7 +68,7 @@ impl Asides {
 }
 
 /// Appends those that are wanted, by where they are seen and where they end.
-fn find(text: &[u8], wants: &dyn Fn(usize, usize) -> bool, lines: &mut Lines) {
+fn find(text: &[u8], wants: &dyn Fn(usize, usize) -> bool, is_joined: bool, lines: &mut Lines) {
     let wants = |at: usize, place: &Range<usize>| {
         place.end - place.start <= JSON_ASIDE_MAX_BYTES && wants(at, place.end)
     };
@@ -74,7 +79,11 @@ fn find(text: &[u8], wants: &dyn Fn(usize, usize) -> bool, lines: &mut Lines) {
             if let Some((place, words)) = command(text, at)
                 && wants(at, &place)
             {
-                write_command(text, &words, &mut lines.commands);
+                let out = match is_of_call(text, (place.start, at), &words, is_joined) {
+                    true => &mut lines.calls,
+                    false => &mut lines.commands,
+                };
+                write_command(text, &words, out);
             }
         } else if let Some(at) = value_key(text, at)
             && let Some((place, name, value)) = setting(text, at)
@@ -133,7 +142,7 @@ fn value_key(text: &[u8], last: usize) -> Option<usize> {
 
 /// What is between the quotes of a string.
 #[derive(Clone, Debug, Default)]
-struct Word {
+pub(super) struct Word {
     place: Range<usize>,
     quote: Quote,
 }
@@ -176,6 +185,17 @@ fn command(text: &[u8], at: usize) -> Option<(Range<usize>, Words)> {
         |word: &Word| matches!(slice(text, &word.place), [b'-' | b'/' | b'~' | b'.', _, ..] | b"/");
     let is_one = is_name && !first.starts_with(b"-") && others.iter().any(is_argument);
     is_one.then_some((start..end, words))
+}
+
+/// Whether a command that begins at `start`, and whose list begins at `list`, is one of a tool call.
+fn is_of_call(text: &[u8], (start, list): (usize, usize), words: &[Word], is_joined: bool) -> bool {
+    let Some(quote) = words.first().map(|word| word.quote) else { return false };
+    let behind_key = text.get(..list).and_then(|before| before_blanks(before).strip_suffix(b":"));
+    let member = match start < list {
+        true => Some(start),
+        false => behind_key.and_then(|key| key_before(key, &COMMANDS, quote)).map(|(key, _)| key),
+    };
+    member.is_some_and(|at| is_in_call(text, (at, list), quote, is_joined))
 }
 
 /// Whether a list that stands in a text is a value there, or an argument. Others say how something is to be started,
@@ -284,7 +304,12 @@ fn string(text: &[u8], at: usize, first: Quote) -> Option<(Word, usize)> {
 
 /// The member that ends before the key at `at`, if it has one of these keys and a simple word as its value: where its
 /// key begins, and the value.
-fn member_before(text: &[u8], at: usize, keys: &[&[u8]], quote: Quote) -> Option<(usize, Word)> {
+pub(super) fn member_before(
+    text: &[u8],
+    at: usize,
+    keys: &[&[u8]],
+    quote: Quote,
+) -> Option<(usize, Word)> {
     let before = before_blanks(text.get(..at)?).strip_suffix(b",")?;
     let before = quote.before(before_blanks(before))?;
     let row = before.iter().rev().take(JSON_ASIDE_NAME_MAX_BYTES + 1);
@@ -296,7 +321,11 @@ fn member_before(text: &[u8], at: usize, keys: &[&[u8]], quote: Quote) -> Option
 }
 
 /// Where the key begins that `text` ends with, if it is one of these, and which.
-fn key_before<'k>(text: &[u8], keys: &[&'k [u8]], quote: Quote) -> Option<(usize, &'k [u8])> {
+pub(super) fn key_before<'k>(
+    text: &[u8],
+    keys: &[&'k [u8]],
+    quote: Quote,
+) -> Option<(usize, &'k [u8])> {
     let text = quote.before(before_blanks(text))?;
     keys.iter().find_map(|key| {
         let before = quote.before(text.strip_suffix(*key)?)?;
@@ -333,11 +362,17 @@ mod tests {
 
     use super::*;
 
-    fn found(pieces: &[&[u8]]) -> (String, String) {
-        let (mut asides, mut lines) = (Asides::new(), Lines::default());
+    fn read(pieces: &[&[u8]]) -> Lines {
+        let (mut asides, mut lines) = (Asides::new(false), Lines::default());
         pieces.iter().for_each(|piece| asides.feed(piece, &mut lines));
+        lines
+    }
+
+    /// The commands, and the settings.
+    fn found(pieces: &[&[u8]]) -> (String, String) {
+        let Lines { commands, calls, settings } = read(pieces);
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        (text(lines.commands), text(lines.settings))
+        (text([commands, calls].concat()), text(settings))
     }
 
     fn commands(json: &str) -> String {
@@ -447,6 +482,7 @@ mod tests {
                 Just(r#"{"value":"b", "name":"A"},"#.to_owned()),
                 Just(r#"{"key":"A","value":{"stringValue": "b"}},"#.to_owned()),
                 Just(r#"[\"rm\", \"-rf\",\n\"/\"]"#.to_owned()),
+                Just(r#""arguments":"{\"a\":1,\"cmd\":[\"rm\",\"-rf\"]}","#.to_owned()),
                 "[\\[\\]{}\"',:a\\\\/-]{0,9}",
                 "[a-z]{0,700}",
             ], 0..8),
@@ -461,12 +497,14 @@ mod tests {
                 .into_iter()
                 .map(|end| &text.as_bytes()[std::mem::replace(&mut from, end)..end])
                 .collect();
-            let sorted = |(one, other): (String, String)| {
-                let mut lines: Vec<String> = one.lines().chain(other.lines()).map(str::to_owned).collect();
-                lines.sort();
-                lines
+            let sorted = |lines: Lines| {
+                [lines.commands, lines.calls, lines.settings].map(|text| {
+                    let mut lines: Vec<Vec<u8>> = text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+                    lines.sort();
+                    lines
+                })
             };
-            prop_assert_eq!(sorted(found(&pieces)), sorted(found(&[text.as_bytes()])));
+            prop_assert_eq!(sorted(read(&pieces)), sorted(read(&[text.as_bytes()])));
         }
     }
 }

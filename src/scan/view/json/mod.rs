@@ -6,6 +6,7 @@
 
 mod asides;
 mod blocks;
+mod calls;
 mod elements;
 mod escape;
 mod events;

@@ -25,6 +25,14 @@ impl Quote {
         }
     }
 
+    /// The one of the string that the JSON is in whose strings it begins.
+    pub(super) fn outer(self) -> Option<Quote> {
+        match (self.byte, self.escapes) {
+            (b'"', escapes @ (1 | 3)) => Some(Quote { escapes: escapes / 2, ..self }),
+            _ => None,
+        }
+    }
+
     /// Its bytes.
     pub(super) fn len(self) -> usize {
         self.escapes + 1
