@@ -16,7 +16,7 @@ use super::hits::{Hit, Hits};
 use super::judging::{Waits, judge, may_get_near};
 use super::known_values::{Known, Watch};
 use super::overlaps::Overlaps;
-use super::precedence::{Claim, yields_to};
+use super::precedence::{Claim, within_reach, yields_to};
 use super::rules::{Mentions, Rule};
 use super::scanner::Core;
 use super::stream::End;
@@ -160,7 +160,8 @@ fn is_told_by_another(
         let rule = core.rules().get(number);
         rule.is_some_and(|rule| yields_to(&own, &Claim { rule, number, span }))
     };
-    let mut near = overlaps.of(&confirmed.span).filter_map(|number| window.get(number));
+    let mut near =
+        overlaps.of(&within_reach(&confirmed.span)).filter_map(|number| window.get(number));
     near.any(|other| claims(other.rule, &other.span))
         || reported.iter().filter(|told| told.is_told).any(|told| {
             let number = usize::try_from(told.rule).unwrap_or(usize::MAX);

@@ -670,3 +670,23 @@ fn a_shell_outside_of_tool_calls_is_told_as_before_also_beside_one() {
     }
     assert_likely("shell_exec", &["bash -lc 'ls -la'"]);
 }
+
+#[test]
+fn a_key_in_armour_and_a_line_of_shadow_are_one_finding_each() {
+    let key = format!("-----BEGIN PRIVATE KEY-----\nMII{}\n-----END", "q8Zr1kPmW0tVb3Nx".repeat(4));
+    let hash = format!("me:$6$saltsalt${}:19000:0:99999:7:::\n", "q8Zr1kPmW0".repeat(9));
+    let hash = hash.replace("mW0q8Zr1kPmW0:", "mW0q8:");
+    let hash_len = hash.len();
+    for (text, id, sizes) in
+        [(key, "private_key_pem", [1, 7, 1000]), (hash, "hash_sha_crypt", [hash_len; 3])]
+    {
+        for size in sizes {
+            let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+            let told = told_of(&pieces);
+            let ids: Vec<&str> = told.iter().map(|(id, _)| &**id).collect();
+            assert_eq!(ids, [id], "{size}");
+        }
+    }
+    let lines = told_of(&[b"root:*:19000:0:99999:7:::\n"]);
+    assert!(lines.iter().any(|(id, _)| id == "shadow_content"), "{lines:?}");
+}
