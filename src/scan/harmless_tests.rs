@@ -690,3 +690,20 @@ fn a_key_in_armour_and_a_line_of_shadow_are_one_finding_each() {
     let lines = told_of(&[b"root:*:19000:0:99999:7:::\n"]);
     assert!(lines.iter().any(|(id, _)| id == "shadow_content"), "{lines:?}");
 }
+
+#[test]
+fn a_layer_that_ends_with_its_lists_and_armour_without_a_key_are_hardly_alarms() {
+    for text in [
+        "rm -rf /var/lib/apt/lists/*",
+        "RUN apt-get update \\\n    && rm -rf /var/lib/apt/lists/*",
+        "RUN rm -rf /var/lib/apt/lists/* /tmp/*",
+    ] {
+        let told = in_pieces("destructive_rm", &[text.as_bytes()]);
+        assert_eq!(told, Some(Confidence::Low), "{text}");
+    }
+    assert_likely("destructive_rm", &["rm -rf /var/lib/apt/lists/* /etc", "rm -rf /tmp/x ~"]);
+    for body in ["...", "<your key>", "YOUR_KEY_GOES_IN_HERE_RIGHT"] {
+        let armour = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        assert_eq!(in_pieces("private_key_pem", &[armour.as_bytes()]), Some(Confidence::Low));
+    }
+}

@@ -26,10 +26,6 @@ pub(super) fn rm_target(evidence: &Evidence<'_>) -> Verdict {
     let length = after.iter().take_while(|byte| is_path(byte)).count();
     let (path, rest) = after.split_at_checked(length).unwrap_or((after, &[]));
     let others = rest.get(..command_end(rest, b";|&\r\n)`")).unwrap_or_default();
-    if path == b"var/lib/apt/lists/*" && rest.is_empty() && holds(evidence.before, b"apt-get ") {
-        // The end of an image's layer, that what follows is seldom seen with.
-        return Verdict::Fails;
-    }
     if length + others.len() == after.len() && evidence.is_open {
         return Verdict::Silent;
     }
@@ -82,6 +78,13 @@ pub(super) fn shell_called(evidence: &Evidence<'_>) -> Verdict {
     let runs = || has(&RUNNING) || holds_any(&[b"$(", b"<(", b"`"]);
     let is_wary = has(&WARY) || holds_any(&PARTS) || is_piped || (has(&FETCHING) && runs());
     unless(!is_wary)
+}
+
+/// Whether what is deleted is harmless only as long as nothing follows.
+pub(super) fn may_be_scratch(evidence: &Evidence<'_>) -> bool {
+    evidence.is_open
+        && rm_target(evidence) == Verdict::Silent
+        && rm_target(&Evidence { is_open: false, ..*evidence }) == Verdict::Fails
 }
 
 /// Whose rights are changed: what belongs to one program, or to one user, is changed whenever that is installed.
@@ -275,17 +278,18 @@ mod tests {
     }
 
     #[test]
-    fn the_lists_that_a_layer_of_an_image_leaves_out_may_go_at_the_end_of_what_is_known() {
-        let judged = |before: &[u8], after| {
-            let matched = b"rm -rf /";
-            let evidence = Evidence { secret: matched, matched, before, ..Evidence::default() };
-            rm_target(&Evidence { after, is_open: true, ..evidence })
+    fn what_is_scratch_at_the_end_of_what_is_known_waits_for_the_rest() {
+        let waits = |after: &str, is_open| {
+            let (matched, after) = (&b"rm -rf /"[..], after.as_bytes());
+            let evidence = Evidence { secret: matched, matched, after, ..Evidence::default() };
+            may_be_scratch(&Evidence { is_open, ..evidence })
         };
-        let layer = b"RUN apt-get update && apt-get install -y curl && ";
-        assert_eq!(judged(layer, b"var/lib/apt/lists/*"), Verdict::Fails);
-        assert_eq!(judged(layer, b"var/lib/apt/lists/* /etc;"), Verdict::Passes);
-        assert_eq!(judged(layer, b"var/lib/apt/lists"), Verdict::Silent);
-        assert_eq!(judged(b"", b"var/lib/apt/lists/*"), Verdict::Silent);
+        for after in ["var/lib/apt/lists/*", "var/lib/apt/lists/* /tmp/*", "tmp/x", "dist"] {
+            assert!(waits(after, true) && !waits(after, false), "{after}");
+        }
+        for after in ["", "et", "home/me", "tmp/x;", "tmp/x /etc"] {
+            assert!(!waits(after, true), "{after}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a secret's own structure says of it, and what its place in documentation and templates looks like.
 
 use data_encoding::BASE64URL_NOPAD;
+use memchr::memmem;
 
 use super::validate::{Evidence, Verdict, checked};
 use super::{checksum, holds};
@@ -61,7 +62,9 @@ pub(super) fn pem_body(evidence: &Evidence<'_>) -> Verdict {
         return Verdict::Passes;
     }
     let is_cut = evidence.is_open && near.len() < NEAR_BYTES;
-    if is_cut { Verdict::Silent } else { Verdict::Fails }
+    // Nothing that may still come is of it.
+    let is_ended = memmem::find(near, b"-----END ").is_some();
+    if is_cut && !is_ended { Verdict::Silent } else { Verdict::Fails }
 }
 
 /// What documentation, templates and tests have in a secret's place.

@@ -204,7 +204,11 @@ impl Validator {
 
     /// Whether it finds fault with a match only as long as nothing follows what is known.
     pub(super) fn hangs_on_rest(self, evidence: &Evidence<'_>) -> bool {
-        self == Validator::CloudHost && connections::may_be_cloud_host(&evidence.near())
+        match self {
+            Validator::CloudHost => connections::may_be_cloud_host(&evidence.near()),
+            Validator::RmTarget => commands::may_be_scratch(&evidence.near()),
+            _ => false,
+        }
     }
 
     /// Looks at a match.
@@ -406,5 +410,9 @@ mod tests {
         assert_eq!(behind("pem_body", head, &body.replace('\n', "\\n"), false), Verdict::Passes);
         assert_eq!(behind("pem_body", head, " is how a key begins", false), Verdict::Fails);
         assert_eq!(behind("pem_body", head, "\nMII", true), Verdict::Silent);
+        for body in ["\n...\n", "\\n...\\n", "\n<your key>\n", "\nYOUR_KEY_GOES_IN_HERE_RIGHT\n"] {
+            let ended = format!("{body}-----END PRIVATE KEY-----\n");
+            assert_eq!(behind("pem_body", head, &ended, true), Verdict::Fails, "{body}");
+        }
     }
 }
