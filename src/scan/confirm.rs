@@ -17,7 +17,7 @@ use super::judging::{Waits, judge, may_get_near};
 use super::known_values::{Known, Watch};
 use super::overlaps::Overlaps;
 use super::precedence::{Claim, within_reach, yields_to};
-use super::rules::{Mentions, Rule};
+use super::rules::Rule;
 use super::scanner::Core;
 use super::stream::End;
 use crate::finding::{Confidence, View as Seen};
@@ -36,7 +36,6 @@ pub(super) struct Work {
     overlaps: Overlaps,
     known: Vec<Known>,
     masked: Masked,
-    mentions: Mentions,
 }
 
 impl Work {
@@ -45,7 +44,6 @@ impl Work {
         self.masked.forget();
         self.confirmed.clear();
         self.known.clear();
-        self.mentions.forget();
     }
 }
 
@@ -259,8 +257,7 @@ fn find_matches(core: &Core, history: &History<'_>, reported: &mut Vec<Reported>
             continue;
         };
         core.note_heard();
-        let (waits, found) = (Waits::Yes, (&mut work.joined, &mut work.mentions));
-        let judged = judge(rule, exact, history, &span, waits, found);
+        let judged = judge(rule, exact, history, &span, Waits::Yes, &mut work.joined);
         let is_told = judged.is_some();
         let is_cut = is_told && is_cut(history, &span);
         let judged = judged.filter(|_| !is_cut);
@@ -326,8 +323,7 @@ fn judge_again(core: &Core, history: &History<'_>, told: &mut Reported, work: &m
         grow(told, exact, history, history.offset, &mut work.joined);
     }
     let span = told.start..told.end;
-    let (waits, found) = (Waits::Yes, (&mut work.joined, &mut work.mentions));
-    match judge(rule, exact, history, &span, waits, found) {
+    match judge(rule, exact, history, &span, Waits::Yes, &mut work.joined) {
         Some(judged) => {
             told.is_told = true;
             work.confirmed.push(judged.confirmed(number, &span, history));
@@ -342,8 +338,8 @@ fn tell_left(rule: &Rule, exact: &Regex, history: &History<'_>, left: &Reported,
         return;
     }
     let number = usize::try_from(left.rule).unwrap_or(usize::MAX);
-    let (span, found) = (left.start..left.end, (&mut work.joined, &mut work.mentions));
-    if let Some(judged) = judge(rule, exact, history, &span, Waits::No, found) {
+    let span = left.start..left.end;
+    if let Some(judged) = judge(rule, exact, history, &span, Waits::No, &mut work.joined) {
         work.confirmed.push(judged.confirmed(number, &span, history));
     }
 }

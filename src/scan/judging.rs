@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 
 use super::confirm::Confirmed;
 use super::history::History;
-use super::rules::{Evidence, Mentions, Rule, Validator};
+use super::rules::{Evidence, Rule};
 use super::stream::End;
 use crate::finding::Confidence;
 use crate::limits::RULE_NEAR_BYTES;
@@ -60,7 +60,7 @@ pub(super) fn judge(
     history: &History<'_>,
     span: &Range<u64>,
     waits: Waits,
-    (joined, mentions): (&mut Vec<u8>, &mut Mentions),
+    joined: &mut Vec<u8>,
 ) -> Option<Judged> {
     let around = RULE_NEAR_BYTES as u64;
     let near = span.start.saturating_sub(around)..span.end.saturating_add(around);
@@ -82,16 +82,14 @@ pub(super) fn judge(
     let behind = memchr2(b'\r', b'\n', after).unwrap_or(after.len());
     let line_start = matched.start - before;
     let line = part(line_start..matched.end + behind);
-    let asks = rule.validators.contains(&Validator::Mention);
     let evidence = Evidence {
         secret: part(secret.clone()),
         matched: part(matched.clone()),
         line,
         before: part(line_start..matched.start),
-        mentions: asks.then(|| mentions.in_line(line, view.offset(line_start))),
-        is_of_call: history.is_of_calls,
         after,
         is_open,
+        is_of_call: history.is_of_calls,
     };
     // A longer one would not be known whole any more.
     let may_wait = waits == Waits::Yes && span.end - span.start < RULE_NEAR_BYTES as u64;

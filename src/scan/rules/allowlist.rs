@@ -71,18 +71,18 @@ impl Pattern {
 }
 
 /// What a match belongs to.
-struct Around<'a> {
-    text: &'a [u8],
+pub(super) struct Around<'a> {
+    pub(super) text: &'a [u8],
     /// Where in it the match begins and ends.
-    start: usize,
-    end: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
     /// Whether it goes to the end of the line.
     is_last: bool,
 }
 
 impl<'a> Around<'a> {
     /// The match's line, or the string of JSON in it that the match stands in, with its quotes.
-    fn of(evidence: &Evidence<'a>) -> Around<'a> {
+    pub(super) fn of(evidence: &Evidence<'a>) -> Around<'a> {
         let (line, before) = (evidence.line, evidence.before.len());
         let behind = before + evidence.matched.len();
         let first = last_border(evidence.before).unwrap_or(0);

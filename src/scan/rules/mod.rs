@@ -50,8 +50,6 @@ pub use allowlist::Allowlist;
 pub use expression::{Expression, ExpressionError};
 pub use extending::{RulesFile, extended};
 pub(in crate::scan) use long_word::is_of_word;
-pub use mention::MentionWords;
-pub(in crate::scan) use mention::Mentions;
 pub use pack::{Pack, PackError, Problem, ProblemKind, extended_path};
 pub use packs::{DEFAULT_PACKS, SEED_PACK, pack_names};
 pub use remembered::{EXPRESSION_PARSER, ParsedExpressions};
