@@ -108,6 +108,9 @@ pub(super) struct Place {
     /// Whether it is joined of the events of a stream. Nothing in such a text is a stream, or an archive, again:
     /// else each of its texts could hold as many of its own.
     pub(super) is_joined: bool,
+    /// Whether what it is was told by its bytes alone, where most are something else: what cannot be read of it was
+    /// hardly that.
+    pub(super) is_guess: bool,
     /// If it is in a coding that was undone beside it: behind the text of this number come those out of it.
     pub(super) coded_from: Option<u32>,
 }
@@ -184,9 +187,6 @@ impl Text {
         Text::new(Place { depth: SCAN_DEPTH_MAX, ..place }, scope)
     }
 
-    /// The same from where one step makes something else of it.
-    pub(super) fn then(self, step: Step) -> Text {
-        Text { place: self.place.then(step), ..self }
     /// The same of the commands of tool calls, a line each.
     pub(super) fn of_calls(place: Place, scope: &mut Scope<'_>) -> Text {
         let mut text = Text::unfolded(place, scope);
@@ -194,6 +194,9 @@ impl Text {
         text
     }
 
+    /// The same from where one step makes something else of it.
+    pub(super) fn then(self, step: Step) -> Text {
+        Text { place: self.place.then(step), ..self }
     }
 
     /// Where it stands.
@@ -308,10 +311,10 @@ impl Text {
             reading_of: self.reading_of.as_deref().copied(),
             is_of_events: self.place.is_joined && self.place.origin.is_some(),
             coded_from: self.place.coded_from,
+            is_of_calls: self.stream.is_of_calls,
         };
         let mut teller = Teller { told: scope.told, telling, sink: scope.sink };
         self.stream.step(window, end, &mut teller);
-            is_of_calls: self.stream.is_of_calls,
     }
 
     fn look_within(&mut self, window: &[u8], end: End, scope: &mut Scope<'_>) {

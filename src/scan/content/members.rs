@@ -20,6 +20,8 @@ pub(super) struct Members {
     /// Whether what follows one compressed file is no news, as others read it; and whether it is there.
     is_file_beside: bool,
     is_over: bool,
+    /// Whether chance may have made the first bytes: two or three tell it.
+    is_guess: bool,
     names: Text,
     member: Content,
 }
@@ -55,6 +57,7 @@ impl Members {
             whole: None,
             is_file_beside: matches!(container, Container::Compressed(_)),
             is_over: false,
+            is_guess: place.is_guess && !matches!(container, Container::Zip | Container::Tar),
             names: Text::new(place, scope),
             member: Content::unknown(place),
         }
@@ -140,7 +143,7 @@ impl Members {
             Event::Unreadable(len, reason) => {
                 self.is_over |= self.is_file_beside
                     && reason == Some(Unreadable::Coded(Undecodable::TrailingData));
-                if self.is_over {
+                if self.is_over || self.is_guess {
                     return;
                 }
                 scope.sink.gap(Gap::Undecoded(len));

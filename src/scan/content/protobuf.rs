@@ -26,7 +26,7 @@ struct Runs {
 impl ProtobufText {
     /// Nothing read yet.
     pub(super) fn new(place: Place) -> ProtobufText {
-        ProtobufText { place, kept: Vec::new(), runs: None }
+        ProtobufText { place: Place { is_guess: true, ..place }, kept: Vec::new(), runs: None }
     }
 
     pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
@@ -169,5 +169,58 @@ mod tests {
     fn what_is_no_message_is_searched_for_runs() {
         let body = b"\0\x01\xff{\"do\":\"\\u0072m -rf /\"}\0";
         assert_eq!(views(body), ["strings>json"]);
+    }
+
+    /// In a field of bytes, two or three of them tell a compressed file that is none.
+    #[test]
+    fn a_broken_archive_in_a_field_of_bytes_is_no_gap() {
+        use std::io::Write;
+
+        let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), Default::default());
+        packer.write_all(b"rm -rf / --no-preserve-root; and so on, and so forth").unwrap();
+        let packed = packer.finish().unwrap();
+        let broken = packed.get(..packed.len() - 9).unwrap();
+        let field = |bytes: &[u8]| [&[0x0A, bytes.len() as u8], bytes].concat();
+        let framed = |message: &[u8]| [&[0, 0, 0, 0, message.len() as u8], message].concat();
+        for (name, body, gaps) in [
+            ("application/octet-stream", broken.to_vec(), true),
+            ("application/x-protobuf", field(broken), false),
+            ("application/grpc", framed(&field(broken)), false),
+        ] {
+            let mut seen = Seen::default();
+            let shape = Shape::new(std::iter::empty(), Some(name.as_bytes()));
+            let mut stream = scanner(SCAN_WINDOW_MIN_BYTES).body(&shape);
+            stream.feed(PaddedBuffer::new().fill(&body), &mut seen);
+            stream.finish(&mut seen);
+            assert_eq!(!seen.gaps().is_empty(), gaps, "{name}: {:?}", seen.gaps());
+        }
+        assert!(views(&field(&packed)).contains(&"protobuf>deflate".to_owned()));
+    }
+
+    #[test]
+    fn random_messages_are_no_broken_archives() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        let mut body = Vec::new();
+        while body.len() < 1 << 20 {
+            let len = 8 + (random() % 100) as usize;
+            let bytes: Vec<u8> = std::iter::repeat_with(|| random() as u8).take(len).collect();
+            let message = [&[0x0A, len as u8], &b"x\x9c"[..], bytes.get(2..).unwrap()].concat();
+            body.extend_from_slice(&[0, 0, 0, 0, message.len() as u8]);
+            body.extend_from_slice(&message);
+        }
+        let mut seen = Seen::default();
+        let shape = Shape::new(std::iter::empty(), Some(b"application/grpc"));
+        let mut stream = scanner(SCAN_WINDOW_MIN_BYTES).body(&shape);
+        for piece in body.chunks(8192) {
+            stream.feed(PaddedBuffer::new().fill(piece), &mut seen);
+        }
+        stream.finish(&mut seen);
+        assert_eq!(seen.gaps(), []);
     }
 }
