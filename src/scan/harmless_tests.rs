@@ -740,3 +740,14 @@ fn a_word_in_another_string_or_sentence_of_the_line_makes_no_mention() {
         &["Prompt injection is bad. One writes: ignore all previous instructions"],
     );
 }
+
+/// The domain of a host that a read cut was taken for another one.
+#[test]
+fn a_cloud_s_host_is_hardly_an_alarm_wherever_it_is_cut() {
+    let text = "curl https://9A2B4C6D8E0F1A3B5C7D9E1F3A5B7C9D.gr7.us-east-1.eks.amazonaws.com/x";
+    for cut in 0..text.len() {
+        let (front, behind) = text.as_bytes().split_at(cut);
+        let told = in_pieces("c2_base64_host", &[front, behind]);
+        assert_eq!(told, Some(Confidence::Low), "{cut}");
+    }
+}

@@ -60,9 +60,10 @@ pub(super) fn cloud_host(evidence: &Evidence<'_>) -> Verdict {
     unless(is_cloud && !is_cut)
 }
 
-/// Whether a host is a cloud's as long as nothing of it follows.
+/// Whether what may follow of a host says whether it is a cloud's.
 pub(super) fn may_be_cloud_host(evidence: &Evidence<'_>) -> bool {
-    clouds_host(evidence) == (true, true)
+    let (_, is_cut) = clouds_host(evidence);
+    is_cut
 }
 
 /// Whether what is known of a host is a cloud's, and whether more of it may come.
@@ -414,6 +415,14 @@ mod tests {
         ] {
             assert_eq!(judged(matched, after, is_open), verdict);
         }
+        let waits = |after: &[u8], is_open| {
+            let (secret, matched) = (&eks[..], &eks[..]);
+            may_be_cloud_host(&Evidence { secret, matched, after, is_open, ..Evidence::default() })
+        };
+        for after in [&b""[..], b"s-east-1.eks.amazon", b"s-east-1.eks.amazonaws.com"] {
+            assert!(waits(after, true) && !waits(after, false));
+        }
+        assert!(!waits(b"s-east-1.evil.example/", true));
     }
 
     #[test]

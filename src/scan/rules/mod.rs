@@ -156,7 +156,7 @@ impl Rule {
         confidence
     }
 
-    /// Whether a match would be harmless only as long as nothing follows what is known. Secrets are never waited for.
+    /// Whether what follows what is known decides if a match is harmless. Secrets are never waited for.
     pub(in crate::scan) fn hangs_on_rest(&self, evidence: &Evidence<'_>) -> bool {
         evidence.is_open
             && !self.is_secret

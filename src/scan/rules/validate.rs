@@ -22,10 +22,10 @@ pub struct Evidence<'a> {
     pub before: &'a [u8],
     /// What is known of what follows the match.
     pub after: &'a [u8],
-    /// Whether the line is a command of an agent's tool call.
-    pub is_of_call: bool,
     /// Whether more may follow than is known.
     pub is_open: bool,
+    /// Whether the line is a command of an agent's tool call.
+    pub is_of_call: bool,
 }
 
 impl<'a> Evidence<'a> {
@@ -121,9 +121,9 @@ pub enum Validator {
     CloudHost,
     OnlyPrinted,
     NarrowObject,
-    ShellCalled,
     SaidOfOthers,
     MadeByReader,
+    ShellCalled,
 }
 
 /// Every validator by its name in a pack.
@@ -181,9 +181,9 @@ const NAMES: [(&str, Validator); 56] = [
     ("cloud_host", Validator::CloudHost),
     ("only_printed", Validator::OnlyPrinted),
     ("narrow_object", Validator::NarrowObject),
-    ("shell_called", Validator::ShellCalled),
     ("said_of_others", Validator::SaidOfOthers),
     ("made_by_reader", Validator::MadeByReader),
+    ("shell_called", Validator::ShellCalled),
 ];
 
 /// The entropy below which a secret of a rule that names none is hardly one.
@@ -200,7 +200,7 @@ impl Validator {
         NAMES.iter().map(|(name, _)| *name)
     }
 
-    /// Whether it finds fault with a match only as long as nothing follows what is known.
+    /// Whether what follows what is known decides if it finds fault with a match.
     pub(super) fn hangs_on_rest(self, evidence: &Evidence<'_>) -> bool {
         match self {
             Validator::CloudHost => connections::may_be_cloud_host(&evidence.near()),
@@ -269,9 +269,9 @@ impl Validator {
             Validator::NarrowObject => narrowed::narrow_object(&evidence.near()),
             Validator::SaidOfOthers => prose::said_of_others(&evidence.near()),
             Validator::MadeByReader => prose::made_by_reader(&evidence.near()),
+            Validator::ShellCalled => commands::shell_called(evidence),
         }
     }
-            Validator::ShellCalled => commands::shell_called(evidence),
 }
 
 pub(super) fn checked(passes: bool) -> Verdict {
