@@ -163,3 +163,17 @@ fn a_flood_of_doubtful_matches_hides_no_sure_one() {
     let sure = told.iter().filter(|told| told.confidence == Confidence::Medium).count();
     assert_eq!(sure, 1);
 }
+
+/// Else the same key had another fingerprint there.
+#[test]
+fn what_stands_for_a_tokens_beginning_is_none_of_the_secret() {
+    let scanner = scanner(
+        "[[rules]]\nid = 'key'\ntype = 'EXFIL'\nregex = '(?i)(?:\\b|_|\\\\[nrt])sk-[a-z0-9]{20}'\n",
+    );
+    let key = format!("sk-{}", "q8zr1kpmw0".repeat(2));
+    for before in ["", " ", "_", "x_", "\\n", "x\\n"] {
+        let told = told(&scanner, &[&format!("{before}{key} ")]);
+        let secrets: Vec<&str> = told.iter().map(|told| &*told.secret).collect();
+        assert_eq!(secrets, [&key], "{before}");
+    }
+}

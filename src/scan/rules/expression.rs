@@ -185,10 +185,17 @@ impl Expression {
         self.parsed.is_filter_exact
     }
 
-    /// How much of a match's front is the escape that stands for a word's beginning.
+    /// How much of a match's front is the escape, or the underscore, that stands for a word's beginning.
     pub(in crate::scan) fn escape_before(&self, matched: &[u8]) -> usize {
-        let is_escape = matches!(matched, [b'\\', b'n' | b'r' | b't', ..]);
-        if self.parsed.begins_at_word && is_escape { ESCAPE_BYTES } else { 0 }
+        let text = self.text();
+        let begins_at_token = text.strip_prefix("(?i)").unwrap_or(text).starts_with(TOKEN_START);
+        match matched {
+            [b'\\', b'n' | b'r' | b't', ..] if self.parsed.begins_at_word || begins_at_token => {
+                ESCAPE_BYTES
+            }
+            [b'_', ..] if begins_at_token => 1,
+            _ => 0,
+        }
     }
 
     /// How far before a filter's end its match can begin, at most `limits::SCAN_MATCH_BEFORE_BYTES`.
@@ -224,6 +231,8 @@ impl Expression {
 
 /// What stands for a line break where a level of JSON is not undone, as in `\\n`.
 const ESCAPE_BYTES: usize = 2;
+/// How an expression begins that finds tokens also behind an underscore.
+const TOKEN_START: &str = r"(?:\b|_|\\[nrt])";
 
 /// An expression that begins at a word's beginning finds it behind the letter of an escape, too, where `\\b`
 /// fails: a token on a line of its own, in JSON in JSON. The expression that says so; and the one without the
