@@ -368,3 +368,12 @@ fn events_of_socket_io_are_one_text() {
     let no_json = pieces.map(|piece| format!("42[{piece}"));
     assert!(told(no_json).names().is_empty());
 }
+
+/// A command that is harmless if nothing follows waits for what follows.
+#[test]
+fn what_waits_in_a_channel_is_told_when_there_are_none() {
+    let told = told(["1ls ", "1-l; rm -rf /srv", "1/../", "no channel"]);
+    assert_eq!(told.names(), ["destructive_rm"]);
+    let told = self::told(["1ls ", "1-l; rm -rf ", "1/dist", "no channel"]);
+    assert_eq!(told.names(), ["destructive_rm"]);
+}

@@ -38,7 +38,7 @@ impl PlainTexts {
         if bytes.is_empty() {
             return;
         }
-        let channel = self.channel_of(bytes);
+        let channel = self.channel_of(bytes, scope);
         let place = self.place;
         let Some(text) = self.text(channel) else { return };
         let at = usize::from(channel.is_some());
@@ -63,20 +63,20 @@ impl PlainTexts {
 
     /// The channel that a message names in front, as those of a terminal do: Kubernetes by a number, ttyd and its
     /// kin by a digit. A text that only begins so does not go on so.
-    fn channel_of(&mut self, message: &[u8]) -> Option<u8> {
+    fn channel_of(&mut self, message: &[u8], scope: &mut Scope<'_>) -> Option<u8> {
         match message {
             [channel @ ..=4, ..] | [channel @ b'0'..=b'4', _, ..] if self.has_channels => {
                 Some(*channel)
             }
             _ => {
-                self.leave_channels();
+                self.leave_channels(scope);
                 None
             }
         }
     }
 
-    /// What seemed to be channels are none. A single message of them is the text's first.
-    fn leave_channels(&mut self) {
+    /// What seemed to be channels are none. A single message of them is the text's first; what waits in others is told.
+    fn leave_channels(&mut self, scope: &mut Scope<'_>) {
         if !std::mem::take(&mut self.has_channels) {
             return;
         }
@@ -84,7 +84,7 @@ impl PlainTexts {
             [PlainText { channel, first, content: None, .. }] => {
                 first.splice(0..0, channel.take());
             }
-            _ => self.texts.clear(),
+            _ => self.finish(scope),
         }
     }
 
