@@ -504,7 +504,7 @@ fn what_came_by_pieces_and_would_be_longer_in_one_is_told_apart() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), failure_persistence: None, ..Default::default() })]
 
     /// The engine and the exact expressions agree, however the text is cut.
     #[test]
