@@ -14,26 +14,42 @@ pub(super) fn refusal(error: &HeadError) -> Error {
 
 /// A page of somebody else's sent it to the gateway. What is no origin is not told.
 pub(super) fn foreign_page(value: &[u8]) -> Error {
-    let cause = Cause::HttpRequestDenied;
-    let (shown, cut) = match OriginPatterns::origin_of(value) {
-        Some(origin) => match origin.get(..ORIGIN_SHOWN_MAX_BYTES) {
-            Some(shown) if shown.len() < origin.len() => (shown, "..."),
-            _ => (origin, ""),
-        },
-        None => ("is none of a page", ""),
+    let shown = match OriginPatterns::origin_of(value) {
+        Some(origin) => cut(origin),
+        None => "is none of a page".to_owned(),
     };
-    let detail = format!(
-        "gateway_allowed_origins does not name the page that sent this: Origin {shown}{cut}"
-    );
+    denied(format!("gateway_allowed_origins does not name the page that sent this: Origin {shown}"))
+}
+
+/// The same without Origin, by the word of its browser.
+pub(super) fn foreign_site(page: &[u8]) -> Error {
+    let shown = match OriginPatterns::origin_of(page) {
+        Some("null") | None => "it did not say which".to_owned(),
+        Some(origin) => cut(origin),
+    };
+    denied(format!(
+        "gateway_allowed_origins does not name the page that sent this or leads here ({shown})"
+    ))
+}
+
+fn cut(origin: &str) -> String {
+    match origin.get(..ORIGIN_SHOWN_MAX_BYTES) {
+        Some(shown) if shown.len() < origin.len() => format!("{shown}..."),
+        _ => origin.to_owned(),
+    }
+}
+
+fn denied(detail: impl Into<String>) -> Error {
+    let cause = Cause::HttpRequestDenied;
     Error::answered(Side::Client, Stage::RequestHead, 403, cause, detail)
 }
 
 /// It may come from a page under a name of its own that was made to lead to the gateway.
 pub(super) fn foreign_name() -> Error {
-    let cause = Cause::HttpRequestDenied;
-    let detail = "the gateway is not known by this Host: use an address or localhost, or name its page in \
-                  gateway_allowed_origins";
-    Error::answered(Side::Client, Stage::RequestHead, 403, cause, detail)
+    denied(
+        "the gateway is not known by this Host: use an address or localhost, or name its page in \
+         gateway_allowed_origins",
+    )
 }
 
 /// There is nowhere that the gateway's listener would tunnel to.

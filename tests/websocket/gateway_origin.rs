@@ -81,6 +81,51 @@ fn who_is_refused_is_told_which_page_and_which_setting() {
     assert_eq!(ask(&proxy, &format!("Origin: {app}\r\n")).status(), 200);
 }
 
+/// Browsers send no Origin with what an `<img>`, a `<script>`, a link or a form's GET asks for.
+#[test]
+fn what_other_pages_make_a_browser_get_without_origin_is_refused() {
+    let (origin, proxy) = gateway(Value::Null);
+    for (fields, shown) in [
+        ("Sec-Fetch-Site: cross-site\r\n", "did not say which"),
+        ("sec-fetch-site: same-site\r\n", "did not say which"),
+        (
+            "Sec-Fetch-Site: Cross-Site\r\nReferer: https://evil.example/?x\r\n",
+            "(https://evil.example)",
+        ),
+        (
+            "Sec-Fetch-Site: cross-site\r\nReferer: http://localhost@evil.example/\r\n",
+            "did not say which",
+        ),
+        ("Sec-Fetch-Site: none\r\nSec-Fetch-Site: cross-site\r\n", "did not say which"),
+    ] {
+        let response = ask(&proxy, fields);
+        assert_eq!(response.status(), 403, "{fields}");
+        let detail = response.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(shown) && detail.contains("gateway_allowed_origins"), "{detail}");
+    }
+    assert_eq!(origin.connections(), 0);
+    let own = [
+        "Sec-Fetch-Site: none\r\n",
+        "Sec-Fetch-Site: same-origin\r\n",
+        "Sec-Fetch-Site: same-site\r\nReferer: http://localhost:3000/app\r\n",
+        "Sec-Fetch-Site: cross-site\r\nReferer: http://[::1]:3000?x\r\n",
+        "Sec-Fetch-Mode: cors\r\n",
+    ];
+    for fields in own {
+        assert_eq!(ask(&proxy, fields).status(), 200, "{fields}");
+    }
+    assert_eq!(origin.requests().len(), own.len());
+    let named = "Sec-Fetch-Site: cross-site\r\nReferer: https://app.example/\r\n";
+    for (allowed, fields, status) in [
+        (json!(["https://app.example"]), named, 200),
+        (json!(["https://app.example"]), "Sec-Fetch-Site: cross-site\r\n", 403),
+        (json!(["*"]), "Sec-Fetch-Site: cross-site\r\n", 200),
+    ] {
+        let (_origin, proxy) = gateway(allowed);
+        assert_eq!(ask(&proxy, fields).status(), status, "{fields}");
+    }
+}
+
 #[test]
 fn what_is_configured_replaces_the_default() {
     let (origin, proxy) = gateway(json!(["https://app.example", "https://*.lab.example:*"]));
@@ -126,6 +171,8 @@ fn a_page_under_a_name_of_its_own_that_leads_here_is_refused() {
         "localhost.evil.example.",
         "localhost.evil.example",
         "1.2.3.4.evil.example",
+        // Anybody on the network answers for it.
+        "evil.local:18790",
     ] {
         assert_eq!(call(&proxy, host), 403, "{host}");
     }

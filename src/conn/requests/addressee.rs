@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::super::refusal::{foreign_name, foreign_page};
+use super::super::refusal::{foreign_name, foreign_page, foreign_site};
 use super::{Requests, Route};
 use crate::config::{HostMismatch, OriginPatterns};
 use crate::error::{Error, Side, Stage};
@@ -27,7 +27,9 @@ impl Requests<'_> {
         let allowed = &self.core.config.listen.gateway_allowed_origins;
         let mut origins = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
         let Some((_, first)) = origins.next() else {
-            return (!is_served(head, allowed)).then(foreign_name);
+            let page = other_site(head).filter(|page| !allowed.matches(page));
+            let is_served = || is_served(head, allowed);
+            return page.map(foreign_site).or_else(|| (!is_served()).then(foreign_name));
         };
         let mut all = std::iter::once(first).chain(origins.map(|(_, origin)| origin));
         all.find(|origin| !allowed.matches(origin)).map(foreign_page)
@@ -58,8 +60,27 @@ impl Requests<'_> {
     }
 }
 
-/// Names that nobody can make lead to this machine from elsewhere: their zones are in no public DNS.
-const PRIVATE_ZONES: [&str; 3] = ["localhost", "internal", "local"];
+/// The page that had a browser send a request without Origin to a site that is not its own, as images, programs and
+/// links are asked for (Fetch Metadata, `Sec-Fetch-Site`): told by Referer; `null` where that is kept back.
+fn other_site<'h>(head: &'h RequestHead<'_>) -> Option<&'h [u8]> {
+    let mut sites = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("sec-fetch-site"));
+    let is_other = sites.any(|(_, site)| {
+        site.eq_ignore_ascii_case(b"cross-site") || site.eq_ignore_ascii_case(b"same-site")
+    });
+    is_other.then(|| head.get("referer").and_then(origin_of_url).unwrap_or(b"null"))
+}
+
+/// What stands before a URL's path.
+fn origin_of_url(url: &[u8]) -> Option<&[u8]> {
+    let host_at = memchr::memmem::find(url, b"://")? + 3;
+    let rest = url.get(host_at..)?;
+    let host_len = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());
+    url.get(..host_at + host_len)
+}
+
+/// Names that no public DNS makes lead to this machine. `local` is none of them: of names in it multicast DNS asks
+/// the whole network, and anybody there may answer.
+const PRIVATE_ZONES: [&str; 2] = ["localhost", "internal"];
 
 /// Whether the gateway is known by the name that a request without Origin calls it. A page asks the host that it
 /// comes from without an Origin, and by a name of its own, which leads to this machine for that moment, it may
