@@ -1,13 +1,16 @@
 //! A file that only grows: opened without following links, written in whole lines, recognised when
 //! somebody moves it away. Moves bytes; knows neither findings nor log records.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use memchr::memrchr;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
+
+use super::folder;
 
 /// An open file and which one it is.
 #[derive(Debug)]
@@ -35,16 +38,18 @@ pub(super) struct Written {
 }
 
 impl AppendFile {
-    /// Opens or creates it, mode 0600. A link, a pipe or a socket in its place is an error.
+    /// Opens or creates it, mode 0600, in a folder that is ours alone. A link, a pipe or a socket in its place is an
+    /// error.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(flags.cast_signed())
-            .open(path)?;
+        let folder = folder::open(path.parent().unwrap_or(Path::new("")))?;
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        AppendFile::open_in(&folder, Path::new(name))
+    }
+
+    fn open_in(folder: &OwnedFd, name: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?);
         let metadata = file.metadata()?;
         let kind = metadata.file_type();
         if kind.is_fifo() || kind.is_socket() || kind.is_block_device() {
@@ -225,7 +230,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_an_error_with_nothing_written() {
-        let mut full = AppendFile::open(Path::new("/dev/full")).unwrap();
+        let devices = OwnedFd::from(File::open("/dev").unwrap());
+        let mut full = AppendFile::open_in(&devices, Path::new("full")).unwrap();
         let written = full.append(b"line\n");
         assert_eq!(written.whole_lines_bytes, 0);
         assert_eq!(written.error.unwrap().kind(), io::ErrorKind::StorageFull);

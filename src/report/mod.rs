@@ -20,6 +20,7 @@ mod console;
 pub mod core;
 /// Whether a finding becomes a line, and when what was held back does.
 pub mod dedup;
+mod folder;
 mod journal;
 /// A finding as a line of `threats.jsonl`.
 pub mod jsonl;

@@ -3,17 +3,18 @@
 //! Whether the monitor still runs is not told here, but by its PID file.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::SystemTime;
 
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::STATE_FILE_NAME;
+use super::{STATE_FILE_NAME, folder};
 use crate::limits::{STATE_MAX_BYTES, STATE_OUTDATED_SECS};
 
 /// What is written before it takes the name.
@@ -108,37 +109,36 @@ impl State {
     pub(super) fn write(&self, log_dir: &Path) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
-        replace(log_dir, &text).or_else(|error| overwrite(log_dir, text).map_err(|_| error))
+        let folder = folder::open(log_dir)?;
+        replace(&folder, &text).or_else(|error| overwrite(&folder, text).map_err(|_| error))
     }
 }
 
-fn replace(log_dir: &Path, text: &[u8]) -> io::Result<()> {
-    let temporary = log_dir.join(TEMPORARY_FILE_NAME);
-    let mut file = options().create(true).truncate(true).mode(0o600).open(&temporary)?;
+fn replace(folder: &OwnedFd, text: &[u8]) -> io::Result<()> {
+    let mut file = open(folder, TEMPORARY_FILE_NAME, OFlags::CREATE | OFlags::TRUNC)?;
     let written = file.write_all(text);
     drop(file);
-    let replaced =
-        written.and_then(|()| std::fs::rename(&temporary, log_dir.join(STATE_FILE_NAME)));
+    let renamed = || rustix::fs::renameat(folder, TEMPORARY_FILE_NAME, folder, STATE_FILE_NAME);
+    let replaced = written.and_then(|()| Ok(renamed()?));
     if replaced.is_err() {
         // On a full disk it would be in the way of others.
-        let _ = std::fs::remove_file(&temporary);
+        let _ = rustix::fs::unlinkat(folder, TEMPORARY_FILE_NAME, AtFlags::empty());
     }
     replaced
 }
 
 /// In one write, with blanks where there was more before, so that a reader finds one text or the other.
-fn overwrite(log_dir: &Path, mut text: Vec<u8>) -> io::Result<()> {
-    let file = options().open(log_dir.join(STATE_FILE_NAME))?;
+fn overwrite(folder: &OwnedFd, mut text: Vec<u8>) -> io::Result<()> {
+    let file = open(folder, STATE_FILE_NAME, OFlags::empty())?;
     let old_len = file.metadata()?.len().min(STATE_MAX_BYTES);
     text.resize(text.len().max(usize::try_from(old_len).unwrap_or(0)), b'\n');
     file.write_all_at(&text, 0)
 }
 
-fn options() -> OpenOptions {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
-    let mut options = OpenOptions::new();
-    options.write(true).custom_flags(flags.cast_signed());
-    options
+fn open(folder: &OwnedFd, name: &str, how: OFlags) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR;
+    Ok(File::from(rustix::fs::openat(folder, name, flags | how, mode)?))
 }
 
 /// How long ago it was written, in seconds, where that is longer than a living monitor leaves it alone.
@@ -260,6 +260,17 @@ pub(super) mod tests {
         text.push(b' ');
         std::fs::write(&path, &text).unwrap();
         assert_eq!(read(dir.path()).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn it_is_not_written_into_a_folder_that_others_may_write_to() {
+        let dir = tempfile::tempdir().unwrap();
+        state().write(dir.path()).unwrap();
+        let theirs = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(dir.path(), theirs).unwrap();
+        let error = State::default().write(dir.path()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(read(dir.path()).unwrap(), state());
     }
 
     #[test]

@@ -172,7 +172,8 @@ fn torn_piece(file: &AppendFile) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use proptest::prelude::*;
 
@@ -338,7 +339,7 @@ mod tests {
         }
         assert_eq!((threats.lines_waiting(), threats.lines_written()), (2, 0));
         std::fs::remove_file(&here).unwrap();
-        symlink(&real, &here).unwrap();
+        std::fs::rename(&real, &here).unwrap();
         let after_error = Some(Opened { was_moved: false, repair: None });
         assert_eq!(write_one(&mut threats, "c").unwrap(), after_error);
         assert_eq!(patterns(&path), ["a", "b", "c"]);
@@ -374,6 +375,27 @@ mod tests {
         std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
         assert_eq!(write_one(&mut threats, "f").unwrap(), None);
         assert_eq!(patterns(&path), ["f"]);
+    }
+
+    /// In a shared place, such as `/tmp`, anybody may make the folder anew that was removed.
+    #[test]
+    fn nothing_is_written_into_a_folder_that_others_made_in_the_old_ones_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("clawsec");
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("threats.jsonl");
+        let (mut threats, _) = opened(&path);
+        write_one(&mut threats, "old").unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(&path, b"").unwrap();
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+        let error = write_one(&mut threats, "kept").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!((std::fs::read(&path).unwrap(), threats.lines_waiting()), (Vec::new(), 1));
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
+        assert!(threats.flush().unwrap().is_some());
+        assert_eq!(patterns(&path), ["kept"]);
     }
 
     #[test]
