@@ -22,3 +22,9 @@ pub const DUMP_SHOWN_MAX_BYTES: usize = 256;
 /// How far around a place a line of a dump is looked for, and the bytes that it says at least.
 pub const DUMP_LINE_MAX_BYTES: usize = 320;
 pub const DUMP_LINE_MIN_BYTES: usize = 4;
+
+/// How often what a snippet shows is decoded, to hide the secrets that it says.
+pub const SNIPPET_DECODED_DEEP: usize = 3;
+
+/// The fewest bytes as numbers in a row that are read as a text there.
+pub const SNIPPET_NUMBERS_MIN: usize = 8;

@@ -1,5 +1,5 @@
-//! The last look at what is written: whatever of it is still a secret to any rule, or a known value, is hidden. Names
-//! of hosts are also looked at in the other case, since they lose theirs on the way.
+//! The last look at what is written: whatever of it is still a secret to any rule, or a known value, is hidden, also
+//! where it is encoded. Names of hosts are also looked at in the other case, since they lose theirs on the way.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::database::{Database, DatabaseError};
 use super::found::{Gap, Match, MatchSink};
 use super::known_values::KnownValues;
 use super::padded::PaddedBuffer;
-use super::redact::{Secret, headed, merge};
+use super::redact::{Secret, decodings, headed, merge};
 use super::scanner::Scanner;
 use crate::limits::{LAST_LOOK_LEN, LAST_LOOK_WINDOW_BYTES};
 
@@ -101,30 +101,36 @@ impl LastLook {
     /// Whether any of the texts may hold something. What is found across two of them is a doubt, too.
     fn is_in_doubt(&mut self, are: Texts, texts: &[&mut String]) -> bool {
         self.buffer.begin();
+        let mut spans = Vec::new();
         for text in texts {
             self.buffer.extend(text.as_bytes());
             self.buffer.extend(BETWEEN);
+            self.add_known(are, text.as_bytes(), &mut spans);
+            for decoded in decodings(text.as_bytes()) {
+                self.buffer.extend(decoded.text());
+                self.buffer.extend(BETWEEN);
+                self.add_known(are, decoded.text(), &mut spans);
+            }
         }
         let mut doubt = Doubt::default();
         self.scan(are, &mut doubt);
-        let is_known = || {
-            let mut spans = Vec::new();
-            texts.iter().for_each(|text| self.add_known(are, text.as_bytes(), &mut spans));
-            !spans.is_empty()
-        };
-        doubt.0 || is_known()
+        doubt.0 || !spans.is_empty()
     }
 
     /// The text with what it still holds hidden; none if there is nothing to hide.
     fn masked(&mut self, are: Texts, text: &str) -> Option<String> {
         let text = text.as_bytes();
-        let mut spans = Spans::default();
-        self.buffer.begin();
-        self.buffer.extend(text);
-        self.scan(are, &mut spans);
-        let mut secrets: Vec<Secret> = spans.0.into_iter().map(|span| headed(text, span)).collect();
+        let told = self.told_of(are, text);
+        let mut secrets: Vec<Secret> = told.into_iter().map(|span| headed(text, span)).collect();
         let mut known = Vec::new();
         self.add_known(are, text, &mut known);
+        for decoded in decodings(text) {
+            let mut spans = self.told_of(are, decoded.text());
+            self.add_known(are, decoded.text(), &mut spans);
+            known.extend(
+                spans.into_iter().map(|span| decoded.source(span)).filter(|span| !span.is_empty()),
+            );
+        }
         let hidden = |span: Range<usize>| Secret { start: span.start, end: span.end, shown: 0 };
         secrets.extend(known.into_iter().map(hidden));
         if secrets.is_empty() {
@@ -132,6 +138,15 @@ impl LastLook {
         }
         merge(&mut secrets);
         Some(hide(text, &secrets))
+    }
+
+    /// Where a text holds secrets by the rules.
+    fn told_of(&mut self, are: Texts, text: &[u8]) -> Vec<Range<usize>> {
+        let mut spans = Spans::default();
+        self.buffer.begin();
+        self.buffer.extend(text);
+        self.scan(are, &mut spans);
+        spans.0
     }
 
     /// Scans what was written into the buffer. A key id of capitals is one in small letters, too, once a host is called

