@@ -12,3 +12,6 @@ pub const PROTOBUF_PIECE_MAX_BYTES: usize = 1024;
 /// Texts that messages of protobuf are joined to and that have gone for good, to make room for others, before no more are
 /// joined: each costs a microsecond or two, for a message's byte or two.
 pub const SCAN_LANES_LOST_MAX: usize = 4096;
+
+/// How many such texts have gone, of events of whatever kind, before one event by itself begins none any more.
+pub const SCAN_LANES_LOST_WAITING: usize = 256;

@@ -7,7 +7,7 @@ use super::Content;
 use crate::finding::Step;
 use crate::limits::{
     SCAN_FOLD_AROUND_BYTES, SCAN_LANE_PENDING_BYTES, SCAN_LANE_TAIL_BYTES, SCAN_LANES_LOST_MAX,
-    SCAN_LANES_MAX, SCAN_LANES_PARTED_MAX,
+    SCAN_LANES_LOST_WAITING, SCAN_LANES_MAX, SCAN_LANES_PARTED_MAX,
 };
 use crate::scan::found::Gap;
 use crate::scan::padded::PaddedBuffer;
@@ -106,8 +106,7 @@ impl Lane {
     }
 
     fn keep_tail(&mut self, text: &[u8]) {
-        let fresh = text.len().saturating_sub(SCAN_LANE_TAIL_BYTES);
-        let text = text.get(fresh..).unwrap_or_default();
+        let text = end_of(text);
         let stale = (self.tail.len() + text.len()).saturating_sub(SCAN_LANE_TAIL_BYTES);
         self.tail.drain(..stale);
         self.tail.extend_from_slice(text);
@@ -145,6 +144,11 @@ impl Lane {
             None => self.content.finish(scope),
         }
     }
+}
+
+/// What is kept of a text that may go on.
+fn end_of(text: &[u8]) -> &[u8] {
+    text.get(text.len().saturating_sub(SCAN_LANE_TAIL_BYTES)..).unwrap_or_default()
 }
 
 /// The lane of events that are no JSON.
@@ -278,6 +282,10 @@ impl Lanes {
         if !self.lanes.iter().any(|lane| lane.key == key) {
             let parted = self.parted.iter().position(|(parted, _)| *parted == key);
             let parted = parted.and_then(|at| self.parted.remove(at));
+            if parted.is_none() && self.lost >= SCAN_LANES_LOST_WAITING {
+                self.part(key, end_of(text).to_vec(), scope);
+                return;
+            }
             self.make_room(scope);
             let mut lane = Lane::new(key, place, self.are_units);
             if let Some((_, tail)) = parted {
@@ -300,8 +308,14 @@ impl Lanes {
         if let Some((place, _)) = oldest {
             let mut lane = self.lanes.swap_remove(place);
             lane.finish(scope);
-            self.parted.push_back((lane.key, lane.tail));
+            self.part(lane.key, lane.tail, scope);
         }
+    }
+
+    /// Keeps the last bytes of a text that has no room, or none yet: where texts come and go without end, each event
+    /// by itself begins none, but waits for one that goes on from it.
+    fn part(&mut self, key: u64, tail: Vec<u8>, scope: &mut Scope<'_>) {
+        self.parted.push_back((key, tail));
         if self.parted.len() > SCAN_LANES_PARTED_MAX
             && let Some((_, tail)) = self.parted.pop_front()
         {
@@ -319,7 +333,7 @@ mod tests {
     use crate::limits::{SCAN_LANES_MAX, SCAN_LANES_PARTED_MAX};
     use crate::scan::found::Gap;
     use crate::scan::tests::{Seen, scanner};
-    use crate::scan::{PaddedBuffer, Shape};
+    use crate::scan::{PaddedBuffer, Scanner, Shape};
 
     /// A message of an AWS event stream, without headers.
     fn message(payload: &str) -> Vec<u8> {
@@ -336,8 +350,12 @@ mod tests {
     }
 
     fn seen_in(messages: &[Vec<u8>]) -> Seen {
+        seen_by(&scanner(crate::limits::SCAN_WINDOW_MIN_BYTES), messages)
+    }
+
+    fn seen_by(scanner: &Scanner, messages: &[Vec<u8>]) -> Seen {
         let shape = Shape::new(std::iter::empty(), Some(b"application/vnd.amazon.eventstream"));
-        let mut body = scanner(crate::limits::SCAN_WINDOW_MIN_BYTES).body(&shape);
+        let mut body = scanner.body(&shape);
         let (mut seen, mut buffer) = (Seen::default(), PaddedBuffer::new());
         for message in messages {
             body.feed(buffer.fill(message), &mut seen);
@@ -408,6 +426,31 @@ mod tests {
             assert_eq!(seen.names(), ["destructive_rm"], "{lanes}");
             assert!(seen.gaps().is_empty(), "{lanes}");
         }
+    }
+
+    /// Each event of a stream that is a text of its own costs a look, not a text's beginning and end.
+    #[test]
+    fn a_new_key_in_each_event_opens_no_text_for_it_and_hides_none_that_goes_on() {
+        let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
+        let stray = |number: usize| {
+            message(&format!(r#"{{"key-{number}":{{"x":"{}"}}}}"#, "stray words ".repeat(10)))
+        };
+        let strays = |from: usize, count: usize| (from..from + count).map(stray);
+        let mut messages: Vec<_> = strays(0, 2000).collect();
+        let scanner = scanner(crate::limits::SCAN_WINDOW_MIN_BYTES);
+        let engine_bytes = |messages: &[Vec<u8>]| {
+            let before = scanner.engine_bytes();
+            seen_by(&scanner, messages);
+            scanner.engine_bytes() - before
+        };
+        let more: Vec<_> = strays(0, 4000).collect();
+        let each = (engine_bytes(&more) - engine_bytes(&messages)) / 2000;
+        assert!(each < stray(9999).len() as u64 + 60, "{each}");
+        for (number, piece) in pieces.iter().enumerate() {
+            messages.push(message(&format!(r#"{{"answer":{{"x":"{piece}"}}}}"#)));
+            messages.extend(strays(10_000 + 100 * number, 100));
+        }
+        assert_eq!(seen_in(&messages).names(), ["destructive_rm"]);
     }
 
     #[test]
