@@ -1,12 +1,13 @@
-//! The chunked coding (RFC 9112 §7.1), at any split of its bytes. Stricter than its grammar in one
-//! point: whitespace may stand only right behind the `;` of an extension, nowhere else in a chunk
-//! line.
+//! The chunked coding (RFC 9112 §7.1), at any split of its bytes. Blanks and tabs may stand around the `;` and the
+//! `=` of an extension, as its grammar has it, and at a line's end as well: servers that reserve room for a size pad
+//! it. They end what they stand behind, so that none who passes over them reads another size. Nowhere else is a blank
+//! taken, nor a bare CR or LF.
 //!
 //! ```text
-//!  Size ─┬─────────────▶ SizeLineFeed ─┬─▶ Data ─▶ DataReturn ─▶ DataLineFeed ─▶ Size
-//!        └▶ Extension ──▶              └─▶ TrailerStart ─┬─▶ EndLineFeed ─▶ Done
-//!                                              ▲         └─▶ TrailerName ─▶ TrailerValue ─┐
-//!                                              └──────────── TrailerLineFeed ◀────────────┘
+//!  Size ─┬▶ SizeBlank ─┬─▶ SizeLineFeed ─┬─▶ Data ─▶ DataReturn ─▶ DataLineFeed ─▶ Size
+//!        └▶ Extension ─┘                 └─▶ TrailerStart ─┬─▶ EndLineFeed ─▶ Done
+//!                                                ▲         └─▶ TrailerName ─▶ TrailerValue ─┐
+//!                                                └──────────── TrailerLineFeed ◀────────────┘
 //! ```
 
 use super::body::{BodyError, ExtensionPart, Piece, take};
@@ -20,6 +21,8 @@ use crate::limits::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Size,
+    /// Behind the size, where only an extension may follow, or the line's end.
+    SizeBlank,
     Extension(Extension),
     SizeLineFeed,
     Data,
@@ -33,17 +36,19 @@ enum Phase {
     Done,
 }
 
-/// Where in `*( ";" name [ "=" ( token / quoted-string ) ] )` the next byte stands.
+/// Where in `*( ";" name [ "=" ( token / quoted-string ) ] )` the next byte stands. Where one is not a part of the
+/// other, blanks may stand between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extension {
     NameStart,
     Name,
+    NameEnd,
     ValueStart,
     Token,
     OpeningQuote,
     Quoted,
     QuotedEscape,
-    QuotedEnd,
+    ValueEnd,
 }
 
 impl Phase {
@@ -54,10 +59,11 @@ impl Phase {
             Extension::Name => ExtensionPart::Name,
             Extension::Token | Extension::Quoted => ExtensionPart::Value,
             Extension::NameStart
+            | Extension::NameEnd
             | Extension::ValueStart
             | Extension::OpeningQuote
             | Extension::QuotedEscape
-            | Extension::QuotedEnd => ExtensionPart::Mark,
+            | Extension::ValueEnd => ExtensionPart::Mark,
         })
     }
 }
@@ -99,7 +105,7 @@ impl Chunked {
             match self.phase {
                 Phase::Data => at += self.take_data(at, input.len(), pieces),
                 Phase::Extension(_) => at = self.take_extension(input, at, pieces)?,
-                Phase::Size | Phase::SizeLineFeed => {
+                Phase::Size | Phase::SizeBlank | Phase::SizeLineFeed => {
                     self.phase = self.after_line_byte(byte)?;
                     if let Some(part) = self.phase.extension_part() {
                         pieces(Piece::Extension(part, at..at + 1));
@@ -179,8 +185,14 @@ impl Chunked {
                 Ok(if self.size == 0 { Phase::TrailerStart } else { Phase::Data })
             }
             (Phase::SizeLineFeed, _) => Err(BodyError::ChunkLineEnd),
-            (Phase::Size, b'\r') if before > 0 => Ok(Phase::SizeLineFeed),
-            (Phase::Size, b';') if before > 0 => self.after_extension_byte(None, byte),
+            (Phase::Size | Phase::SizeBlank, b'\r') if before > 0 => Ok(Phase::SizeLineFeed),
+            (Phase::Size | Phase::SizeBlank, b';') if before > 0 => {
+                self.after_extension_byte(None, byte)
+            }
+            (Phase::Size | Phase::SizeBlank, b' ' | b'\t') if before > 0 => {
+                self.spend_credit()?;
+                Ok(Phase::SizeBlank)
+            }
             (Phase::Size, _) if before < CHUNK_SIZE_MAX_DIGITS => self.after_digit(byte),
             (Phase::Extension(extension), _) => self.after_extension_byte(Some(extension), byte),
             _ => Err(BodyError::ChunkSize),
@@ -200,24 +212,32 @@ impl Chunked {
         extension: Option<Extension>,
         byte: u8,
     ) -> Result<Phase, BodyError> {
-        use Extension::{Name, NameStart, OpeningQuote, Quoted, QuotedEnd, QuotedEscape};
-        use Extension::{Token, ValueStart};
+        use Extension::{Name, NameEnd, NameStart, OpeningQuote, Quoted, QuotedEscape};
+        use Extension::{Token, ValueEnd, ValueStart};
         let next = match (extension, byte) {
-            (Some(Name | Token | QuotedEnd), b'\r') => return Ok(Phase::SizeLineFeed),
-            (None | Some(Name | Token | QuotedEnd), b';') => NameStart,
-            (Some(NameStart), b' ' | b'\t') => NameStart,
+            (Some(Name | NameEnd | Token | ValueEnd), b'\r') => return Ok(Phase::SizeLineFeed),
+            (None | Some(Name | NameEnd | Token | ValueEnd), b';') => NameStart,
+            (Some(stands @ (NameStart | ValueStart)), b' ' | b'\t') => stands,
+            (Some(Name | NameEnd), b' ' | b'\t') => NameEnd,
+            (Some(Token | ValueEnd), b' ' | b'\t') => ValueEnd,
             (Some(NameStart | Name), _) if is_token_byte(byte) => Name,
-            (Some(Name), b'=') => ValueStart,
+            (Some(Name | NameEnd), b'=') => ValueStart,
             (Some(ValueStart), b'"') => OpeningQuote,
             (Some(ValueStart | Token), _) if is_token_byte(byte) => Token,
-            (Some(OpeningQuote | Quoted), b'"') => QuotedEnd,
+            (Some(OpeningQuote | Quoted), b'"') => ValueEnd,
             (Some(OpeningQuote | Quoted), b'\\') => QuotedEscape,
             (Some(OpeningQuote | Quoted | QuotedEscape), _) if is_value_byte(byte) => Quoted,
             _ => return Err(BodyError::ChunkExtension),
         };
+        self.spend_credit()?;
+        Ok(Phase::Extension(next))
+    }
+
+    /// One more byte of a chunk line that is none of the size.
+    fn spend_credit(&mut self) -> Result<(), BodyError> {
         let credit = self.extension_credit.checked_sub(1);
         self.extension_credit = credit.ok_or(BodyError::ChunkExtensionsTooLong)?;
-        Ok(Phase::Extension(next))
+        Ok(())
     }
 
     /// A byte behind the last chunk's line.

@@ -3,6 +3,7 @@
 use super::{Body, Decoded, decode};
 use crate::http::body::{BodyError, Piece};
 use crate::http::framing::BodyKind;
+use crate::limits::CHUNK_LINE_MAX_BYTES;
 
 const CHUNKED: &[u8] =
     b"3;a=\"b;\\\"\"\r\none\r\nA; x\r\n\r\n0\r\n\r\n..\n\r\n0;last\r\nX-T: v\r\nY:\r\n\r\nnext";
@@ -101,4 +102,31 @@ fn each_fault_is_named() {
         assert_eq!(error, *expected, "{:?}", String::from_utf8_lossy(stream));
         assert!(!error.to_string().is_empty());
     }
+}
+
+/// RFC 9112 §7.1.1: blanks around the marks of an extension are to be passed over. Those behind a size are what
+/// servers pad it with.
+#[test]
+fn blanks_behind_a_chunk_size_and_around_the_marks_of_an_extension_are_passed_over() {
+    for line in [
+        "3 ",
+        "3\t  ",
+        "3 ;a",
+        "3 ; a",
+        "3;a = b",
+        "3;a\t=\tb",
+        "3;a= \"b c\" ;d",
+        "3;a ",
+        "3 ;a=b ",
+    ] {
+        let stream = format!("{line}\r\nabc\r\n0{}\r\nT: u\r\n\r\n", &line[1..]);
+        let bytes = stream.as_bytes();
+        let (whole, _) = decode(Body::new(BodyKind::Chunked), &[bytes]).unwrap();
+        assert_eq!(whole.data, b"abc", "{line:?}");
+        let bytewise: Vec<&[u8]> = bytes.chunks(1).collect();
+        assert_eq!(decode(Body::new(BodyKind::Chunked), &bytewise).unwrap().0, whole, "{line:?}");
+    }
+    let padded = format!("3{}\r\n", " ".repeat(CHUNK_LINE_MAX_BYTES));
+    let error = decode(Body::new(BodyKind::Chunked), &[padded.as_bytes()]).unwrap_err();
+    assert_eq!(error, BodyError::ChunkLineTooLong);
 }

@@ -64,7 +64,7 @@ fn end_to_end<'b>(headers: impl Iterator<Item = (&'b str, &'b [u8])>) -> Vec<(St
 fn chunked() -> impl Strategy<Value = (Vec<u8>, Vec<u8>, Vec<u8>)> {
     let chunk = (
         prop::collection::vec(any::<u8>(), 1..40),
-        "(;[a-z]{1,4}(=[a-z]{1,4}|=\"[ -!#-Z]{0,4}\")?){0,2}",
+        "[ \t]{0,2}(;[ \t]?[a-z]{1,4}[ \t]?(=[ \t]?[a-z]{1,4}|=\"[ -!#-Z]{0,4}\")?[ \t]?){0,2}",
     );
     (prop::collection::vec(chunk, 0..6), fields(), 1..4usize).prop_map(|(chunks, fields, zeros)| {
         let mut data = Vec::new();
