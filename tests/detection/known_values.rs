@@ -77,6 +77,29 @@ fn a_variables_value_is_found_in_each_form_and_shown_in_none() {
     assert_nowhere(&proxy, VALUE);
 }
 
+/// Each encoder that escapes something else than those that are known.
+#[test]
+fn a_value_is_found_and_hidden_whatever_of_it_is_percent_encoded() {
+    let proxy = watched().start();
+    let origin = Origin::http(|_| Reply::ok("ok"));
+    let escaped: String = VALUE
+        .chars()
+        .map(|char| match char {
+            'a' | 'e' | 'M' | ' ' | '/' => format!("%{:02x}", char as u8),
+            other => other.to_string(),
+        })
+        .collect();
+    let text = sample("unix_sensitive").text();
+    post(&proxy, &origin, "/", "", &format!("pass={escaped} {text}"));
+    post(&proxy, &origin, &format!("/?q={escaped}"), "", "");
+    let findings = proxy.settled_findings();
+    let known = findings.iter().filter(|found| found.pattern == "known_value");
+    assert_eq!(known.count(), 2, "{findings:?}");
+    assert!(findings.iter().any(|found| found.pattern == "unix_sensitive"), "{findings:?}");
+    assert_nowhere(&proxy, VALUE);
+    assert_nowhere(&proxy, &escaped);
+}
+
 #[test]
 fn a_value_split_over_reads_and_chunks_is_found_and_one_that_arrives_is_not_told() {
     let proxy = watched().start();

@@ -11,6 +11,7 @@ mod forms;
 mod looks;
 #[cfg(test)]
 mod tests;
+mod unescaped;
 mod watch;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use aws_lc_rs::{hmac, rand};
 use zeroize::Zeroizing;
 
 use self::anchors::{ANCHOR_BYTES, AnchorHash, Anchors, STRIDE_BYTES};
+use self::unescaped::Unescaped;
 use crate::finding::{Confidence, Fingerprint};
 use crate::limits::{
     KNOWN_FORM_MAX_BYTES, KNOWN_HALF_NEAR_BYTES, KNOWN_HALF_NEAR_LENGTHS, KNOWN_VALUE_MIN_BYTES,
@@ -228,9 +230,20 @@ impl KnownValues {
 
     /// Where a text holds known values, or pieces of them that an edge of the text cuts off and of which 8
     /// bytes at least are left: what must not be shown. Around a half the rest of its value may stand, cut
-    /// anywhere and in fields of its own, so that what is near it must not be shown either.
+    /// anywhere and in fields of its own, so that what is near it must not be shown either. Percent-encoders differ in
+    /// what they leave as it is: a text with escapes is looked at as it reads, too.
     pub fn spans(&self, text: &[u8], spans: &mut Vec<Range<usize>>) {
-        for (half, len) in self.wholes(text, Edges::Cut, spans) {
+        let mut halves = self.wholes(text, Edges::Cut, spans);
+        for has_plus in [false, true] {
+            let Some(read) = Unescaped::of(text, has_plus) else { break };
+            let mut inside = Vec::new();
+            let found = self.wholes(&read.text, Edges::Cut, &mut inside);
+            spans.extend(inside.iter().map(|span| read.written(span)));
+            halves.extend(found.iter().map(|(half, len)| (read.written(half), *len)));
+        }
+        // One may be of a value that stands there whole as it reads, or as it is written.
+        keep_outside(&mut halves, spans);
+        for (half, len) in halves {
             let near = (KNOWN_HALF_NEAR_LENGTHS * len).saturating_add(KNOWN_HALF_NEAR_BYTES);
             let end = half.end.saturating_add(near).min(text.len());
             spans.push(half.start.saturating_sub(near)..end);
@@ -290,16 +303,7 @@ impl KnownValues {
                 spans.push(0..end);
             }
         });
-        // By their starts, as the halves come: a text may hold thousands of both.
-        spans.sort_unstable_by_key(|span| span.start);
-        let mut wholes = spans.iter().peekable();
-        let mut covered_to = 0;
-        halves.retain(|(half, _)| {
-            while let Some(whole) = wholes.next_if(|whole| whole.start <= half.start) {
-                covered_to = covered_to.max(whole.end);
-            }
-            covered_to < half.end
-        });
+        keep_outside(&mut halves, spans);
         halves
     }
 
@@ -310,6 +314,20 @@ impl KnownValues {
         let tag = context.sign();
         tag.as_ref().first_chunk().copied().unwrap_or_default()
     }
+}
+
+/// Keeps halves that are in none of these spans; puts both in order. A text may hold thousands of them.
+fn keep_outside(halves: &mut Vec<(Range<usize>, usize)>, spans: &mut [Range<usize>]) {
+    halves.sort_unstable_by_key(|(half, _)| half.start);
+    spans.sort_unstable_by_key(|span| span.start);
+    let mut wholes = spans.iter().peekable();
+    let mut covered_to = 0;
+    halves.retain(|(half, _)| {
+        while let Some(whole) = wholes.next_if(|whole| whole.start <= half.start) {
+            covered_to = covered_to.max(whole.end);
+        }
+        covered_to < half.end
+    });
 }
 
 /// Not a single byte of a digest or a key.

@@ -107,6 +107,25 @@ fn a_value_is_found_and_covered_as_each_percent_encoder_writes_it() {
     }
 }
 
+/// An encoder that nobody thought of: letters escaped here and there. Beside another finding it stood whole in a snippet.
+#[test]
+fn a_value_is_covered_whatever_of_it_is_percent_encoded() {
+    let known = known(&[b"Xq7-mellow horizon+plum/42=ok&zeta"]);
+    for sent in [
+        "Xq7-%6Dellow hori%7Aon+plum/42=ok&zeta",
+        "%58q7%2dmellow+hori%7aon%2Bplum/42=%6Fk%26zeta",
+        "X%717-mell%6F%77%20horizon+plum/%34%32=ok&z%65ta",
+    ] {
+        let text = format!("a %zz {sent} b");
+        let mut spans = Vec::new();
+        known.spans(text.as_bytes(), &mut spans);
+        assert!(spans.contains(&(6..6 + sent.len())), "{text}: {spans:?}");
+    }
+    let mut spans = Vec::new();
+    known.spans(b"nothing %6f%66 it is here", &mut spans);
+    assert!(spans.is_empty(), "{spans:?}");
+}
+
 #[test]
 fn both_halves_apart_are_two_and_together_they_are_the_whole() {
     let known = known(&[SECRET]);
