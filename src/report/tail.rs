@@ -62,8 +62,13 @@ pub fn last_while(
     judge: &mut dyn FnMut(&Value) -> Verdict,
     goes_on: &mut dyn FnMut() -> io::Result<()>,
 ) -> io::Result<Tail> {
+    let sizes =
+        Sizes { block_bytes: TAIL_BLOCK_BYTES, line_max_bytes: TAIL_LINE_MAX_BYTES, most_bytes };
     match File::open(path) {
-        Ok(file) => last_before(&file, u64::MAX, limit, most_bytes, judge, goes_on),
+        Ok(mut file) => {
+            let end = file.seek(SeekFrom::End(0))?;
+            judged(&mut file, end, limit, sizes, judge, goes_on)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tail::default()),
         Err(error) => Err(error),
     }
