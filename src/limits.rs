@@ -130,6 +130,10 @@ pub const DRAIN_RESERVE_MS: u64 = 500;
 /// How long a core waits for its connections to end once they are cut.
 pub const CUT_GRACE_MS: u64 = 200;
 
+/// How long after the cut the cores are waited for: one that hangs must not keep the logger from writing what the
+/// others found.
+pub const WORKERS_END_MS: u64 = 400;
+
 /// Memory that each ring registers with the kernel (glommio's least; we read and write through sockets).
 pub const RING_MEMORY_BYTES: usize = 64 * 1024;
 
@@ -180,7 +184,7 @@ const _: () = assert!(TRAILERS_MAX_BYTES <= HEAD_MAX_BYTES);
 const _: () = assert!(HEAD_MAX_BYTES <= READ_BUFFER_BYTES);
 const _: () = assert!(POOL_IDLE_PER_ORIGIN_MAX <= POOL_IDLE_MAX);
 const _: () = assert!(FIRST_WRITE_BYTES + HEAD_MAX_BYTES <= SCRATCH_KEPT_BYTES);
-const _: () = assert!(CUT_GRACE_MS < DRAIN_RESERVE_MS);
+const _: () = assert!(CUT_GRACE_MS < WORKERS_END_MS && WORKERS_END_MS < DRAIN_RESERVE_MS);
 
 /// The largest configuration file that is read.
 pub const CONFIG_FILE_MAX_BYTES: u64 = 1024 * 1024;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, bounded, never, select, tick};
+use crossbeam_channel::{Receiver, at, bounded, never, select, tick};
 use glommio::ExecutorJoinHandle;
 
 use super::ending::{self, Ending};
@@ -14,7 +14,7 @@ use super::pulse::Pulse;
 use super::reload::Reloader;
 use super::signals::Asked;
 use crate::conn::deadline::Phase;
-use crate::limits::PULSE_TICK_MS;
+use crate::limits::{PULSE_TICK_MS, WORKERS_END_MS};
 use crate::notify::Notifier;
 use crate::rulebook::GATE;
 
@@ -43,7 +43,11 @@ impl Serving {
         self.phase.store(Phase::Draining as u8, Ordering::Relaxed);
         GATE.close();
         let deadline = ending::deadline(&self.reloader.config);
-        self.drain(workers, deadline);
+        let (notifier, all_ended) = (&mut self.notifier, joined(workers));
+        let alive = || notifier.alive(Instant::now());
+        if let Some(again) = drain(&all_ended, deadline, &self.phase, &self.signals, alive) {
+            ending::at_once(&self.reloader.config, again);
+        }
         let ending = ending::await_compilations(&GATE, deadline, &self.signals, signal);
         log::info!("Done.");
         Ok(ending)
@@ -100,34 +104,83 @@ impl Serving {
             None => "inspecting the gateway".to_owned(),
         }
     }
+}
 
-    fn drain(&mut self, workers: Vec<ExecutorJoinHandle<()>>, deadline: Instant) {
-        let at_deadline = crossbeam_channel::at(deadline);
-        let (ended, all_ended) = bounded::<()>(0);
-        let joiner = thread::spawn(move || {
-            for handle in workers {
-                // An executor that failed has ended too, and has said why.
-                let _ = handle.join();
+/// Waits until all have ended, or one hangs. Tells of a second signal, which waits for nobody. It ends in any case, so
+/// that a sign of life is given whether the workers live or not.
+fn drain(
+    all_ended: &Receiver<()>,
+    deadline: Instant,
+    phase: &AtomicU8,
+    signals: &Receiver<Asked>,
+    mut alive: impl FnMut(),
+) -> Option<i32> {
+    let at_deadline = at(deadline);
+    let given_up = at(deadline + Duration::from_millis(WORKERS_END_MS));
+    let ticks = tick(Duration::from_millis(PULSE_TICK_MS));
+    loop {
+        select! {
+            recv(all_ended) -> _ => return None,
+            recv(at_deadline) -> _ => {
+                log::warn!("connections still open after the grace time are cut");
+                phase.store(Phase::Cut as u8, Ordering::Relaxed);
             }
-            drop(ended);
-        });
-        let ticks = tick(Duration::from_millis(PULSE_TICK_MS));
-        loop {
-            select! {
-                recv(all_ended) -> _ => break,
-                recv(at_deadline) -> _ => {
-                    log::warn!("connections still open after the grace time are cut");
-                    self.phase.store(Phase::Cut as u8, Ordering::Relaxed);
-                }
-                recv(ticks) -> _ => self.notifier.alive(Instant::now()),
-                recv(self.signals) -> again => {
-                    if let Ok(Asked::End(signal)) = again {
-                        ending::at_once(&self.reloader.config, signal);
-                    }
-                }
+            recv(given_up) -> _ => {
+                log::error!("a worker hangs: what it had to scan is lost");
+                return None;
+            }
+            recv(ticks) -> _ => alive(),
+            recv(signals) -> again => if let Ok(Asked::End(signal)) = again {
+                return Some(signal);
             }
         }
-        // It has nothing left to do.
-        let _ = joiner.join();
+    }
+}
+
+/// Disconnected once all have ended. Whoever waits need not wait for one that never does.
+fn joined(workers: Vec<ExecutorJoinHandle<()>>) -> Receiver<()> {
+    let (ended, all_ended) = bounded(0);
+    thread::spawn(move || {
+        for handle in workers {
+            // An executor that failed has ended too, and has said why.
+            let _ = handle.join();
+        }
+        drop(ended);
+    });
+    all_ended
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::unbounded;
+    use glommio::{LocalExecutorBuilder, Placement};
+
+    use super::*;
+
+    /// The logger is told to end behind this: with a wait for ever, what it still had to write was lost.
+    #[test]
+    fn a_worker_that_hangs_does_not_hold_up_the_end() {
+        let (release, hang) = bounded::<()>(0);
+        let builder = LocalExecutorBuilder::new(Placement::Unbound);
+        let hanging = move || async move { assert!(hang.recv().is_err()) };
+        let all_ended = joined(vec![builder.spawn(hanging).unwrap()]);
+        let (_sender, signals) = unbounded();
+        let phase = AtomicU8::new(Phase::Draining as u8);
+        assert_eq!(drain(&all_ended, Instant::now(), &phase, &signals, || ()), None);
+        assert_eq!(phase.load(Ordering::Relaxed), Phase::Cut as u8);
+        assert!(all_ended.try_recv().is_err_and(|error| error.is_empty()), "it still hangs");
+        drop(release);
+        assert!(all_ended.recv().is_err(), "it has ended");
+    }
+
+    #[test]
+    fn a_second_signal_is_told_at_once() {
+        let (_never, all_ended) = bounded(0);
+        let (sender, signals) = unbounded();
+        sender.send(Asked::Reload).unwrap();
+        sender.send(Asked::End(2)).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(3600);
+        let phase = AtomicU8::new(Phase::Draining as u8);
+        assert_eq!(drain(&all_ended, deadline, &phase, &signals, || ()), Some(2));
     }
 }
