@@ -1,5 +1,5 @@
-//! Names to addresses: looked up off the core by the system's resolver (hosts file included), one lookup at a
-//! time a name, remembered for a while. A lookup cannot be abandoned once it runs, and one of a name whose server is
+//! Names to addresses: looked up off the core, on any CPU, by the system's resolver (hosts file included), one lookup
+//! at a time a name, remembered for a while. A lookup cannot be abandoned once it runs, and one of a name whose server is
 //! silent runs for long: so each runs on a thread of its own, so many at a time, and one that nobody waits for any more
 //! is not begun.
 
@@ -194,6 +194,7 @@ async fn on_a_thread(look_up: fn(&str) -> Found, host: &str) -> Found {
         is_begun = true;
         let (host, slot, waker) = (host.to_owned(), Arc::clone(&found), context.waker().clone());
         let lookup = move || {
+            leave_the_core();
             // Nobody else sets it.
             let _ = slot.set(look_up(&host));
             waker.wake();
@@ -204,6 +205,15 @@ async fn on_a_thread(look_up: fn(&str) -> Found, host: &str) -> Found {
         }
     })
     .await
+}
+
+/// A thread begins on the one CPU of the core that made it: from there it may go wherever the process may be, as its
+/// first thread tells. Where that cannot be told, it stays.
+fn leave_the_core() {
+    let first_thread = rustix::process::getpid();
+    if let Ok(cpus) = rustix::thread::sched_getaffinity(Some(first_thread)) {
+        let _ = rustix::thread::sched_setaffinity(None, &cpus);
+    }
 }
 
 /// Whether nobody waits for a name that was not looked up yet.
@@ -379,6 +389,24 @@ mod tests {
         builder.spawn(test).unwrap().join().unwrap();
         let begun = ENDING.0.lock().unwrap().1.len();
         assert_eq!(begun, DNS_LOOKUPS_MAX + 2, "what nobody waited for was not looked up");
+    }
+
+    #[test]
+    fn a_lookup_runs_on_every_cpu_and_not_only_on_its_cores() {
+        let cpus_of = |thread| rustix::thread::sched_getaffinity(thread).unwrap();
+        let all = cpus_of(Some(rustix::process::getpid()));
+        let cpu = (0..rustix::thread::CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).unwrap();
+        let told: fn(&str) -> Found = |_| {
+            let cpus = rustix::thread::sched_getaffinity(None).unwrap();
+            Err(cpus.count().to_string())
+        };
+        let test = move || async move {
+            assert_eq!(rustix::thread::sched_getaffinity(None).unwrap().count(), 1);
+            on_a_thread(told, "name.test").await
+        };
+        let core = glommio::LocalExecutorBuilder::new(glommio::Placement::Fixed(cpu));
+        let found = core.spawn(test).unwrap().join().unwrap();
+        assert_eq!(found, Err(all.count().to_string()));
     }
 
     #[test]
