@@ -213,6 +213,17 @@ impl Drop for PidFile {
     }
 }
 
+/// Removes the file where this process ends without dropping its lock: not if it names another, who has taken the
+/// folder meanwhile.
+pub fn remove_own(log_dir: &Path) {
+    let path = log_dir.join(PID_FILE_NAME);
+    let Ok(file) = open(&path, OFlags::RDONLY) else { return };
+    if read_pid(&mut File::from(file)) == Some(std::process::id()) {
+        // Nobody is left to tell, as above.
+        let _ = std::fs::remove_file(&path);
+    }
+}
+
 /// Who runs on this folder, without changing anything.
 pub fn inspect(log_dir: &Path) -> io::Result<Instance> {
     let path = log_dir.join(PID_FILE_NAME);
@@ -290,6 +301,18 @@ mod tests {
             Instance::Running { pid, .. } => pid,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn what_ends_at_once_leaves_its_successors_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let successor = format!("{}\n", std::process::id() + 1);
+        fs::write(folder.path().join(PID_FILE_NAME), &successor).unwrap();
+        remove_own(folder.path());
+        assert_eq!(content(folder.path()), successor);
+        let _held = PidFile::acquire(folder.path()).unwrap();
+        remove_own(folder.path());
+        assert!(!folder.path().join(PID_FILE_NAME).exists());
     }
 
     #[test]

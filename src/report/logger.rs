@@ -216,7 +216,7 @@ impl LoggerHandle {
             let _ = self.thread.join();
         }
         // What is left of it is recognised by the PID file.
-        let _ = state::remove(&self.log_dir);
+        let _ = state::remove_own(&self.log_dir);
         drained.unwrap_or_else(|| Drained {
             ended: false,
             findings_unwritten: self.findings.len() as u64,

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -151,7 +152,10 @@ pub fn outdated_secs(log_dir: &Path, now: SystemTime) -> Option<u64> {
 /// Reads what a monitor wrote. `NotFound` when none did; `InvalidData` when it is not readable as a
 /// state.
 pub fn read(log_dir: &Path) -> io::Result<State> {
-    let file = File::open(log_dir.join(STATE_FILE_NAME))?;
+    read_from(File::open(log_dir.join(STATE_FILE_NAME))?)
+}
+
+fn read_from(file: File) -> io::Result<State> {
     let mut text = Vec::new();
     file.take(STATE_MAX_BYTES + 1).read_to_end(&mut text)?;
     if text.len() as u64 > STATE_MAX_BYTES {
@@ -166,6 +170,20 @@ pub fn remove(log_dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         outcome => outcome,
     }
+}
+
+/// The same by a monitor that ends, unless another, that has taken the folder meanwhile, wrote it.
+pub fn remove_own(log_dir: &Path) -> io::Result<()> {
+    let folder = folder::open(log_dir)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(&folder, STATE_FILE_NAME, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(()),
+        file => File::from(file?),
+    };
+    if read_from(file).is_ok_and(|state| state.pid != std::process::id()) {
+        return Ok(());
+    }
+    Ok(rustix::fs::unlinkat(&folder, STATE_FILE_NAME, AtFlags::empty())?)
 }
 
 #[cfg(test)]
@@ -260,6 +278,19 @@ pub(super) mod tests {
         text.push(b' ');
         std::fs::write(&path, &text).unwrap();
         assert_eq!(read(dir.path()).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_monitor_that_ends_leaves_what_its_successor_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        let another = State { pid: std::process::id() + 1, ..state() };
+        another.write(dir.path()).unwrap();
+        remove_own(dir.path()).unwrap();
+        assert_eq!(read(dir.path()).unwrap(), another);
+        State { pid: std::process::id(), ..state() }.write(dir.path()).unwrap();
+        remove_own(dir.path()).unwrap();
+        assert_eq!(read(dir.path()).unwrap_err().kind(), io::ErrorKind::NotFound);
+        remove_own(dir.path()).unwrap();
     }
 
     #[test]

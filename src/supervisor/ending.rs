@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, at, select, tick};
 use signal_hook::low_level::emulate_default_handler;
 
 use super::signals::Asked;
+use crate::cli::pid_file;
 use crate::config::Config;
 use crate::detection::Unprepared;
 use crate::limits::{COMPILATION_TICK_MS, DRAIN_RESERVE_MS};
@@ -90,8 +91,8 @@ pub fn await_compilations(
 /// A second signal: nothing is waited for any more.
 pub fn at_once(config: &Config, signal: i32) -> ! {
     let log_dir = &config.report.log_dir;
-    let _ = state::remove(log_dir);
-    let _ = std::fs::remove_file(log_dir.join("monitor.pid"));
+    let _ = state::remove_own(log_dir);
+    pid_file::remove_own(log_dir);
     end_by(signal)
 }
 

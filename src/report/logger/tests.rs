@@ -270,7 +270,7 @@ fn a_flood_of_one_finding_is_one_line_and_all_of_it_is_counted() {
 fn records_are_lines_of_the_log() {
     let running = start(Duration::ZERO);
     running.say("first\nsecond");
-    running.handle.publish(State::default());
+    running.handle.publish(State { pid: std::process::id(), ..State::default() });
     wait_until("the state is shown", || running.path(STATE_FILE_NAME).exists());
     let (dir, drained) = running.stop();
     assert_eq!(drained, Drained { ended: true, findings_unwritten: 0, log_lines_unwritten: 0 });
