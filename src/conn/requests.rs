@@ -167,7 +167,8 @@ impl<'a> Requests<'a> {
                     let is_counted = error.answer.is_some_and(|answer| answer.status == 407);
                     self.core.counters.requests_refused.add(u64::from(!is_counted));
                     log::info!("{}: refused: {error}", self.source);
-                    answer::send(&client.stream, self.deadline, &error, false).await;
+                    let is_head = ended::is_head(client.unread.bytes());
+                    answer::send(&client.stream, self.deadline, &error, is_head).await;
                     let rest = self.rest_of_refused(&client);
                     self.end(&mut client, End::Early(rest)).await;
                     return Ok(Role::Ended);

@@ -69,6 +69,24 @@ fn the_user_is_the_agent_of_findings_also_inside_a_tunnel() {
     assert_eq!(proxy.admin("/threats?agent=coder").json().as_array().unwrap().len(), 1);
 }
 
+/// What stands behind the head would be taken for the next answer's beginning.
+#[test]
+fn a_head_that_is_refused_is_answered_without_a_body() {
+    let proxy = guarded();
+    for (request, status) in [
+        ("HEAD http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 407),
+        ("\r\nHEAD http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 407),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    ] {
+        let mut client = proxy.connect();
+        client.send(request);
+        let answer = client.receive_head();
+        assert!(answer.start.contains(&format!(" {status} ")), "{request}: {}", answer.start);
+        assert_ne!(answer.header("content-length"), Some("0"), "{request}");
+        assert_eq!(client.receive_to_end().0, b"", "{request}");
+    }
+}
+
 /// Whoever says what is no request, or has no credentials, held its place for 30 s and 256 MiB.
 #[test]
 fn who_is_not_let_in_does_not_hold_a_place_by_sending_on() {

@@ -56,6 +56,12 @@ impl Requests<'_> {
     }
 }
 
+/// Whether what is refused is a HEAD, whose answer has no body (RFC 9110 §9.3.2), as far as its method tells.
+pub(super) fn is_head(read: &[u8]) -> bool {
+    let line = read.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+    line.and_then(|at| read.get(at..)).is_some_and(|line| line.starts_with(b"HEAD "))
+}
+
 /// Whether a client may honestly be sending more behind a head that was refused: what is left of its body, or of a head
 /// that is too large. A length or a coding that cannot be used says, too, that there is one.
 fn has_more(read: &[u8], limits: &HeadLimits) -> bool {
