@@ -21,13 +21,25 @@ pub struct Detection {
     /// None where nothing is watched for.
     pub known: Option<Arc<KnownValues>>,
     pub marks: Marks,
+    /// What there is to say of the rules.
+    told: Arc<Told>,
+}
+
+/// What is said of rules each time that they come into force.
+#[derive(Debug)]
+struct Told {
+    /// The ids of all that were asked for, also of those that are disabled.
+    ids: Vec<Arc<str>>,
+    warnings: Vec<String>,
 }
 
 /// What stands for the content of files that settings only name, to tell whether it has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     rules_files: u64,
+    /// Of those that are watched for, the values in files, and all.
     watched: u64,
+    values: u64,
 }
 
 impl Marks {
@@ -64,16 +76,30 @@ impl From<String> for Unprepared {
 impl Detection {
     /// Makes it as configured.
     pub fn prepare(config: &Config) -> Result<Prepared, Unprepared> {
-        let mut warnings = Vec::new();
+        Detection::prepare_again(config, None)
+    }
+
+    /// The same where something is in force under another configuration: rules and values that have not changed since
+    /// are taken over, for to make them again would be to hold them twice, as long as a tunnel from before is open.
+    pub fn prepare_again(
+        config: &Config,
+        before: Option<(&Config, &Detection)>,
+    ) -> Result<Prepared, Unprepared> {
         let rules_files = rulebook::content_mark(&config.rules);
-        let rulebook::Prepared { database, ids, .. } = prepare_rules(config, &mut warnings)?;
-        let database = Arc::new(database);
+        let same_rules = before.filter(|(old, detection)| {
+            old.rules == config.rules && detection.marks.rules_files == rules_files
+        });
+        let (database, told) = match same_rules {
+            Some((_, same)) => (Arc::clone(&same.database), Arc::clone(&same.told)),
+            None => prepare_rules(config)?,
+        };
+        let mut warnings = told.warnings.clone();
         let key =
             secrets::load_or_create(&config.report.log_dir).map_err(|error| error.to_string())?;
         let rules = database.rules().iter().map(|rule| Arc::clone(&rule.id));
         let mut policy = Policy::new(&config.policy, key).knowing(rules);
         warnings.extend(config.policy.expired(SystemTime::now()));
-        warnings.extend(rulebook::unknown_names(&config.policy, &ids));
+        warnings.extend(rulebook::unknown_names(&config.policy, &told.ids));
         let mut watched = secrets::read_watched(&config.watch, |name| std::env::var_os(name));
         warnings.append(&mut watched.warnings);
         for warning in &warnings {
@@ -86,10 +112,20 @@ impl Detection {
             }
         }
         let of_files = watched.values.get(watched.of_variables..).unwrap_or_default();
-        let marks = Marks { rules_files, watched: mark_of(of_files, &policy) };
-        let known = known_values(watched.values, &policy)?;
-        let detection = Detection { database, policy: Arc::new(policy), known, marks };
+        let (of_files, values) = (mark_of(of_files, &policy), mark_of(&watched.values, &policy));
+        let marks = Marks { rules_files, watched: of_files, values };
+        let known = match before.filter(|(_, detection)| detection.marks.values == values) {
+            Some((_, same)) => same.known.clone(),
+            None => known_values(watched.values, &policy)?,
+        };
+        let detection = Detection { database, policy: Arc::new(policy), known, marks, told };
         Ok(Prepared { detection, warnings })
+    }
+
+    /// Whether it finds what another does, with the very same database and values.
+    pub fn finds_as(&self, other: &Detection) -> bool {
+        let known = |detection: &Detection| detection.known.as_ref().map(Arc::as_ptr);
+        Arc::ptr_eq(&self.database, &other.database) && known(self) == known(other)
     }
 
     /// A scanner for one core.
@@ -134,23 +170,20 @@ fn known_values(
     Ok(Some(Arc::new(known)))
 }
 
-fn prepare_rules(
-    config: &Config,
-    warnings: &mut Vec<String>,
-) -> Result<rulebook::Prepared, Unprepared> {
+fn prepare_rules(config: &Config) -> Result<(Arc<Database>, Arc<Told>), Unprepared> {
     let began = Instant::now();
-    let mut prepared = rulebook::prepare(config).map_err(|error| Unprepared {
+    let prepared = rulebook::prepare(config).map_err(|error| Unprepared {
         reason: error.to_string(),
         is_configuration_wrong: error.is_configuration_wrong(),
     })?;
-    warnings.append(&mut prepared.warnings);
+    let rulebook::Prepared { database, ids, warnings, was_kept } = prepared;
     log::info!(
         "{} rules {} in {} ms",
-        prepared.database.rules().len(),
-        if prepared.was_kept { "read back" } else { "compiled" },
+        database.rules().len(),
+        if was_kept { "read back" } else { "compiled" },
         began.elapsed().as_millis()
     );
-    Ok(prepared)
+    Ok((Arc::new(database), Arc::new(Told { ids, warnings })))
 }
 
 #[cfg(test)]
@@ -172,5 +205,32 @@ mod tests {
         let error = Detection::prepare(&config(&text)).unwrap_err();
         assert!(error.is_configuration_wrong, "{}", error.reason);
         assert!(!Unprepared::from(String::new()).is_configuration_wrong);
+    }
+
+    /// A changed log level read millions of bytes again, and made every core forget what it knew to be clean.
+    #[test]
+    fn what_has_not_changed_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (rules, watched) = (folder.path().join("own.toml"), folder.path().join(".env"));
+        let rule = |word: &str| format!("[[rules]]\nid = 'c'\nregex = '{word}[0-9]{{8}}'\n");
+        std::fs::write(&rules, rule("alpha")).unwrap();
+        std::fs::write(&watched, "TOKEN=an-invented-value-of-some-length\n").unwrap();
+        let of_level = |level: &str| {
+            config(&format!(
+                r#"{{"log_dir": {:?}, "rule_packs": [], "rules_files": [{rules:?}],
+                    "watch_files": [{watched:?}], "log_level": "{level}"}}"#,
+                folder.path()
+            ))
+        };
+        let (old, new) = (of_level("info"), of_level("debug"));
+        let first = Detection::prepare(&old).unwrap().detection;
+        let again = || Detection::prepare_again(&new, Some((&old, &first))).unwrap().detection;
+        assert!(again().finds_as(&first) && first.known.is_some());
+        std::fs::write(&watched, "TOKEN=another-invented-value-of-some-length\n").unwrap();
+        let other_value = again();
+        assert!(!other_value.finds_as(&first));
+        assert!(Arc::ptr_eq(&other_value.database, &first.database));
+        std::fs::write(&rules, rule("beta")).unwrap();
+        assert!(!Arc::ptr_eq(&again().database, &first.database));
     }
 }

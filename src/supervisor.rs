@@ -97,7 +97,7 @@ impl Run {
             ControlFlow::Break(ending) => return Ok(ending),
         };
         prepared.detection.look_last(logger)?;
-        let marks = prepared.detection.marks;
+        let detection = prepared.detection.clone();
         let authority = prepared.interception.as_ref().map(|with| Arc::clone(&with.authority));
         let phase = Arc::new(AtomicU8::new(Phase::Running as u8));
         let admin_address = admin.as_ref().map(|held| held.address);
@@ -142,7 +142,7 @@ impl Run {
         let notifier = Notifier::from_environment(Instant::now());
         let Workers { handles, renewals } = workers;
         let with = (LoggerCommands::clone(logger), Arc::clone(&phase));
-        let reloader = Reloader::new(reread, (config, marks), renewals, with, state);
+        let reloader = Reloader::new(reread, (config, detection), renewals, with, state);
         let expiry = expiry::Expiry::new(authority, Instant::now());
         let serving = Serving { reloader, pulse, expiry, notifier, signals, phase };
         Ok(serving.serve(handles, is_reload_asked)?)

@@ -35,6 +35,7 @@ use crate::limits::{
 };
 use crate::report::core::CoreReporter;
 use crate::report::queue::FindingSender;
+use crate::scan::{DatabaseError, Scanner};
 use crate::tls::{Authority, ClientTls, LeafCache, Ticketer, with_own_sessions};
 
 /// What all workers share: read-only, or a queue's end.
@@ -112,6 +113,7 @@ fn executor(placement: Placement) -> LocalExecutorBuilder {
 struct Worker {
     /// Under the configuration in force.
     core: RefCell<Rc<Core>>,
+    detection: RefCell<Detection>,
     renewals: Receiver<Renewal>,
     listeners: Vec<(TcpListener, Door)>,
     permits: Rc<Semaphore>,
@@ -145,7 +147,7 @@ impl Worker {
             config,
             counters,
             scanner,
-            policy: shared.detection.policy,
+            policy: Arc::clone(&shared.detection.policy),
             leaves,
             verified: with_own_sessions(&shared.verified),
             insecure: with_own_sessions(&shared.insecure),
@@ -155,7 +157,8 @@ impl Worker {
         let core = RefCell::new(core);
         let (renewals, phase) = (post.renewals, shared.phase);
         let (said_full, open) = (Cell::new(None), Cell::new(0));
-        Ok(Worker { core, renewals, listeners, permits, said_full, open, phase })
+        let detection = RefCell::new(shared.detection);
+        Ok(Worker { core, detection, renewals, listeners, permits, said_full, open, phase })
     }
 
     /// Accepts until the process begins to stop, and returns when the last connection has ended, or was cut.
@@ -207,11 +210,12 @@ impl Worker {
     fn take_renewals(&self) {
         while let Ok(renewal) = self.renewals.try_recv() {
             let Renewal { config, detection, done } = renewal;
-            let taken = match detection.scanner(config.scan.max_window_bytes) {
+            let taken = match self.scanner_under(&config, &detection) {
                 Ok(scanner) => {
-                    self.core().renew(config, scanner, detection.policy);
+                    self.core().renew(config, scanner, Arc::clone(&detection.policy));
                     let current = self.core().current();
                     self.core.replace(current);
+                    self.detection.replace(detection);
                     Ok(())
                 }
                 Err(error) => Err(format!("the scanner could not be made: {error}")),
@@ -219,6 +223,21 @@ impl Worker {
             // The supervisor waits for it, but not for ever.
             let _ = done.try_send(taken);
         }
+    }
+
+    /// The one in force, which knows what is clean, where it would find the same, and that would mean the same.
+    fn scanner_under(
+        &self,
+        config: &Config,
+        detection: &Detection,
+    ) -> Result<Rc<Scanner>, DatabaseError> {
+        let core = self.core();
+        let (now, then) = (config.scan.max_window_bytes, core.config.scan.max_window_bytes);
+        let is_same = now == then && core.config.policy == config.policy;
+        if is_same && detection.finds_as(&self.detection.borrow()) {
+            return Ok(Rc::clone(&core.scanner));
+        }
+        detection.scanner(now).map(Rc::new)
     }
 
     /// Room for a connection. That there is none is said now and then.

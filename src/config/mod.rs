@@ -327,7 +327,7 @@ pub enum DedupBy {
 }
 
 /// What matches mean.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyConfig {
     /// `expected_credentials`, with the defaults unless they are replaced.
     pub expected: Vec<ExpectedCredential>,

@@ -121,10 +121,10 @@ impl Core {
 
     /// Puts another configuration in force: for connections that come, and for the next request of those that
     /// are there. Idle connections to origins are closed, since they were made under other rules.
-    pub fn renew(&self, config: Arc<Config>, scanner: Scanner, policy: Arc<Policy>) {
+    pub fn renew(&self, config: Arc<Config>, scanner: Rc<Scanner>, policy: Arc<Policy>) {
         self.pool.replace(Pool::new(config.http.upstream_idle_timeout));
         self.reporter.borrow_mut().set_dedup_window(config.report.dedup_window);
-        let newest = Newest { config: Arc::clone(&config), scanner: Rc::new(scanner), policy };
+        let newest = Newest { config: Arc::clone(&config), scanner, policy };
         let before = self.newest.replace(newest).config;
         self.gate.renew(&before.access.users, &config.access.users);
     }

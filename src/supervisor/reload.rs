@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::config::{Config, Reread, Warning, renew};
 use crate::conn::deadline::Phase;
-use crate::detection::{Detection, Marks, Prepared, Unprepared};
+use crate::detection::{Detection, Prepared, Unprepared};
 use crate::limits::{
     RELOAD_ERROR_LINES_MAX, RELOAD_WAIT_MS, RELOAD_WARNING_MAX_BYTES, RELOAD_WARNING_MAX_CHARS,
     RELOAD_WARNINGS_MAX,
@@ -29,8 +29,7 @@ pub struct Reloader {
     reread: Reread,
     /// What holds now.
     pub config: Arc<Config>,
-    /// What the files that it names held.
-    marks: Marks,
+    detection: Detection,
     /// One a core.
     cores: Vec<Sender<Renewal>>,
     logger: LoggerCommands,
@@ -50,12 +49,12 @@ impl Reloader {
     /// Nothing reloaded yet. `state` is what the logger was told to show.
     pub fn new(
         reread: Reread,
-        (config, marks): (Arc<Config>, Marks),
+        (config, detection): (Arc<Config>, Detection),
         cores: Vec<Sender<Renewal>>,
         (logger, phase): (LoggerCommands, Arc<AtomicU8>),
         state: State,
     ) -> Reloader {
-        Reloader { reread, config, marks, cores, logger, phase, state }
+        Reloader { reread, config, detection, cores, logger, phase, state }
     }
 
     /// Begins a reload on a thread of its own, since rules that nobody compiled before take some seconds. What comes
@@ -108,7 +107,9 @@ impl Reloader {
             Ok(renewed) => renewed,
             Err(error) => return unchanged(&error),
         };
-        let Prepared { detection, warnings: found } = match Detection::prepare(&renewed.config) {
+        let before = Some((&*self.config, &self.detection));
+        let prepared = Detection::prepare_again(&renewed.config, before);
+        let Prepared { detection, warnings: found } = match prepared {
             Ok(prepared) => prepared,
             Err(Unprepared { reason, is_configuration_wrong }) => {
                 return Reloaded { is_configuration_wrong, ..unchanged(&reason) };
@@ -117,10 +118,12 @@ impl Reloader {
         if Phase::from_number(self.phase.load(Ordering::Relaxed)) != Phase::Running {
             return unchanged(&"the monitor is stopping");
         }
-        if let Err(error) = detection.look_last(&self.logger) {
+        if !detection.finds_as(&self.detection)
+            && let Err(error) = detection.look_last(&self.logger)
+        {
             return unchanged(&error);
         }
-        for key in detection.marks.changed_since(self.marks) {
+        for key in detection.marks.changed_since(self.detection.marks) {
             if !renewed.changed.iter().any(|changed| changed == key) {
                 renewed.changed.push(key.to_owned());
             }
@@ -128,7 +131,7 @@ impl Reloader {
         if self.has_another_authority() {
             renewed.needs_restart.push("ca".to_owned());
         }
-        self.marks = detection.marks;
+        self.detection = detection.clone();
         self.config = Arc::new(renewed.config);
         self.state.asks_for_credentials = !self.config.access.users.is_empty();
         let report = &self.config.report;
