@@ -39,3 +39,5 @@ const _: () = assert!(RULE_COMMAND_NEAR_BYTES < RULE_NEAR_BYTES);
 /// The largest file of compiled rules, and how many are kept.
 pub const RULE_CACHE_FILE_MAX_BYTES: u64 = 256 * 1024 * 1024;
 pub const RULE_CACHE_FILES_KEPT: usize = 8;
+/// What has been written for so long was given up: whoever wrote it was killed.
+pub const RULE_CACHE_WRITE_SECS: u64 = 3600;

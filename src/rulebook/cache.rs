@@ -7,12 +7,13 @@ use std::io::{self, Read, Write};
 use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::rand;
 
 use crate::config::Config;
-use crate::limits::{RULE_CACHE_FILE_MAX_BYTES, RULE_CACHE_FILES_KEPT};
+use crate::limits::{RULE_CACHE_FILE_MAX_BYTES, RULE_CACHE_FILES_KEPT, RULE_CACHE_WRITE_SECS};
 use crate::packed::{push_number, push_text, take_number, take_text};
 use crate::scan::Database;
 use crate::scan::rules::{
@@ -22,9 +23,10 @@ use crate::scan::rules::{
 /// What a file begins with; the number changes with its layout.
 const MAGIC: &[u8; 16] = b"clawsec rules 2\n";
 const DIGEST_BYTES: usize = 32;
-/// How the names of files end: of what the engine compiled, and of parsed expressions.
+/// How the names of files end: of what the engine compiled, of parsed expressions, and of either while it is written.
 const COMPILED: &str = "rules";
 const PARSED: &str = "parsed";
+const UNFINISHED: &str = "new";
 
 /// The folder of compiled rules.
 #[derive(Debug)]
@@ -140,18 +142,26 @@ impl Cache {
     }
 
     fn prune(&self, ending: &str) {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        let mut kept: Vec<(SystemTime, PathBuf)> = entries
-            .filter_map(Result::ok)
-            .filter(|entry| entry.path().extension().is_some_and(|own| own == ending))
-            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-            .collect();
+        let mut kept = self.files(ending);
         kept.sort_unstable();
         let surplus = kept.len().saturating_sub(RULE_CACHE_FILES_KEPT);
-        for (_, path) in kept.iter().take(surplus) {
+        let long_ago = SystemTime::now() - Duration::from_secs(RULE_CACHE_WRITE_SECS);
+        let mut given_up = self.files(UNFINISHED);
+        given_up.retain(|(begun_at, _)| *begun_at < long_ago);
+        for (_, path) in kept.iter().take(surplus).chain(&given_up) {
             // Another start may have been quicker.
             let _ = fs::remove_file(path);
         }
+    }
+
+    /// Those of an ending, and when they were used or written last.
+    fn files(&self, ending: &str) -> Vec<(SystemTime, PathBuf)> {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
+        entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().extension().is_some_and(|own| own == ending))
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect()
     }
 }
 
@@ -221,17 +231,16 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Under its name it is there whole or not at all: magic, digest of the rest, the rest.
 fn write(path: &Path, body: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension(format!("{}.new", std::process::id()));
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&unfinished)
-        .and_then(|mut file| {
-            file.write_all(MAGIC)?;
-            file.write_all(digest(&SHA256, body).as_ref())?;
-            file.write_all(body)
-        })
+    // A PID would not do: in containers that share the folder, others may have the same.
+    let mut nonce = [0; 8];
+    rand::fill(&mut nonce).map_err(io::Error::other)?;
+    let nonce = u64::from_le_bytes(nonce);
+    let unfinished = path.with_extension(format!("{nonce:016x}.{UNFINISHED}"));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    let written = file
+        .write_all(MAGIC)
+        .and_then(|()| file.write_all(digest(&SHA256, body).as_ref()))
+        .and_then(|()| file.write_all(body))
         .and_then(|()| fs::rename(&unfinished, path));
     if written.is_err() {
         // There is nothing else to do about it.
@@ -324,6 +333,25 @@ mod tests {
         for number in 1..=RULE_CACHE_FILES_KEPT {
             assert!(cache.load(&rules(number)).unwrap().is_some(), "{number}");
         }
+    }
+
+    #[test]
+    fn what_another_is_writing_is_left_alone_and_what_a_kill_left_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path().to_owned()).unwrap();
+        let path = cache.compiled_path(&rules(1));
+        // In a container that shares the folder, it may have this process's number.
+        let theirs = path.with_extension(format!("{}.new", std::process::id()));
+        let left = path.with_extension("left.new");
+        for unfinished in [&theirs, &left] {
+            fs::write(unfinished, b"half").unwrap();
+        }
+        File::open(&left).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        cache.store(&rules(1), &[], b"x").unwrap();
+        assert!(cache.load(&rules(1)).unwrap().is_some());
+        assert_eq!(fs::read(&theirs).unwrap(), b"half");
+        assert!(!left.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]
