@@ -214,7 +214,39 @@ const HOMES: &[(&str, &[&str])] = &[
     ("argon2", &["secret_hash.rs"]),
     ("mimalloc", &["main.rs"]),
     ("pin_project_lite", &["conn/", "worker.rs"]),
+    ("clap_complete", &["cli/generated.rs"]),
+    ("clap_mangen", &["cli/generated.rs"]),
+    ("rustls_native_certs", &["tls/"]),
+    ("unicode_normalization", &["scan/view/"]),
+    ("socket2", &["conn/", "listen.rs"]),
+    ("smallvec", &["conn/", "scan/"]),
+    ("nix", &["forward/tcp.rs", "ring.rs"]),
+    ("jiff", &["admin/", "cli/", "config/", "report/"]),
 ];
+
+/// Crates that may be used anywhere: plain tools, or named as our own modules and variables are.
+const AT_HOME_EVERYWHERE: &[&str] =
+    &["bytes", "data_encoding", "futures_lite", "http", "log", "memchr", "regex", "rustix", "time"];
+
+#[test]
+fn every_outside_crate_has_a_home() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, behind) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let (dependencies, _) = behind.split_once("\n[").unwrap();
+    let names: Vec<String> = dependencies
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.split_once(" = ")?.0.replace('-', "_")))
+        .collect();
+    let is_known = |name: &str| {
+        AT_HOME_EVERYWHERE.contains(&name) || HOMES.iter().any(|(known, _)| *known == name)
+    };
+    let homeless: Vec<String> = names.iter().filter(|name| !is_known(name)).cloned().collect();
+    assert_none("without a home", &homeless);
+    let known = HOMES.iter().map(|(name, _)| *name).chain(AT_HOME_EVERYWHERE.iter().copied());
+    let gone = known.filter(|name| !names.iter().any(|named| named == name)).map(str::to_owned);
+    assert_none("homes of no crate", &gone.collect::<Vec<_>>());
+}
 
 #[test]
 fn outside_crates_stay_at_home() {
