@@ -1,4 +1,4 @@
-//! What each core counts. Written by one core with relaxed stores, read by any thread.
+//! What each core counts. Added to by one core, without order, and read by any thread.
 
 mod histogram;
 
@@ -153,7 +153,7 @@ counters! {
     requests_refused,
     /// Requests that failed for the origin's sake.
     upstream_errors,
-    /// Blind tunnels opened.
+    /// Tunnels opened in which no HTTP is spoken, read or unread.
     tunnels,
     /// Tunnels agreed on that their clients ended without a request, and without a handshake that failed.
     tunnels_unused,

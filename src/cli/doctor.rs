@@ -181,7 +181,7 @@ fn machine(running: Option<u32>, config: &Config) -> Vec<Point> {
             None => return Vec::new(),
         },
         None => (
-            requirements::look(start::worker_count(config)),
+            requirements::raise_and_look(start::worker_count(config)),
             "a monitor that is started from here has what it needs of this machine",
         ),
     };

@@ -48,13 +48,13 @@ pub fn in_words(problems: &[Problem]) -> String {
 
 /// Raises the soft limits and checks; what is only worth a warning, or what makes a start useless.
 pub fn check(workers: usize) -> Result<Vec<Problem>, Vec<Problem>> {
-    let problems = look(workers);
+    let problems = raise_and_look(workers);
     make_room_for_descriptors();
     if problems.iter().any(|problem| problem.fatal) { Err(problems) } else { Ok(problems) }
 }
 
-/// What a monitor that this process starts would meet with.
-pub fn look(workers: usize) -> Vec<Problem> {
+/// Raises the soft limits, as a start does, and tells what a monitor that this process starts would meet with.
+pub fn raise_and_look(workers: usize) -> Vec<Problem> {
     raise_soft_limit(Resource::Nofile);
     raise_soft_limit(Resource::Memlock);
     let mut problems = diagnose(&Probe::of_this_process(workers));

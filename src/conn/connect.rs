@@ -257,8 +257,7 @@ enum Spoke {
 }
 
 async fn first_bytes(client: &mut Leg, dialled: Option<&mut Leg>) -> Spoke {
-    let from_client = pin!(client.fill());
-    let mut from_client = from_client;
+    let mut from_client = pin!(client.fill());
     let mut from_upstream = pin!(async {
         match dialled {
             // Bytes, an end or an error: whatever it is, the tunnel shows it to the client.

@@ -117,7 +117,8 @@ impl Drop for Chunk {
     }
 }
 
-/// Growing buffers for heads that are written, lent like the read buffers.
+/// Growing buffers for what is put together before it goes on (heads, pieces of bodies, frames), lent like the read
+/// buffers.
 #[derive(Debug, Default)]
 pub struct ScratchPool {
     free: RefCell<Vec<Vec<u8>>>,

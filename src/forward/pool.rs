@@ -114,10 +114,8 @@ impl<S: Reusable> Pool<S> {
             Some(waiting) => waiting,
             None => self.idle.entry(Rc::clone(origin)).or_default(),
         };
-        if waiting.len() < POOL_IDLE_PER_ORIGIN_MAX {
-            waiting.push(Waiting { stream, since: now, wait });
-            self.count += 1;
-        }
+        waiting.push(Waiting { stream, since: now, wait });
+        self.count += 1;
     }
 
     /// Looks at all origins: only a new one comes to a full pool, and opening its connection took far longer.
