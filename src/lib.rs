@@ -53,6 +53,8 @@ pub mod finding;
 pub mod secret_hash;
 /// Numbers and texts as bytes and back, for files that only this program reads.
 mod packed;
+/// Files that somebody else names: regular ones, opened without waiting.
+mod regular_file;
 /// Commands as one types them, for messages that name one.
 mod shell;
 /// The installation's secrets, read once: the fingerprints' key, the values that must never leave.

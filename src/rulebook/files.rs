@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::limits::{RULES_EXTENDED_MAX, RULES_FILE_MAX_BYTES};
+use crate::regular_file;
 use crate::scan::rules::{RulesFile, extended_path};
 
 /// Why a file cannot be read.
@@ -90,18 +91,20 @@ fn place(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// A file of rules that nobody waits for: to open a pipe is to wait for whoever writes into it.
+/// A file of rules that is not waited for, as a pipe would be.
 fn read_regular(path: &Path) -> io::Result<String> {
-    match fs::metadata(path)?.is_file() {
-        true => read(path),
-        false => Err(io::Error::other("it is no regular file")),
-    }
+    text_of(regular_file::open(path)?)
 }
 
-/// A file of rules; at most one byte more than is allowed, which `Pack::parse` refuses.
+/// A file of rules, or what comes through a pipe.
 pub fn read(path: &Path) -> io::Result<String> {
+    text_of(File::open(path)?)
+}
+
+/// At most one byte more than is allowed, which `Pack::parse` refuses.
+fn text_of(file: File) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?.take(RULES_FILE_MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
+    file.take(RULES_FILE_MAX_BYTES as u64 + 1).read_to_string(&mut text)?;
     Ok(text)
 }
 

@@ -1,7 +1,6 @@
 //! What `watch_env` and `watch_files` name ▶ the values to watch for, each with a name that findings may show.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
@@ -15,6 +14,7 @@ use crate::config::{self, WatchConfig, is_variable_name};
 use crate::limits::{
     KNOWN_VALUE_MIN_BYTES, MESSAGE_NAME_MAX_CHARS, MESSAGE_VALUE_MAX_CHARS, WATCHED_FILE_MAX_BYTES,
 };
+use crate::regular_file;
 use crate::scan::NamedValue;
 
 /// A plain word of fewer bytes (`production`, `localhost`) among many values of a file is no secret.
@@ -165,11 +165,7 @@ impl Watched {
 
 /// A file's bytes, in memory that is never moved, so that no copy stays behind.
 fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    // To open a pipe is to wait for whoever writes into it.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    let mut file = File::open(path)?;
+    let mut file = regular_file::open(path)?;
     let len = file.metadata()?.len();
     if len > WATCHED_FILE_MAX_BYTES {
         return Err(io::Error::other(format!("larger than {WATCHED_FILE_MAX_BYTES} bytes")));

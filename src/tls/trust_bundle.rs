@@ -3,7 +3,6 @@
 //! a file beside it that is called after these: each environment keeps its own, for as long as it needs it.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -20,6 +19,7 @@ use super::authority_pair::{CERTIFICATE_FILE, CERTIFICATE_MODE, random_nonce, re
 use super::leaf::unix_secs;
 use super::upstream_roots::{environment_roots, system_roots};
 use crate::limits::UPSTREAM_CA_FILE_MAX_BYTES;
+use crate::regular_file;
 
 /// The bundle's name, beside the CA.
 pub const BUNDLE_FILE: &str = "ca-bundle.pem";
@@ -196,11 +196,8 @@ fn certificates_of<P: AsRef<Path>>(
 
 /// A file as far as 16 MiB; neither a pipe nor a folder.
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
     let mut pem = Vec::new();
-    File::open(path)?.take(UPSTREAM_CA_FILE_MAX_BYTES).read_to_end(&mut pem)?;
+    regular_file::open(path)?.take(UPSTREAM_CA_FILE_MAX_BYTES).read_to_end(&mut pem)?;
     Ok(pem)
 }
 
@@ -236,7 +233,7 @@ fn own_certificates(
 /// Whether a PEM file holds this certificate. At most 16 MiB of it are looked at.
 pub fn file_holds(path: &Path, certificate: &CertificateDer<'_>) -> io::Result<bool> {
     let mut pem = Vec::new();
-    File::open(path)?.take(UPSTREAM_CA_FILE_MAX_BYTES).read_to_end(&mut pem)?;
+    regular_file::open(path)?.take(UPSTREAM_CA_FILE_MAX_BYTES).read_to_end(&mut pem)?;
     let mut certificates = CertificateDer::pem_slice_iter(&pem).flatten();
     Ok(certificates.any(|found| found.as_ref() == certificate.as_ref()))
 }
