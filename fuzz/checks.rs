@@ -31,6 +31,7 @@ pub fn request_head(data: &[u8]) {
         via: None,
         relay: None,
         forwarded_for: None,
+        loop_mark: None,
     };
     let mut out = Vec::new();
     write_request(&head, &target, &plan, &forwarding, &mut out);

@@ -3,6 +3,7 @@
 
 mod addressee;
 mod ended;
+mod loops;
 mod origins;
 mod preface;
 
@@ -375,6 +376,11 @@ impl<'a> Requests<'a> {
         if inside && let Some(error) = self.mismatch(head, &target, &origin) {
             return Destination::Refused(error);
         }
+        let loop_mark = self.loop_mark(&target, &origin);
+        let come_back = loop_mark.as_ref().and_then(|mark| loops::come_back(head, mark, &origin));
+        if let Some(error) = come_back {
+            return Destination::Refused(error);
+        }
         if plan.max_forwards == Some(0) {
             match head.method {
                 Method::Trace => return Destination::Reply(reply::trace(head, true)),
@@ -389,7 +395,9 @@ impl<'a> Requests<'a> {
         };
         let forwarded_for = self.core.config.http.add_forwarded.then_some(self.source);
         let (host, port) = (origin.host.as_str(), origin.port);
-        let forwarding = Forwarding { host, port, default_port, via, forwarded_for, relay };
+        let loop_mark = loop_mark.as_deref();
+        let forwarding =
+            Forwarding { host, port, default_port, via, forwarded_for, relay, loop_mark };
         write_request(head, &target, plan, &forwarding, out);
         Destination::Origin(origin)
     }

@@ -49,15 +49,22 @@ pub fn way(core: &Core, host: &str, absolute_form: bool) -> Way {
 
 /// A bare connection that leads to the origin, by its way.
 pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<Leg, Error> {
-    if origin.way != Way::Direct
-        && let Some(own) = core.dialer.own_address(&origin.host, origin.port)
-    {
-        // An upstream proxy on this machine would bring the request back.
-        return Err(dial_failure(&DialError::Loop(own), &origin.dest));
-    }
     let (host, port) = match &origin.way {
         Way::Direct => (&origin.host, origin.port),
-        Way::Tunnelled(proxy) | Way::Relayed(proxy) => (&proxy.host, proxy.port),
+        Way::Tunnelled(proxy) | Way::Relayed(proxy) => {
+            // On this machine it would bring the request back.
+            let refused = core.dialer.refuse_own(&origin.host, origin.port, &proxy.host);
+            match deadline.within(core.config.http.connect_timeout, refused).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(dial_failure(&error, &origin.dest)),
+                Err(Interrupt::Expired) => {
+                    let error = DialError::MayLoop(origin.port);
+                    return Err(dial_failure(&error, &origin.dest));
+                }
+                Err(Interrupt::Stopping) => return Err(stopping(Stage::Dial)),
+            }
+            (&proxy.host, proxy.port)
+        }
     };
     let tcp = dial_tcp(core, deadline, origin, host, port).await?;
     let mut leg = Leg::new(Stream::Clear(tcp), &core.buffers);
@@ -222,7 +229,7 @@ fn dial_failure(error: &DialError, dialled: &str) -> Error {
     let (status, cause) = match error {
         DialError::Resolve(LookupError::Busy) => (503, Cause::DnsError),
         DialError::Resolve(LookupError::Failed(_)) => (502, Cause::DnsError),
-        DialError::Loop(_) => (502, Cause::ProxyLoopDetected),
+        DialError::Loop(_) | DialError::MayLoop(_) => (502, Cause::ProxyLoopDetected),
         DialError::Connect(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused => (502, Cause::ConnectionRefused),
             io::ErrorKind::TimedOut => (504, Cause::ConnectionTimeout),

@@ -26,6 +26,8 @@ pub enum DialError {
     Connect(io::Error),
     /// The address is one of our own listeners.
     Loop(SocketAddr),
+    /// It may be, by this port: the name's address is not known here.
+    MayLoop(u16),
 }
 
 impl fmt::Display for DialError {
@@ -34,6 +36,10 @@ impl fmt::Display for DialError {
             DialError::Resolve(error) => write!(f, "{error}"),
             DialError::Connect(error) => write!(f, "{error}"),
             DialError::Loop(address) => write!(f, "{address} is this proxy itself"),
+            DialError::MayLoop(port) => write!(
+                f,
+                "port {port} is this proxy's own here, and where the name leads is not known"
+            ),
         }
     }
 }
@@ -71,18 +77,32 @@ impl Dialer {
         }
     }
 
-    /// The listener of this process that an address, or `localhost`, means: told without asking a name server, for an
-    /// origin that others dial.
-    pub fn own_address(&self, host: &str, port: u16) -> Option<SocketAddr> {
-        let addresses: &[IpAddr] = match host.parse() {
-            Ok(ip) => &[ip],
-            Err(_) if host == "localhost" || host.ends_with(".localhost") => {
-                &[IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
+    /// Refuses an origin that `proxy`, another one, would dial for us, if it may be a listener of this process. Most
+    /// often the port tells that it is none; else the name is looked up, for what leads to a listener is spelled in
+    /// many ways (`127.1`, `localhost.`, a name of somebody's own). A name that is not known here may be the proxy's to
+    /// know, unless that is on this machine.
+    pub async fn refuse_own(&self, host: &str, port: u16, proxy: &str) -> Result<(), DialError> {
+        if self.own.iter().all(|own| own.port() != port) {
+            return Ok(());
+        }
+        match self.resolver.resolve(host).await {
+            Ok(known) => {
+                let mut targets = known.iter().map(|known| SocketAddr::new(known.ip(), port));
+                targets
+                    .find(|target| self.is_own(*target))
+                    .map_or(Ok(()), |own| Err(DialError::Loop(own)))
             }
-            Err(_) => &[],
-        };
-        let mut targets = addresses.iter().map(|ip| SocketAddr::new(*ip, port));
-        targets.find(|target| self.is_own(*target))
+            Err(_) if is_loopback_name(host) || self.is_here(proxy).await => {
+                Err(DialError::MayLoop(port))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether a host is this machine by its own word.
+    async fn is_here(&self, host: &str) -> bool {
+        let known = self.resolver.resolve(host).await;
+        known.is_ok_and(|known| known.iter().any(|known| meant(known.ip()).is_loopback()))
     }
 
     fn is_own(&self, target: SocketAddr) -> bool {
@@ -119,6 +139,13 @@ fn meant(ip: IpAddr) -> IpAddr {
         IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         other => other,
     }
+}
+
+/// Whether a name is this machine's wherever it is looked up (RFC 6761 §6.3).
+fn is_loopback_name(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let zone = host.rsplit_once('.').map_or(host, |(_, zone)| zone);
+    zone.eq_ignore_ascii_case("localhost")
 }
 
 /// Whether a listener bound to `own` answers on `ip`.

@@ -23,6 +23,8 @@ pub struct Forwarding<'a> {
     pub forwarded_for: Option<IpAddr>,
     /// Set where the request goes to another proxy.
     pub relay: Option<Relay<'a>>,
+    /// By what the request is known again if it comes back, in an added CDN-Loop field (RFC 8586).
+    pub loop_mark: Option<&'a str>,
 }
 
 /// A request for another proxy: its target stays, or becomes, absolute (RFC 9112 §3.2.2).
@@ -110,7 +112,16 @@ pub fn write_request(
     if let Some(address) = forwarding.forwarded_for {
         write_forwarded(address, forwarding.default_port, out);
     }
+    if let Some(mark) = forwarding.loop_mark {
+        write_field("CDN-Loop", mark.as_bytes(), out);
+    }
     out.extend_from_slice(b"\r\n");
+}
+
+/// Whether a request came with this mark of ours.
+pub fn is_marked(head: &RequestHead<'_>, mark: &str) -> bool {
+    let mut lists = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("cdn-loop"));
+    lists.any(|(_, list)| list_items(list).any(|item| item == mark.as_bytes()))
 }
 
 /// Appends the response head to send to the client. Whether an interim one is sent at all is the

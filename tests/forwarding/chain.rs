@@ -33,7 +33,8 @@ fn parent() -> Origin {
     })
 }
 
-fn join(client: Connection, upstream: Connection) {
+/// Passes on what comes, both ways.
+pub fn join(client: Connection, upstream: Connection) {
     let copy = |from: &Connection, to: &Connection| {
         let (mut from, mut to) = (from.tcp().try_clone().unwrap(), to.tcp().try_clone().unwrap());
         move || {
@@ -155,4 +156,23 @@ fn a_parent_is_not_asked_to_bring_a_request_back() {
         assert_eq!(reply.status(), 502, "{host}");
         assert!(reply.text().contains("this proxy itself"), "{host}: {}", reply.text());
     }
+}
+
+/// The parent looks names up as the system does, and so reached the admin listener, which the proxy never connects to.
+#[test]
+fn a_parent_on_this_machine_is_not_asked_for_our_listeners_however_they_are_spelled() {
+    let parent = parent();
+    let proxy = chained(&parent, json!({ "admin_addr": "127.0.0.1:0" }));
+    let port = proxy.admin_address().port();
+    for host in ["127.1", "2130706433", "localhost.", "LOCALHOST", "unknown.invalid"] {
+        let (_, tunnel) = proxy.request_tunnel(&format!("{host}:{port}"));
+        let plain = proxy.get(&format!("http://{host}:{port}/status"));
+        for answer in [tunnel, plain] {
+            assert_eq!(answer.status(), 502, "{host}: {}", answer.text());
+            assert_eq!(answer.json()["error"], "proxy_loop_detected", "{host}");
+        }
+    }
+    assert_eq!(parent.connections(), 0);
+    // On another port, what is not known here is the parent's to know.
+    assert_eq!(proxy.get("http://unknown.invalid/").text(), "http://unknown.invalid/");
 }

@@ -97,7 +97,7 @@ fn order_case_and_repetition_of_request_fields_are_kept() {
     let seen = forwarded(
         &proxy,
         &origin,
-        &format!("GET /fields HTTP/1.1\r\nHost: {dest}\r\n{fields}\r\n"),
+        &format!("GET http://{dest}/fields HTTP/1.1\r\nHost: {dest}\r\n{fields}\r\n"),
     );
     let expected = format!("GET /fields HTTP/1.1\r\nHost: {dest}\r\n{fields}\r\n");
     assert_eq!(String::from_utf8_lossy(&seen.raw), expected);
@@ -190,6 +190,7 @@ fn nothing_tells_the_origin_of_the_proxy() {
     let proxy = Proxy::start(json!({}));
     let origin = Origin::http(|_| Reply::ok("ok"));
     let dest = origin.dest();
-    let seen = forwarded(&proxy, &origin, &format!("GET / HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+    let request = format!("GET http://{dest}/ HTTP/1.1\r\nHost: {dest}\r\n\r\n");
+    let seen = forwarded(&proxy, &origin, &request);
     assert_eq!(seen.names(), ["Host"]);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use crate::assert_own_answer;
+use crate::chain::join;
 use crate::support::origin::unused_address;
 use crate::support::{Connection, End, Origin, Proxy, Reply, json};
 
@@ -171,6 +172,44 @@ fn an_origin_that_does_not_speak_tls_is_a_502() {
     let mut client = proxy.https(&origin.local_dest());
     client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_own_answer(&client.receive_response(), 502, &["tls_protocol_error"]);
+}
+
+/// As a container's port is published under another number: the request went round until no place was left.
+#[test]
+fn a_request_that_comes_back_by_another_address_is_refused_the_second_time() {
+    let proxy = Proxy::start(json!({}));
+    let own = proxy.address();
+    let published = Origin::raw(move |client| join(client, Connection::open(own)));
+    let dest = published.dest();
+    let mut tunnel = proxy.tunnel(&dest);
+    tunnel.send(format!("GET / HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+    let direct = proxy.exchange(format!("GET / HTTP/1.1\r\nHost: {dest}\r\n\r\n"));
+    for response in [proxy.get(&published.url("/")), tunnel.receive_response(), direct] {
+        assert_own_answer(&response, 508, &["proxy_loop_detected"]);
+    }
+    assert!(published.connections() <= 2 + 2 + 1, "{}", published.connections());
+}
+
+/// Only what is asked of the proxy as if it were the origin can come back, so that only this carries a mark.
+#[test]
+fn what_is_asked_of_a_proxy_carries_no_mark() {
+    let proxy = Proxy::start(json!({}));
+    let origins = [Origin::http(|_| Reply::ok("")), Origin::http(|_| Reply::ok(""))];
+    let marks: Vec<String> = origins
+        .iter()
+        .map(|origin| {
+            let dest = origin.dest();
+            proxy.get(&origin.url("/"));
+            proxy.exchange(format!("GET / HTTP/1.1\r\nHost: {dest}\r\nCDN-Loop: another\r\n\r\n"));
+            let seen = origin.requests();
+            assert_eq!(seen[0].head.header("cdn-loop"), None);
+            let marks: Vec<&str> = seen[1].head.values("cdn-loop").collect();
+            assert_eq!((marks.len(), marks[0]), (2, "another"));
+            marks[1].to_owned()
+        })
+        .collect();
+    assert!(marks.iter().all(|mark| mark.starts_with("clawsec-")), "{marks:?}");
+    assert_ne!(marks[0], marks[1], "no two origins see the same");
 }
 
 #[test]

@@ -177,7 +177,7 @@ proptest! {
         bytes.extend_from_slice(b"Connection: close, x-hop\r\nX-Hop: 1\r\n\r\n");
         let (head, target, plan) = planned_request(&bytes).unwrap().unwrap();
         let host = Authority { host: "a.test".to_owned(), port: 80 };
-        let forwarding = Forwarding { host: &host.host, port: host.port, default_port: 80, via: None, relay: None, forwarded_for: None };
+        let forwarding = Forwarding { host: &host.host, port: host.port, default_port: 80, via: None, relay: None, forwarded_for: None, loop_mark: None };
         let mut out = Vec::new();
         write_request(&head, &target, &plan, &forwarding, &mut out);
         let (again, _, again_plan) = planned_request(&out).unwrap().unwrap();

@@ -19,6 +19,7 @@ fn forwarded_via(bytes: &str, via: Option<&str>) -> String {
         via,
         relay: None,
         forwarded_for: None,
+        loop_mark: None,
     };
     let mut out = Vec::new();
     write_request(&head, &target, &plan, &forwarding, &mut out);
@@ -101,6 +102,7 @@ fn a_port_that_is_not_the_default_is_named_in_host() {
             via: None,
             relay: None,
             forwarded_for: None,
+            loop_mark: None,
         };
         let mut out = Vec::new();
         write_request(&head, &target, &plan, &forwarding, &mut out);
