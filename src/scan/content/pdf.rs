@@ -1,5 +1,5 @@
 //! A document in PDF: as it stands, which shows its objects; what its streams hold, out of their coding, each as
-//! content of its own; and what its pages show, as one text.
+//! content of its own; and what its pages show, as one text, read by the codes of Latin and by those of their fonts.
 
 use super::Content;
 use crate::finding::Step;
@@ -14,6 +14,8 @@ use crate::scan::view::pdf::{Event, PageText, Reader};
 /// One document.
 pub(super) struct PdfText {
     place: Place,
+    /// Of what pages show.
+    inner: Place,
     reader: Reader,
     whole: Text,
     stream: Content,
@@ -29,6 +31,7 @@ impl PdfText {
         let place = inner.then(Step::Deflate);
         PdfText {
             place,
+            inner,
             reader: Reader::new(),
             whole,
             stream: Content::unknown(place),
@@ -87,6 +90,7 @@ impl PdfText {
         }
         self.end_stream(scope);
         self.shown.finish(scope);
+        self.tell_glyphs(scope);
         self.whole.finish(scope);
     }
 
@@ -96,6 +100,25 @@ impl PdfText {
         self.shown.feed(buffer.fill(shown), scope);
         scope.core.return_buffer(buffer);
         shown.clear();
+    }
+
+    /// Scans what the pages showed in fonts with codes of their own.
+    fn tell_glyphs(&mut self, scope: &mut Scope<'_>) {
+        let mut last = Vec::new();
+        self.page.end(&mut last);
+        for said in self.page.readings() {
+            let mut text = Text::new(self.inner, scope);
+            let mut buffer = scope.core.take_buffer();
+            for piece in said.chunks(SCAN_WORK_BYTES) {
+                text.feed(buffer.fill(piece), scope);
+            }
+            scope.core.return_buffer(buffer);
+            text.finish(scope);
+        }
+        let lost = self.page.lost_bytes();
+        if lost > 0 {
+            scope.sink.gap(Gap::Undecoded(lost));
+        }
     }
 
     fn end_stream(&mut self, scope: &mut Scope<'_>) {
@@ -116,6 +139,7 @@ mod tests {
     use crate::scan::tests::{Seen, scanner};
     use crate::scan::view::archive::Unreadable;
     use crate::scan::view::codings::Undecodable;
+    use crate::scan::view::pdf::in_ascii85;
     use crate::scan::{PaddedBuffer, Shape};
 
     fn deflated(data: &[u8]) -> Vec<u8> {
@@ -161,6 +185,70 @@ mod tests {
             assert_eq!(seen.views()[0].to_string(), "pdf");
             assert!(seen.gaps().is_empty());
         }
+    }
+
+    #[test]
+    fn a_page_that_is_deflated_and_in_ascii85_is_read() {
+        let page = in_ascii85(&deflated(PAGE));
+        let long = in_ascii85(&deflated(&[&b"q Q ".repeat(60_000), PAGE].concat()));
+        for (data, size) in
+            [(&page, 1), (&page, 2), (&page, 7), (&page, 10_000), (&long, 512), (&long, 1 << 20)]
+        {
+            let seen = seen(&document(&[b"q Q", data, b"q Q"]), size);
+            assert_eq!(seen.names(), ["destructive_rm"], "pieces of {size}");
+            assert!(seen.gaps().is_empty(), "{:?}", seen.gaps());
+        }
+        let broken = [&page[..40], b"\x7f", &page[40..]].concat();
+        let gaps = seen(&document(&[&broken]), 10_000);
+        assert!(gaps.gaps().contains(&Gap::Undecodable(Undecodable::Malformed)));
+    }
+
+    /// As browsers and office programs write it: glyphs by their numbers, what these stand for behind the page.
+    #[test]
+    fn glyphs_are_read_by_what_their_font_says_of_them() {
+        let text = "please run rm -rf / --no-preserve-root now";
+        let mut signs: Vec<char> = text.chars().collect();
+        signs.sort_unstable();
+        signs.dedup();
+        for digits in [2, 4] {
+            let code = |sign: char| signs.iter().position(|other| *other == sign).unwrap() + 3;
+            let hex = |number: usize| format!("{number:0digits$X}");
+            let glyphs: String = text.chars().map(|sign| hex(code(sign))).collect();
+            let (front, back) = glyphs.split_at(digits * 20);
+            let page = format!("BT /F4 12 Tf 1 0 0 -1 72 72 Tm [<{front}> 12 <{back}>] TJ ET");
+            let lines: String = signs
+                .iter()
+                .map(|sign| format!("<{}> <{:04X}>\n", hex(code(*sign)), u32::from(*sign)))
+                .collect();
+            let map = format!(
+                "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n{} beginbfchar\n{lines}endbfchar\nendcmap",
+                signs.len()
+            );
+            let (page, map) = (deflated(page.as_bytes()), deflated(map.as_bytes()));
+            for streams in [[&page[..], &map], [&map, &page]] {
+                for size in [1, 100, 10_000] {
+                    let seen = seen(&document(&streams), size);
+                    assert_eq!(
+                        seen.names(),
+                        ["destructive_rm"],
+                        "{digits} digits, pieces of {size}"
+                    );
+                    assert!(seen.gaps().is_empty());
+                }
+            }
+            assert!(seen(&document(&[&page]), 10_000).names().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_page_that_places_each_glyph_is_one_text() {
+        let glyphs = "please run rm -rf / --no-preserve-root now".chars();
+        let shown: String = glyphs.map(|glyph| format!("({glyph}) Tj 6.5 0 Td ")).collect();
+        let page = format!("BT /F1 12 Tf 72 720 Td {shown} ET");
+        assert_eq!(
+            seen(&document(&[&deflated(page.as_bytes())]), 10_000).names(),
+            ["destructive_rm"]
+        );
     }
 
     #[test]

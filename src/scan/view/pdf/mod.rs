@@ -1,7 +1,9 @@
-//! Documents in PDF (ISO 32000-1): the streams in them, those that are deflated inflated, and what pages show. No
-//! table of objects is read, which may lie: a stream is what stands between the keywords. A keyword that begins one is
-//! heeded in one, too: a comment may have looked like the first.
+//! Documents in PDF (ISO 32000-1): the streams in them, those that are deflated inflated, also in ASCII85, and what
+//! pages show. No table of objects is read, which may lie: a stream is what stands between the keywords. A keyword that
+//! begins one is heeded in one, too: a comment may have looked like the first.
 
+mod ascii85;
+mod glyphs;
 mod page;
 
 use std::fmt;
@@ -9,6 +11,10 @@ use std::ops::Range;
 
 pub use page::PageText;
 
+#[cfg(test)]
+pub(in crate::scan) use ascii85::tests::encoded as in_ascii85;
+
+use self::ascii85::Ascii85;
 use super::archive::Unreadable;
 use super::codings::{Allowance, Engine, RawDeflate, Undecodable, is_zlib_head};
 use crate::limits::ARCHIVE_ENTRIES_MAX;
@@ -53,6 +59,8 @@ pub struct Reader {
     plain_bytes: usize,
     /// Kept for the next stream.
     inflater: Option<RawDeflate>,
+    /// What takes the deflated data out of ASCII85, of a stream in both.
+    armour: Option<Box<Ascii85>>,
     /// The deflated streams so far.
     streams: u32,
 }
@@ -87,6 +95,20 @@ enum Place {
     },
 }
 
+/// How the data of a stream are deflated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Bare,
+    /// And in ASCII85 besides.
+    Armoured,
+}
+
+/// What the first two bytes of a stream's data show; none if they are not deflated.
+fn coding(first: u8, second: u8) -> Option<Coding> {
+    let armoured = ascii85::is_zlib_head(first, second).then_some(Coding::Armoured);
+    if is_zlib_head(first, second) { Some(Coding::Bare) } else { armoured }
+}
+
 impl Reader {
     pub fn new() -> Reader {
         Reader::default()
@@ -105,7 +127,7 @@ impl Reader {
             let rest = bytes.get(taken..).unwrap_or_default();
             let first = match rest.first() {
                 Some(first) => *first,
-                None if matches!(self.place, Place::Ended { .. }) => 0,
+                None if matches!(self.place, Place::Ended { .. }) || self.has_pending() => 0,
                 None => return (taken, Event::Idle),
             };
             let (start, place) = (taken, self.place);
@@ -130,23 +152,20 @@ impl Reader {
                     None
                 }
                 Place::First => match rest.get(1) {
-                    Some(second) => self.begin(is_zlib_head(first, *second)),
-                    None if first & 0xF == 8 => {
+                    Some(second) => self.begin(coding(first, *second)),
+                    None if first & 0xF == 8 || ascii85::may_begin_zlib(first) => {
                         taken += 1;
                         self.place = Place::Second(first);
                         None
                     }
-                    None => self.begin(false),
+                    None => self.begin(None),
                 },
-                Place::Second(head) => {
-                    let event = self.begin(is_zlib_head(head, first));
-                    if let (Place::Deflated, Some(inflater)) = (self.place, &mut self.inflater) {
-                        inflater.run(&[head], work);
-                    }
-                    event
-                }
+                Place::Second(head) => self.begin_behind(head, first, work),
                 Place::Deflated => {
-                    let (len, event) = self.inflate(rest, work, allowance);
+                    let (len, event) = match self.armour.take() {
+                        Some(armour) => self.inflate_armoured(armour, rest, work, allowance),
+                        None => self.inflate(rest, work, allowance),
+                    };
                     taken += len;
                     event
                 }
@@ -168,6 +187,11 @@ impl Reader {
     /// At the end of the bytes: whether a stream goes on beyond it.
     pub fn is_cut(&self) -> bool {
         self.place == Place::Deflated
+    }
+
+    /// Whether there is more to be inflated of the bytes that were taken.
+    fn has_pending(&self) -> bool {
+        self.armour.as_ref().is_some_and(|armour| !armour.pending().is_empty())
     }
 
     /// The keyword was seen: a stream is over, or may begin, though it be in another one.
@@ -198,7 +222,9 @@ impl Reader {
     }
 
     /// The data of a stream begin, which may end another one. Text in a stream that only looks so goes on.
-    fn begin(&mut self, is_deflated: bool) -> Option<Event> {
+    fn begin(&mut self, coding: Option<Coding>) -> Option<Event> {
+        let is_deflated = coding.is_some();
+        self.armour = (coding == Some(Coding::Armoured)).then(|| Box::new(Ascii85::new()));
         let is_text = self.from == Place::Plain && !is_deflated;
         (self.matched, self.edge) = (0, 0);
         if !is_text {
@@ -210,6 +236,22 @@ impl Reader {
         }
         self.place = if is_deflated { Place::Deflated } else { Place::Plain };
         (self.from != Place::Outside && !is_text).then_some(Event::StreamEnd)
+    }
+
+    /// The same, the first byte of which came before.
+    fn begin_behind(&mut self, first: u8, second: u8, work: &mut [u8]) -> Option<Event> {
+        let event = self.begin(coding(first, second));
+        match (self.place, &mut self.inflater, &mut self.armour) {
+            // One sign decodes to nothing yet.
+            (Place::Deflated, _, Some(armour)) => {
+                let _ = armour.feed(&[first]);
+            }
+            (Place::Deflated, Some(inflater), None) => {
+                inflater.run(&[first], work);
+            }
+            _ => {}
+        }
+        event
     }
 
     /// Looks for the keyword, of which the bytes before may have shown some: how many bytes are taken, at the end of
@@ -253,6 +295,38 @@ impl Reader {
     fn keep_edge(&mut self, bytes: &[u8]) {
         let edge = bytes.get(bytes.len().saturating_sub(size_of::<u64>())..).unwrap_or_default();
         self.edge = edge.iter().fold(self.edge, |edge, byte| edge << 8 | u64::from(*byte));
+    }
+
+    /// The same of data in ASCII85: what its signs say is inflated.
+    fn inflate_armoured(
+        &mut self,
+        mut armour: Box<Ascii85>,
+        bytes: &[u8],
+        work: &mut [u8],
+        allowance: &mut Allowance,
+    ) -> (usize, Option<Event>) {
+        let mut taken = 0;
+        if armour.pending().is_empty() {
+            match armour.feed(bytes) {
+                Ok(len) => taken = len,
+                Err(_) => return self.lose(0, Unreadable::Coded(Undecodable::Malformed)),
+            }
+        }
+        let event = if armour.pending().is_empty() {
+            None
+        } else {
+            let (used, event) = self.inflate(armour.pending(), work, allowance);
+            armour.consume(used);
+            event
+        };
+        match self.place {
+            Place::Deflated if armour.is_over() && armour.pending().is_empty() => {
+                self.place = Place::Behind { is_lost: false };
+            }
+            Place::Deflated => self.armour = Some(armour),
+            _ => {}
+        }
+        (taken, event)
     }
 
     fn inflate(

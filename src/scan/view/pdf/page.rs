@@ -1,6 +1,7 @@
 //! What the content of a page shows: the strings of its text operators, one behind the other, as bytes of a font
-//! whose codes are those of Latin text.
+//! whose codes are those of Latin text; at the end of the document also as those of fonts that have others (`glyphs`).
 
+use super::glyphs::{Glyphs, Moved};
 use crate::limits::{PDF_KERNING_BLANK_MIN, PDF_WORD_MAX_BYTES};
 
 /// Reads content streams (ISO 32000-1, 9.4).
@@ -13,6 +14,28 @@ pub struct PageText {
     in_array: bool,
     /// What was said last is a blank, or nothing was said.
     is_apart: bool,
+    /// The last numbers before an operator, and the font's size.
+    numbers: [f32; 6],
+    size: f32,
+    /// Where the text matrix stands, and how it scales.
+    matrix: [f32; 6],
+    /// How many bytes were shown since it moved.
+    shown: usize,
+    next: Next,
+    /// The name before an operator.
+    name: Vec<u8>,
+    glyphs: Glyphs,
+}
+
+/// How what is shown next joins what was: writers that place each glyph move by its width.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Next {
+    #[default]
+    Follows,
+    /// It may go on if it is one glyph as well.
+    Undecided,
+    /// That one so far.
+    Held(u8),
 }
 
 /// What the next byte belongs to.
@@ -51,6 +74,7 @@ impl PageText {
 
     /// Appends what the next bytes of a stream show.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        self.glyphs.stream(bytes);
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
             if self.state == State::Outside && self.word.is_empty() {
@@ -72,6 +96,18 @@ impl PageText {
         self.word.clear();
         self.in_array = false;
         self.part(out);
+        self.glyphs.end_stream();
+    }
+
+    /// At the end of the document: what all its pages show in fonts with codes of their own, in each way that it may be
+    /// read.
+    pub fn readings(&self) -> Vec<Vec<u8>> {
+        self.glyphs.readings()
+    }
+
+    /// How many bytes of such fonts there was no room for.
+    pub fn lost_bytes(&self) -> usize {
+        self.glyphs.lost()
     }
 
     fn step(&mut self, byte: u8, out: &mut Vec<u8>) {
@@ -157,8 +193,24 @@ impl PageText {
     fn end_word(&mut self, out: &mut Vec<u8>) -> bool {
         let is_end = match self.word.as_slice() {
             b"ET" => true,
-            b"Td" | b"TD" | b"T*" | b"Tm" | b"'" | b"\"" => {
+            b"Td" | b"TD" => {
+                let [.., right, up] = self.numbers;
+                self.move_by(right, up, out);
+                false
+            }
+            b"Tm" => {
+                self.move_to(self.numbers, out);
+                false
+            }
+            b"T*" | b"'" | b"\"" => {
                 self.part(out);
+                self.shown = 0;
+                false
+            }
+            b"Tf" => {
+                let [.., size] = self.numbers;
+                self.size = size;
+                self.glyphs.font(&self.name);
                 false
             }
             [b'-', digits @ ..] if self.in_array => {
@@ -171,7 +223,15 @@ impl PageText {
                 }
                 false
             }
-            _ => false,
+            [b'/', name @ ..] => {
+                self.name = name.to_vec();
+                false
+            }
+            word => {
+                let number = std::str::from_utf8(word).ok().and_then(|word| word.parse().ok());
+                self.note_number(number);
+                false
+            }
         };
         self.word.clear();
         if is_end {
@@ -179,6 +239,16 @@ impl PageText {
             self.part(out);
         }
         is_end
+    }
+
+    /// Keeps what may be an operand of the operator that follows.
+    fn note_number(&mut self, number: Option<f32>) {
+        if let Some(number) = number {
+            self.numbers.rotate_left(1);
+            if let Some(last) = self.numbers.last_mut() {
+                *last = number;
+            }
+        }
     }
 
     fn literal(&mut self, depth: u32, byte: u8, out: &mut Vec<u8>) -> State {
@@ -236,12 +306,62 @@ impl PageText {
     }
 
     fn say(&mut self, byte: u8, out: &mut Vec<u8>) {
+        self.glyphs.show(byte);
+        self.shown = self.shown.saturating_add(1);
+        match self.next {
+            Next::Follows => self.put(byte, out),
+            Next::Undecided => self.next = Next::Held(byte),
+            Next::Held(first) => {
+                self.next = Next::Follows;
+                self.blank(out);
+                self.put(first, out);
+                self.put(byte, out);
+            }
+        }
+    }
+
+    fn put(&mut self, byte: u8, out: &mut Vec<u8>) {
         self.is_apart = is_blank(byte);
         out.push(byte);
     }
 
+    /// What was shown since the last move is one glyph, if it is held still.
+    fn settle(&mut self, out: &mut Vec<u8>) {
+        if let Next::Held(glyph) = std::mem::take(&mut self.next) {
+            self.put(glyph, out);
+        }
+    }
+
+    /// Moves to what is shown next, so far to the right, and up.
+    fn move_by(&mut self, right: f32, up: f32, out: &mut Vec<u8>) {
+        self.settle(out);
+        let is_by_glyph = up == 0.0 && right > 0.0 && right <= self.size;
+        self.glyphs.moved(if is_by_glyph { Moved::ByGlyph } else { Moved::Apart });
+        if is_by_glyph && self.shown == 1 {
+            self.next = Next::Undecided;
+        } else {
+            self.blank(out);
+        }
+        self.shown = 0;
+    }
+
+    /// Sets the text matrix, of which the last move may have been by one glyph.
+    fn move_to(&mut self, matrix: [f32; 6], out: &mut Vec<u8>) {
+        let [scale, .., x, y] = matrix;
+        let [scale_before, .., x_before, y_before] = std::mem::replace(&mut self.matrix, matrix);
+        let is_alike = scale == scale_before && scale > 0.0;
+        let right = if is_alike { (x - x_before) / scale } else { f32::MAX };
+        self.move_by(right, y - y_before, out);
+    }
+
     /// What follows stands apart from what was said.
     fn part(&mut self, out: &mut Vec<u8>) {
+        self.settle(out);
+        self.glyphs.moved(Moved::Apart);
+        self.blank(out);
+    }
+
+    fn blank(&mut self, out: &mut Vec<u8>) {
         if !std::mem::replace(&mut self.is_apart, true) {
             out.push(b' ');
         }
@@ -268,6 +388,18 @@ mod tests {
     fn strings_are_joined_and_what_moves_far_parts_them() {
         for (content, expected) in [
             ("BT /F1 12 Tf 72 720 Td (Hello) Tj ET", "Hello "),
+            (
+                "BT /F1 12 Tf (r) Tj 4 0 Td (m) Tj 9 0 Td ( ) Tj 3 0 Td (-) Tj 5 0 Td (r) Tj ET",
+                "rm -r ",
+            ),
+            (
+                "BT /F1 9 Tf 1 0 0 1 5 7 Tm (r) Tj 1 0 0 1 9 7 Tm (m) Tj 1 0 0 1 22 7 Tm (x) Tj ET",
+                "rm x ",
+            ),
+            (
+                "BT /F1 12 Tf (a) Tj 10 0 Td (word) Tj 30 0 Td (b) Tj 0 -9 Td (c) Tj ET",
+                "a word b c ",
+            ),
             ("q BT\n[(He) 20 (l) -30.5 (lo) -250 (there)] TJ\nET Q", "Hello there "),
             ("BT (one) Tj 0 -14 Td (two) Tj T* (three) Tj (!) ' ET", "one two three! "),
             ("BT (a \\(b\\) (c) \\101\\102x\\0601 \\\\ \\\n-) Tj ET", "a (b) (c) ABx01 \\ - "),
