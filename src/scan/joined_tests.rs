@@ -357,6 +357,25 @@ fn separate_messages_are_not_joined() {
 }
 
 #[test]
+fn several_records_of_one_message_are_events_each() {
+    let record = |piece: &str| format!(r#"{{"type":1,"target":"delta","arguments":["{piece}"]}}"#);
+    let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
+    for (between, end) in [("\x1e", "\x1e"), ("\n", "\n"), ("\r\n", "")] {
+        for together in 1..=pieces.len() {
+            let message = |pieces: &[&str]| {
+                let records: Vec<String> = pieces.iter().map(|piece| record(piece)).collect();
+                records.join(between) + end
+            };
+            let seen = told(pieces.chunks(together).map(message));
+            assert_eq!(seen.names(), ["destructive_rm"], "{together} parted by {between:?}");
+        }
+    }
+    // An object over several lines is one.
+    let object = "{\n\"a\": {\n\"b\": \"rm -\"\n},\n\"c\": \"rf / --no-preserve-root\"\n}\n";
+    assert!(told([object, object]).names().is_empty());
+}
+
+#[test]
 fn events_of_socket_io_are_one_text() {
     let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
     for head in ["42", "42/chat,", "4217"] {

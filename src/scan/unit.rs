@@ -178,6 +178,32 @@ fn decoded_channel(message: &Kept) -> Option<Kept> {
     (message.is_whole() && taken == digits.len()).then_some(kept)
 }
 
+/// Stands behind each record of a message of SignalR.
+const RECORD_END: u8 = 0x1E;
+
+/// Takes a message that is a row of records in JSON, parted by a separator or by line ends, as an event each; any
+/// other as one. What it is.
+fn take_records(lanes: &mut Lanes, message: &[u8], scope: &mut Scope<'_>) -> Event {
+    let has_lines = || memchr::memmem::find(message, b"\n{").is_some();
+    let end = match memchr::memchr(RECORD_END, message) {
+        Some(_) => RECORD_END,
+        None if message.starts_with(b"{") && has_lines() => b'\n',
+        None => return lanes.take(message, scope),
+    };
+    let records = || {
+        let records = message.split(|byte| *byte == end).map(<[u8]>::trim_ascii);
+        records.filter(|record| !record.is_empty())
+    };
+    let is_json = |record: &[u8]| record.starts_with(b"{") && record.ends_with(b"}");
+    if !records().all(is_json) {
+        return lanes.take(message, scope);
+    }
+    records().fold(Event::Json, |kind, record| match lanes.take(record, scope) {
+        Event::Plain => Event::Plain,
+        _ => kind,
+    })
+}
+
 /// The messages of one direction, each a content of its own; and the texts that they are together.
 pub struct Messages {
     core: Rc<Core>,
@@ -281,7 +307,7 @@ impl Messages {
             let message = self.kept.bytes();
             let event = match packet(message) {
                 Some(json) => self.lanes.take_named(PACKET, json, &mut scope),
-                None => self.lanes.take(message, &mut scope),
+                None => take_records(&mut self.lanes, message, &mut scope),
             };
             if event == Event::Plain && message.len() <= FRAMED_PIECE_MAX_BYTES {
                 self.lanes.take_message(message, &mut scope);
