@@ -55,6 +55,8 @@ pub mod secret_hash;
 mod packed;
 /// Files that somebody else names: regular ones, opened without waiting.
 mod regular_file;
+/// Files that appear under their name whole, and never over one that is there.
+mod whole_file;
 /// Commands as one types them, for messages that name one.
 mod shell;
 /// The installation's secrets, read once: the fingerprints' key, the values that must never leave.

@@ -7,12 +7,13 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::limits::FINGERPRINT_KEY_BYTES;
 use crate::policy::FingerprintKey;
+use crate::whole_file::rename_if_absent;
 
 /// The file's name.
 pub const FINGERPRINT_KEY_FILE_NAME: &str = "fingerprint.key";
@@ -103,7 +104,7 @@ fn read(path: &Path) -> Result<Option<KeyBytes>, KeyError> {
     Ok(Some(bytes))
 }
 
-/// Writes the whole file under another name and links it to its own, unless that is taken by now.
+/// Writes the whole file under another name and gives it its own, unless that is taken by now.
 fn create(path: &Path) -> Result<(), KeyError> {
     let mut bytes = KeyBytes::default();
     rand::fill(&mut *bytes).map_err(|_| KeyError::NoRandomness)?;
@@ -111,15 +112,12 @@ fn create(path: &Path) -> Result<(), KeyError> {
     rand::fill(&mut name).map_err(|_| KeyError::NoRandomness)?;
     let nonce = u64::from_le_bytes(name);
     let temporary = path.with_file_name(format!(".{FINGERPRINT_KEY_FILE_NAME}.{nonce:016x}.tmp"));
-    let linked = write(&temporary, &bytes).and_then(|()| {
-        match rustix::fs::linkat(CWD, &temporary, CWD, path, AtFlags::empty()) {
-            Ok(()) | Err(Errno::EXIST) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
-    });
-    // What could not be written may not be there.
-    let _ = rustix::fs::unlink(&temporary);
-    linked.map_err(|cause| KeyError::Io { path: path.to_owned(), cause })
+    let named = write(&temporary, &bytes).and_then(|()| rename_if_absent(CWD, &temporary, path));
+    if !matches!(named, Ok(true)) {
+        // What could not be written may not be there.
+        let _ = rustix::fs::unlink(&temporary);
+    }
+    named.map(drop).map_err(|cause| KeyError::Io { path: path.to_owned(), cause })
 }
 
 fn write(path: &Path, bytes: &KeyBytes) -> io::Result<()> {

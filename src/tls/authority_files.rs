@@ -7,12 +7,13 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RawMode, RenameFlags};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 
 use super::authority_error::AuthorityError;
 use super::authority_pair::CERTIFICATE_FILE;
 use crate::limits::CA_FILE_MAX_BYTES;
+use crate::whole_file::rename_if_absent;
 
 /// Locked by who changes the CA.
 const LOCK_FILE: &str = "ca.lock";
@@ -90,7 +91,7 @@ impl AuthorityFiles {
         let temporary = format!(".{name}.{}.{nonce:016x}.tmp", std::process::id());
         let published = self
             .write_temporary(&temporary, bytes, mode)
-            .and_then(|()| self.rename_if_absent(&temporary, name));
+            .and_then(|()| rename_if_absent(&self.directory, temporary.as_ref(), name.as_ref()));
         if !matches!(published, Ok(true)) {
             // Best effort: what failed or came second is of no use, and it may be that it never
             // was.
@@ -185,31 +186,6 @@ impl AuthorityFiles {
         rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
         file.sync_all()
     }
-
-    /// `false` where the name is taken.
-    fn rename_if_absent(&self, from: &str, to: &str) -> io::Result<bool> {
-        let directory = &self.directory;
-        match rustix::fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE) {
-            Ok(()) => Ok(true),
-            Err(Errno::EXIST) => Ok(false),
-            // Some file systems (NFS, older FUSE) cannot rename without replacing; a link cannot
-            // replace.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => self.link_if_absent(from, to),
-            Err(errno) => Err(errno.into()),
-        }
-    }
-
-    fn link_if_absent(&self, from: &str, to: &str) -> io::Result<bool> {
-        let directory = &self.directory;
-        match rustix::fs::linkat(directory, from, directory, to, AtFlags::empty()) {
-            Ok(()) => {
-                rustix::fs::unlinkat(directory, from, AtFlags::empty())?;
-                Ok(true)
-            }
-            Err(Errno::EXIST) => Ok(false),
-            Err(errno) => Err(errno.into()),
-        }
-    }
 }
 
 impl FoundFile {
@@ -255,18 +231,6 @@ mod tests {
         assert!(!files.publish("ca.key", b"second", 0o600, 2).unwrap());
         assert_eq!(files.read("ca.key").unwrap().unwrap().bytes, b"first");
         assert_eq!(entries(directory.path()), ["ca.key"]);
-    }
-
-    #[test]
-    fn the_way_without_rename_never_replaces_either() {
-        let directory = tempfile::tempdir().unwrap();
-        let files = AuthorityFiles::open(directory.path()).unwrap();
-        files.write_temporary("one", b"first", 0o600).unwrap();
-        files.write_temporary("two", b"second", 0o600).unwrap();
-        assert!(files.link_if_absent("one", "ca.key").unwrap());
-        assert!(!files.link_if_absent("two", "ca.key").unwrap());
-        assert_eq!(files.read("ca.key").unwrap().unwrap().bytes, b"first");
-        assert_eq!(entries(directory.path()), ["ca.key", "two"]);
     }
 
     #[test]
