@@ -52,8 +52,8 @@ pub(super) enum Waits {
     No,
 }
 
-/// Judges a match by what is known around it. None if the rule asks for a word that is not near it, or what follows
-/// decides.
+/// Judges a match by what is known around it. None if the rule asks for a word that is not near it, what follows
+/// decides, or it is no match.
 pub(super) fn judge(
     rule: &Rule,
     exact: &Regex,
@@ -96,7 +96,7 @@ pub(super) fn judge(
     if may_wait && may_get_near(history, span) && rule.hangs_on_rest(&evidence) {
         return None;
     }
-    let confidence = rule.judge(&evidence);
+    let confidence = rule.judge(&evidence)?;
     let secret = view.offset(secret.start)..view.offset(secret.end);
     Some(Judged { secret, confidence, escape })
 }

@@ -81,8 +81,8 @@ fn an_allowlist_of_a_rules_file_is_written_in_go_too() {
         let secret = secret.as_bytes();
         pack.rules[0].judge(&Evidence { secret, matched: secret, ..Evidence::default() })
     };
-    assert_eq!(judged("a-<no>[."), Confidence::Low);
-    assert_eq!(judged("a- no ..."), Confidence::Medium);
+    assert_eq!(judged("a-<no>[."), Some(Confidence::Low));
+    assert_eq!(judged("a- no ..."), Some(Confidence::Medium));
 }
 
 /// Under `x` the signs that are written for Go's would be passed over as blanks and comments.

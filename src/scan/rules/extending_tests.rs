@@ -24,7 +24,7 @@ fn rule<'a>(selected: &'a Selected, id: &str) -> &'a Rule {
 
 fn judged(rule: &Rule, secret: &str) -> Confidence {
     let secret = secret.as_bytes();
-    rule.judge(&Evidence { secret, matched: secret, ..Evidence::default() })
+    rule.judge(&Evidence { secret, matched: secret, ..Evidence::default() }).unwrap()
 }
 
 #[test]

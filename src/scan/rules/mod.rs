@@ -4,6 +4,7 @@
 //! format. `pack` reads one file by `text` and `reader`, `selection` puts together what a configuration asks for.
 
 mod allowlist;
+mod chance;
 mod checksum;
 mod commands;
 mod connections;
@@ -30,6 +31,7 @@ mod structure;
 mod template;
 mod text;
 mod validate;
+mod valued;
 
 #[cfg(test)]
 mod dialect_tests;
@@ -139,21 +141,22 @@ impl Rule {
         group.map_or(matched, |group| group.range())
     }
 
-    /// How likely a match is true.
-    pub fn judge(&self, evidence: &Evidence<'_>) -> Confidence {
+    /// How likely a match is true; none if it is no match.
+    pub fn judge(&self, evidence: &Evidence<'_>) -> Option<Confidence> {
         let mut confidence = self.confidence;
         for validator in &self.validators {
             match validator.judge(evidence) {
                 Verdict::Passes => confidence = Confidence::High,
-                Verdict::Fails | Verdict::Example => return Confidence::Low,
+                Verdict::Fails | Verdict::Example => return Some(Confidence::Low),
                 Verdict::Silent => {}
+                Verdict::Nothing => return None,
             }
         }
         let is_dull = self.entropy.is_some_and(|least| checksum::entropy(evidence.secret) < least);
         if is_dull || self.allowlists.iter().any(|list| list.names(evidence)) {
-            return Confidence::Low;
+            return Some(Confidence::Low);
         }
-        confidence
+        Some(confidence)
     }
 
     /// Whether what follows what is known decides if a match is harmless. Secrets are never waited for.

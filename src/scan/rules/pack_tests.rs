@@ -100,12 +100,12 @@ fn what_its_author_knows_to_be_harmless_has_low_confidence() {
     ";
     let rule = only(text);
     assert_eq!(rule.allowlists.len(), 3);
-    assert_eq!(rule.judge(&evidence("k1234")), Confidence::Low);
-    assert_eq!(rule.judge(&evidence("${k}")), Confidence::Low);
-    assert_eq!(rule.judge(&evidence("k2345")), Confidence::Medium);
-    assert_eq!(rule.judge(&evidence("kkkkk")), Confidence::Low);
+    assert_eq!(rule.judge(&evidence("k1234")), Some(Confidence::Low));
+    assert_eq!(rule.judge(&evidence("${k}")), Some(Confidence::Low));
+    assert_eq!(rule.judge(&evidence("k2345")), Some(Confidence::Medium));
+    assert_eq!(rule.judge(&evidence("kkkkk")), Some(Confidence::Low));
     let commented = Evidence { line: b"# k2345", ..evidence("k2345") };
-    assert_eq!(rule.judge(&commented), Confidence::Low);
+    assert_eq!(rule.judge(&commented), Some(Confidence::Low));
     assert!(pack(text).notes.iter().any(|note| note.contains("paths")));
 }
 
@@ -121,8 +121,8 @@ fn a_filter_of_betterleaks_is_a_bound_of_entropy_or_makes_the_confidence_low() {
     {
         let pack = filtered(filter);
         assert!(pack.notes.is_empty(), "{filter}: {:?}", pack.notes);
-        assert_eq!(pack.rules[0].judge(&evidence("ffffff1")), Confidence::Low, "{filter}");
-        assert_eq!(pack.rules[0].judge(&evidence("f123456")), Confidence::Medium, "{filter}");
+        assert_eq!(pack.rules[0].judge(&evidence("ffffff1")), Some(Confidence::Low), "{filter}");
+        assert_eq!(pack.rules[0].judge(&evidence("f123456")), Some(Confidence::Medium), "{filter}");
     }
     for filter in [
         r#"entropy(finding["secret"]) <= 1.5 || matchesAny(finding["secret"], [`^f0`])"#,
@@ -134,7 +134,7 @@ fn a_filter_of_betterleaks_is_a_bound_of_entropy_or_makes_the_confidence_low() {
     ] {
         let pack = filtered(filter);
         assert_eq!(pack.notes, ["\"filter\" is not used: f"], "{filter}");
-        assert_eq!(pack.rules[0].judge(&evidence("f123456")), Confidence::Low, "{filter}");
+        assert_eq!(pack.rules[0].judge(&evidence("f123456")), Some(Confidence::Low), "{filter}");
         assert_eq!(pack.rules[0].entropy, None, "{filter}");
     }
     let blank = filtered("");
@@ -152,9 +152,9 @@ fn a_filter_of_betterleaks_is_a_bound_of_entropy_or_makes_the_confidence_low() {
 fn validators_raise_or_lower_confidence() {
     let rule =
         only("[[rules]]\nid = 'c'\nregex = '[0-9]{16}'\nvalidators = ['luhn', 'known_example']\n");
-    assert_eq!(rule.judge(&evidence("4111111111111111")), Confidence::High);
-    assert_eq!(rule.judge(&evidence("4111111111111112")), Confidence::Low);
-    assert_eq!(rule.judge(&evidence("1234567890123452")), Confidence::Low);
+    assert_eq!(rule.judge(&evidence("4111111111111111")), Some(Confidence::High));
+    assert_eq!(rule.judge(&evidence("4111111111111112")), Some(Confidence::Low));
+    assert_eq!(rule.judge(&evidence("1234567890123452")), Some(Confidence::Low));
 }
 
 #[test]

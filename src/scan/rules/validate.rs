@@ -1,12 +1,15 @@
 //! Checks of a secret without asking anybody: checksums, alphabets, structure, known example values. They
-//! say how likely a match is what its rule says; they never drop one.
+//! say how likely a match is what its rule says. Those of rules that match whatever stands beside a name say whether
+//! it is one at all; no other drops a match.
 
 use super::mention::is_mention;
 use super::structure::{
     aws_key_id, github_token, is_eth_address, is_json_web_token, is_known_example, is_mixed,
     is_of_signed_address, is_placeholder, is_prose, is_secp256k1_key, pem_body, slack_token,
 };
-use super::{checksum, commands, connections, holds, narrowed, national, paths, prose, started};
+use super::{
+    checksum, commands, connections, holds, narrowed, national, paths, prose, started, valued,
+};
 use crate::limits::RULE_COMMAND_NEAR_BYTES;
 
 /// A match as its validators see it.
@@ -63,6 +66,8 @@ pub enum Verdict {
     Example,
     /// Nothing speaks for or against it.
     Silent,
+    /// It is no match: nothing that the rule looks for stands where its expression says.
+    Nothing,
 }
 
 /// A check that rules name.
@@ -124,10 +129,12 @@ pub enum Validator {
     SaidOfOthers,
     MadeByReader,
     ShellCalled,
+    RandomValue,
+    PasswordValue,
 }
 
 /// Every validator by its name in a pack.
-const NAMES: [(&str, Validator); 56] = [
+const NAMES: [(&str, Validator); 58] = [
     ("luhn", Validator::Luhn),
     ("iban_mod97", Validator::IbanMod97),
     ("github_checksum", Validator::GithubChecksum),
@@ -184,6 +191,8 @@ const NAMES: [(&str, Validator); 56] = [
     ("said_of_others", Validator::SaidOfOthers),
     ("made_by_reader", Validator::MadeByReader),
     ("shell_called", Validator::ShellCalled),
+    ("random_value", Validator::RandomValue),
+    ("password_value", Validator::PasswordValue),
 ];
 
 /// The entropy below which a secret of a rule that names none is hardly one.
@@ -270,6 +279,8 @@ impl Validator {
             Validator::SaidOfOthers => prose::said_of_others(&evidence.near()),
             Validator::MadeByReader => prose::made_by_reader(&evidence.near()),
             Validator::ShellCalled => commands::shell_called(evidence),
+            Validator::RandomValue => valued::random_value(&evidence.near()),
+            Validator::PasswordValue => valued::password_value(&evidence.near()),
         }
     }
 }
