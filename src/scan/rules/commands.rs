@@ -16,6 +16,12 @@ enum Loss {
     System,
 }
 
+/// The folders below the root that systems have.
+const SYSTEM: [&[u8]; 19] = [
+    b"etc", b"usr", b"var", b"home", b"root", b"boot", b"bin", b"sbin", b"lib", b"lib32", b"lib64",
+    b"dev", b"opt", b"srv", b"sys", b"proc", b"users", b"system", b"library",
+];
+
 /// What is deleted: the system or a home is worth an alarm, temporary and build folders are not.
 pub(super) fn rm_target(evidence: &Evidence<'_>) -> Verdict {
     let after = evidence.after;
@@ -102,7 +108,10 @@ pub(super) fn rights_target(evidence: &Evidence<'_>) -> Verdict {
     let others = rest.get(..command_end(rest, b";|&\r\n)`")).unwrap_or_default();
     let mut others = others.split(|byte| byte.is_ascii_whitespace() || b"\"'".contains(byte));
     let is_narrow = holds(command, b"chown") || !is_for_all(command);
-    let is_system = |word: &[u8]| word.starts_with(b"/") && !is_programs_own(word, is_narrow);
+    let is_system = |word: &[u8]| {
+        let is_own = is_programs_own(word, is_narrow) || is_folder_of_its_own(word);
+        word.starts_with(b"/") && !is_own
+    };
     unless(is_programs_own(&path, is_narrow) && !others.any(is_system))
 }
 
@@ -153,6 +162,18 @@ fn is_programs_own(path: &[u8], is_narrow: bool) -> bool {
     }
 }
 
+/// Whether a path is a folder below the root that no system has: `/prometheus` of an image.
+fn is_folder_of_its_own(path: &[u8]) -> bool {
+    const MOUNTED: [&[u8]; 3] = [b"mnt", b"media", b"run"];
+    let name = path.strip_prefix(b"/").unwrap_or_default();
+    let name = name.strip_suffix(b"/").unwrap_or(name).to_ascii_lowercase();
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
+    !name.is_empty()
+        && name.iter().all(is_name)
+        && !SYSTEM.contains(&&*name)
+        && !MOUNTED.contains(&&*name)
+}
+
 /// What is lost with this path, its first slash left out.
 fn loss(path: &[u8]) -> Loss {
     const SCRATCH: [&[u8]; 9] = [
@@ -188,10 +209,6 @@ fn loss(path: &[u8]) -> Loss {
         b"temp",
         b"coverage",
     ];
-    const SYSTEM: [&[u8]; 19] = [
-        b"etc", b"usr", b"var", b"home", b"root", b"boot", b"bin", b"sbin", b"lib", b"lib32",
-        b"lib64", b"dev", b"opt", b"srv", b"sys", b"proc", b"users", b"system", b"library",
-    ];
     let path = path.to_ascii_lowercase();
     let mut parts: Vec<&[u8]> =
         path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
@@ -207,6 +224,8 @@ fn loss(path: &[u8]) -> Loss {
         [] => Loss::System,
         _ if SCRATCH.iter().any(|folder| whole.starts_with(folder)) => Loss::Scratch,
         [.., last] if MADE_ANEW.contains(last) => Loss::Scratch,
+        // A program, installed again in a minute.
+        [b"applications", name] if !is_any(name) => Loss::Scratch,
         [only] if SYSTEM.contains(only) || is_any(only) => Loss::System,
         _ => Loss::Somebodys,
     }
@@ -259,6 +278,9 @@ mod tests {
             ("chmod -R +w /etc/nginx", "chmod -R +w /etc/", Verdict::Silent),
             ("chown -R n /etc/nginx /var/lib/x", "chown -R n /etc/", Verdict::Fails),
             ("chown -R n /etc/nginx /usr/bin", "chown -R n /etc/", Verdict::Silent),
+            ("chown -R n:n /etc/nginx /nginx && chmod", "chown -R n:n /etc/", Verdict::Fails),
+            ("chown -R n /etc/nginx /boot", "chown -R n /etc/", Verdict::Silent),
+            ("chown -R n /etc/nginx /*", "chown -R n /etc/", Verdict::Silent),
             ("chmod -R 777 /usr/local/bin", "chmod -R 777 /usr/", Verdict::Silent),
             ("chmod -R 777 /home/me", "chmod -R 777 /home/", Verdict::Silent),
             ("chmod -R 777 /root/.ssh", "chmod -R 777 /root/", Verdict::Silent),
@@ -304,6 +326,10 @@ mod tests {
             ("usr/share/doc/* /usr/share/man", Verdict::Fails),
             ("usr/local/go && tar -C /usr/local -xzf go.tgz", Verdict::Fails),
             ("opt/venv", Verdict::Fails),
+            ("Applications/Google Chrome.app\"\ncd /tmp", Verdict::Fails),
+            ("Applications", Verdict::Silent),
+            ("Applications/*", Verdict::Silent),
+            ("Applications/x /etc", Verdict::Passes),
             ("root", Verdict::Passes),
             ("lib64", Verdict::Passes),
             ("dist /etc", Verdict::Passes),
