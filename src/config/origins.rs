@@ -59,6 +59,17 @@ impl OriginPatterns {
         std::str::from_utf8(value).ok().filter(|text| is_origin(text, false))
     }
 
+    /// Whether the pages of a host are named whatever their port is; an IPv6 address comes without brackets.
+    pub fn names_every_port_of(&self, host: &str) -> bool {
+        let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+        let is_named = |scheme| {
+            // A star stands for any run, so for itself, too.
+            let origins = format!("{scheme}://{open}{host}{close}:*");
+            self.0.iter().any(|pattern| glob_matches(pattern.as_bytes(), origins.as_bytes()))
+        };
+        is_named("http") || is_named("https")
+    }
+
     /// Whether the value of an `Origin` field is named by a pattern.
     pub fn matches(&self, origin: &[u8]) -> bool {
         OriginPatterns::origin_of(origin).is_some()

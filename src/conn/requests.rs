@@ -211,6 +211,10 @@ impl<'a> Requests<'a> {
 
     /// Waits for a whole head: patiently for its first byte, with one deadline for the rest.
     async fn next_request(&mut self, client: &mut Leg) -> Awaited {
+        // Of a client that always sends the beginning of its next request ahead, no read begins with nothing there.
+        if !client.unread.is_empty() && self.core.is_outdated() {
+            return Awaited::Renewed;
+        }
         let http = &self.core.config.http;
         let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
         let mut search = HeadSearch::request(limits);

@@ -381,6 +381,8 @@ impl Logger {
                 thread::sleep(retry_at.min(deadline).saturating_duration_since(now));
             }
         }
+        // Those of a disk that takes nothing are lines that could not be written, too.
+        self.journal.tell_repeats();
         let findings_unwritten = self.findings.len() as u64 + self.journal.lines_waiting();
         if findings_unwritten > 0 {
             let message = format_args!("{findings_unwritten} findings could not be written");

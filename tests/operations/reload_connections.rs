@@ -122,3 +122,26 @@ fn the_tunnel_of_a_user_who_is_none_any_more_is_closed_with_its_next_request() {
     reload(&proxy).expect_success("reload");
     assert_eq!(ask(stays), None, "it was nobody's when it was asked for last");
 }
+
+/// Each of its requests came with the first byte of the next, and what was there already was never judged anew.
+#[test]
+fn a_user_who_is_none_any_more_stays_none_by_sending_ahead() {
+    let origin = Origin::http(|_| Reply::ok("inside"));
+    let proxy = Proxy::start(json!({ "proxy_auth": { "gone": hash_of("invented-one") } }));
+    let dest = origin.dest();
+    let mut tunnel = tunnel_of(&proxy, &dest, &data_encoding::BASE64.encode(b"gone:invented-one"));
+    tunnel.send(format!("GET / HTTP/1.1\r\nHost: {dest}\r\n\r\nG"));
+    assert_eq!(tunnel.receive_response().text(), "inside");
+    rewrite(&proxy, |config| {
+        config.insert("proxy_auth".into(), json!({ "another": hash_of("invented-two") }));
+    });
+    reload(&proxy).expect_success("reload");
+    // The one that was under way may be answered still.
+    for _ in 0..3 {
+        tunnel.send(format!("ET / HTTP/1.1\r\nHost: {dest}\r\n\r\nG"));
+        if tunnel.try_receive_response_to("GET").is_err() {
+            return;
+        }
+    }
+    panic!("it is still let in");
+}

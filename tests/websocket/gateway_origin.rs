@@ -87,7 +87,7 @@ fn what_other_pages_make_a_browser_get_without_origin_is_refused() {
     let (origin, proxy) = gateway(Value::Null);
     for (fields, shown) in [
         ("Sec-Fetch-Site: cross-site\r\n", "did not say which"),
-        ("sec-fetch-site: same-site\r\n", "did not say which"),
+        ("sec-fetch-site: same-site\r\nsec-fetch-site: cross-site\r\n", "did not say which"),
         (
             "Sec-Fetch-Site: Cross-Site\r\nReferer: https://evil.example/?x\r\n",
             "(https://evil.example)",
@@ -108,6 +108,8 @@ fn what_other_pages_make_a_browser_get_without_origin_is_refused() {
         "Sec-Fetch-Site: none\r\n",
         "Sec-Fetch-Site: same-origin\r\n",
         "Sec-Fetch-Site: same-site\r\nReferer: http://localhost:3000/app\r\n",
+        // Its page keeps its address back, and can only be one of 127.0.0.1.
+        "Sec-Fetch-Site: same-site\r\n",
         "Sec-Fetch-Site: cross-site\r\nReferer: http://[::1]:3000?x\r\n",
         "Sec-Fetch-Mode: cors\r\n",
     ];
@@ -119,6 +121,8 @@ fn what_other_pages_make_a_browser_get_without_origin_is_refused() {
     for (allowed, fields, status) in [
         (json!(["https://app.example"]), named, 200),
         (json!(["https://app.example"]), "Sec-Fetch-Site: cross-site\r\n", 403),
+        (json!(["https://app.example"]), "Sec-Fetch-Site: same-site\r\n", 403),
+        (json!(["http://127.0.0.1:3000"]), "Sec-Fetch-Site: same-site\r\n", 403),
         (json!(["*"]), "Sec-Fetch-Site: cross-site\r\n", 200),
     ] {
         let (_origin, proxy) = gateway(allowed);

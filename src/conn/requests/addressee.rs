@@ -27,7 +27,7 @@ impl Requests<'_> {
         let allowed = &self.core.config.listen.gateway_allowed_origins;
         let mut origins = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
         let Some((_, first)) = origins.next() else {
-            let page = other_site(head).filter(|page| !allowed.matches(page));
+            let page = other_site(head, allowed).filter(|page| !allowed.matches(page));
             let is_served = || is_served(head, allowed);
             return page.map(foreign_site).or_else(|| (!is_served()).then(foreign_name));
         };
@@ -61,13 +61,32 @@ impl Requests<'_> {
 }
 
 /// The page that had a browser send a request without Origin to a site that is not its own, as images, programs and
-/// links are asked for (Fetch Metadata, `Sec-Fetch-Site`): told by Referer; `null` where that is kept back.
-fn other_site<'h>(head: &'h RequestHead<'_>) -> Option<&'h [u8]> {
-    let mut sites = head.headers().filter(|(name, _)| name.eq_ignore_ascii_case("sec-fetch-site"));
-    let is_other = sites.any(|(_, site)| {
-        site.eq_ignore_ascii_case(b"cross-site") || site.eq_ignore_ascii_case(b"same-site")
-    });
-    is_other.then(|| head.get("referer").and_then(origin_of_url).unwrap_or(b"null"))
+/// links are asked for (Fetch Metadata, `Sec-Fetch-Site`): told by Referer; `null` where that is kept back, unless it is
+/// known all the same to be allowed.
+fn other_site<'h>(head: &'h RequestHead<'_>, allowed: &OriginPatterns) -> Option<&'h [u8]> {
+    let says = |wanted: &[u8]| {
+        let mut fields = head.headers();
+        fields.any(|(name, site)| {
+            name.eq_ignore_ascii_case("sec-fetch-site") && site.eq_ignore_ascii_case(wanted)
+        })
+    };
+    let (is_cross, is_same) = (says(b"cross-site"), says(b"same-site"));
+    if !is_cross && !is_same {
+        return None;
+    }
+    match head.get("referer").and_then(origin_of_url) {
+        None if !is_cross && is_of_a_neighbour(head, allowed) => None,
+        page => Some(page.unwrap_or(b"null")),
+    }
+}
+
+/// Whether a page of the same site can only be one of the host that it asks, at another port, and all of those are
+/// allowed: a site is an address as a whole, and so is `localhost`.
+fn is_of_a_neighbour(head: &RequestHead<'_>, allowed: &OriginPatterns) -> bool {
+    let Some(field) = head.get("host") else { return false };
+    let host = String::from_utf8_lossy(host_of(field));
+    let is_whole_site = host.parse::<IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost");
+    is_whole_site && allowed.names_every_port_of(&host.to_ascii_lowercase())
 }
 
 /// What stands before a URL's path.
