@@ -166,7 +166,7 @@ fn what_the_last_events_of_an_answer_repeat_is_no_second_finding() {
 #[test]
 fn what_was_doubtful_before_its_rest_came_is_told_once_it_is_sure() {
     let events =
-        answer(&["it is doubted_", &"a".repeat(20), "EXAMPLEb8Zk3Qm0TvwXRj5Yc2Hs7Ln", " is it"]);
+        answer(&["it is doubted_", &"ab".repeat(10), "EXAMPLEb8Zk3Qm0TvwXRj5Yc2Hs7Ln", " is it"]);
     let each: Vec<&str> = events.iter().map(String::as_str).collect();
     let told = told_of("text/event-stream", &each);
     let confidences: Vec<Confidence> = told.iter().map(|told| told.confidence).collect();

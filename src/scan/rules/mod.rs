@@ -153,7 +153,10 @@ impl Rule {
             }
         }
         let is_dull = self.entropy.is_some_and(|least| checksum::entropy(evidence.secret) < least);
-        if is_dull || self.allowlists.iter().any(|list| list.names(evidence)) {
+        if is_dull
+            || self.is_secret && structure::is_no_secret(evidence)
+            || self.allowlists.iter().any(|list| list.names(evidence))
+        {
             return Some(Confidence::Low);
         }
         Some(confidence)

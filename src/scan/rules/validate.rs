@@ -240,7 +240,7 @@ impl Validator {
             Validator::KnownExample => example_if(is_known_example(secret)),
             Validator::Eth => unless(!is_eth_address(secret)),
             Validator::MixedAlphabet => unless(!is_mixed(secret)),
-            Validator::Slack => slack_token(secret),
+            Validator::Slack => slack_token(secret, evidence.after),
             Validator::StripeTest => {
                 example_if(holds(secret, b"_test_") || holds(secret, b"-test-"))
             }
