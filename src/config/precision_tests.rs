@@ -97,7 +97,7 @@ fn a_wrong_object_is_named_with_its_place() {
             &["expected_credentials[0].messages", "message"][..],
         ),
         ("expected_credentials", json!({"replace": 1}), &["expected_credentials.replace"][..]),
-        ("watch_env", json!(["A=B"]), &["watch_env", "names of environment variables"][..]),
+        ("watch_env", json!(["A=B"]), &["watch_env", "the name of an environment variable"][..]),
         ("watch_files", json!(["~/.env"]), &["watch_files", "write it out"][..]),
         ("dedup_by", json!("dest"), &["dedup_by", "\"pattern\" or \"fingerprint\""][..]),
     ] {

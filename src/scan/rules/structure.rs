@@ -260,7 +260,7 @@ mod tests {
             after: &bytes[whole.end..],
             ..Evidence::default()
         };
-        Some(rule.judge(&evidence))
+        rule.judge(&evidence)
     }
 
     #[test]
