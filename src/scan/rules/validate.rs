@@ -279,7 +279,7 @@ impl Validator {
             Validator::SaidOfOthers => prose::said_of_others(&evidence.near()),
             Validator::MadeByReader => prose::made_by_reader(&evidence.near()),
             Validator::ShellCalled => commands::shell_called(evidence),
-            Validator::RandomValue => valued::random_value(&evidence.near()),
+            Validator::RandomValue => valued::random_value(evidence),
             Validator::PasswordValue => valued::password_value(&evidence.near()),
         }
     }

@@ -270,7 +270,22 @@ fn words(name: &[u8]) -> Vec<Vec<u8>> {
 /// A token or a key that chance made, beside its name.
 pub(super) fn random_value(evidence: &Evidence<'_>) -> Verdict {
     let given = Given::of(evidence);
-    if is_random(&given) { Verdict::Silent } else { Verdict::Nothing }
+    match is_random(&given) && !is_of_head(evidence, &given) {
+        true => Verdict::Silent,
+        false => Verdict::Nothing,
+    }
+}
+
+/// Whether it is what a field of a head says, or a cookie in one, with the end of line that heads have: so a client
+/// shows itself, and opens a WebSocket (`Sec-WebSocket-Key`), with each request.
+fn is_of_head(evidence: &Evidence<'_>, given: &Given<'_>) -> bool {
+    let line_len = memchr::memchr(b'\n', evidence.after).unwrap_or(0);
+    let is_of_wire = evidence.after.get(..line_len).is_some_and(|rest| rest.ends_with(b"\r"));
+    let from = memchr::memrchr(b'\n', evidence.before).map_or(0, |at| at + 1);
+    let line = evidence.before.get(from..).unwrap_or_default();
+    let is_cookie =
+        |name: &[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    is_of_wire && (given.between == b": " || is_cookie(b"cookie:") || is_cookie(b"set-cookie:"))
 }
 
 fn is_random(given: &Given<'_>) -> bool {
@@ -426,6 +441,34 @@ mod tests {
         {
             assert_eq!(words(name.as_bytes()), [&b"api"[..], b"secret", b"key"], "{name}");
         }
+    }
+
+    /// Each WebSocket that was opened was told, and whoever shows a token in a field of a request, or a cookie.
+    #[test]
+    fn what_a_head_says_on_the_wire_is_no_value_beside_a_name() {
+        let value = ["R7zgBsRa0Q1T", "ROIcaY76hSyp"].concat();
+        let judged = |before: &str, name: &str, after: &str| {
+            let matched = format!("{name}{value}");
+            let evidence = Evidence {
+                secret: value.as_bytes(),
+                matched: matched.as_bytes(),
+                before: before.as_bytes(),
+                after: after.as_bytes(),
+                ..Evidence::default()
+            };
+            random_value(&evidence) == Verdict::Silent
+        };
+        for (before, name) in [
+            ("GET / HTTP/1.1\r\nSec-WebSocket-", "Key: "),
+            ("X-Auth-", "Token: "),
+            ("Host: a.example\r\nCookie: a=b; session_", "token="),
+            ("Set-Cookie: auth", "Token="),
+        ] {
+            assert!(!judged(before, name, "\r\nHost: a\r\n"), "{name}");
+            assert!(!judged(before, name, "; Path=/\r\n") || !before.contains("ookie"), "{name}");
+        }
+        assert!(judged("X-Auth-", "Token: ", "\nHost: a\n"), "a text that shows a head");
+        assert!(judged("GET /?auth_", "token=", " HTTP/1.1\r\n"), "an address");
     }
 
     #[test]
