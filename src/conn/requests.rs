@@ -37,7 +37,7 @@ use crate::http::login;
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
 use crate::http::search::{HeadBounds, HeadSearch};
-use crate::http::target::{Scheme, Target, parse_host_header, parse_target};
+use crate::http::target::{Scheme, Target, parse_target};
 use crate::policy;
 use crate::tls::stream::Stream;
 
@@ -310,43 +310,6 @@ impl<'a> Requests<'a> {
             destination,
             forwarded,
         }))
-    }
-
-    /// Who is meant, by the route, the target or the Host header.
-    fn destination(
-        &self,
-        head: &RequestHead<'_>,
-        target: &Target<'_>,
-    ) -> Result<(Rc<Origin>, Protocol), HeadError> {
-        if let Route::Fixed { origin, protocol, .. } = &self.route {
-            return Ok((Rc::clone(origin), *protocol));
-        }
-        let by_field;
-        let authority = match target {
-            Target::Absolute { authority, .. } => authority,
-            Target::Authority(authority) => authority,
-            Target::Origin { .. } | Target::Asterisk => match head.get("host") {
-                Some(host) => {
-                    by_field = parse_host_header(host, 80)?;
-                    &by_field
-                }
-                None => {
-                    let reason = "neither the target nor a Host header names a destination";
-                    return Err(HeadError { status: 400, reason });
-                }
-            },
-        };
-        let way = upstream::way(self.core, &authority.host, true);
-        let mut named = self.named.borrow_mut();
-        let is_named = |origin: &&Rc<Origin>| {
-            origin.host == authority.host && origin.port == authority.port && origin.way == way
-        };
-        let origin = match named.as_ref().filter(is_named) {
-            Some(origin) => Rc::clone(origin),
-            None => Rc::new(Origin::clear(&authority.host, authority.port).by(way)),
-        };
-        *named = Some(Rc::clone(&origin));
-        Ok((origin, Protocol::Http))
     }
 
     fn decide(

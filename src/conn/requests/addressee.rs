@@ -1,18 +1,57 @@
-//! Whom a request names where its connection says already whom it reaches: inside a tunnel, and at the gateway.
+//! Whom a request names: where it leads, and what is refused where its connection says already whom it reaches, inside a
+//! tunnel and at the gateway.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::super::refusal::{foreign_name, foreign_page, foreign_site};
-use super::{Requests, Route};
+use super::{Requests, Route, upstream};
 use crate::config::{HostMismatch, OriginPatterns};
 use crate::error::{Error, Side, Stage};
 use crate::finding::Protocol;
 use crate::forward::origin::Origin;
-use crate::http::head::RequestHead;
+use crate::http::head::{HeadError, RequestHead};
 use crate::http::reply::Cause;
 use crate::http::target::{Target, host_of, parse_host_header};
 
 impl Requests<'_> {
+    /// Who is meant, by the route, the target or the Host header.
+    pub(super) fn destination(
+        &self,
+        head: &RequestHead<'_>,
+        target: &Target<'_>,
+    ) -> Result<(Rc<Origin>, Protocol), HeadError> {
+        if let Route::Fixed { origin, protocol, .. } = &self.route {
+            return Ok((Rc::clone(origin), *protocol));
+        }
+        let by_field;
+        let authority = match target {
+            Target::Absolute { authority, .. } => authority,
+            Target::Authority(authority) => authority,
+            Target::Origin { .. } | Target::Asterisk => match head.get("host") {
+                Some(host) => {
+                    by_field = parse_host_header(host, 80)?;
+                    &by_field
+                }
+                None => {
+                    let reason = "neither the target nor a Host header names a destination";
+                    return Err(HeadError { status: 400, reason });
+                }
+            },
+        };
+        let way = upstream::way(self.core, &authority.host, true);
+        let mut named = self.named.borrow_mut();
+        let is_named = |origin: &&Rc<Origin>| {
+            origin.host == authority.host && origin.port == authority.port && origin.way == way
+        };
+        let origin = match named.as_ref().filter(is_named) {
+            Some(origin) => Rc::clone(origin),
+            None => Rc::new(Origin::clear(&authority.host, authority.port).by(way)),
+        };
+        *named = Some(Rc::clone(&origin));
+        Ok((origin, Protocol::Http))
+    }
+
     /// Whether the connection came by the gateway's listener.
     pub(super) fn is_gateway(&self) -> bool {
         matches!(self.route, Route::Fixed { protocol: Protocol::Gateway, .. })
