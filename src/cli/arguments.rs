@@ -20,7 +20,7 @@ use crate::shell;
 
 const AFTER_HELP: &str = "\
 Every setting is a key of the config file (JSON), a CLAWSEC_<KEY> environment variable, or a flag; the later \
-beats the earlier. The keys and their defaults are in README.md.
+beats the earlier. docs/configuration.md has the keys and their defaults.
 
 Exit codes: 0 done, 1 failed or already running, 2 wrong arguments or configuration, 3 (status) stopped;\nof run: those of the program, 125 if there is no monitor or the configuration is wrong, 126 and 127 if the program cannot be run.";
 

@@ -76,7 +76,7 @@ const fn key(name: &'static str, kind: Kind) -> Key {
     Key { name, kind }
 }
 
-/// Every key, in the order of the reference in README.md.
+/// Every key; docs/configuration.md tells of each.
 pub const KEYS: &[Key] = &[
     key("proxy_host", Kind::Text),
     key("proxy_port", ANY_PORT),

@@ -102,9 +102,9 @@ fn files_of_rules_are_tested_with_their_examples() {
 }
 
 #[test]
-fn the_rules_that_the_readme_shows_do_what_they_say() {
-    let readme = include_str!("../../README.md");
-    let block = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+fn the_rules_that_the_documents_show_do_what_they_say() {
+    let document = include_str!("../../docs/rules.md");
+    let block = document.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let setup = Setup::new(json!({}));
     let file = written(setup.directory(), "shown.toml", block);
     let outcome = run(clean_command().args(["rules", "test", &file])).expect_success("rules test");

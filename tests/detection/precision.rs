@@ -272,9 +272,10 @@ fn places_of_ones_own_are_added_or_replace_the_table() {
 }
 
 #[test]
-fn the_place_that_the_readme_shows_is_one() {
-    let readme = include_str!("../../README.md");
-    let line = readme.lines().find(|line| line.starts_with("\"expected_credentials\": ")).unwrap();
+fn the_place_that_the_documents_show_is_one() {
+    let document = include_str!("../../docs/findings.md");
+    let line =
+        document.lines().find(|line| line.starts_with("\"expected_credentials\": ")).unwrap();
     let line = line.replace("llm.corp.example", "127.0.0.1");
     let settings: serde_json::Value = serde_json::from_str(&format!("{{{line}}}")).unwrap();
     let entry = &settings["expected_credentials"][0];

@@ -1,5 +1,5 @@
-//! README.md and `skills/clawsec/SKILL.md`: every command in their `bash` blocks is run as it is written, in its
-//! order. What would change the machine, or reach out of it, meets a stand-in that checks what it is asked for.
+//! README.md, `docs/` and `skills/clawsec/SKILL.md`: every command in their `bash` blocks is run as it is written, in
+//! its order. What would change the machine, or reach out of it, meets a stand-in that checks what it is asked for.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -106,10 +106,11 @@ fn every_command_of_the_skill_does_what_it_says() {
 }
 
 #[test]
-fn every_command_of_the_readme_does_what_it_says() {
+fn every_command_of_the_readme_and_of_operations_does_what_it_says() {
     let shell = Shell::new();
-    let all = commands("README.md");
+    let mut all = commands("README.md");
     assert!(all.len() > 10, "{all:?}");
+    all.extend(commands("docs/operations.md"));
     let mut started = None;
     for command in &all {
         let words = command.split('#').next().unwrap().trim_end();
@@ -148,8 +149,61 @@ fn the_skills_tables_are_those_of_the_rules() {
     let is_seed = |rule: &&serde_json::Value| rule["pack"] == "seed";
     let seeds: Vec<_> = rules.as_array().unwrap().iter().filter(is_seed).collect();
     assert_eq!(seeds.len(), 12);
+    // "More than 900 rules", say this document and the README.
+    assert!(rules.as_array().unwrap().len() > 900);
     for rule in seeds {
         let name = rule["id"].as_str().unwrap();
         assert!(document.contains(&format!("| `{name}` |")), "{name}");
     }
+}
+
+#[test]
+fn every_key_has_a_line_in_the_documents() {
+    let shown = Setup::new(json!({})).run("config", &["show"]).stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let document = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let lacks = |key: &&String| !document.contains(&format!("\n| `{key}` |"));
+    let lacking: Vec<_> = shown.as_object().unwrap().keys().filter(lacks).collect();
+    assert!(lacking.is_empty(), "{lacking:?}");
+}
+
+/// The documents that users read: their paths from the root.
+fn documents() -> Vec<String> {
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    let docs = docs.map(|entry| format!("docs/{}", entry.unwrap().file_name().display()));
+    let others = ["README.md", "PERF.md", "PERF-LOG.md", "CHANGELOG.md", "deploy/README.md"];
+    docs.chain(others.map(str::to_owned)).collect()
+}
+
+/// A heading as a link names it.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|sign| sign.is_alphanumeric() || " -_".contains(*sign));
+    kept.map(|sign| if sign == ' ' { '-' } else { sign }).collect()
+}
+
+#[test]
+fn every_link_within_the_documents_leads_to_a_file_and_a_heading() {
+    let mut links = 0;
+    for document in documents() {
+        let path = root().join(&document);
+        let text = fs::read_to_string(&path).unwrap();
+        for rest in text.split("](").skip(1) {
+            let link = rest.split(')').next().unwrap();
+            if link.starts_with("http") {
+                continue;
+            }
+            links += 1;
+            let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
+            let target =
+                if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            assert!(target.exists(), "{document}: {link}");
+            if !wanted.is_empty() {
+                let text = fs::read_to_string(target).unwrap();
+                let mut headings = text.lines().filter(|line| line.starts_with('#')).map(anchor);
+                assert!(headings.any(|found| found == wanted), "{document}: {link}");
+            }
+        }
+    }
+    assert!(links > 20, "{links}");
 }

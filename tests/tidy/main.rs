@@ -391,13 +391,21 @@ fn no_machine_of_ours_is_named() {
             }
         }
     }
-    for name in
-        ["README.md", "CHANGELOG.md", "PERF.md", "PERF-LOG.md", "Makefile", "Dockerfile", ".ci/run"]
-    {
-        let text = fs::read_to_string(root().join(name)).unwrap_or_default();
+    let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let others = [
+        "README.md",
+        "CHANGELOG.md",
+        "PERF.md",
+        "PERF-LOG.md",
+        "Makefile",
+        "Dockerfile",
+        ".ci/run",
+    ];
+    for path in docs.chain(others.map(|name| root().join(name))) {
+        let text = fs::read_to_string(&path).unwrap_or_default();
         for (at, line) in text.lines().enumerate() {
             if ["/root/", "/work/"].iter().any(|machine| line.contains(machine)) {
-                found.push(format!("{name}:{}: {}", at + 1, line.trim()));
+                found.push(format!("{}:{}: {}", path.display(), at + 1, line.trim()));
             }
         }
     }
