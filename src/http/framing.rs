@@ -304,8 +304,9 @@ pub fn plan_response(
         if fields.transfer_encoding.is_some() {
             return Err(HeadError::bad_gateway("Transfer-Encoding on 1xx or 204"));
         }
-        let claims_bytes =
-            fields.content_length.is_some_and(|length| parse_length(length) != Some(0));
+        // Of several, any may be the one that the origin goes by.
+        let claims_bytes = fields.repeated.is_some()
+            || fields.content_length.is_some_and(|length| parse_length(length) != Some(0));
         let persistent = persistent && kind != ResponseKind::SwitchingProtocols && !claims_bytes;
         return Ok(ResponsePlan { persistent, ..bodyless });
     }
