@@ -1,6 +1,8 @@
 //! The system's store of roots: where a certificate is put, and which program takes it up.
 
+use std::fs::{DirBuilder, Permissions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -96,7 +98,7 @@ impl Store {
         match self {
             Store::Folder { path, update, .. } => {
                 let file = path.join(FILE_NAME);
-                std::fs::write(&file, pem).map_err(|error| in_words(&file, &error))?;
+                write_public(&file, &pem).map_err(|error| in_words(&file, &error))?;
                 execute(update)
             }
             Store::Trust { scratch } => {
@@ -137,6 +139,12 @@ fn in_words(file: &Path, error: &io::Error) -> String {
     format!("cannot change {}: {error}{hint}", file.display())
 }
 
+/// Writes what programs of every user are to read, whatever the umask is.
+fn write_public(file: &Path, text: &str) -> io::Result<()> {
+    std::fs::write(file, text)?;
+    std::fs::set_permissions(file, Permissions::from_mode(0o644))
+}
+
 /// A folder of our own with the certificate in it, for as long as the program runs.
 fn with_file(
     scratch: &Path,
@@ -145,8 +153,10 @@ fn with_file(
 ) -> Result<(), String> {
     let folder = scratch.join(format!("clawsec-ca-{}", std::process::id()));
     let file = folder.join(FILE_NAME);
-    // It must be new: in a shared folder, what is there may be somebody else's.
-    std::fs::create_dir(&folder)
+    // It must be new, and nobody else's to write to: in a shared folder, what is there may be somebody else's.
+    DirBuilder::new()
+        .mode(0o700)
+        .create(&folder)
         .and_then(|()| std::fs::write(&file, pem))
         .map_err(|error| in_words(&file, &error))?;
     let outcome = match file.to_str() {

@@ -197,6 +197,35 @@ fn it_is_removed_again_from_p11_kit_by_its_own_program() {
     assert!(text.contains("anchor --store") && text.contains("anchor --remove"), "{text}");
 }
 
+/// As root on many hardened machines: programs of other users failed on a certificate that they could not read.
+#[test]
+fn whatever_the_umask_everybody_may_read_what_is_installed_and_nobody_else_may_write_it() {
+    let setup = with_ca();
+    let under = |umask: &str, system: &System| {
+        let clawsec = crate::support::proxy::clean_command();
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")])
+            .arg(clawsec.get_program());
+        shell.args(["ca", "install", "--config"]).arg(setup.config_file());
+        shell.arg("--root").arg(&system.root);
+        let path = format!("{}:{}", system.programs.display(), std::env::var("PATH").unwrap());
+        run(shell.env_clear().env("PATH", path)).expect_success("install");
+    };
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = "usr/local/share/ca-certificates";
+    let debian = System::new(&setup, Some(folder), "update-ca-certificates");
+    for umask in ["077", "022", "000"] {
+        under(umask, &debian);
+        assert_eq!(mode(&debian.root.join(folder).join("clawsec.crt")), 0o644, "{umask}");
+    }
+    let p11_kit = System::new(&setup, None, "trust");
+    let script = format!("#!/bin/sh\nstat -c %a \"${{3%/*}}\" > {}\n", p11_kit.calls.display());
+    fs::write(p11_kit.programs.join("trust"), script).unwrap();
+    under("000", &p11_kit);
+    assert_eq!(p11_kit.calls(), ["700"], "a folder in which no other user changes the file");
+}
+
 #[test]
 fn by_hand_it_is_explained() {
     let setup = with_ca();
