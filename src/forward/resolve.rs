@@ -234,11 +234,9 @@ fn make_room(names: &mut HashMap<String, Entry>) {
     let now = Instant::now();
     names.retain(|_, entry| matches!(entry, Entry::Asked(_)) || entry.holds(now));
     if names.len() >= DNS_CACHE_ENTRIES {
-        let oldest = names
-            .iter()
-            .filter_map(|(name, entry)| entry.until().map(|until| (until, name.clone())))
-            .min();
-        if let Some((_, name)) = oldest {
+        let known = names.iter().filter_map(|(name, entry)| Some((entry.until()?, name)));
+        let oldest = known.min_by_key(|(until, _)| *until).map(|(_, name)| name.clone());
+        if let Some(name) = oldest {
             names.remove(&name);
         }
     }
@@ -327,6 +325,20 @@ mod tests {
             resolver.learn(format!("host{n}.test"), Err("none".into()), Instant::now());
         }
         assert_eq!(resolver.names.borrow().len(), DNS_CACHE_ENTRIES);
+    }
+
+    #[test]
+    fn of_a_full_cache_the_name_that_runs_out_first_goes() {
+        let resolver = Resolver::new();
+        let now = Instant::now();
+        for n in 0..DNS_CACHE_ENTRIES {
+            let at = now + Duration::from_millis(if n == 7 { 0 } else { 500 });
+            resolver.learn(format!("host{n}.test"), Ok(vec![address("127.0.0.1")]), at);
+        }
+        let mut names = resolver.names.borrow_mut();
+        make_room(&mut names);
+        assert_eq!(names.len(), DNS_CACHE_ENTRIES - 1);
+        assert!(!names.contains_key("host7.test"));
     }
 
     /// Lookups that may end, and those that were begun.
