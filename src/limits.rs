@@ -64,9 +64,6 @@ pub const FIRST_WRITE_BYTES: usize = 16 * 1024;
 /// The largest task of one connection: what it costs while it is idle, besides its TLS sessions.
 pub const CONNECTION_TASK_MAX_BYTES: usize = 4 * 1024;
 
-/// Origins of which a core remembers that their clients refused our leaf, or speak what is not read.
-pub const REJECTIONS_REMEMBERED: usize = 1024;
-
 /// The largest message head (RFC 9112 §3 asks for 8000 bytes of request line at least).
 pub const HEAD_MAX_BYTES: usize = 64 * 1024;
 

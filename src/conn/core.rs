@@ -1,7 +1,6 @@
 //! What the connections of one core share. Owned by the core: no lock, no atomics but the counters.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::access::Gate;
 use super::backlog::Backlog;
 use super::deadline::Deadlines;
+use super::told::{Fact, Told};
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::error::{Error, Side};
@@ -21,11 +21,9 @@ use crate::forward::only_http2::OnlyHttp2;
 use crate::forward::origin::Origin;
 use crate::forward::pool::{Care, Pool};
 use crate::http::reply::Cause;
-use crate::limits::REJECTIONS_REMEMBERED;
 use crate::policy::Policy;
 use crate::report::core::CoreReporter;
 use crate::scan::Scanner;
-use crate::tls::handshake_error::Rejection;
 use crate::tls::stream::Stream;
 use crate::tls::{ClientTls, LeafCache, ServerTls};
 
@@ -61,8 +59,7 @@ pub struct CoreState {
     pub leaves: Option<RefCell<LeafCache>>,
     pub verified: ClientTls,
     pub insecure: ClientTls,
-    /// Origins whose clients could not be read, and why, so that each is reported once.
-    pub rejections: RefCell<HashMap<Rejection, HashSet<String>>>,
+    told: Told,
     pub gate: Gate,
 }
 
@@ -113,7 +110,7 @@ impl Core {
             leaves: parts.leaves.map(RefCell::new),
             verified: parts.verified,
             insecure: parts.insecure,
-            rejections: RefCell::default(),
+            told: Told::default(),
             gate: parts.gate,
         });
         Rc::new(Core { config: parts.config, scanner, policy, shared })
@@ -200,11 +197,9 @@ impl Core {
         }
     }
 
-    /// Whether a host's clients could not be read for this reason for the first time.
-    pub fn is_first_rejection(&self, rejection: Rejection, host: &str) -> bool {
-        let mut rejections = self.rejections.borrow_mut();
-        let seen = rejections.entry(rejection).or_default();
-        seen.len() < REJECTIONS_REMEMBERED && seen.insert(host.to_owned())
+    /// Whether the log is to be told of a host, since it was not yet.
+    pub fn is_first(&self, fact: Fact, host: &str) -> bool {
+        self.told.is_first(fact, host, Instant::now())
     }
 
     /// Counts a failure that is the origin's.

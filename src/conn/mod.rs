@@ -5,7 +5,7 @@
 //! (what a tunnel carries; `streams` where that is HTTP/2, by the `link` to its origin) ▶ `tunnel` (bytes both
 //! ways; `websocket` reads the messages in them) ▶ `ending` (how each stream ends). What is small is scanned by
 //! `backlog` once it has left. `upload` decides on what is left of a request that was answered early, `unused` on
-//! what is said of a tunnel in which nothing was asked for.
+//! what is said of a tunnel in which nothing was asked for, `told` on what is said of a host at all.
 
 pub mod access;
 mod admitted;
@@ -25,6 +25,7 @@ mod progress;
 mod refusal;
 pub mod requests;
 pub mod streams;
+mod told;
 mod trailing;
 pub mod tunnel;
 mod unused;

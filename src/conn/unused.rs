@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::core::Core;
+use super::told::Fact;
 use crate::limits::REFUSAL_MAX_MS;
 use crate::tls::handshake_error::{HandshakeError, Rejection};
 
@@ -64,7 +65,7 @@ impl Unused<'_> {
     /// Tells it unless it was told of this host.
     fn tell(self, rejection: Rejection, error: &dyn Display) {
         let Unused { core, source, host } = self;
-        if !core.is_first_rejection(rejection, host) {
+        if !core.is_first(Fact::Rejection(rejection), host) {
             return;
         }
         match rejection {

@@ -76,6 +76,10 @@ pub const TAIL_BLOCK_BYTES: usize = 64 * 1024;
 /// The longest line that is read back from `threats.jsonl`, its line end not counted.
 pub const TAIL_LINE_MAX_BYTES: usize = 64 * 1024;
 
+/// Hosts of which a core remembers that the log was told something of them, and how long it remembers so many.
+pub const TOLD_HOSTS_MAX: usize = 1024;
+pub const TOLD_KEPT_SECS: u64 = 3600;
+
 const _: () = assert!(CORE_DEDUP_KEYS_MAX <= DEDUP_KEYS_MAX);
 const _: () = assert!(DEDUP_LASTS_MAX <= DEDUP_KEYS_MAX);
 const _: () = assert!(REPEATS_UNTOLD_MAX_SECS < THREATS_DISORDER_SECS.unsigned_abs());
