@@ -175,7 +175,8 @@ impl Core {
     /// The TLS side that an origin's host asks for.
     pub fn client_tls(&self, host: &str) -> ClientTls {
         if self.config.tls.insecure_hosts.matches(host) {
-            log::warn!("{host}: certificate not verified (insecure_hosts)");
+            let level = self.level(Fact::Unverified, host, log::Level::Warn);
+            log::log!(level, "{host}: certificate not verified (insecure_hosts)");
             return self.insecure.clone();
         }
         self.verified.clone()
@@ -200,6 +201,11 @@ impl Core {
     /// Whether the log is to be told of a host, since it was not yet.
     pub fn is_first(&self, fact: Fact, host: &str) -> bool {
         self.told.is_first(fact, host, Instant::now())
+    }
+
+    /// At which level the log is told: the first time of a host at this one, and from then on as a detail.
+    pub fn level(&self, fact: Fact, host: &str, first: log::Level) -> log::Level {
+        if self.is_first(fact, host) { first } else { log::Level::Debug }
     }
 
     /// Counts a failure that is the origin's.

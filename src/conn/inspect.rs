@@ -1,13 +1,17 @@
 //! Joins the scanner to the report: what a connection knows of its bytes (way, protocol, source, destination,
 //! place) turns each match into a finding, as far as the policy wants one.
 
+use std::mem::discriminant;
 use std::net::IpAddr;
 use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use log::Level;
+
 use super::core::Core;
+use super::told::Fact;
 use crate::config::DedupBy;
 use crate::finding::{
     Confidence, Direction, Finding, Fingerprint, Protocol, Severity, Step, ThreatType, View,
@@ -262,22 +266,27 @@ impl MatchSink for Reporting<'_> {
     fn gap(&mut self, gap: Gap) {
         let counters = &self.core.counters;
         let dest = &self.sight.dest;
+        let level = |fact, first| self.core.level(fact, dest, first);
         match gap {
             Gap::UnscannedBytes(len) => {
                 counters.bytes_unscanned.add(len as u64);
-                log::error!("{dest}: {len} bytes could not be scanned");
+                let level = level(Fact::Unscanned, Level::Error);
+                log::log!(level, "{dest}: {len} bytes could not be scanned");
             }
             Gap::UnconfirmedHits(count) => {
                 counters.hits_unconfirmed.add(count as u64);
-                log::warn!("{dest}: {count} matches of one read not looked at");
+                let level = level(Fact::Unconfirmed, Level::Warn);
+                log::log!(level, "{dest}: {count} matches of one read not looked at");
             }
             Gap::Undecodable(reason) => {
                 counters.bodies_undecodable.add(1);
-                log::warn!("{dest}: the rest of a body is read as it stands only: {reason}");
+                let level = level(Fact::Undecodable(discriminant(&reason)), Level::Warn);
+                log::log!(level, "{dest}: the rest of a body is read as it stands only: {reason}");
             }
             Gap::Unreadable(reason) => {
                 counters.bodies_undecodable.add(1);
-                log::warn!("{dest}: {reason}");
+                let level = level(Fact::Unreadable(discriminant(&reason)), Level::Warn);
+                log::log!(level, "{dest}: {reason}");
             }
             Gap::Undecoded(len) => counters.bytes_undecoded.add(len as u64),
         }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use super::core::Core;
 use super::inspect::{Part, Reporting, Sight, Whence};
+use super::told::Fact;
 use crate::finding::{Direction, Step};
 use crate::forward::buffer::Chunk;
 use crate::limits::{
@@ -49,7 +50,9 @@ impl Inspector {
     fn new(whence: Whence, place: Place<'static>, shape: &Shape) -> Inspector {
         if let Some(unknown) = shape.unknown() {
             whence.core.counters.bodies_undecodable.add(1);
-            log::warn!("{}: a body is read as it stands only: {unknown}", whence.sight.dest);
+            let dest = &whence.sight.dest;
+            let level = whence.core.level(Fact::UnknownCoding, dest, log::Level::Warn);
+            log::log!(level, "{dest}: a body is read as it stands only: {unknown}");
         }
         let body = whence.core.scanner.body(shape);
         Inspector { whence, place, body, pace: Pace::new(shape.is_encoded()), ends_next: false }

@@ -3,9 +3,11 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::mem::Discriminant;
 use std::time::{Duration, Instant};
 
 use crate::limits::{TOLD_HOSTS_MAX, TOLD_KEPT_SECS};
+use crate::scan::{Undecodable, Unreadable};
 use crate::tls::handshake_error::Rejection;
 
 /// What is told of a host.
@@ -13,6 +15,16 @@ use crate::tls::handshake_error::Rejection;
 pub enum Fact {
     /// Its clients cannot be read.
     Rejection(Rejection),
+    /// Its certificate is not verified.
+    Unverified,
+    /// Bodies are in a coding that nobody here knows.
+    UnknownCoding,
+    Undecodable(Discriminant<Undecodable>),
+    Unreadable(Discriminant<Unreadable>),
+    /// One read held more matches than are looked at.
+    Unconfirmed,
+    /// Bytes could not be scanned.
+    Unscanned,
 }
 
 /// The hosts that each was told of.

@@ -91,3 +91,5 @@ pub use padded::{Padded, PaddedBuffer};
 pub use rules::{Rule, RuleSet};
 pub use scanner::Scanner;
 pub use unit::{Body, Messages};
+pub use view::archive::Unreadable;
+pub use view::codings::Undecodable;

@@ -142,6 +142,36 @@ fn a_broken_coding_is_told_and_read_as_it_stands() {
     wait_until("the count", || proxy.status()["counters"]["bodies_undecodable"] == json!(2));
 }
 
+/// Each was a line: an origin that sends many turned over the log, and what matters in it.
+#[test]
+fn what_cannot_be_read_of_a_host_is_told_once_and_counted_always() {
+    let proxy = Proxy::start(json!({}));
+    for coding in ["gzip", "snappy"] {
+        let origins = [0, 1].map(|_| {
+            Origin::http(move |_| {
+                Reply::with("200 OK", &format!("Content-Encoding: {coding}\r\n"), "no such coding")
+            })
+        });
+        let count = || proxy.status()["counters"]["bodies_undecodable"].as_u64().unwrap();
+        let before = count();
+        for _ in 0..3 {
+            for origin in &origins {
+                proxy.get(&origin.url("/"));
+            }
+        }
+        wait_until("the count", || count() == before + 6);
+        for origin in &origins {
+            proxy.wait_for_log(&[&origin.dest(), "as it stands only"]);
+        }
+        let log = proxy.log();
+        for dest in origins.iter().map(Origin::dest) {
+            let told =
+                log.lines().filter(|line| line.contains(&dest) && line.contains("stands only"));
+            assert_eq!(told.count(), 1, "{coding}: {log}");
+        }
+    }
+}
+
 #[test]
 fn an_upload_that_is_an_archive_is_looked_into() {
     let proxy = Proxy::start(json!({}));
