@@ -72,6 +72,8 @@ impl RunMonitor {
                     let is_child =
                         child.as_ref().is_some_and(|child: &Child| child.id() == state.pid);
                     let process = open_process(&log_dir, state.pid, is_child);
+                    // Nobody reads what it would say there, and a pipe that is full holds up whoever writes to it.
+                    drop(child.as_mut().and_then(|child| child.stderr.take()));
                     let state = *state;
                     let mut monitor = RunMonitor { state, log_dir, patience, lock, process, child };
                     monitor.note_if_ours()?;

@@ -147,3 +147,23 @@ fn a_log_dir_that_goes_away_leaves_neither_the_run_nor_its_monitor_behind() {
     let gone = rustix::process::test_kill_process(monitor);
     assert!(gone.is_err(), "the monitor runs on");
 }
+
+/// It would be full some day, and then hold up whoever writes to it.
+#[test]
+fn the_monitor_does_not_write_into_a_pipe_that_nobody_reads() {
+    let setup = Setup::new(json!({}));
+    let (script, ready) = script(&setup, "exit 0");
+    let mut child = spawn(&setup, &script);
+    wait_for_file(&ready);
+    let pid = fs::read_to_string(setup.log_dir().join("monitor.pid")).unwrap();
+    let pid = pid.lines().next().unwrap();
+    let pipe = fs::read_link(format!("/proc/{pid}/fd/2")).unwrap();
+    assert!(pipe.to_str().unwrap().starts_with("pipe:"), "{pipe:?}");
+    let open = fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap();
+    let open: Vec<_> = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()).collect();
+    assert!(open.len() > 2, "{open:?}");
+    assert!(!open.contains(&pipe), "the run keeps the other end: {open:?}");
+    signal(&child, Signal::TERM);
+    assert_eq!(wait_child(&mut child, DEADLINE), Some(Some(0)));
+    assert!(!is_running(&setup));
+}
