@@ -10,6 +10,8 @@ mod asker;
 /// Connections whose request is awaited.
 mod awaited;
 mod metrics;
+/// How a connection ends whose request was not read.
+mod parting;
 mod process;
 mod request;
 mod threats;
@@ -26,6 +28,7 @@ use answer::Answer;
 use asker::Asker;
 use awaited::Awaited;
 use jiff::Timestamp;
+use parting::TurnedAway;
 use request::Request;
 
 use crate::cli::status::Status;
@@ -92,9 +95,10 @@ pub fn serve(held: Held, shown: Shown) -> io::Result<()> {
         statuses: Slots::new(ADMIN_STATUSES_MAX),
     });
     let accept = move || {
+        let mut turned_away = TurnedAway::default();
         for accepted in held.listener.incoming() {
             match accepted {
-                Ok(connection) => take(&desk, connection),
+                Ok(connection) => take(&desk, connection, &mut turned_away),
                 Err(_) => thread::sleep(Duration::from_millis(ACCEPT_BACKOFF_MS)),
             }
         }
@@ -112,13 +116,11 @@ struct Desk {
     statuses: Arc<Slots>,
 }
 
-fn take(desk: &Arc<Desk>, mut connection: TcpStream) {
+fn take(desk: &Arc<Desk>, mut connection: TcpStream, turned_away: &mut TurnedAway) {
     let wait = Some(Duration::from_millis(ADMIN_WAIT_MS));
     let timed = connection.set_read_timeout(wait).and(connection.set_write_timeout(wait));
     let Some(slot) = Slots::take(&desk.connections).filter(|_| timed.is_ok()) else {
-        // Best effort: whoever opened so many connections may not read it.
-        let _ = answer::BUSY.write(&mut connection, false);
-        return;
+        return turned_away.take(connection);
     };
     let number = desk.awaited.enter(&connection);
     let attending = Arc::clone(desk);
@@ -141,7 +143,10 @@ impl Desk {
         self.awaited.leave(number);
         let request = match read? {
             Ok(request) => request,
-            Err(refusal) => return refusal.answer.write(connection, refusal.is_head),
+            Err(refusal) => {
+                refusal.answer.write(connection, refusal.is_head)?;
+                return parting::read_away(connection);
+            }
         };
         let is_head = request.is_head;
         match request.path.as_str() {

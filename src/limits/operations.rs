@@ -46,6 +46,11 @@ pub const ADMIN_QUERY_BYTES: u64 = 256 * 1024 * 1024;
 pub const ADMIN_HEAD_MAX_BYTES: usize = 8 * 1024;
 pub const ADMIN_HEADERS_MAX: usize = 64;
 pub const ADMIN_WAIT_MS: u64 = 5_000;
+/// What is read away behind a refusal, and for how long; and the connections, answered without being read, that stay
+/// open until as many others came.
+pub const ADMIN_LINGER_BYTES: usize = 64 * 1024;
+pub const ADMIN_LINGER_MS: u64 = 1_000;
+pub const ADMIN_TURNED_AWAY_KEPT: usize = 16;
 /// What of an answer is sent once its place is another's; it fits into what the kernel takes of a connection at once.
 pub const ADMIN_LAST_BYTES: usize = 1024;
 /// How often a stream of findings that brings none says that it is still there.

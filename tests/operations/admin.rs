@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::cause_finding;
-use crate::support::{Connection, Origin, Proxy, Reply, Setup, json, wait_until};
+use crate::support::{Connection, End, Origin, Proxy, Reply, Setup, json, wait_until};
 
 fn proxy() -> Proxy {
     Proxy::start(json!({"admin_addr": "127.0.0.1:0"}))
@@ -249,6 +249,21 @@ fn a_request_is_bounded_in_size() {
     let field = "x".repeat(9000);
     let _ = large.try_send(format!("GET / HTTP/1.1\r\nHost: localhost\r\nA: {field}\r\n\r\n"));
     assert_eq!(large.receive_response().status(), 431);
+}
+
+/// The connection was reset with what had not been read of the request, and the answer was lost to some clients.
+#[test]
+fn a_refusal_is_not_lost_with_what_it_was_not_read_for() {
+    let proxy = proxy();
+    for (status, head) in [
+        (405, "PUT / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000\r\n\r\n"),
+        (431, "GET / HTTP/1.1\r\nHost: localhost\r\nA: "),
+    ] {
+        let mut client = Connection::open(proxy.admin_address());
+        client.send(format!("{head}{}", "x".repeat(40_000)));
+        assert_eq!(client.receive_response().status(), status);
+        assert_eq!(client.receive_to_end(), (Vec::new(), End::Closed), "{status}");
+    }
 }
 
 #[test]
