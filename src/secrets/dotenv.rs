@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use zeroize::Zeroizing;
 
 /// A key and its value.
@@ -58,12 +58,13 @@ fn without_comment(value: &[u8]) -> &[u8] {
 
 /// What stands before the closing quote, and what behind it; none if it is never closed.
 fn quoted(text: &[u8], quote: u8) -> Option<(Zeroizing<Vec<u8>>, &[u8])> {
-    let mut value = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut bytes = text.iter().enumerate();
-    while let Some((at, byte)) = bytes.next() {
+    let (inside, behind) = text.split_at_checked(closing(text, quote)?)?;
+    // So that nothing of it is copied elsewhere; and no more, since all of it is wiped.
+    let mut value = Zeroizing::new(Vec::with_capacity(inside.len()));
+    let mut bytes = inside.iter();
+    while let Some(byte) = bytes.next() {
         value.push(match *byte {
-            byte if byte == quote => return Some((value, text.get(at + 1..)?)),
-            b'\\' if quote == b'"' => match *bytes.next()?.1 {
+            b'\\' if quote == b'"' => match *bytes.next()? {
                 b'n' => b'\n',
                 b'r' => b'\r',
                 b't' => b'\t',
@@ -72,7 +73,21 @@ fn quoted(text: &[u8], quote: u8) -> Option<(Zeroizing<Vec<u8>>, &[u8])> {
             other => other,
         });
     }
-    None
+    Some((value, behind.get(1..)?))
+}
+
+/// Where the closing quote stands.
+fn closing(text: &[u8], quote: u8) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let rest = text.get(from..)?;
+        let at =
+            from + if quote == b'"' { memchr2(b'"', b'\\', rest) } else { memchr(quote, rest) }?;
+        if text.get(at) == Some(&quote) {
+            return Some(at);
+        }
+        from = at + 2;
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +128,19 @@ mod tests {
             ("A=\"one\t# two\"\t# said", "one\t# two"),
         ] {
             assert_eq!(&**pairs(line.as_bytes())[0].1, wanted.as_bytes(), "{line:?}");
+        }
+    }
+
+    /// Each reserved room for the rest of the file, and wiped it: for minutes, of a large file of short values.
+    #[test]
+    fn a_quoted_value_takes_no_more_room_than_it_needs() {
+        let text = "A=\"one\\\"two\\\\\"\nB='three\\'\n".repeat(100);
+        let told = pairs(text.as_bytes());
+        assert_eq!(told.len(), 200);
+        for (_, value) in told {
+            let wanted = [&b"one\"two\\"[..], b"three\\"];
+            assert!(wanted.contains(&&value[..]), "{value:?}");
+            assert!(value.capacity() <= 16, "{}", value.capacity());
         }
     }
 
