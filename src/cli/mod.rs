@@ -6,8 +6,8 @@ pub mod ca;
 mod ca_store;
 /// `config check|show`.
 pub mod configuration;
-/// `doctor`, its checks, and the request that it makes.
 mod credentials;
+/// `doctor`, its checks, and the request that it makes.
 pub mod doctor;
 mod doctor_environment;
 mod doctor_request;
