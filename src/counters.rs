@@ -1,4 +1,5 @@
-//! What each core counts. Added to by one core, without order, and read by any thread.
+//! What each core counts. Added to by that core, and by the logger thread what it loses of the core's; without order.
+//! Read by any thread.
 
 mod histogram;
 
@@ -47,7 +48,7 @@ const SCAN_TIME_BOUNDS_NS: &[u64] = &[
     100_000_000,
 ];
 
-/// One number that one core raises and anybody reads.
+/// One number that any thread may raise, and anybody reads.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
 
