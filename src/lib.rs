@@ -16,10 +16,10 @@
 //!               report      one plain thread: dedup ▶ JSON line ▶ threats.jsonl, clawsec.log
 //! ```
 //!
-//! Three kinds of code; each file is of one kind. **Deciding** (`http`, `scan`, `policy`, `tls::session`,
+//! Three kinds of code; each file is of one kind. **Deciding** (`http`, `http2::heads`, `scan`, `policy`, `tls::session`,
 //! `report::dedup`): bytes or values and `now` in, values out; no `async`, socket, clock or log. **Moving**
-//! (`tls::stream`, `tls::handshake`, `http2`, `forward`, `report::logger`): bytes from here to there; knows no HTTP meaning and
-//! no rule. **Joining** (`main`, `worker`, `conn`): builds the parts, chooses the branch, owns the lifetimes.
+//! (`tls::stream`, `tls::handshake`, the rest of `http2`, `forward`, `report::logger`): bytes from here to there; knows no
+//! HTTP meaning and no rule. **Joining** (`main`, `worker`, `conn`): builds the parts, chooses the branch, owns the lifetimes.
 //!
 //! # Invariants, each an absence
 //!
