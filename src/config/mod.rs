@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::http::head::HeadLimits;
 use crate::scan::rules::DEFAULT_PACKS;
 
 pub use access::{AccessConfig, User};
@@ -238,6 +239,11 @@ pub enum HostMismatch {
 }
 
 impl HttpConfig {
+    /// How large a head may be.
+    pub fn head_limits(&self) -> HeadLimits {
+        HeadLimits { max_bytes: self.max_head_bytes, max_headers: self.max_headers }
+    }
+
     /// How long an origin may take to begin its answer.
     pub fn response_timeout_of(&self, host: &str) -> Duration {
         self.response_timeout_overrides

@@ -26,7 +26,7 @@ use crate::finding::Direction;
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
 use crate::http::framing::{BodyKind, RequestPlan, ResponseKind, plan_response};
-use crate::http::head::{HeadLimits, Method, ResponseHead, Version, response_within};
+use crate::http::head::{Method, ResponseHead, Version, response_within};
 use crate::http::login;
 use crate::http::reply::Cause;
 use crate::http::rewrite::write_response;
@@ -283,9 +283,7 @@ impl Exchange<'_> {
         progress: &Progress,
     ) -> Result<Received, Outcome> {
         out.clear();
-        let http = &self.core.config.http;
-        let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
-        let mut search = HeadSearch::response(limits);
+        let mut search = HeadSearch::response(self.core.config.http.head_limits());
         loop {
             let judged = match search.find(unread.bytes()) {
                 Ok(Some(bounds)) => self.judge_head(unread, &bounds, out, progress),

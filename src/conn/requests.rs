@@ -216,7 +216,7 @@ impl<'a> Requests<'a> {
             return Awaited::Renewed;
         }
         let http = &self.core.config.http;
-        let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
+        let limits = http.head_limits();
         let mut search = HeadSearch::request(limits);
         let mut has_begun = false;
         loop {

@@ -16,7 +16,7 @@ use crate::forward::pipe::Failure;
 use crate::forward::resolve::LookupError;
 use crate::forward::tcp::{Idle, Tcp};
 use crate::http::chain::connect_head;
-use crate::http::head::{HeadLimits, parse_response};
+use crate::http::head::parse_response;
 use crate::http::reply::Cause;
 use crate::tls::handshake;
 use crate::tls::handshake_error::HandshakeError;
@@ -91,8 +91,7 @@ pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<L
 
 /// Sends a CONNECT and reads its answer; the error completes "the upstream proxy …".
 async fn ask_for_tunnel(core: &Core, leg: &mut Leg, head: &[u8]) -> Result<(), String> {
-    let http = &core.config.http;
-    let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
+    let limits = core.config.http.head_limits();
     let broken = |error: io::Error| format!("broke the connection: {error}");
     leg.stream.write_all(head).await.map_err(broken)?;
     loop {

@@ -33,14 +33,12 @@ impl Requests<'_> {
     /// What may still come behind a head that was refused, and is still there. Inside CONNECT the client was
     /// let in, and the gateway does not ask.
     pub(super) fn rest_of_refused(&self, client: &Leg) -> Rest {
-        let http = &self.core.config.http;
-        let limits = HeadLimits { max_bytes: http.max_head_bytes, max_headers: http.max_headers };
         let read = client.unread.bytes();
         let (whole, midway) = match &self.route {
             Route::Fixed { .. } => (Rest::Nothing, Rest::Body),
             Route::Proxy => (Rest::Unknown, Rest::Refused),
         };
-        if has_more(read, &limits) { midway } else { whole }
+        if has_more(read, &self.core.config.http.head_limits()) { midway } else { whole }
     }
 
     /// Ends our direction of the client's connection. What it held is given back first: that may take long.
