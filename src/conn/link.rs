@@ -17,7 +17,7 @@ use glommio::timer::sleep;
 use super::connect::into_spare;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
-use super::upstream::{self, Unopened};
+use super::upstream::{self, Unopened, too_late};
 use crate::error::{Error, Side, Stage};
 use crate::forward::leg::Leg;
 use crate::forward::origin::Origin;
@@ -108,15 +108,10 @@ impl Link {
     ) -> Result<Leg, Error> {
         let wait =
             core.config.http.connect_timeout.saturating_add(core.config.tls.handshake_timeout);
-        let permit = match deadline.within(wait, self.turn.acquire_permit(1)).await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) | Err(Interrupt::Stopping) => return Err(upstream::stopping(Stage::Dial)),
-            Err(Interrupt::Expired) => {
-                let detail = format!("{}: no connection within {wait:?}", origin.dest);
-                let cause = Cause::ConnectionTimeout;
-                return Err(Error::answered(Side::Upstream, Stage::Dial, 504, cause, detail));
-            }
-        };
+        let turn = deadline.within(wait, self.turn.acquire_permit(1)).await;
+        let late = || format!("{}: no connection within {wait:?}", origin.dest);
+        let permit = upstream::in_time(turn, Stage::Dial, || too_late(Stage::Dial, late()))?
+            .map_err(|_| upstream::stopping(Stage::Dial))?;
         if let Some(leg) = self.take(core).await {
             return Ok(leg);
         }

@@ -54,15 +54,10 @@ pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<L
         Way::Tunnelled(proxy) | Way::Relayed(proxy) => {
             // On this machine it would bring the request back.
             let refused = core.dialer.refuse_own(&origin.host, origin.port, &proxy.host);
-            match deadline.within(core.config.http.connect_timeout, refused).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(dial_failure(&error, &origin.dest)),
-                Err(Interrupt::Expired) => {
-                    let error = DialError::MayLoop(origin.port);
-                    return Err(dial_failure(&error, &origin.dest));
-                }
-                Err(Interrupt::Stopping) => return Err(stopping(Stage::Dial)),
-            }
+            let refused = deadline.within(core.config.http.connect_timeout, refused).await;
+            let failed = |error| dial_failure(&error, &origin.dest);
+            let late = || failed(DialError::MayLoop(origin.port));
+            in_time(refused, Stage::Dial, late)?.map_err(failed)?;
             (&proxy.host, proxy.port)
         }
     };
@@ -71,20 +66,14 @@ pub async fn dial(core: &Core, deadline: &Deadline, origin: &Origin) -> Result<L
     if let Way::Tunnelled(proxy) = &origin.way {
         let head = connect_head(&origin.dest, proxy.authorization.as_deref());
         let wait = core.config.http.connect_timeout;
-        match deadline.within(wait, ask_for_tunnel(core, &mut leg, &head)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(detail)) => {
-                let detail = format!("{}: the upstream proxy {detail}", origin.dest);
-                let cause = Cause::ConnectionTerminated;
-                return Err(Error::answered(Side::Upstream, Stage::Dial, 502, cause, detail));
-            }
-            Err(Interrupt::Expired) => {
-                let detail = format!("{}: the upstream proxy did not answer in time", origin.dest);
-                let cause = Cause::ConnectionTimeout;
-                return Err(Error::answered(Side::Upstream, Stage::Dial, 504, cause, detail));
-            }
-            Err(Interrupt::Stopping) => return Err(stopping(Stage::Dial)),
-        }
+        let asked = deadline.within(wait, ask_for_tunnel(core, &mut leg, &head)).await;
+        let dest = &origin.dest;
+        let late = || format!("{dest}: the upstream proxy did not answer in time");
+        in_time(asked, Stage::Dial, || too_late(Stage::Dial, late()))?.map_err(|detail| {
+            let detail = format!("{dest}: the upstream proxy {detail}");
+            let cause = Cause::ConnectionTerminated;
+            Error::answered(Side::Upstream, Stage::Dial, 502, cause, detail)
+        })?;
     }
     Ok(leg)
 }
@@ -120,16 +109,10 @@ async fn dial_tcp(
     port: u16,
 ) -> Result<Tcp, Error> {
     let wait = core.config.http.connect_timeout;
-    match deadline.within(wait, core.dialer.dial(host, port)).await {
-        Ok(Ok(tcp)) => Ok(tcp),
-        Ok(Err(error)) => Err(dial_failure(&error, &dialled(origin))),
-        Err(Interrupt::Expired) => {
-            let detail = format!("{}: no connection within {wait:?}", dialled(origin));
-            let cause = Cause::ConnectionTimeout;
-            Err(Error::answered(Side::Upstream, Stage::Dial, 504, cause, detail))
-        }
-        Err(Interrupt::Stopping) => Err(stopping(Stage::Dial)),
-    }
+    let dialling = deadline.within(wait, core.dialer.dial(host, port)).await;
+    let late = || format!("{}: no connection within {wait:?}", dialled(origin));
+    in_time(dialling, Stage::Dial, || too_late(Stage::Dial, late()))?
+        .map_err(|error| dial_failure(&error, &dialled(origin)))
 }
 
 /// A connection ready for a request, over `spare` if it is still there.
@@ -189,22 +172,15 @@ async fn encrypt(
 ) -> Result<Stream, Unopened> {
     let wait = core.config.tls.handshake_timeout;
     let shaking = handshake::connect(tcp, server_name, tls, &core.buffers);
-    match deadline.within(wait, shaking).await {
-        Ok(Ok(stream)) => {
-            core.counters.upstream_handshakes.add(1);
-            Ok(stream)
-        }
-        Ok(Err(error)) => Err(Unopened {
-            wants_http2: error.is_of_protocol(),
-            error: handshake_failure(&error, origin, server_name),
-        }),
-        Err(Interrupt::Expired) => {
-            let detail = format!("{}: no TLS handshake within {wait:?}", origin.dest);
-            let cause = Cause::ConnectionTimeout;
-            Err(Error::answered(Side::Upstream, Stage::UpstreamTls, 504, cause, detail).into())
-        }
-        Err(Interrupt::Stopping) => Err(stopping(Stage::UpstreamTls).into()),
-    }
+    let shaken = deadline.within(wait, shaking).await;
+    let stage = Stage::UpstreamTls;
+    let late = || format!("{}: no TLS handshake within {wait:?}", origin.dest);
+    let stream = in_time(shaken, stage, || too_late(stage, late()))?.map_err(|error| Unopened {
+        wants_http2: error.is_of_protocol(),
+        error: handshake_failure(&error, origin, server_name),
+    })?;
+    core.counters.upstream_handshakes.add(1);
+    Ok(stream)
 }
 
 /// Whom a failure to connect is about: the origin, or the proxy that leads to it.
@@ -283,6 +259,24 @@ fn in_words(error: &TlsError, host: &str) -> (Cause, String) {
         FailureKind::Protocol => Cause::TlsProtocolError,
     };
     (cause, failure.text)
+}
+
+/// What a step on the way to an origin came to, unless it was ended from outside: what its expiry earns, `late` says. No
+/// `async fn` that takes the step itself: it would hold it twice.
+pub(super) fn in_time<T>(
+    outcome: Result<T, Interrupt>,
+    stage: Stage,
+    late: impl FnOnce() -> Error,
+) -> Result<T, Error> {
+    outcome.map_err(|interrupt| match interrupt {
+        Interrupt::Expired => late(),
+        Interrupt::Stopping => stopping(stage),
+    })
+}
+
+/// What a step earns that took too long.
+pub(super) fn too_late(stage: Stage, detail: String) -> Error {
+    Error::answered(Side::Upstream, stage, 504, Cause::ConnectionTimeout, detail)
 }
 
 /// What is said to who asks while the process stops.
