@@ -13,12 +13,13 @@ use glommio::sync::Semaphore;
 
 use super::core::Core;
 use super::deadline::Deadline;
+use super::refusal::refusal;
 use crate::config::{AccessConfig, User};
 use crate::error::{Error, Side, Stage};
 use crate::forward::buffer::Chunk;
-use crate::forward::leg::Leg;
-use crate::http::head::{HeadLimits, RequestHead, parse_request};
+use crate::http::head::{RequestHead, request_within};
 use crate::http::reply::Cause;
+use crate::http::search::HeadBounds;
 use crate::limits::{
     CREDENTIALS_MAX_BYTES, CREDENTIALS_REMEMBERED, CREDENTIALS_WAIT_MS, CREDENTIALS_WAITING_MAX,
     CREDENTIALS_WAITING_PER_CLIENT, PROXY_USERS_MAX,
@@ -138,31 +139,19 @@ pub fn still_admits(now: &AccessConfig, before: &AccessConfig, agent: &Agent) ->
     now.users.is_empty() || agent.borrow().as_ref().is_some_and(is_the_same)
 }
 
-/// Whether the request at the front of what was read may be looked at; the error is the answer if not.
+/// Whether the request may be looked at whose head was found at the front of what was read; leaves its user in `agent`.
+/// The error is the answer if not: without good credentials, or where it is none.
 pub async fn authorize(
     core: &Rc<Core>,
     deadline: &Deadline,
-    client: &Leg,
-    limits: &HeadLimits,
-    (source, agent): (IpAddr, &Agent),
-) -> Result<(), Error> {
-    match parse_request(client.unread.bytes(), limits) {
-        Ok(Some(head)) => check(core, deadline, &head, (source, agent)).await,
-        // It is refused for what it is.
-        Ok(None) | Err(_) => Ok(()),
-    }
-}
-
-/// Checks the credentials of a request, and leaves its user in `agent`; the error is the answer without good
-/// ones.
-async fn check(
-    core: &Rc<Core>,
-    deadline: &Deadline,
-    head: &RequestHead<'_>,
+    read: &[u8],
+    bounds: &HeadBounds,
     (source, agent): (IpAddr, &Agent),
 ) -> Result<(), Error> {
     agent.replace(None);
-    let Some(credentials) = credentials(head) else { return Err(unauthorized(core)) };
+    let head = request_within(read, bounds).map_err(|error| refusal(&error))?;
+    let Some(credentials) = credentials(&head) else { return Err(unauthorized(core)) };
+    drop(head);
     let wait = Duration::from_millis(CREDENTIALS_WAIT_MS);
     let verdict = deadline.within(wait, verdict(core, source, credentials)).await;
     match verdict {
@@ -274,7 +263,12 @@ pub fn without_credentials(core: &Core, chunk: &Chunk, head: &RequestHead<'_>) -
 
 #[cfg(test)]
 mod tests {
+    use futures_lite::future::block_on;
+
+    use super::super::core::tests::core;
     use super::*;
+    use crate::http::head::{HeadLimits, parse_request};
+    use crate::http::search::HeadSearch;
     use crate::secret_hash::SecretHash;
 
     fn of(fields: &str) -> Option<Vec<u8>> {
@@ -308,6 +302,25 @@ mod tests {
         };
         assert!(sized(CREDENTIALS_MAX_BYTES).is_some());
         assert!(sized(CREDENTIALS_MAX_BYTES + 4).is_none());
+    }
+
+    #[test]
+    fn what_is_found_to_be_no_request_is_not_let_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let (core, _findings) = core(folder.path());
+        let deadline = core.deadlines.register();
+        let agent = Agent::default();
+        let status = |text: &str| {
+            let limits = HeadLimits { max_bytes: 65_536, max_headers: 16 };
+            let bounds = HeadSearch::request(limits).find(text.as_bytes()).unwrap().unwrap();
+            let who = (IpAddr::from([127, 0, 0, 1]), &agent);
+            let asked = authorize(&core, &deadline, text.as_bytes(), &bounds, who);
+            block_on(asked).unwrap_err().answer.unwrap().status
+        };
+        assert_eq!(status("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), 407);
+        assert_eq!(status("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400);
+        assert_eq!(status("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), 400);
+        assert_eq!(core.counters.requests_unauthorized.get(), 1);
     }
 
     #[test]

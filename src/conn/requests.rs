@@ -32,7 +32,7 @@ use crate::forward::origin::{Origin, Way};
 use crate::forward::pool::Own;
 use crate::forward::tcp::Tcp;
 use crate::http::framing::{RequestPlan, plan_request};
-use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, request_within};
+use crate::http::head::{HeadError, Method, RequestHead, request_within};
 use crate::http::login;
 use crate::http::reply::{self, Cause};
 use crate::http::rewrite::{Forwarding, Relay, write_request};
@@ -216,14 +216,13 @@ impl<'a> Requests<'a> {
             return Awaited::Renewed;
         }
         let http = &self.core.config.http;
-        let limits = http.head_limits();
-        let mut search = HeadSearch::request(limits);
+        let mut search = HeadSearch::request(http.head_limits());
         let mut has_begun = false;
         loop {
             let found = search.find(client.unread.bytes());
             let admitted = match found {
                 Ok(Some(bounds)) => {
-                    if let Err(error) = self.authorize(client, &limits).await {
+                    if let Err(error) = self.authorize(client, &bounds).await {
                         return Awaited::Refused(error);
                     }
                     self.admit(client, &bounds)
@@ -274,12 +273,13 @@ impl<'a> Requests<'a> {
     }
 
     /// Inside a tunnel it was asked for credentials before, and the gateway does not ask.
-    async fn authorize(&self, client: &Leg, limits: &HeadLimits) -> Result<(), Error> {
+    async fn authorize(&self, client: &Leg, bounds: &HeadBounds) -> Result<(), Error> {
         if !matches!(self.route, Route::Proxy) || !access::is_asked(self.core) {
             return Ok(());
         }
         let who = (self.source, self.agent);
-        Box::pin(access::authorize(self.core, self.deadline, client, limits, who)).await
+        let read = client.unread.bytes();
+        Box::pin(access::authorize(self.core, self.deadline, read, bounds, who)).await
     }
 
     /// Decides about the head at the front of what was read; None if there is none.
