@@ -1,7 +1,7 @@
 //! Who may use the proxy: credentials are asked for before a request is looked at. Each core remembers its
 //! verdicts under a keyed digest, so that the slow hash runs once for each pair of credentials, off the core.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -205,13 +205,22 @@ async fn verdict(core: &Rc<Core>, source: IpAddr, credentials: Vec<u8>) -> Verdi
     if let Some(known) = core.gate.known(&digest) {
         return known.into();
     }
-    let access = core.config.access.clone();
-    let user = glommio::executor().spawn_blocking(move || slow(&access, &credentials)).await;
-    drop(turn);
-    if !core.is_outdated() {
-        core.gate.remember(digest, user.as_ref());
-    }
-    user.into()
+    let found: Rc<OnceCell<Option<Arc<str>>>> = Rc::default();
+    let (core, outcome) = (Rc::clone(core), Rc::clone(&found));
+    // It cannot be ended once it runs: so it has its turn until it is over, and what it finds is remembered, whether or
+    // not anybody still waits for it.
+    let check = async move {
+        let access = core.config.access.clone();
+        let user = glommio::executor().spawn_blocking(move || slow(&access, &credentials)).await;
+        drop(turn);
+        if !core.is_outdated() {
+            core.gate.remember(digest, user.as_ref());
+        }
+        // Nobody else sets it.
+        let _ = outcome.set(user);
+    };
+    glommio::spawn_local(check).detach().await;
+    found.get().cloned().flatten().into()
 }
 
 /// The user whose secret it is. An unknown name takes as long as a known one.
@@ -263,13 +272,14 @@ pub fn without_credentials(core: &Core, chunk: &Chunk, head: &RequestHead<'_>) -
 
 #[cfg(test)]
 mod tests {
-    use futures_lite::future::block_on;
+    use futures_lite::future::{block_on, poll_once};
 
     use super::super::core::tests::core;
     use super::*;
     use crate::http::head::{HeadLimits, parse_request};
     use crate::http::search::HeadSearch;
     use crate::secret_hash::SecretHash;
+    use crate::tls::stream_tests::run;
 
     fn of(fields: &str) -> Option<Vec<u8>> {
         let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
@@ -321,6 +331,25 @@ mod tests {
         assert_eq!(status("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400);
         assert_eq!(status("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), 400);
         assert_eq!(core.counters.requests_unauthorized.get(), 1);
+    }
+
+    /// Each that gave up threw away what was found, so that on a slow machine nobody was ever let in.
+    #[test]
+    fn a_verdict_is_remembered_whose_asker_left_and_keeps_its_turn_until_it_is_there() {
+        run(|| async {
+            let folder = tempfile::tempdir().unwrap();
+            let (core, _findings) = core(folder.path());
+            let ask = || verdict(&core, IpAddr::from([127, 0, 0, 1]), b"coder:invented".to_vec());
+            assert!(poll_once(ask()).await.is_none(), "it takes a while");
+            assert_eq!(core.gate.turn.available(), 0, "no other runs beside it");
+            assert!(core.gate.waiting.borrow().is_empty(), "but its asker has left");
+            let digest = core.gate.key.digest(b"coder:invented");
+            while core.gate.known(&digest).is_none() {
+                glommio::timer::sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(core.gate.turn.available(), 1);
+            assert!(matches!(poll_once(ask()).await, Some(Verdict::Bad)), "at once");
+        });
     }
 
     #[test]
