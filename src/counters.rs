@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use histogram::{Histogram, Sample, Sampled, Snapshot};
 
-use crate::http::reply::Cause;
+use crate::error::Cause;
 
 /// Upper bounds of the buckets of `request_time`, in microseconds.
 const REQUEST_TIME_BOUNDS_US: &[u64] = &[

@@ -1,10 +1,8 @@
-//! Whose fault a failure was, at which stage, and which answer it earns. Holds no secret: causes are words of
+//! Whose fault a failure was, at which stage, what went wrong, and which answer it earns. Holds no secret: causes are words of
 //! libraries and of our own, never bytes of a message but for whom it names (Host, Origin).
 
 use std::fmt;
-
-use crate::forward::pipe::Code;
-use crate::http::reply::Cause;
+use std::num::NonZeroU32;
 
 /// Whose fault it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +46,7 @@ pub struct Error {
     /// What the client is answered, where it can still be answered.
     pub answer: Option<Answer>,
     /// What the origin reset its stream with: a client that speaks HTTP/2 is told the same instead.
-    pub reset: Option<Code>,
+    pub reset: Option<NonZeroU32>,
 }
 
 /// An answer of our own.
@@ -57,6 +55,71 @@ pub struct Answer {
     pub status: u16,
     /// The error type of RFC 9209.
     pub cause: Cause,
+}
+
+/// What went wrong, by those error types of RFC 9209 §2.3 that we have to tell of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    DnsError,
+    DestinationIpUnroutable,
+    ConnectionRefused,
+    ConnectionTerminated,
+    ConnectionTimeout,
+    ConnectionWriteTimeout,
+    TlsProtocolError,
+    TlsCertificateError,
+    TlsAlertReceived,
+    HttpRequestError,
+    HttpRequestDenied,
+    HttpResponseIncomplete,
+    HttpResponseTimeout,
+    HttpProtocolError,
+    ProxyInternalError,
+    ProxyLoopDetected,
+}
+
+impl Cause {
+    /// Every cause, for tables and tests.
+    pub const ALL: [Cause; 16] = [
+        Cause::DnsError,
+        Cause::DestinationIpUnroutable,
+        Cause::ConnectionRefused,
+        Cause::ConnectionTerminated,
+        Cause::ConnectionTimeout,
+        Cause::ConnectionWriteTimeout,
+        Cause::TlsProtocolError,
+        Cause::TlsCertificateError,
+        Cause::TlsAlertReceived,
+        Cause::HttpRequestError,
+        Cause::HttpRequestDenied,
+        Cause::HttpResponseIncomplete,
+        Cause::HttpResponseTimeout,
+        Cause::HttpProtocolError,
+        Cause::ProxyInternalError,
+        Cause::ProxyLoopDetected,
+    ];
+
+    /// The registered token.
+    pub fn token(self) -> &'static str {
+        match self {
+            Cause::DnsError => "dns_error",
+            Cause::DestinationIpUnroutable => "destination_ip_unroutable",
+            Cause::ConnectionRefused => "connection_refused",
+            Cause::ConnectionTerminated => "connection_terminated",
+            Cause::ConnectionTimeout => "connection_timeout",
+            Cause::ConnectionWriteTimeout => "connection_write_timeout",
+            Cause::TlsProtocolError => "tls_protocol_error",
+            Cause::TlsCertificateError => "tls_certificate_error",
+            Cause::TlsAlertReceived => "tls_alert_received",
+            Cause::HttpRequestError => "http_request_error",
+            Cause::HttpRequestDenied => "http_request_denied",
+            Cause::HttpResponseIncomplete => "http_response_incomplete",
+            Cause::HttpResponseTimeout => "http_response_timeout",
+            Cause::HttpProtocolError => "http_protocol_error",
+            Cause::ProxyInternalError => "proxy_internal_error",
+            Cause::ProxyLoopDetected => "proxy_loop_detected",
+        }
+    }
 }
 
 impl Error {
@@ -84,7 +147,7 @@ impl Error {
 
     /// The same of a stream that was reset, if it was.
     #[must_use]
-    pub fn by_reset(self, code: Option<Code>) -> Error {
+    pub fn by_reset(self, code: Option<NonZeroU32>) -> Error {
         Error { reset: code, ..self }
     }
 }

@@ -45,7 +45,7 @@ pub mod cli;
 pub mod config;
 /// Every bound, with its unit in the name.
 pub mod limits;
-/// Whose fault a failure was, at which stage, and which answer it earns.
+/// Whose fault a failure was, at which stage, what went wrong, and which answer it earns.
 pub mod error;
 /// `Finding` and its parts: plain, owned, bounded data.
 pub mod finding;

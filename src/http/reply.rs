@@ -3,6 +3,7 @@
 
 use super::fields::FieldName;
 use super::head::RequestHead;
+pub use crate::error::Cause;
 use crate::limits::REPLY_DETAIL_MAX_CHARS;
 
 /// The answer to CONNECT that opens the tunnel.
@@ -10,71 +11,6 @@ pub const CONNECT_ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection Established\r\n
 
 /// An interim answer, which says nothing to a client whose request came whole.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// What went wrong, by those error types of RFC 9209 §2.3 that we have to tell of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    DnsError,
-    DestinationIpUnroutable,
-    ConnectionRefused,
-    ConnectionTerminated,
-    ConnectionTimeout,
-    ConnectionWriteTimeout,
-    TlsProtocolError,
-    TlsCertificateError,
-    TlsAlertReceived,
-    HttpRequestError,
-    HttpRequestDenied,
-    HttpResponseIncomplete,
-    HttpResponseTimeout,
-    HttpProtocolError,
-    ProxyInternalError,
-    ProxyLoopDetected,
-}
-
-impl Cause {
-    /// Every cause, for tables and tests.
-    pub const ALL: [Cause; 16] = [
-        Cause::DnsError,
-        Cause::DestinationIpUnroutable,
-        Cause::ConnectionRefused,
-        Cause::ConnectionTerminated,
-        Cause::ConnectionTimeout,
-        Cause::ConnectionWriteTimeout,
-        Cause::TlsProtocolError,
-        Cause::TlsCertificateError,
-        Cause::TlsAlertReceived,
-        Cause::HttpRequestError,
-        Cause::HttpRequestDenied,
-        Cause::HttpResponseIncomplete,
-        Cause::HttpResponseTimeout,
-        Cause::HttpProtocolError,
-        Cause::ProxyInternalError,
-        Cause::ProxyLoopDetected,
-    ];
-
-    /// The registered token.
-    pub fn token(self) -> &'static str {
-        match self {
-            Cause::DnsError => "dns_error",
-            Cause::DestinationIpUnroutable => "destination_ip_unroutable",
-            Cause::ConnectionRefused => "connection_refused",
-            Cause::ConnectionTerminated => "connection_terminated",
-            Cause::ConnectionTimeout => "connection_timeout",
-            Cause::ConnectionWriteTimeout => "connection_write_timeout",
-            Cause::TlsProtocolError => "tls_protocol_error",
-            Cause::TlsCertificateError => "tls_certificate_error",
-            Cause::TlsAlertReceived => "tls_alert_received",
-            Cause::HttpRequestError => "http_request_error",
-            Cause::HttpRequestDenied => "http_request_denied",
-            Cause::HttpResponseIncomplete => "http_response_incomplete",
-            Cause::HttpResponseTimeout => "http_response_timeout",
-            Cause::HttpProtocolError => "http_protocol_error",
-            Cause::ProxyInternalError => "proxy_internal_error",
-            Cause::ProxyLoopDetected => "proxy_loop_detected",
-        }
-    }
-}
 
 /// The answer that tells of an error; a 405 is one to CONNECT. `detail` goes to people, cut after
 /// `limits::REPLY_DETAIL_MAX_CHARS`. The body is left out where it answers HEAD.
