@@ -53,6 +53,8 @@ pub mod finding;
 pub mod secret_hash;
 /// Numbers and texts as bytes and back, for files that only this program reads.
 mod packed;
+/// Percent escapes undone.
+mod percent;
 /// Files that somebody else names: regular ones, opened without waiting.
 mod regular_file;
 /// Files that appear under their name whole, and never over one that is there.

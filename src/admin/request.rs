@@ -10,6 +10,7 @@ use super::answer::Answer;
 use crate::config::HostPatterns;
 use crate::http::head::{HeadError, HeadLimits, Method, RequestHead, Version, parse_request};
 use crate::limits::{ADMIN_HEAD_MAX_BYTES, ADMIN_HEADERS_MAX, ADMIN_WAIT_MS};
+use crate::percent;
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,20 +126,9 @@ fn parameters(query: &str) -> Option<Vec<(String, String)>> {
 }
 
 fn decoded(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let high = char::from(bytes.next()?).to_digit(16)?;
-                let low = char::from(bytes.next()?).to_digit(16)?;
-                u8::try_from(high * 16 + low).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(decoded).ok()
+    // A blank, as forms write it.
+    let text = text.replace('+', " ");
+    String::from_utf8(percent::strict(text.as_bytes())?).ok()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use data_encoding::BASE64;
 use super::error::ConfigError;
 use super::layers::Setting;
 use super::{ChainConfig, HostPatterns, UpstreamProxy};
+use crate::percent;
 
 const ALLOWED: &str = "a URL http://host:port or http://user:password@host:port";
 
@@ -60,27 +61,17 @@ fn parse(url: &str) -> Option<UpstreamProxy> {
 /// RFC 7617 §2, from percent-encoded userinfo (RFC 3986 §3.2.1).
 fn basic(userinfo: &str) -> Option<String> {
     let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    let mut pair = percent_decoded(user)?;
+    let mut pair = decoded(user)?;
     if pair.is_empty() || pair.contains(&b':') {
         return None;
     }
     pair.push(b':');
-    pair.extend(percent_decoded(password)?);
+    pair.extend(decoded(password)?);
     Some(format!("Basic {}", BASE64.encode(&pair)))
 }
 
-fn percent_decoded(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::new();
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            decoded.push(byte);
-            continue;
-        }
-        let high = char::from(bytes.next()?).to_digit(16)?;
-        let low = char::from(bytes.next()?).to_digit(16)?;
-        decoded.push(u8::try_from(high * 16 + low).ok()?);
-    }
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let decoded = percent::strict(text.as_bytes())?;
     let is_clean = decoded.iter().all(|byte| !byte.is_ascii_control());
     is_clean.then_some(decoded)
 }

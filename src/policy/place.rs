@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use crate::limits::PATH_UNESCAPES_MAX;
+use crate::percent;
 
 /// The place of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,21 +119,7 @@ fn has_dot_segment(path: &[u8]) -> bool {
 /// The path with its percent escapes undone; none if it has none.
 fn unescaped(path: &[u8]) -> Option<Vec<u8>> {
     memchr(b'%', path)?;
-    let mut plain = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((first, behind)) = rest.split_first() {
-        let digit = |at: usize| char::from(*behind.get(at)?).to_digit(16);
-        match (first, digit(0).zip(digit(1))) {
-            (b'%', Some((high, low))) => {
-                plain.extend(u8::try_from(16 * high + low));
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            _ => {
-                plain.push(*first);
-                rest = behind;
-            }
-        }
-    }
+    let plain = percent::lenient(path);
     (plain.len() < path.len()).then_some(plain)
 }
 
