@@ -22,7 +22,7 @@ use crate::report::threat_filter::is_info;
 use crate::report::{STATE_FILE_NAME, THREATS_FILE_NAME};
 
 /// The exit code that says stopped (as `systemctl status` has it).
-pub const EXIT_STOPPED: u8 = 3;
+const EXIT_STOPPED: u8 = 3;
 
 /// Runs the command.
 pub fn run(arguments: &StatusArguments) -> ExitCode {

@@ -97,7 +97,7 @@ fn check_globs(name: &str, globs: &[String], values: [&str; 2]) -> Result<(), St
 }
 
 /// How bad a finding is. One of an earlier version does not say, and is an alarm.
-pub fn severity_of(threat: &Value) -> Severity {
+fn severity_of(threat: &Value) -> Severity {
     let name = threat.get("severity").and_then(Value::as_str);
     name.and_then(Severity::from_name).unwrap_or(Severity::High)
 }

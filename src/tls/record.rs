@@ -10,7 +10,7 @@ use aws_lc_rs::aead::{
 use rustls::{ConnectionTrafficSecrets, Error, InvalidMessage, PeerMisbehaved};
 
 /// Type, version and length, in front of every record.
-pub const HEADER_BYTES: usize = 5;
+const HEADER_BYTES: usize = 5;
 
 /// What one record may carry.
 pub const PLAINTEXT_MAX_BYTES: usize = 1 << 14;

@@ -135,7 +135,7 @@ fn is_readable<const BITS: u32>(text: &[u8], alphabet: &[u8; 256], digits_min: u
 }
 
 /// Whether bytes are text, UTF-16, or the head of packed text, of a document or of a query of DNS.
-pub fn is_worth_reading(head: &[u8]) -> bool {
+fn is_worth_reading(head: &[u8]) -> bool {
     const PACKED: [&[u8]; 9] = [
         b"\x1F\x8B\x08",
         b"PK\x03\x04",

@@ -132,7 +132,7 @@ pub fn fold(char: char) -> Folded {
 }
 
 /// Whether a character takes no place at all.
-pub fn is_invisible(char: char) -> bool {
+fn is_invisible(char: char) -> bool {
     matches!(
         char,
         '\u{AD}'
