@@ -1,6 +1,5 @@
-//! The folder of logs, keys and the PID file: made, or refused when others could have put something
-//! into it.
-//! Touches the folder only, none of the files in it.
+//! The folder of logs, keys and the PID file: made, or refused when others could have put something into it. Touches the
+//! folder only, none of the files in it.
 
 use std::fmt;
 use std::fs::DirBuilder;
@@ -89,9 +88,8 @@ impl LogDirError {
 
 /// Makes the folder (and its parents) private to this user, or checks the one that is there.
 ///
-/// All checks are of the opened folder, not of its name, so nothing can be swapped between check
-/// and use.
-/// One that only others' reading makes unsafe is closed to them, as the original did.
+/// All checks are of the opened folder, not of its name, so nothing can be swapped between check and use. One that only
+/// others' reading makes unsafe is closed to them, as the original did.
 pub fn prepare(path: &Path) -> Result<(), LogDirError> {
     let path: PathBuf = path.components().collect();
     let made = DirBuilder::new().recursive(true).mode(PRIVATE).create(&path);

@@ -1,9 +1,7 @@
 //! `monitor.pid`: who runs on a log folder. The lock says whether, the content says who.
 //!
-//! A PID alone proves nothing: after a crash it names no process or, recycled, somebody else's. So
-//! the running
-//! process holds an exclusive `flock` on the file for its lifetime, and the kernel drops it with
-//! the process.
+//! A PID alone proves nothing: after a crash it names no process or, recycled, somebody else's. So the running process
+//! holds an exclusive `flock` on the file for its lifetime, and the kernel drops it with the process.
 //!
 //! The folder is locked too, for cleaners of old files (systemd-tmpfiles, `/tmp` being the default's place) leave
 //! alone what is in a locked one.

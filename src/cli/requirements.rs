@@ -1,7 +1,6 @@
-//! What the proxy needs of the machine, checked before anything starts: a kernel that lets this
-//! process use
-//! io_uring, memory it may lock, files it may open. Raises soft limits, and has the kernel make room for the files that
-//! may be open at once; changes nothing else.
+//! What the proxy needs of the machine, checked before anything starts: a kernel that lets this process use io_uring,
+//! memory it may lock, files it may open. Raises soft limits, and has the kernel make room for the files that may be open
+//! at once; changes nothing else.
 
 use std::fmt;
 use std::io;

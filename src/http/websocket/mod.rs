@@ -2,8 +2,8 @@
 //! bytes of a direction are payload, and what those say once unmasked, put together and inflated.
 //!
 //! It only reads: the frames themselves are relayed as they came, whatever is found out here; one more, a close, is
-//! made where there will be no others. Nothing is
-//! async, opens a socket, looks at a clock or logs; a message is never held whole.
+//! made where there will be no others. Nothing is async, opens a socket, looks at a clock or logs; a message is never held
+//! whole.
 //!
 //! ```text
 //! heads ─▶ handshake  is it a WebSocket, which extensions
