@@ -7,5 +7,8 @@ pub const PDF_FONT_SAMPLE_BYTES: usize = 1024;
 pub const PDF_FONTS_MAX: usize = 32;
 pub const PDF_MAPS_MAX: usize = 32;
 pub const PDF_MAP_MAX_BYTES: usize = 64 * 1024;
+/// What all that such streams say takes until the document ends: seven that are as long as they may be and name a
+/// Chinese character a code, of which each has some 4,500.
+pub const PDF_MAPS_MAX_BYTES: usize = 512 * 1024;
 /// In how many ways a document is read where several maps know the codes of a font.
 pub const PDF_READINGS_MAX: usize = 4;

@@ -104,18 +104,24 @@ impl PdfText {
 
     /// Scans what the pages showed in fonts with codes of their own.
     fn tell_glyphs(&mut self, scope: &mut Scope<'_>) {
-        let mut last = Vec::new();
-        self.page.end(&mut last);
-        for said in self.page.readings() {
+        let mut said = Vec::new();
+        self.page.end(&mut said);
+        said.clear();
+        let mut unread = 0;
+        for mut reading in self.page.readings() {
             let mut text = Text::new(self.inner, scope);
             let mut buffer = scope.core.take_buffer();
-            for piece in said.chunks(SCAN_WORK_BYTES) {
-                text.feed(buffer.fill(piece), scope);
+            while reading.read_on(&mut said, scope.allowance) {
+                for piece in said.chunks(SCAN_WORK_BYTES) {
+                    text.feed(buffer.fill(piece), scope);
+                }
+                said.clear();
             }
             scope.core.return_buffer(buffer);
             text.finish(scope);
+            unread = unread.max(reading.unread_bytes());
         }
-        let lost = self.page.lost_bytes();
+        let lost = self.page.lost_bytes().saturating_add(unread);
         if lost > 0 {
             scope.sink.gap(Gap::Undecoded(lost));
         }
@@ -238,6 +244,20 @@ mod tests {
             }
             assert!(seen(&document(&[&page]), 10_000).names().is_empty());
         }
+    }
+
+    /// Some KiB that would say gigabytes, beside a page that is read.
+    #[test]
+    fn a_font_whose_codes_stand_for_long_texts_is_read_to_a_bound_and_told() {
+        let map = format!("begincmap beginbfchar <61> <{}> endbfchar", "0041".repeat(15_000));
+        let page = format!("BT /F1 12 Tf ({}) Tj ET", "a".repeat(500_000));
+        let streams = [PAGE, map.as_bytes(), page.as_bytes()].map(deflated);
+        let body = document(&streams.each_ref().map(Vec::as_slice));
+        assert!(body.len() < 4000, "{}", body.len());
+        let seen = seen(&body, 10_000);
+        assert_eq!(seen.names(), ["destructive_rm"]);
+        let [Gap::Undecoded(unread)] = seen.gaps() else { panic!("{:?}", seen.gaps()) };
+        assert!((499_000..500_100).contains(unread), "{unread}");
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::cmp::Reverse;
 
 use crate::limits::{
     PDF_FONT_SAMPLE_BYTES, PDF_FONTS_MAX, PDF_GLYPHS_MAX_BYTES, PDF_MAP_MAX_BYTES, PDF_MAPS_MAX,
-    PDF_READINGS_MAX,
+    PDF_MAPS_MAX_BYTES, PDF_READINGS_MAX, SCAN_WORK_BYTES,
 };
+use crate::scan::view::codings::Allowance;
 
 /// In the front of each stream that says what codes stand for.
 const MAP_MARK: &[u8] = b"begincmap";
@@ -25,7 +26,9 @@ pub(super) struct Glyphs {
     font: usize,
     codes: Vec<u8>,
     runs: Vec<Run>,
+    /// How many bytes of codes, and of what says what they stand for, there was no room for.
     lost: usize,
+    lost_of_maps: usize,
 }
 
 /// Codes of one font, up to the next that stand apart.
@@ -53,14 +56,32 @@ struct Map {
     code_bytes: usize,
     /// In the order of their codes.
     entries: Vec<Entry>,
+    /// What the first codes of all entries stand for.
+    texts: String,
 }
 
-#[derive(Debug)]
+/// One code, or a range of them. There may be thousands in a map, and one may stand for as much as a stream holds.
+#[derive(Clone, Copy, Debug)]
 struct Entry {
     first: u16,
     last: u16,
-    /// Of the first code; the last character of it counts on.
-    text: Vec<char>,
+    /// Where in `texts` that of the first code is; the last character of it counts on.
+    start: u32,
+    end: u32,
+}
+
+/// One way to read what all pages showed, piece by piece: what it says may be far more than what it is said by.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    glyphs: &'a Glyphs,
+    /// By which each font is read.
+    maps: Vec<Option<&'a Map>>,
+    /// The run that is read next, and what of it was read.
+    run: usize,
+    at: usize,
+    glyphs_before: usize,
+    /// What was said last is a blank, or nothing was said.
+    is_apart: bool,
 }
 
 impl Glyphs {
@@ -76,13 +97,27 @@ impl Glyphs {
             let is_map = memchr::memmem::find(front, MAP_MARK).is_some();
             self.is_map = (is_map || self.stream.len() >= MAP_FRONT_BYTES).then_some(is_map);
         }
+        if self.is_map == Some(true) {
+            self.lose_of_maps(bytes.len().saturating_sub(room));
+        }
     }
 
     pub(super) fn end_stream(&mut self) {
-        if self.is_map.take() == Some(true) && self.maps.len() < PDF_MAPS_MAX {
-            self.maps.extend(Map::read(&self.stream));
+        if self.is_map.take() == Some(true)
+            && let Some(map) = Map::read(&self.stream)
+        {
+            let kept: usize = self.maps.iter().map(Map::held_bytes).sum();
+            if self.maps.len() < PDF_MAPS_MAX && kept + map.held_bytes() <= PDF_MAPS_MAX_BYTES {
+                self.maps.push(map);
+            } else {
+                self.lose_of_maps(self.stream.len());
+            }
         }
         self.stream.clear();
+    }
+
+    fn lose_of_maps(&mut self, bytes: usize) {
+        self.lost_of_maps = self.lost_of_maps.saturating_add(bytes);
     }
 
     /// What follows is in the font of this name.
@@ -123,21 +158,25 @@ impl Glyphs {
         self.codes.push(byte);
     }
 
-    /// How many bytes there was no room for, if they may have been codes.
+    /// How many bytes there was no room for, if they may have been codes, or have told of them.
     pub(super) fn lost(&self) -> usize {
-        if self.maps.is_empty() { 0 } else { self.lost }
+        let codes = if self.maps.is_empty() { 0 } else { self.lost };
+        codes.saturating_add(self.lost_of_maps)
     }
 
     /// What all of it says, each font by one of the maps that know its codes; in as many ways as there may be.
-    pub(super) fn readings(&self) -> Vec<Vec<u8>> {
-        if self.maps.is_empty() || self.codes.is_empty() {
-            return Vec::new();
-        }
-        let known: Vec<Vec<&Map>> =
-            (0..self.fonts.len().max(1)).map(|font| self.maps_of(font)).collect();
+    pub(super) fn readings(&self) -> impl Iterator<Item = Reading<'_>> {
+        let fonts = if self.maps.is_empty() || self.codes.is_empty() {
+            0..0
+        } else {
+            0..self.fonts.len().max(1)
+        };
+        let known: Vec<Vec<&Map>> = fonts.map(|font| self.maps_of(font)).collect();
         let count = known.iter().map(Vec::len).max().unwrap_or_default().min(PDF_READINGS_MAX);
-        let readings = (0..count).map(|rank| self.reading(&known, rank));
-        readings.filter(|said| !said.is_empty()).collect()
+        (0..count).map(move |rank| {
+            let maps = known.iter().map(|maps| maps.get(rank).or(maps.first()).copied());
+            Reading::new(self, maps.collect())
+        })
     }
 
     /// The codes of a run.
@@ -169,33 +208,80 @@ impl Glyphs {
         known.sort_by_key(|(of_map, entries, _)| (*of_map, *entries));
         known.into_iter().map(|(_, _, map)| map).collect()
     }
+}
 
-    fn reading(&self, known: &[Vec<&Map>], rank: usize) -> Vec<u8> {
-        let mut said = Vec::with_capacity(self.codes.len());
-        let mut glyphs_before = 0;
-        for (number, run) in self.runs.iter().enumerate() {
-            let codes = self.codes_of(number);
-            let maps = known.get(run.font).map(Vec::as_slice).unwrap_or_default();
-            let map = maps.get(rank).or(maps.first());
-            let glyphs = codes.len() / map.map_or(1, |map| map.code_bytes.max(1));
-            let is_joined = match run.moved {
-                Moved::Nowhere => true,
-                Moved::ByGlyph => glyphs_before == 1 && glyphs == 1,
-                Moved::Apart => false,
-            };
-            if !is_joined && said.last().is_some_and(|last| *last != b' ') {
-                said.push(b' ');
+impl<'a> Reading<'a> {
+    fn new(glyphs: &'a Glyphs, maps: Vec<Option<&'a Map>>) -> Reading<'a> {
+        Reading { glyphs, maps, run: 0, at: 0, glyphs_before: 0, is_apart: true }
+    }
+
+    /// Appends the next piece of what it says. False: there is no more, or no more is allowed.
+    pub fn read_on(&mut self, said: &mut Vec<u8>, allowance: &mut Allowance) -> bool {
+        let (said_before, mut read) = (said.len(), 0);
+        while read < SCAN_WORK_BYTES && said.len() - said_before < SCAN_WORK_BYTES {
+            if self.run >= self.glyphs.runs.len() || allowance.check().is_err() {
+                break;
+            }
+            let said_before = said.len();
+            // An empty run is read as well, and codes may stand for nothing: both take their time.
+            let of_run = self.read_run(said).max(1);
+            allowance.spend(of_run.max(said.len() - said_before));
+            read += of_run;
+        }
+        read > 0
+    }
+
+    /// How many bytes of codes were not read.
+    pub fn unread_bytes(&self) -> usize {
+        let start = self.glyphs.runs.get(self.run).map(|run| run.start + self.at);
+        start.map_or(0, |start| self.glyphs.codes.len().saturating_sub(start))
+    }
+
+    /// Reads the next codes of a run, and says how many bytes of them.
+    fn read_run(&mut self, said: &mut Vec<u8>) -> usize {
+        let Some(run) = self.glyphs.runs.get(self.run) else { return 0 };
+        let codes = self.glyphs.codes_of(self.run);
+        let map = self.maps.get(run.font).copied().flatten();
+        let code_bytes = map.map_or(1, |map| map.code_bytes.max(1));
+        if self.at == 0 {
+            self.part(run.moved, codes.len() / code_bytes, said);
+        }
+        let rest = codes.get(self.at..).unwrap_or_default();
+        let rest = rest.get(..SCAN_WORK_BYTES).unwrap_or(rest);
+        let (said_before, mut read) = (said.len(), 0);
+        for code in rest.chunks(code_bytes) {
+            if said.len() - said_before >= SCAN_WORK_BYTES {
+                break;
             }
             match map {
-                Some(map) => {
-                    let codes = codes.chunks_exact(map.code_bytes.max(1));
-                    codes.for_each(|code| map.say(code_of(code), &mut said));
-                }
-                None => said.extend_from_slice(codes),
+                Some(map) if code.len() == code_bytes => map.say(code_of(code), said),
+                Some(_) => {}
+                None => said.extend_from_slice(code),
             }
-            glyphs_before = glyphs;
+            read += code.len();
         }
-        said
+        if said.len() > said_before {
+            self.is_apart = said.last() == Some(&b' ');
+        }
+        self.at += read;
+        if self.at >= codes.len() {
+            (self.run, self.at) = (self.run + 1, 0);
+        }
+        read
+    }
+
+    /// Begins a run of so many glyphs, which may stand apart from what was said.
+    fn part(&mut self, moved: Moved, glyphs: usize, said: &mut Vec<u8>) {
+        let is_joined = match moved {
+            Moved::Nowhere => true,
+            Moved::ByGlyph => self.glyphs_before == 1 && glyphs == 1,
+            Moved::Apart => false,
+        };
+        if !is_joined && !self.is_apart {
+            said.push(b' ');
+            self.is_apart = true;
+        }
+        self.glyphs_before = glyphs;
     }
 }
 
@@ -224,7 +310,7 @@ impl Map {
                     let (first, last) = (codes.first().copied()?, codes.last().copied()?);
                     let in_brackets = codes.len() > 2;
                     let end = if in_brackets { first } else { last };
-                    map.entries.push(Entry { first, last: end, text: text_of(&bytes) });
+                    map.add(first, end, &bytes);
                     if in_brackets {
                         codes.insert(0, first.saturating_add(1));
                         codes.remove(1);
@@ -241,7 +327,26 @@ impl Map {
             }
         }
         map.entries.sort_by_key(|entry| entry.first);
+        map.entries.shrink_to_fit();
+        map.texts.shrink_to_fit();
         (!map.entries.is_empty()).then_some(map)
+    }
+
+    /// Codes from the first to the last; the first stands for what these bytes say in UTF-16.
+    fn add(&mut self, first: u16, last: u16, text: &[u8]) {
+        let (units, _) = text.as_chunks::<2>();
+        let units = units.iter().map(|unit| u16::from_be_bytes(*unit));
+        let chars = char::decode_utf16(units);
+        let start = self.texts.len();
+        self.texts.extend(chars.map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER)));
+        if let (Ok(start), Ok(end)) = (start.try_into(), self.texts.len().try_into()) {
+            self.entries.push(Entry { first, last, start, end });
+        }
+    }
+
+    /// What it takes to keep it.
+    fn held_bytes(&self) -> usize {
+        self.entries.len() * size_of::<Entry>() + self.texts.len()
     }
 
     fn entry(&self, code: u16) -> Option<&Entry> {
@@ -253,9 +358,11 @@ impl Map {
     /// Appends what a code stands for.
     fn say(&self, code: u16, said: &mut Vec<u8>) {
         let Some(entry) = self.entry(code) else { return };
-        let Some((last, before)) = entry.text.split_last() else { return };
-        let counted = char::from_u32(u32::from(*last) + u32::from(code - entry.first));
-        for char in before.iter().copied().chain(counted) {
+        let text = self.texts.get(entry.start as usize..entry.end as usize).unwrap_or_default();
+        let Some((at, last)) = text.char_indices().next_back() else { return };
+        said.extend_from_slice(text.get(..at).unwrap_or_default().as_bytes());
+        let counted = char::from_u32(u32::from(last) + u32::from(code - entry.first));
+        if let Some(char) = counted {
             said.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
         }
     }
@@ -292,18 +399,12 @@ fn bytes_of(digits: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What UTF-16 says.
-fn text_of(bytes: &[u8]) -> Vec<char> {
-    let (units, _) = bytes.as_chunks::<2>();
-    let units = units.iter().map(|unit| u16::from_be_bytes(*unit));
-    char::decode_utf16(units).map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::INFLATED_AT_ONCE_BYTES;
 
     const MAP: &str = "/CIDInit /ProcSet findresource begin begincmap\n\
         1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n\
@@ -343,7 +444,99 @@ mod tests {
             map.as_bytes().chunks(7).for_each(|piece| glyphs.stream(piece));
             glyphs.end_stream();
         }
-        assert_eq!(glyphs.readings(), [b"abxyc"]);
+        assert_eq!(read_all(&glyphs, &mut Allowance::new()), (vec!["abxyc".to_owned()], 0));
+    }
+
+    /// All that is said in each way, and how many codes were not read in one.
+    fn read_all(glyphs: &Glyphs, allowance: &mut Allowance) -> (Vec<String>, usize) {
+        let (mut all, mut unread) = (Vec::new(), 0);
+        for mut reading in glyphs.readings() {
+            let (mut said, mut piece) = (Vec::new(), Vec::new());
+            while reading.read_on(&mut piece, allowance) {
+                let longest = SCAN_WORK_BYTES + PDF_MAP_MAX_BYTES;
+                assert!(piece.len() <= longest, "{} bytes at once", piece.len());
+                said.append(&mut piece);
+            }
+            assert!(piece.is_empty());
+            unread = unread.max(reading.unread_bytes());
+            all.push(String::from_utf8_lossy(&said).into_owned());
+        }
+        (all, unread)
+    }
+
+    fn told(glyphs: &mut Glyphs, map: &str) {
+        glyphs.stream(map.as_bytes());
+        glyphs.end_stream();
+    }
+
+    /// Some KiB, deflated; said at once, it would be gigabytes.
+    #[test]
+    fn a_code_that_stands_for_a_long_text_is_said_as_often_as_the_allowance_lets_it() {
+        let text = "0041".repeat(15_000);
+        let mut glyphs = Glyphs::default();
+        told(&mut glyphs, &format!("begincmap beginbfchar <61> <{text}> endbfchar"));
+        for shown in [3, PDF_GLYPHS_MAX_BYTES] {
+            (0..shown).for_each(|_| glyphs.show(b'a'));
+            let mut allowance = Allowance::new();
+            allowance.begin_turn(0);
+            let (all, unread) = read_all(&glyphs, &mut allowance);
+            let said: usize = all.iter().map(String::len).sum();
+            if shown == 3 {
+                assert_eq!((said, unread), (3 * 15_000, 0));
+                continue;
+            }
+            let most = INFLATED_AT_ONCE_BYTES as usize + SCAN_WORK_BYTES + PDF_MAP_MAX_BYTES;
+            assert!(said > INFLATED_AT_ONCE_BYTES as usize && said <= most, "{said}");
+            assert_eq!(unread, glyphs.codes.len() - said / 15_000);
+        }
+    }
+
+    #[test]
+    fn codes_that_stand_for_nothing_are_allowed_for_too() {
+        let mut glyphs = Glyphs::default();
+        told(&mut glyphs, "begincmap beginbfchar <61> <> endbfchar");
+        (0..PDF_GLYPHS_MAX_BYTES).for_each(|_| glyphs.show(b'a'));
+        let mut allowance = Allowance::new();
+        allowance.begin_turn(0);
+        allowance.spend(INFLATED_AT_ONCE_BYTES as usize);
+        let (all, unread) = read_all(&glyphs, &mut allowance);
+        assert_eq!(all, [""]);
+        assert_eq!(unread, glyphs.codes.len() - SCAN_WORK_BYTES);
+    }
+
+    /// A font of Chinese has thousands of codes, most in no order.
+    #[test]
+    fn a_map_of_thousands_of_codes_is_whole() {
+        let count = 4500_u32;
+        let text = |code: u32| 0x4E00 + code * 7919 % 20_000;
+        let lines: String =
+            (0..count).map(|code| format!("<{code:04X}> <{:04X}>\n", text(code))).collect();
+        let map = format!("begincmap beginbfchar\n{lines}endbfchar");
+        assert!(map.len() <= PDF_MAP_MAX_BYTES);
+        let codes: Vec<u16> = (0..count as u16).collect();
+        let expected: String = (0..count).filter_map(|code| char::from_u32(text(code))).collect();
+        assert_eq!(read(&map, &codes), expected);
+        assert!(4 * Map::read(map.as_bytes()).unwrap().held_bytes() <= PDF_MAPS_MAX_BYTES);
+    }
+
+    #[test]
+    fn maps_are_kept_to_their_bound_and_those_that_are_not_are_counted() {
+        let mut glyphs = Glyphs::default();
+        // The most entries for their bytes.
+        let map = format!("begincmap beginbfrange <00><FF>[{}", "<>".repeat(32_000));
+        for _ in 0..PDF_MAPS_MAX {
+            told(&mut glyphs, &map);
+        }
+        let held: usize = glyphs.maps.iter().map(Map::held_bytes).sum();
+        assert!(held > 0 && held <= PDF_MAPS_MAX_BYTES, "{held}");
+        assert_eq!(glyphs.lost(), (PDF_MAPS_MAX - glyphs.maps.len()) * map.len());
+        let mut glyphs = Glyphs::default();
+        for past in [0, 0, 3] {
+            let short = "begincmap beginbfchar <61> <0041> endbfchar";
+            let blanks = " ".repeat(PDF_MAP_MAX_BYTES + past - short.len());
+            told(&mut glyphs, &format!("{short}{blanks}"));
+            assert_eq!(glyphs.lost(), past);
+        }
     }
 
     proptest! {
@@ -358,7 +551,7 @@ mod tests {
             glyphs.end_stream();
             glyphs.moved(Moved::Apart);
             codes.iter().for_each(|byte| glyphs.show(*byte));
-            prop_assert!(glyphs.readings().len() <= 1);
+            prop_assert!(read_all(&glyphs, &mut Allowance::new()).0.len() <= 1);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the content of a page shows: the strings of its text operators, one behind the other, as bytes of a font
 //! whose codes are those of Latin text; at the end of the document also as those of fonts that have others (`glyphs`).
 
-use super::glyphs::{Glyphs, Moved};
+use super::glyphs::{Glyphs, Moved, Reading};
 use crate::limits::{PDF_KERNING_BLANK_MIN, PDF_WORD_MAX_BYTES};
 
 /// Reads content streams (ISO 32000-1, 9.4).
@@ -101,7 +101,7 @@ impl PageText {
 
     /// At the end of the document: what all its pages show in fonts with codes of their own, in each way that it may be
     /// read.
-    pub fn readings(&self) -> Vec<Vec<u8>> {
+    pub fn readings(&self) -> impl Iterator<Item = Reading<'_>> {
         self.glyphs.readings()
     }
 
