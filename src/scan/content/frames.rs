@@ -9,7 +9,7 @@ use crate::limits::FRAMED_PIECE_MAX_BYTES;
 use crate::scan::found::Gap;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
-use crate::scan::view::codings::{Allowance, Coding, Codings, Inflater};
+use crate::scan::view::codings::{Allowance, Coding, Codings, Inflater, Undecodable};
 use crate::scan::view::protobuf::{Frame, FrameReader};
 
 /// One stream of messages.
@@ -31,6 +31,8 @@ struct Pieces {
     is_compressed: bool,
     /// The first one, until there is another.
     first: Vec<u8>,
+    /// Where one is put that comes out of its coding.
+    room: Vec<u8>,
     lanes: Option<Box<Lanes>>,
 }
 
@@ -116,7 +118,14 @@ impl Frames {
 
 impl Pieces {
     fn new(place: Place) -> Pieces {
-        Pieces { place, kept: None, is_compressed: false, first: Vec::new(), lanes: None }
+        Pieces {
+            place,
+            kept: None,
+            is_compressed: false,
+            first: Vec::new(),
+            room: Vec::new(),
+            lanes: None,
+        }
     }
 
     /// The next bytes of the message under way.
@@ -133,8 +142,16 @@ impl Pieces {
     fn take(&mut self, framed: &Framed, scope: &mut Scope<'_>) {
         let Some(mut message) = self.kept.take().filter(|kept| !kept.is_empty()) else { return };
         if self.is_compressed {
-            let Some(inflated) = inflate(&message, framed.codings.as_ref()) else { return };
-            message = inflated;
+            self.room.resize(FRAMED_PIECE_MAX_BYTES + 1, 0);
+            let (codings, room) = (framed.codings.as_ref(), &mut self.room);
+            match inflate(&message, codings, room, scope.allowance) {
+                Some(Ok(inflated)) => message = inflated.to_vec(),
+                Some(Err(reason @ Undecodable::TooLarge)) => {
+                    return scope.gap(Gap::Undecodable(reason));
+                }
+                // What is wrong with it is told where it is read by itself.
+                Some(Err(_)) | None => return,
+            }
         }
         if self.lanes.is_none() && self.first.is_empty() {
             self.first = message;
@@ -164,20 +181,26 @@ impl Pieces {
 
 /// A short message out of its coding; none if it is long, or in no coding that is known here. Where no field names the
 /// coding it is the one that all of them know.
-fn inflate(message: &[u8], codings: Option<&Codings>) -> Option<Vec<u8>> {
+fn inflate<'r>(
+    message: &[u8],
+    codings: Option<&Codings>,
+    room: &'r mut [u8],
+    allowance: &mut Allowance,
+) -> Option<Result<&'r [u8], Undecodable>> {
     let gzip = Codings::one(Coding::Gzip);
     let codings = codings.map(|codings| if codings.is_empty() { &gzip } else { codings })?;
-    let (mut inflater, mut allowance) = (Inflater::new(codings), Allowance::new());
-    let mut room = vec![0; FRAMED_PIECE_MAX_BYTES + 1];
+    let mut inflater = Inflater::new(codings);
     let (mut taken, mut len) = (0, 0);
     loop {
         let rest = message.get(taken..)?;
         let place = room.get_mut(len..).filter(|place| !place.is_empty())?;
-        let progress = inflater.step(rest, place, &mut allowance).ok()?;
+        let progress = match inflater.step(rest, place, allowance) {
+            Ok(progress) => progress,
+            Err(reason) => return Some(Err(reason)),
+        };
         (taken, len) = (taken + progress.taken, len + progress.written);
         if !progress.has_more && (taken >= message.len() || progress.taken == 0) {
-            room.truncate(len);
-            return Some(room);
+            return Some(Ok(room.get(..len)?));
         }
     }
 }
@@ -199,7 +222,9 @@ mod tests {
     use flate2::{Compression, GzBuilder};
 
     use crate::limits::{FRAMED_PIECE_MAX_BYTES, SCAN_WINDOW_MIN_BYTES};
+    use crate::scan::found::Gap;
     use crate::scan::tests::{Seen, scanner};
+    use crate::scan::view::codings::Undecodable;
     use crate::scan::{PaddedBuffer, Shape};
 
     const PIECES: [&str; 6] = ["please ", "run r", "m -", "rf", " / --no-pres", "erve-root now"];
@@ -262,6 +287,22 @@ mod tests {
             assert_eq!(first.len(), len);
             let stream = [framed(0, &json("a")), framed(0, &first), framed(0, &last)];
             assert_eq!(views("application/connect+json", &stream, 10_000).len(), count, "{len}");
+        }
+    }
+
+    /// Some 40 bytes each, which stand for 4 KiB: what they are together costs the body as what they are by themselves.
+    #[test]
+    fn short_messages_inflate_on_the_account_of_their_body() {
+        let packed = gzip(&json(&"a".repeat(FRAMED_PIECE_MAX_BYTES - 100)));
+        for (count, is_told) in [(10, false), (1000, true)] {
+            let shape = Shape::new(std::iter::empty(), Some(&b"application/connect+json"[..]));
+            let mut stream = scanner(SCAN_WINDOW_MIN_BYTES).body(&shape);
+            let mut seen = Seen::default();
+            stream.feed(PaddedBuffer::new().fill(&framed(1, &packed).repeat(count)), &mut seen);
+            stream.finish(&mut seen);
+            let too_large = Gap::Undecodable(Undecodable::TooLarge);
+            let told = seen.gaps().iter().filter(|gap| **gap == too_large).count();
+            assert_eq!(told, usize::from(is_told), "{count} messages");
         }
     }
 }
