@@ -81,6 +81,8 @@ pub mod listen;
 pub mod admin;
 /// One core: pin, executor, listeners, accept loop, permits, drain.
 pub mod worker;
+/// Defects of this program: kept to the task that they are in.
+mod defects;
 /// Whose turn it is on a core: what never waits lets the others go first.
 mod turns;
 /// The life of one connection; every branch between stages; every timeout.

@@ -2,15 +2,11 @@
 //! `conn`, and ends in order. Touches no byte of traffic.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -18,7 +14,6 @@ use glommio::net::TcpListener;
 use glommio::sync::{Semaphore, StaticPermit};
 use glommio::timer::sleep;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement, PoolPlacement};
-use pin_project_lite::pin_project;
 
 use crate::config::Config;
 use crate::conn::access::Gate;
@@ -26,6 +21,7 @@ use crate::conn::core::{Core, CoreParts};
 use crate::conn::deadline::Phase;
 use crate::conn::{self, Door};
 use crate::counters::Counters;
+use crate::defects::contained;
 use crate::detection::Detection;
 use crate::forward::tcp::Tcp;
 use crate::limits::{
@@ -318,40 +314,9 @@ async fn stay_awake(backstop: Duration) {
     }
 }
 
-/// Keeps a defect in the code of one task, `what`, from ending the others. Whether it ended without one.
-fn contained<F: Future<Output = ()>>(what: &'static str, task: F) -> Contained<F> {
-    Contained { what, task }
-}
-
-pin_project! {
-    /// A task that ends by itself. A type of its own, since an `async fn` would hold the task twice.
-    struct Contained<F> {
-        what: &'static str,
-        #[pin]
-        task: F,
-    }
-}
-
-impl<F: Future<Output = ()>> Future for Contained<F> {
-    type Output = bool;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
-        let this = self.project();
-        match catch_unwind(AssertUnwindSafe(|| this.task.poll(context))) {
-            Ok(poll) => poll.map(|()| true),
-            Err(_) => {
-                let what = this.what;
-                log::error!("{what} was ended by a defect in this program; please report it");
-                Poll::Ready(false)
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_lite::future::block_on;
 
     /// Many executors on few cores are held up by one another at any point of their rounds.
     #[test]
@@ -372,18 +337,5 @@ mod tests {
         }
         let missing = (0..count).find(|_| ends.recv_timeout(Duration::from_secs(30)).is_err());
         assert_eq!(missing, None, "of {count}");
-    }
-
-    #[test]
-    fn a_defect_while_the_core_ends_does_not_lose_what_still_waits_to_be_scanned() {
-        let left = Cell::new(3);
-        let work = || async {
-            while left.get() > 0 {
-                left.set(left.get() - 1);
-                assert!(left.get() != 1, "the defect of one part");
-            }
-        };
-        let ended: Vec<bool> = (0..2).map(|_| block_on(contained("a part", work()))).collect();
-        assert_eq!((ended, left.get()), (vec![false, true], 0));
     }
 }

@@ -18,6 +18,7 @@ use super::connect::into_spare;
 use super::core::Core;
 use super::deadline::{Deadline, Interrupt};
 use super::upstream::{self, Unopened, too_late};
+use crate::defects::contained;
 use crate::error::{Error, Side, Stage};
 use crate::forward::leg::Leg;
 use crate::forward::origin::Origin;
@@ -49,7 +50,7 @@ struct Connected {
     connection: ToOrigin,
     peer: SocketAddr,
     /// Moves the connection's frames.
-    driver: Task<()>,
+    driver: Task<bool>,
     /// Held by each stream that is under way.
     streams: Rc<()>,
 }
@@ -168,11 +169,13 @@ impl Link {
         match deadline.within(core.config.http.connect_timeout, greeting).await {
             Ok(Ok((connection, frames))) => {
                 let dest = Arc::clone(&origin.dest);
-                let driver = glommio::spawn_local(async move {
+                let driver = async move {
                     if let Err(error) = frames.await {
                         log::debug!("{dest}: {error}");
                     }
-                });
+                };
+                let what = "a connection to an origin";
+                let driver = glommio::spawn_local(contained(what, driver));
                 Ok(Connected { connection, peer, driver, streams: Rc::default() })
             }
             Ok(Err(error)) => Err(failed(502, &error.to_string())),
@@ -208,11 +211,11 @@ impl Connected {
         let unended = sleep(Duration::from_millis(HTTP2_UNENDED_MS));
         let carried = self.connection.clone().carry(leg(its), unended);
         let stream = Rc::clone(&self.streams);
-        glommio::spawn_local(async move {
+        let carried = async move {
             carried.await;
             drop(stream);
-        })
-        .detach();
+        };
+        glommio::spawn_local(contained("a stream to an origin", carried)).detach();
         leg(ours)
     }
 
@@ -227,6 +230,10 @@ impl Connected {
             }
             sleep(Duration::from_millis(HTTP2_FAREWELL_MS)).await;
         };
-        glommio::spawn_local(or(driver, is_overdue)).detach();
+        let has_ended = async move {
+            driver.await;
+        };
+        let leaving = or(has_ended, is_overdue);
+        glommio::spawn_local(contained("a connection that is left", leaving)).detach();
     }
 }

@@ -19,6 +19,7 @@ use super::requests::Route;
 use super::unused::Unused;
 use super::{Role, access, live, upstream};
 use crate::config::Config;
+use crate::defects::contained;
 use crate::error::{Error, Side, Stage};
 use crate::finding::Protocol;
 use crate::forward::leg::Leg;
@@ -190,18 +191,32 @@ impl Streams<'_> {
         }
         let core = self.core.current();
         let agent = Agent::new(self.agent.borrow().clone());
-        let shared = Rc::clone(shared);
+        let under_way = UnderWay::new(&core, shared);
+        let serving = async move { serve_one(accepted, core, &under_way.shared, agent).await };
+        glommio::spawn_local(contained("a stream", serving)).detach();
+    }
+}
+
+/// A stream, counted for as long as this is kept: it may be ended by a defect.
+struct UnderWay {
+    core: Rc<Core>,
+    shared: Rc<Shared>,
+}
+
+impl UnderWay {
+    fn new(core: &Rc<Core>, shared: &Rc<Shared>) -> UnderWay {
         shared.live.set(shared.live.get() + 1);
-        let counted = Rc::clone(&core);
-        counted.counters.streams.add(1);
-        counted.counters.streams_open.add(1);
-        glommio::spawn_local(async move {
-            serve_one(accepted, core, &shared, agent).await;
-            counted.counters.streams_open.sub(1);
-            shared.live.set(shared.live.get().saturating_sub(1));
-            shared.has_ended_one.set(true);
-        })
-        .detach();
+        core.counters.streams.add(1);
+        core.counters.streams_open.add(1);
+        UnderWay { core: Rc::clone(core), shared: Rc::clone(shared) }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.core.counters.streams_open.sub(1);
+        self.shared.live.set(self.shared.live.get().saturating_sub(1));
+        self.shared.has_ended_one.set(true);
     }
 }
 
@@ -248,4 +263,76 @@ fn served(
         let deadline = core.deadlines.register();
         live(core, Role::Requests(leg, route), source, &deadline, &agent).await;
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_lite::future::{ready, zip};
+
+    use super::super::core::tests::core;
+    use super::*;
+    use crate::http2::connection::ToOrigin;
+
+    const PEER: &str = "192.0.2.7:443";
+
+    fn leg(core: &Core, pipe: crate::forward::pipe::Pipe) -> Leg {
+        Leg::new(Stream::Piped(pipe), &core.buffers)
+    }
+
+    /// How a stream of the client's was answered; nothing if it was broken off.
+    async fn answer(client: &ToOrigin, core: &Core, head: &str) -> String {
+        let (ours, its) = pipe(PEER.parse().unwrap());
+        let mut ours = leg(core, ours);
+        let ask = async {
+            ours.stream.write_all(head.as_bytes()).await.unwrap();
+            ours.stream.finish().await;
+            while ours.fill().await.is_ok_and(|len| len > 0) {}
+            let answer = ours.unread.bytes();
+            let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
+            let line = String::from_utf8_lossy(line).into_owned();
+            drop(ours);
+            line
+        };
+        zip(ask, client.clone().carry(leg(core, its), ready(()))).await.0
+    }
+
+    /// The defect: a match cannot be reported, since the reporter is at work.
+    #[test]
+    fn a_stream_that_a_defect_ends_ends_no_other_and_is_counted_as_ended() {
+        let test = || async {
+            let log_dir = tempfile::tempdir().unwrap();
+            let (core, findings) = core(log_dir.path());
+            let (its, ours) = pipe(PEER.parse().unwrap());
+            // Nobody listens there.
+            let origin = Rc::new(Origin::clear("127.0.0.1", 1));
+            let client = leg(&core, its);
+            let served = Rc::clone(&core);
+            let serving = glommio::spawn_local(async move {
+                let (deadline, agent) = (served.deadlines.register(), Agent::default());
+                let source = "192.0.2.7".parse().unwrap();
+                let streams = Streams { core: &served, deadline: &deadline, source, agent: &agent };
+                let protocol = Protocol::Https;
+                let multiplexed = Multiplexed { client, origin, protocol, spare: None };
+                streams.serve(multiplexed).await.is_ok()
+            });
+            let (client, frames) = ToOrigin::greet(leg(&core, ours), 1 << 16).await.unwrap();
+            let frames = glommio::spawn_local(frames);
+            let key = format!("AKIA{}", "Q3EGRLPOIUYTREWZ");
+            let asks = |path: &str| {
+                format!("GET /{path} HTTP/1.1\r\nHost: example.com\r\nx-note: {key}\r\n\r\n")
+            };
+            let reporter = core.reporter.borrow_mut();
+            assert_eq!(answer(&client, &core, &asks("one")).await, "");
+            drop(reporter);
+            assert!(findings.is_empty());
+            assert!(answer(&client, &core, &asks("two")).await.starts_with("HTTP/1.1 502"));
+            assert!(!findings.is_empty());
+            drop(client);
+            let _ = frames.await;
+            assert!(serving.await);
+            let counters = &core.counters;
+            assert_eq!((counters.streams.get(), counters.streams_open.get()), (2, 0));
+        };
+        glommio::LocalExecutorBuilder::default().spawn(test).unwrap().join().unwrap();
+    }
 }

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::defects::{caught, contained};
 use crate::limits::{
     DNS_ADDRESSES_MAX, DNS_CACHE_ENTRIES, DNS_LOOKUPS_MAX, DNS_NEGATIVE_TTL_SECS, DNS_PENDING_MAX,
     DNS_TTL_SECS,
@@ -155,15 +156,15 @@ impl Resolver {
 
     /// Runs on its own, so that the answer is kept even when the asker has gone.
     fn begin(self: &Rc<Self>, host: String) {
-        self.running.set(self.running.get() + 1);
-        let resolver = Rc::clone(self);
+        let running = Running::new(self);
         let lookup = async move {
-            let found = on_a_thread(resolver.look_up, &host).await;
-            resolver.running.set(resolver.running.get() - 1);
+            let found = on_a_thread(running.0.look_up, &host).await;
+            let resolver = Rc::clone(&running.0);
+            drop(running);
             resolver.learn(host, found, Instant::now());
             resolver.begin_next();
         };
-        glommio::spawn_local(lookup).detach();
+        glommio::spawn_local(contained("a lookup", lookup)).detach();
     }
 
     fn learn(&self, host: String, found: Found, now: Instant) {
@@ -177,6 +178,22 @@ impl Resolver {
             let _ = question.answer.set(answer);
             question.askers.take().into_iter().for_each(Waker::wake);
         }
+    }
+}
+
+/// A lookup that runs, counted for as long as this is kept.
+struct Running(Rc<Resolver>);
+
+impl Running {
+    fn new(resolver: &Rc<Resolver>) -> Running {
+        resolver.running.set(resolver.running.get() + 1);
+        Running(Rc::clone(resolver))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.set(self.0.running.get() - 1);
     }
 }
 
@@ -195,8 +212,9 @@ async fn on_a_thread(look_up: fn(&str) -> Found, host: &str) -> Found {
         let (host, slot, waker) = (host.to_owned(), Arc::clone(&found), context.waker().clone());
         let lookup = move || {
             leave_the_core();
+            let found = caught(|| look_up(&host));
             // Nobody else sets it.
-            let _ = slot.set(look_up(&host));
+            let _ = slot.set(found.unwrap_or_else(|| Err("ended by a defect".to_owned())));
             waker.wake();
         };
         match thread::Builder::new().name("clawsec-lookup".to_owned()).spawn(lookup) {
@@ -419,6 +437,26 @@ mod tests {
         let core = glommio::LocalExecutorBuilder::new(glommio::Placement::Fixed(cpu));
         let found = core.spawn(test).unwrap().join().unwrap();
         assert_eq!(found, Err(all.count().to_string()));
+    }
+
+    /// Who asks is told, and the name may be asked for again.
+    #[test]
+    fn a_lookup_that_a_defect_ends_holds_up_neither_who_waits_nor_other_names() {
+        let test = || async {
+            let resolver = Resolver::by(|host| match host {
+                "broken.test" => panic!("a defect"),
+                _ => Ok(vec![address("127.0.0.1")]),
+            });
+            for _ in 0..=DNS_LOOKUPS_MAX {
+                let answer = resolver.resolve("broken.test").await;
+                assert_eq!(answer, Err(LookupError::Failed("ended by a defect".into())));
+                resolver.names.borrow_mut().clear();
+            }
+            assert_eq!(resolver.pending(), 0);
+            assert!(resolver.resolve("good.test").await.is_ok());
+        };
+        let builder = glommio::LocalExecutorBuilder::default();
+        builder.spawn(test).unwrap().join().unwrap();
     }
 
     #[test]

@@ -214,7 +214,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["admin/metrics.rs"]),
     ("argon2", &["secret_hash.rs"]),
     ("mimalloc", &["main.rs"]),
-    ("pin_project_lite", &["conn/", "worker.rs"]),
+    ("pin_project_lite", &["conn/", "defects.rs"]),
     ("clap_complete", &["cli/generated.rs"]),
     ("clap_mangen", &["cli/generated.rs"]),
     ("rustls_native_certs", &["tls/"]),
@@ -270,6 +270,22 @@ fn unsafe_is_in_one_file() {
         found.extend(source.lines_with("unsafe").map(|line| format!("src/{place}:{line}")));
     }
     assert_none("unsafe code", &found);
+}
+
+/// A defect in one exchange, or in one lookup, must not end the core with all the others.
+#[test]
+fn tasks_of_connections_are_contained() {
+    let is_of_connections =
+        |place: &str| ["conn/", "forward/"].iter().any(|folder| place.starts_with(folder));
+    let mut found = Vec::new();
+    for (place, source) in code_of_src().into_iter().filter(|(place, _)| is_of_connections(place)) {
+        for (at, line) in source.code.lines().enumerate() {
+            if line.contains("spawn_local(") && !line.contains("spawn_local(contained(") {
+                found.push(format!("src/{place}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    assert_none("tasks whose defects end others", &found);
 }
 
 #[test]
