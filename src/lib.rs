@@ -81,7 +81,7 @@ pub mod listen;
 pub mod admin;
 /// One core: pin, executor, listeners, accept loop, permits, drain.
 pub mod worker;
-/// Defects of this program: kept to the task that they are in.
+/// Defects of this program: kept to the task that they are in, told by their place alone.
 mod defects;
 /// Whose turn it is on a core: what never waits lets the others go first.
 mod turns;

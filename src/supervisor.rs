@@ -29,6 +29,7 @@ use crate::config::{Config, Reread};
 use crate::conn::Door;
 use crate::conn::deadline::Phase;
 use crate::counters::Counters;
+use crate::defects;
 use crate::detection::Detection;
 use crate::limits::{DRAIN_RESERVE_MS, FINDING_QUEUE_LEN};
 use crate::listen::{self, Held};
@@ -50,6 +51,7 @@ type Ended = Result<Ending, Failure>;
 /// Runs the monitor until a signal ends it.
 pub fn run(mut config: Config, reread: Reread) -> Ended {
     let log = log_record::install(config.report.log_level).map_err(|error| error.to_string())?;
+    defects::log_places();
     let doors = hold_doors(&config)?;
     let admin = hold_admin(&mut config)?;
     let signals = signals::listen()?;

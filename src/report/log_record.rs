@@ -61,6 +61,12 @@ pub fn install(level: LevelFilter) -> Result<LogReceiver, SetLoggerError> {
     Ok(receiver)
 }
 
+/// Shows a line on standard error past the queue: whoever takes from that may have ended.
+pub fn show_at_once(message: fmt::Arguments<'_>) {
+    let line = LogLine::new(Level::Error, SystemTime::now(), message);
+    Console::stderr().write(line.as_bytes());
+}
+
 /// A queue for `len` lines. Lines go to `console` while nobody takes them.
 pub(super) fn channel(
     level: LevelFilter,

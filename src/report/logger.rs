@@ -34,6 +34,11 @@ use crate::limits::{
 
 const THREAD_NAME: &str = "clawsec-report";
 
+/// Whether this is the logger's thread.
+pub fn is_its_thread() -> bool {
+    thread::current().name() == Some(THREAD_NAME)
+}
+
 /// What the thread is to know.
 #[derive(Clone, Debug)]
 pub struct LoggerConfig {
