@@ -67,8 +67,11 @@ pub fn run(mut config: Config, reread: Reread) -> Ended {
     let drained = logger.shutdown(deadline);
     if !drained.all_written() {
         let lost = format!("{} findings could not be written", drained.findings_unwritten);
-        let Ok(Ending::WhileCompiling { .. }) = outcome else { return Err(lost.into()) };
-        output::error(lost);
+        let Ok(Ending::Whole) = outcome else {
+            output::error(lost);
+            return outcome;
+        };
+        return Err(lost.into());
     }
     outcome
 }
@@ -146,7 +149,8 @@ impl Run {
         let with = (LoggerCommands::clone(logger), Arc::clone(&phase));
         let reloader = Reloader::new(reread, (config, detection), renewals, with, state);
         let expiry = expiry::Expiry::new(authority, Instant::now());
-        let serving = Serving { reloader, pulse, expiry, notifier, signals, phase };
+        let logger = logger.ended();
+        let serving = Serving { reloader, pulse, expiry, notifier, signals, phase, logger };
         Ok(serving.serve(handles, is_reload_asked)?)
     }
 }

@@ -205,6 +205,11 @@ impl Deref for LoggerHandle {
 }
 
 impl LoggerHandle {
+    /// Tells when the thread has ended. Before [`LoggerHandle::shutdown`] only a defect ends it.
+    pub fn ended(&self) -> Receiver<Drained> {
+        self.ended.clone()
+    }
+
     /// Writes all that waits in both queues, stops the thread, and removes `monitor.json`. The
     /// senders should have come to rest. Returns at the deadline, whether or not all is written;
     /// half a second after it, when the thread hangs in a file.
