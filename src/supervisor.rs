@@ -126,6 +126,7 @@ impl Run {
         state.ca_sha256 = authority.as_ref().map(|authority| authority.fingerprint_sha256());
         state.ca_not_after_secs = authority.as_ref().map(|authority| authority.not_after_secs());
         let stalled = Arc::new(AtomicUsize::new(0));
+        let reporting = Arc::clone(&tally);
         let started_at = SystemTime::now();
         if let (Some(held), Some(settings)) = (admin, &config.listen.admin) {
             let shown = admin::Shown {
@@ -143,7 +144,7 @@ impl Run {
             admin::serve(held, shown).map_err(|error| format!("admin_addr: {error}"))?;
         }
         logger.publish(state.clone());
-        let pulse = pulse::Pulse::new(&cores, stalled, Instant::now());
+        let pulse = pulse::Pulse::new(&cores, reporting, stalled, Instant::now());
         let notifier = Notifier::from_environment(Instant::now());
         let Workers { handles, renewals } = workers;
         let with = (LoggerCommands::clone(logger), Arc::clone(&phase));

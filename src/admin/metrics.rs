@@ -72,7 +72,12 @@ const COUNTERS: &[Row] = &[
     ("suppressions_applied", "clawsec_suppressions_applied", SUPPRESSIONS, None),
     ("hits_unconfirmed", "clawsec_hits_unconfirmed", UNCONFIRMED, None),
     ("findings", "clawsec_findings_queued", "Findings handed to the logger", None),
-    ("findings_dropped", "clawsec_findings_dropped", "Findings that a full queue lost", None),
+    (
+        "findings_dropped",
+        "clawsec_findings_dropped",
+        "Findings that a full queue, or a defect, lost",
+        None,
+    ),
 ];
 
 const BYTES: &str = "Bytes of messages passed on";

@@ -51,6 +51,11 @@ pub const REPORT_REST_MS: u64 = 10;
 /// How often the logger thread looks at the counters and rewrites `monitor.json`.
 pub const REPORT_TICK_MS: u64 = 500;
 
+/// How long the logger thread may show no sign of life before it is told as one that cannot write: disks have their
+/// pauses, and rules that are read for its last look take some seconds.
+pub const REPORT_STALL_MS: u64 = 30_000;
+const _: () = assert!(REPORT_STALL_MS > 4 * REPORT_TICK_MS);
+
 /// After how many ticks `monitor.json` is written again although it shows nothing new.
 pub const STATE_REFRESH_TICKS: u32 = 10;
 /// How long whoever wants to see it waits until it shows what is counted by now.

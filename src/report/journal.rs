@@ -21,6 +21,7 @@ use super::tally::{Kind, Line, Repeats, Tally};
 use super::threats_file::{Opened, Repair, ThreatsFile};
 use super::{STATE_FILE_NAME, THREATS_FILE_NAME};
 use crate::counters::{self, Counters};
+use crate::defects::caught;
 use crate::finding::{Finding, Protocol, Severity};
 use crate::limits::{
     LAST_LOOK_LEN, LOG_SNIPPET_CHARS, STATE_REFRESH_TICKS, THREATS_RETRY_MAX_MS,
@@ -132,8 +133,10 @@ impl Journal {
 
     /// Takes a finding whose line is written with the next flush, unless it repeats one.
     pub fn take_finding(&mut self, finding: impl Into<Box<Finding>>) {
-        if !self.dedup.admit(finding.into(), &mut self.admitted) {
-            self.counts.tally.repeats.add(1);
+        match caught(|| self.dedup.admit(finding.into(), &mut self.admitted)) {
+            Some(true) => {}
+            Some(false) => self.counts.tally.repeats.add(1),
+            None => self.lose_one(),
         }
         if self.admitted.len() >= LAST_LOOK_LEN {
             self.write_admitted();
@@ -149,13 +152,45 @@ impl Journal {
     fn write_admitted(&mut self) {
         let mut admitted = std::mem::take(&mut self.admitted);
         for some in admitted.chunks_mut(LAST_LOOK_LEN) {
-            self.review.hide_in(some.iter_mut().map(|told| &mut *told.finding));
+            if self.hide_in(some) {
+                some.iter().for_each(|told| self.write_unless_broken(told));
+                continue;
+            }
+            // A defect that one of them brings to light costs that one only.
+            for told in some.iter_mut() {
+                if self.hide_in(std::slice::from_mut(told)) {
+                    self.write_unless_broken(told);
+                } else {
+                    self.lose_one();
+                }
+            }
         }
-        for told in admitted.drain(..) {
-            self.write(&told);
-        }
+        admitted.clear();
         // Its room is for the next ones.
         self.admitted = admitted;
+    }
+
+    /// Whether these have had their last look: what has not is not written.
+    fn hide_in(&mut self, some: &mut [Told]) -> bool {
+        let findings = some.iter_mut().map(|told| &mut *told.finding);
+        caught(|| self.review.hide_in(findings)).is_some()
+    }
+
+    fn write_unless_broken(&mut self, told: &Told) {
+        if caught(|| self.write(told)).is_none() {
+            self.threats.forget_torn();
+            self.lose_one();
+        }
+    }
+
+    /// A defect of this program has cost a finding: it is counted with those that were lost otherwise.
+    fn lose_one(&mut self) {
+        if let Some(core) = self.counts.cores.first() {
+            core.findings_dropped.add(1);
+            self.dropped_told += 1;
+        }
+        let message = format_args!("a finding was lost by a defect in this program");
+        self.tell(Level::Error, message);
     }
 
     fn write(&mut self, told: &Told) {
@@ -215,6 +250,7 @@ impl Journal {
         if self.takes_findings() {
             self.dedup.take_due(now, &mut self.admitted);
         }
+        self.counts.tally.beats.add(1);
         self.tell_dropped();
         self.tell_lost_lines(log_lines_lost);
         self.state_age_ticks += 1;

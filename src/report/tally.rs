@@ -1,10 +1,14 @@
 //! What the logger thread counts of the findings, for whoever asks while it runs.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::counters::{Count, Counters};
 use crate::finding::Finding;
+
+/// Said while the logger thread hangs: of its files, most likely.
+const SILENT: &str = "the thread that reports shows no sign of life";
 
 /// Lines by what they say, and repeats. No core touches it: only the logger thread writes, only operators read.
 #[derive(Debug, Default)]
@@ -17,6 +21,9 @@ pub struct Tally {
     suppressed: Count,
     /// Why lines cannot be written, while they cannot.
     failure: Mutex<Option<String>>,
+    /// The logger thread's rounds, and whether there were none for long.
+    pub beats: Count,
+    is_silent: AtomicBool,
 }
 
 /// What lines are counted by.
@@ -82,8 +89,20 @@ impl Tally {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
+    /// Whether the logger thread has shown no sign of life for long.
+    pub fn set_silent(&self, is_silent: bool) {
+        match (self.is_silent.swap(is_silent, Ordering::Relaxed), is_silent) {
+            (false, true) => log::error!("{SILENT}"),
+            (true, false) => log::warn!("the thread that reports lives again"),
+            _ => {}
+        }
+    }
+
     /// Why lines cannot be written, while they cannot.
     pub fn failure(&self) -> Option<String> {
+        if self.is_silent.load(Ordering::Relaxed) {
+            return Some(SILENT.to_owned());
+        }
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

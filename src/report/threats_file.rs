@@ -65,6 +65,12 @@ impl ThreatsFile {
         Ok(())
     }
 
+    /// Forgets the beginning of a line that a defect has left behind those that wait.
+    pub fn forget_torn(&mut self) {
+        let whole = memrchr(b'\n', &self.waiting).map_or(0, |end| end + 1);
+        self.waiting.truncate(whole);
+    }
+
     /// Whether enough lines wait for one write.
     pub fn is_full(&self) -> bool {
         self.waiting.len() >= THREATS_BATCH_BYTES

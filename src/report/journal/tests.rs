@@ -334,3 +334,32 @@ fn a_log_that_cannot_be_written_is_told_when_it_can_again() {
     assert_eq!(messages[1], "[WARNING] clawsec: the log is written again; 0 records were lost");
     assert_eq!(place.journal.log_lines_unwritten(), 0);
 }
+
+/// What brings the defect to light is lost, and nothing else; it is not written without its last look.
+#[test]
+fn a_defect_that_a_finding_brings_to_light_costs_that_finding_only() {
+    let mut place = place();
+    place.journal.set_last_look(LastLook::new(|_, texts| {
+        for text in texts.iter_mut() {
+            assert!(!text.contains("broken"), "a defect of the last look");
+            **text = text.replace("bare", "masked");
+        }
+    }));
+    for (pattern, snippet) in [("a", "bare one"), ("b", "bare broken"), ("c", "bare two")] {
+        let mut seen = finding(pattern, "x.example:1");
+        seen.snippet = snippet.to_owned();
+        place.journal.take_finding(seen);
+    }
+    place.journal.flush(Instant::now());
+    place.journal.tick(Instant::now(), 0);
+    let threats = place.read(THREATS_FILE_NAME);
+    assert_eq!(threats.lines().count(), 2, "{threats}");
+    assert!(threats.contains("masked one") && threats.contains("masked two"), "{threats}");
+    assert_eq!(place.journal.dropped(), 1);
+    let lost = "[ERROR] clawsec: a finding was lost by a defect in this program";
+    let messages = place.messages();
+    assert_eq!(
+        messages.iter().filter(|message| message.contains("lost")).collect::<Vec<_>>(),
+        [lost]
+    );
+}
