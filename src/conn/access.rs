@@ -15,6 +15,7 @@ use super::core::Core;
 use super::deadline::Deadline;
 use super::refusal::refusal;
 use crate::config::{AccessConfig, User};
+use crate::defects::contained;
 use crate::error::{Error, Side, Stage};
 use crate::forward::buffer::Chunk;
 use crate::http::head::{RequestHead, request_within};
@@ -219,7 +220,7 @@ async fn verdict(core: &Rc<Core>, source: IpAddr, credentials: Vec<u8>) -> Verdi
         // Nobody else sets it.
         let _ = outcome.set(user);
     };
-    glommio::spawn_local(check).detach().await;
+    glommio::spawn_local(contained("a check of credentials", check)).detach().await;
     found.get().cloned().flatten().into()
 }
 
