@@ -159,8 +159,10 @@ fn the_skills_tables_are_those_of_the_rules() {
 
 #[test]
 fn every_key_has_a_line_in_the_documents() {
-    let shown = Setup::new(json!({})).run("config", &["show"]).stdout;
-    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let setup = Setup::new(json!({}));
+    let mut show = Command::new(BINARY);
+    let outcome = run::run(show.args(["config", "show", "--config"]).arg(setup.config_file()));
+    let shown: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let document = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     let lacks = |key: &&String| !document.contains(&format!("\n| `{key}` |"));
     let lacking: Vec<_> = shown.as_object().unwrap().keys().filter(lacks).collect();
