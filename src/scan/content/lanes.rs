@@ -2,12 +2,15 @@
 //! each in JSON of its own, and means something only together.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::Content;
+use super::growing::LastPiece;
 use crate::finding::Step;
 use crate::limits::{
-    SCAN_FOLD_AROUND_BYTES, SCAN_LANE_PENDING_BYTES, SCAN_LANE_TAIL_BYTES, SCAN_LANES_LOST_MAX,
-    SCAN_LANES_LOST_WAITING, SCAN_LANES_MAX, SCAN_LANES_PARTED_MAX,
+    SCAN_FOLD_AROUND_BYTES, SCAN_LANE_PENDING_BYTES, SCAN_LANE_RECENT_EVENTS, SCAN_LANE_TAIL_BYTES,
+    SCAN_LANES_LOST_MAX, SCAN_LANES_LOST_WAITING, SCAN_LANES_MAX, SCAN_LANES_PARTED_MAX,
+    SCAN_REPEATED_PIECE_MIN_BYTES,
 };
 use crate::scan::found::Gap;
 use crate::scan::padded::PaddedBuffer;
@@ -60,8 +63,9 @@ struct Lane {
     content: Content,
     /// Pieces of the events at hand, not scanned yet: many small ones cost as one.
     pending: Option<PaddedBuffer>,
-    /// The last bytes added.
+    /// The last bytes added, and the last piece, which they end with.
     tail: Vec<u8>,
+    last: LastPiece,
     /// How many were added, and where the last of them begin.
     len: u64,
     last_at: u64,
@@ -77,18 +81,28 @@ impl Lane {
             content: Content::unknown(place),
             pending: None,
             tail: Vec::new(),
+            last: LastPiece::default(),
             len: 0,
             last_at: 0,
             told: are_units.then(Told::default),
         }
     }
 
-    /// Adds a piece.
-    fn add(&mut self, text: &[u8], scope: &mut Scope<'_>) {
+    /// Adds a piece: what is new in it.
+    fn add(&mut self, piece: &[u8], scope: &mut Scope<'_>) {
+        let repeated = self.last.give_way(piece, &self.tail);
+        let text = piece.get(repeated..).unwrap_or_default();
         if let Some(told) = &mut self.told {
             // A reading with escapes resolved tells later than the text does.
-            told.forget_before(self.last_at.saturating_sub(SCAN_FOLD_AROUND_BYTES as u64));
-            told.take_over_string(scope.told, self.len, text.len());
+            told.set_aside_before(self.last_at.saturating_sub(SCAN_FOLD_AROUND_BYTES as u64));
+            let at = self.len.saturating_sub(repeated as u64);
+            told.take_over_string(scope.told, at, piece.len());
+        }
+        if repeated > 0 {
+            scope.told.note_growing();
+        }
+        if text.is_empty() {
+            return;
         }
         (self.last_at, self.len) = (self.len, self.len + text.len() as u64);
         self.keep_tail(text);
@@ -128,11 +142,34 @@ impl Lane {
         self.len == text.len() as u64 && self.used_at < clock && text.ends_with(&self.tail)
     }
 
-    /// All of it seems to be here: what ends with it is told before the bytes that repeat it.
-    fn seems_whole(&mut self, scope: &mut Scope<'_>) {
+    /// Which stretch of it a text says once more, of an event that is not taken yet: the last piece, if it goes on from
+    /// there in the same place; in another one the end.
+    fn stretch_in(&self, key: u64, text: &[u8]) -> Option<Range<u64>> {
+        let repeated = match key == self.key {
+            true => Some(self.last.repeated_in(text, &self.tail)).filter(|len| *len < text.len()),
+            false => self.ends_with(text).then_some(text.len()),
+        };
+        let len = repeated.filter(|len| *len > 0)? as u64;
+        Some(self.len.saturating_sub(len)..self.len)
+    }
+
+    /// Whether it ends with a text that is all of it, or too long for chance.
+    fn ends_with(&self, text: &[u8]) -> bool {
+        let len = text.len() as u64;
+        let is_much = text.len() >= SCAN_REPEATED_PIECE_MIN_BYTES && len <= self.len;
+        let near = self.tail.get(self.tail.len().saturating_sub(text.len())..);
+        (is_much || len == self.len) && text.ends_with(near.unwrap_or_default())
+    }
+
+    /// All of it, which a text of so many bytes repeats, seems to be here: what ends with it is told before the bytes
+    /// that repeat it.
+    fn seems_whole(&mut self, repeated: usize, scope: &mut Scope<'_>) {
         self.tell(scope);
         match &mut self.told {
-            Some(told) => self.content.seems_whole(&mut scope.of_another(told)),
+            Some(told) => {
+                told.take_over_string(scope.told, 0, repeated);
+                self.content.seems_whole(&mut scope.of_another(told));
+            }
             None => self.content.seems_whole(scope),
         }
     }
@@ -192,6 +229,40 @@ impl Lanes {
     /// hand are through.
     pub(in crate::scan) fn take(&mut self, event: &[u8], scope: &mut Scope<'_>) -> Event {
         self.take_named(0, event, scope)
+    }
+
+    /// Whether a text told anything.
+    pub(in crate::scan) fn has_told(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.told.as_ref().is_some_and(Told::has_any))
+    }
+
+    /// Has the next event, of which these are the first bytes, know what it says once more of what was told: the last
+    /// events of an answer repeat all of it. Of one that is not whole so far that is not known: it may be all of a text
+    /// that goes on, or did lately.
+    pub(in crate::scan) fn recall(&mut self, kind: u8, event: &[u8], told: &mut Told) {
+        if !matches!(event.trim_ascii_start(), [b'{' | b'[', ..]) {
+            return;
+        }
+        let of_kind = u64::from(kind) << KIND_SHIFT;
+        let mut reader = std::mem::take(&mut self.reader);
+        let is_whole = matches!(event.trim_ascii_end(), [b'{', .., b'}'] | [b'[', .., b']']);
+        let visited = is_whole.then(|| {
+            reader.visit(event, &mut |leaf| {
+                for lane in &self.lanes {
+                    let stretch = lane.stretch_in(leaf.lane ^ of_kind, leaf.text);
+                    if let (Some(stretch), Some(own)) = (stretch, &lane.told) {
+                        told.know(own, &stretch);
+                    }
+                }
+            })
+        });
+        self.reader = reader;
+        if !matches!(visited, Some(Ok(_))) {
+            let oldest = self.clock.saturating_sub(SCAN_LANE_RECENT_EVENTS);
+            for lane in self.lanes.iter().filter(|lane| lane.used_at >= oldest) {
+                lane.told.iter().for_each(|own| told.know_joined(own));
+            }
+        }
     }
 
     /// The same of an event that says besides of what kind it is: each kind goes on from itself only.
@@ -276,7 +347,7 @@ impl Lanes {
     fn add(&mut self, key: u64, place: Place, text: &[u8], scope: &mut Scope<'_>) {
         for lane in &mut self.lanes {
             if lane.key != key && lane.is_repeated_by(text, self.clock) {
-                lane.seems_whole(scope);
+                lane.seems_whole(text.len(), scope);
             }
         }
         if !self.lanes.iter().any(|lane| lane.key == key) {

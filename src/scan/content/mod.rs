@@ -7,6 +7,7 @@ mod events;
 mod form;
 mod frames;
 mod git;
+mod growing;
 mod inflated;
 mod json;
 mod kind;

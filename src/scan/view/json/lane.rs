@@ -20,6 +20,11 @@ pub(super) fn mix(left: u64, right: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// One number of some bytes.
+pub fn number_of(bytes: &[u8]) -> u64 {
+    hash(ROOT, bytes)
+}
+
 /// One number of `seed` and `bytes`.
 #[inline]
 pub(super) fn hash(seed: u64, bytes: &[u8]) -> u64 {

@@ -30,6 +30,7 @@ pub use asides::{Asides, Lines};
 pub use elements::ArraySplitter;
 pub use events::{EventSplitter, LineSplitter};
 pub use frames::AwsEventSplitter;
+pub use lane::number_of;
 pub use leaves::{Lanes, Leaf, NotJson, Reader};
 pub use named::{begins_packets, may_be_part, may_begin_packets, packet, part};
 pub use unescape::{Mark, Text, Unescaper, looks_like_json};
