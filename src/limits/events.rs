@@ -14,3 +14,9 @@ pub const SCAN_REPEATED_PIECE_MIN_BYTES: usize = 16;
 pub const SCAN_REPEATED_FRONT_BYTES: usize = 64;
 /// How many events later a text may still be said once more as a whole.
 pub const SCAN_LANE_RECENT_EVENTS: u64 = 16;
+
+/// Of lines of JSON that come at once: how many are looked at to tell whether they are the events of a stream, how long
+/// the text is at most in which two of them differ, and how many texts each has at most.
+pub const SCAN_DELTA_LINES_MAX: usize = 8;
+pub const SCAN_DELTA_MAX_BYTES: usize = 32;
+pub const SCAN_DELTA_OTHERS_MAX: usize = 4;

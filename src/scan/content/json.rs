@@ -1,7 +1,9 @@
 //! JSON, read as what its strings say. That text takes the place of the bytes: all but the escapes is as it
 //! was, so nothing is scanned twice. The elements of an array that is streamed are joined besides, and so are texts
-//! that follow one another a line each, whether or not they were announced so: if the first one comes alone.
+//! that follow one another a line each, whether or not they were announced so: if the first one comes alone, or if they
+//! look like the events of a stream.
 
+use super::first_lines::{FirstLines, first_lines};
 use super::kind::opening;
 use super::lanes::Lanes;
 use super::repeats::Repeats;
@@ -16,6 +18,7 @@ use crate::scan::view::json::{
 /// One JSON text.
 pub(super) struct JsonText {
     place: Place,
+    is_array: bool,
     said: Said,
     repeats: Repeats,
     elements: Elements,
@@ -69,6 +72,8 @@ enum Elements {
     None,
     /// The first line, if it is whole, and others follow; kept as far as it came.
     FirstLine(Vec<u8>),
+    /// The same of several that came at once.
+    FirstLines(Vec<u8>),
     Joined(Box<Joined>),
 }
 
@@ -94,6 +99,7 @@ impl JsonText {
     pub(super) fn behind(text: Text, place: Place) -> JsonText {
         JsonText {
             place,
+            is_array: false,
             said: Said { unescaper: Unescaper::new(), text: text.then(Step::Json) },
             repeats: Repeats::behind(),
             elements: if place.is_joined { Elements::None } else { Elements::Unknown },
@@ -115,8 +121,16 @@ impl JsonText {
     }
 
     pub(super) fn feed(&mut self, bytes: Padded<'_>, scope: &mut Scope<'_>) {
+        self.begin(bytes.bytes());
+        // What the lines of a stream say together comes first, as that of other events: each may say all so far.
+        let is_of_lines = !self.is_array;
+        if is_of_lines {
+            self.join(bytes.bytes(), scope);
+        }
         self.repeats.feed(&mut self.said, bytes, self.place, scope);
-        self.join(bytes.bytes(), scope);
+        if !is_of_lines {
+            self.join(bytes.bytes(), scope);
+        }
         self.read_asides(bytes.bytes(), scope);
     }
 
@@ -160,23 +174,33 @@ impl JsonText {
         }
     }
 
-    fn join(&mut self, bytes: &[u8], scope: &mut Scope<'_>) {
-        if matches!(self.elements, Elements::Unknown) {
-            let Some(first) = opening(bytes).first() else { return };
-            self.elements = match *first {
-                b'[' => {
-                    let splitter = Splitter::Elements(ArraySplitter::new());
-                    Joined::elements(splitter, self.said.text.place().beside(Step::JsonArray))
-                }
-                b'{' => Elements::FirstLine(Vec::new()),
-                _ => Elements::None,
-            };
+    /// What it is by its first byte.
+    fn begin(&mut self, bytes: &[u8]) {
+        if !matches!(self.elements, Elements::Unknown) {
+            return;
         }
+        let Some(first) = opening(bytes).first() else { return };
+        self.is_array = *first == b'[';
+        self.elements = match *first {
+            b'[' => {
+                let splitter = Splitter::Elements(ArraySplitter::new());
+                Joined::elements(splitter, self.said.text.place().beside(Step::JsonArray))
+            }
+            b'{' => Elements::FirstLine(Vec::new()),
+            _ => Elements::None,
+        };
+    }
+
+    fn join(&mut self, bytes: &[u8], scope: &mut Scope<'_>) {
         match &mut self.elements {
             Elements::Joined(joined) => joined.take(bytes, scope),
             Elements::FirstLine(line) => {
                 let line = std::mem::take(line);
                 self.elements = self.behind_line(line, bytes, scope);
+            }
+            Elements::FirstLines(lines) => {
+                let lines = std::mem::take(lines);
+                self.elements = self.behind_lines(lines, bytes, scope);
             }
             Elements::Unknown | Elements::None => {}
         }
@@ -185,32 +209,54 @@ impl JsonText {
     /// What is known once these bytes came behind the others.
     fn behind_line(&self, mut came: Vec<u8>, bytes: &[u8], scope: &mut Scope<'_>) -> Elements {
         let kept = came.len();
-        let piece = bytes.get(..SCAN_FIRST_LINE_MAX_BYTES.saturating_sub(kept)).unwrap_or(bytes);
-        // The lines of a stream come one by one. What comes with others at once is a file: to join it costs as much as
-        // to scan it, and under a name that promises no lines it is read as it stands.
-        let begins = if kept == 0 {
-            (!may_be_first_line(piece)).then_some(false)
-        } else {
+        let piece = first_of(bytes, kept);
+        // The lines of a stream come one by one. What comes with others at once is a file, if it does not look like
+        // the events of one: under a name that promises no lines it is read as it stands.
+        if kept == 0 && !may_be_first_line(piece) {
+            return self.behind_lines(came, bytes, scope);
+        }
+        let begins = (kept > 0).then(|| {
             came.extend_from_slice(piece);
             begins_lines(&came)
-        };
-        match begins {
+        });
+        match begins.flatten() {
             None if kept + piece.len() < SCAN_FIRST_LINE_MAX_BYTES => {
                 if kept == 0 {
                     came.extend_from_slice(piece);
                 }
                 Elements::FirstLine(came)
             }
-            Some(true) => {
-                let splitter = Splitter::Elements(ArraySplitter::new());
-                let mut joined = Joined::new(splitter, self.place.then(Step::Ndjson));
-                joined.take(came.get(..kept).unwrap_or_default(), scope);
-                joined.take(bytes, scope);
-                Elements::Joined(Box::new(joined))
-            }
+            Some(true) => self.lines(came.get(..kept).unwrap_or_default(), bytes, scope),
             None | Some(false) => Elements::None,
         }
     }
+
+    /// The same where the first lines came at once.
+    fn behind_lines(&self, mut came: Vec<u8>, bytes: &[u8], scope: &mut Scope<'_>) -> Elements {
+        let kept = came.len();
+        came.extend_from_slice(first_of(bytes, kept));
+        match first_lines(opening(&came)) {
+            FirstLines::Deltas => self.lines(came.get(..kept).unwrap_or_default(), bytes, scope),
+            FirstLines::Open if came.len() < SCAN_FIRST_LINE_MAX_BYTES => {
+                Elements::FirstLines(came)
+            }
+            FirstLines::Open | FirstLines::Others => Elements::None,
+        }
+    }
+
+    /// The events of a stream, the first bytes of which were kept.
+    fn lines(&self, kept: &[u8], bytes: &[u8], scope: &mut Scope<'_>) -> Elements {
+        let splitter = Splitter::Elements(ArraySplitter::new());
+        let mut joined = Joined::new(splitter, self.place.then(Step::Ndjson));
+        joined.take(kept, scope);
+        joined.take(bytes, scope);
+        Elements::Joined(Box::new(joined))
+    }
+}
+
+/// What may be kept of some bytes behind so many others.
+fn first_of(bytes: &[u8], kept: usize) -> &[u8] {
+    bytes.get(..SCAN_FIRST_LINE_MAX_BYTES.saturating_sub(kept)).unwrap_or(bytes)
 }
 
 impl Joined {
@@ -259,10 +305,13 @@ fn may_be_first_line(head: &[u8]) -> bool {
     first_line(head).is_none_or(|(line, behind)| behind.is_empty() && is_object(line))
 }
 
+/// What may stand between two texts instead of a line's end (SignalR, RFC 7464).
+const RECORD_SEPARATOR: u8 = 0x1e;
+
 /// The first line, if it has ended, and what is behind it.
 fn first_line(head: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = opening(head);
-    let end = memchr::memchr2(b'\n', b'\r', text)?;
+    let end = memchr::memchr3(b'\n', b'\r', RECORD_SEPARATOR, text)?;
     let (line, behind) = text.split_at_checked(end).unwrap_or((text, &[]));
     Some((line.trim_ascii_end(), opening(behind)))
 }

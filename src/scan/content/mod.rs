@@ -4,6 +4,7 @@
 mod behind;
 mod coded;
 mod events;
+mod first_lines;
 mod form;
 mod frames;
 mod git;

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use crate::limits::{
-    EVENT_MAX_BYTES, SCAN_FIRST_LINE_MAX_BYTES, SCAN_SNIFF_BYTES, SCAN_WINDOW_MIN_BYTES,
+    EVENT_MAX_BYTES, SCAN_DELTA_MAX_BYTES, SCAN_FIRST_LINE_MAX_BYTES, SCAN_SNIFF_BYTES,
+    SCAN_WINDOW_MIN_BYTES,
 };
 use crate::scan::found::Gap;
 use crate::scan::tests::{Seen, scanner};
@@ -128,22 +129,43 @@ fn json_and_events_are_read_as_such_under_whatever_name() {
 }
 
 #[test]
-fn lines_of_json_that_come_one_by_one_are_one_text_under_whatever_name() {
+fn lines_of_json_that_come_one_by_one_or_are_deltas_are_one_text_under_whatever_name() {
+    let fill = "x".repeat(SCAN_DELTA_MAX_BYTES);
+    let long = |event: String| event.replacen("text\":\"", &format!("text\":\"{fill} "), 1);
+    let file = [long(events()[0].clone()), events()[1..].join("\n")].join("\n");
     for size in [1, 2, 5, 30, 1000] {
         for name in NAMES.into_iter().chain(["application/x-ndjson"]) {
-            for end in ["\n", "\r\n"] {
-                // A file of lines is read as it stands, unless it was announced as one.
-                let comes_at_once = size == 1000 && !name.contains("ndjson");
-                let expected = if comes_at_once { &[][..] } else { &["ndjson>json"] };
+            for end in ["\n", "\r\n", "\x1e", "\x1e\n"] {
+                let expected = ["ndjson>json"];
                 assert_eq!(views(name, &events().join(end), size), expected, "{name} {size}");
                 let ended = format!("{}{end}", events().join(end));
                 assert_eq!(views(name, &ended, size), expected, "{name} {size}");
             }
+            // Lines of prose that come at once are a file, which is read as it stands, unless it was announced as one.
+            let is_file = size == 1000 && !name.contains("ndjson");
+            assert_eq!(views(name, &file, size).is_empty(), is_file, "{name} {size}");
         }
         let one = format!("{{\n\"all\":[{}]}}", events().join(",\n"));
         assert_eq!(views("application/json", &one, size), [""; 0]);
         let two = format!("{}\nand so on\n", events().join(" "));
         assert_eq!(views("application/json", &two, size), [""; 0]);
+    }
+}
+
+#[test]
+fn base64_that_deltas_cut_is_decoded() {
+    let digits = data_encoding::BASE64.encode(b"set -e\nrm -rf / --no-preserve-root\nexit 0\n");
+    let script = serde_json::json!({"command": format!("echo {digits} | base64 -d")}).to_string();
+    for len in [1, 3, 4, 7, 20] {
+        let deltas = script.as_bytes().chunks(len).map(|piece| {
+            let piece = std::str::from_utf8(piece).unwrap();
+            format!("data: {}\n\n", serde_json::json!({"delta": {"partial_json": piece}}))
+        });
+        let body: String = deltas.collect();
+        for size in [50, body.len()] {
+            let told = views("text/event-stream", &body, size);
+            assert_eq!(told, ["sse>json>json>base64"], "{len} {size}");
+        }
     }
 }
 
