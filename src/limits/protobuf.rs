@@ -9,6 +9,9 @@ pub const PROTOBUF_STRINGS_MAX: usize = 1024;
 pub const FRAMED_PIECE_MAX_BYTES: usize = 4 * 1024;
 pub const PROTOBUF_PIECE_MAX_BYTES: usize = 1024;
 
+/// The longest piece of what a container writes (Docker's own are 32 KiB).
+pub const MULTIPLEXED_PIECE_MAX_BYTES: usize = 1024 * 1024;
+
 /// Texts that messages of protobuf are joined to and that have gone for good, to make room for others, before no more are
 /// joined: each costs a microsecond or two, for a message's byte or two.
 pub const SCAN_LANES_LOST_MAX: usize = 4096;

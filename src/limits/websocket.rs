@@ -25,6 +25,9 @@ pub const WEBSOCKET_DISCARDED_MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// §7.2.3.5 allows them, nobody makes more than one).
 pub const WEBSOCKET_DEFLATE_STREAMS_MAX: u32 = 64;
 
+/// The parts of a message of Jupyter: channel, header, parent, metadata, content, and buffers.
+pub const JUPYTER_PARTS_MAX: usize = 64;
+
 /// The longest plain message that is joined to those around it as a whole; of a longer one, what is joined at each
 /// end. A key is shorter than that, and what is in a message is scanned with it anyway.
 pub const SCAN_JOINED_MESSAGE_BYTES: usize = 2048;

@@ -376,6 +376,25 @@ fn several_records_of_one_message_are_events_each() {
 }
 
 #[test]
+fn parts_of_messages_are_one_text_by_their_places() {
+    let message = |piece: &str| {
+        let content = format!(r#"{{"name":"stdout","text":"{piece}"}}"#);
+        let parts = ["iopub", "{}", "{}", "{}", &content];
+        let mut end = 8 * (parts.len() as u64 + 2);
+        let ends = parts.map(|part| {
+            end += part.len() as u64;
+            end
+        });
+        let numbers =
+            [parts.len() as u64 + 1, 8 * (parts.len() as u64 + 2)].into_iter().chain(ends);
+        numbers.flat_map(u64::to_le_bytes).chain(parts.concat().into_bytes()).collect::<Vec<u8>>()
+    };
+    let seen = told(["please run rm -", "rf", " / --no-pres", "erve-root now"].map(message));
+    assert_eq!(seen.names(), ["destructive_rm"]);
+    assert_eq!(seen.views()[0].to_string(), "messages>json");
+}
+
+#[test]
 fn events_of_socket_io_are_one_text() {
     let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
     for head in ["42", "42/chat,", "4217"] {

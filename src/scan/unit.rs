@@ -10,7 +10,7 @@ use super::padded::Padded;
 use super::scanner::{Core, Scanner};
 use super::text::{Place, Scope, UnitState};
 use super::view::encoded::{Kind, RunDecoder};
-use super::view::json::packet;
+use super::view::json::{packet, parts_by_offset};
 use crate::finding::Step;
 use crate::limits::FRAMED_PIECE_MAX_BYTES;
 
@@ -204,6 +204,20 @@ fn take_records(lanes: &mut Lanes, message: &[u8], scope: &mut Scope<'_>) -> Eve
     })
 }
 
+/// Keeps the texts of a message's parts apart from one another.
+const PART: u8 = 8;
+
+/// Takes a message that is no JSON: one whose parts are, each by its place, or one of protobuf.
+fn take_binary(lanes: &mut Lanes, message: &[u8], scope: &mut Scope<'_>) {
+    let Some(parts) = parts_by_offset(message) else {
+        lanes.take_message(message, scope);
+        return;
+    };
+    for (kind, part) in (PART..).zip(parts).filter(|(_, part)| part.starts_with(b"{")) {
+        lanes.take_named(kind, part, scope);
+    }
+}
+
 /// The messages of one direction, each a content of its own; and the texts that they are together.
 pub struct Messages {
     core: Rc<Core>,
@@ -324,7 +338,7 @@ impl Messages {
                 None => take_records(&mut self.lanes, message, &mut scope),
             };
             if event == Event::Plain && message.len() <= FRAMED_PIECE_MAX_BYTES {
-                self.lanes.take_message(message, &mut scope);
+                take_binary(&mut self.lanes, message, &mut scope);
             }
             self.lanes.tell(&mut scope);
             event

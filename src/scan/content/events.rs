@@ -6,7 +6,9 @@ use crate::scan::found::Gap;
 use crate::scan::padded::Padded;
 use crate::scan::text::{Place, Scope, Text};
 use crate::scan::unit::PACKET;
-use crate::scan::view::json::{AwsEventSplitter, EventSplitter, LineSplitter, packet, part};
+use crate::scan::view::json::{
+    AwsEventSplitter, EventSplitter, HeadedSplitter, LineSplitter, packet, part,
+};
 
 /// One stream of events.
 pub(super) struct Events {
@@ -23,6 +25,7 @@ enum Splitter {
     /// Packets of Socket.IO, with a separator of records between them.
     Packets(LineSplitter),
     Aws(AwsEventSplitter),
+    Headed(HeadedSplitter),
 }
 
 /// How the events of a stream are written.
@@ -34,6 +37,8 @@ pub(super) enum Form {
     /// Packets of Socket.IO, as one request brings them.
     Packets,
     Aws,
+    /// Behind fields with their length.
+    Headed,
 }
 
 impl Events {
@@ -45,10 +50,11 @@ impl Events {
             Form::NamedLines => (Splitter::NamedLines(LineSplitter::new()), Step::Ndjson),
             Form::Packets => (Splitter::Packets(LineSplitter::new()), Step::Messages),
             Form::Aws => (Splitter::Aws(AwsEventSplitter::new()), Step::AwsEvents),
+            Form::Headed => (Splitter::Headed(HeadedSplitter::new()), Step::Messages),
         };
         let place_of_texts = place.then(step);
         let lanes = match form {
-            Form::Packets => Lanes::of_packets(place_of_texts),
+            Form::Packets | Form::Headed => Lanes::of_packets(place_of_texts),
             Form::Sse | Form::Lines | Form::NamedLines | Form::Aws => Lanes::new(place_of_texts),
         };
         Events { splitter, whole: Text::new(place, scope), lanes }
@@ -69,6 +75,7 @@ impl Events {
             Splitter::Sse(splitter) => splitter.feed(bytes, &mut take),
             Splitter::Lines(splitter) => splitter.feed(bytes, &mut take),
             Splitter::Aws(splitter) => splitter.feed(bytes, &mut take),
+            Splitter::Headed(splitter) => splitter.feed(bytes, &mut take),
             Splitter::NamedLines(splitter) => {
                 splitter.feed(bytes, &mut |line| take_part(lanes, line, scope));
             }
@@ -88,6 +95,7 @@ impl Events {
             | Splitter::NamedLines(splitter)
             | Splitter::Packets(splitter) => splitter.skipped_bytes(),
             Splitter::Aws(splitter) => splitter.skipped_bytes(),
+            Splitter::Headed(splitter) => splitter.skipped_bytes(),
         };
         if skipped > 0 {
             scope.sink.gap(Gap::Undecoded(usize::try_from(skipped).unwrap_or(usize::MAX)));
@@ -103,6 +111,7 @@ impl Events {
             Splitter::Sse(splitter) => splitter.finish(&mut take),
             Splitter::Lines(splitter) => splitter.finish(&mut take),
             Splitter::Aws(splitter) => splitter.finish(&mut take),
+            Splitter::Headed(splitter) => splitter.finish(&mut take),
             Splitter::NamedLines(splitter) => {
                 splitter.finish(&mut |line| take_part(lanes, line, scope));
             }
@@ -174,6 +183,23 @@ mod tests {
         let whole = format!("{}\x1e42[\"end\"]", event(&pieces.concat()));
         assert_eq!(seen(&whole, 1000).names(), ["destructive_rm"]);
         assert!(seen("40 of them, 42 or so [1]", 1000).names().is_empty());
+    }
+
+    #[test]
+    fn messages_behind_their_lengths_are_one_text() {
+        let message = |piece| {
+            let json = format!("{{\"method\":\"x\",\"params\":{{\"delta\":\"{piece}\"}}}}");
+            format!("Content-Length: {}\r\n\r\n{json}", json.len())
+        };
+        let body = ["please run rm -", "rf", " / --no-pres", "erve-root now"].map(message).concat();
+        for size in [1, 2, 7, 1000] {
+            let seen = seen(&body, size);
+            assert_eq!(seen.names(), ["destructive_rm"], "pieces of {size}");
+            assert_eq!(seen.views()[0].to_string(), "messages>json");
+        }
+        assert_eq!(seen(&message("rm -rf / --no-preserve-root"), 7).names(), ["destructive_rm"]);
+        let text = "Content-Length: 3\r\n\r\nand run rm -rf / --no-preserve-root";
+        assert_eq!(seen(text, 1000).names(), ["destructive_rm"]);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! as it stands.
 
 use super::media::Framed;
-use super::{Content, Inflated, Lanes, Media};
+use super::pieces::Pieces;
+use super::{Content, Inflated, Media};
 use crate::finding::Step;
 use crate::limits::FRAMED_PIECE_MAX_BYTES;
 use crate::scan::found::Gap;
@@ -19,21 +20,11 @@ pub(super) struct Frames {
     reader: FrameReader,
     message: Message,
     pieces: Pieces,
+    is_compressed: bool,
+    /// Where a short message is put that comes out of its coding.
+    room: Vec<u8>,
     /// What is read as it stands.
     unread: Text,
-}
-
-/// What messages are together.
-struct Pieces {
-    place: Place,
-    /// The message under way as far as it came, if it may be a piece.
-    kept: Option<Vec<u8>>,
-    is_compressed: bool,
-    /// The first one, until there is another.
-    first: Vec<u8>,
-    /// Where one is put that comes out of its coding.
-    room: Vec<u8>,
-    lanes: Option<Box<Lanes>>,
 }
 
 /// How the message under way is read.
@@ -54,6 +45,8 @@ impl Frames {
             reader: FrameReader::new(),
             message: Message::None,
             pieces: Pieces::new(place.then(Step::Grpc)),
+            is_compressed: false,
+            room: Vec::new(),
             unread: Text::new(place, scope),
         }
     }
@@ -66,8 +59,8 @@ impl Frames {
                 Frame::Idle => break,
                 Frame::Begin { is_compressed, is_end } => {
                     self.message = self.begin(is_compressed, is_end);
-                    self.pieces.kept = (!is_end).then(Vec::new);
-                    self.pieces.is_compressed = is_compressed;
+                    self.pieces.begin(!is_end);
+                    self.is_compressed = is_compressed;
                 }
                 Frame::Data(len) | Frame::Unframed(len) => {
                     if let Some(data) = bytes.slice(at..at + len) {
@@ -77,7 +70,7 @@ impl Frames {
                 }
                 Frame::End => {
                     self.message.finish(scope);
-                    self.pieces.take(&self.framed, scope);
+                    self.join(scope);
                 }
             }
             at += taken;
@@ -89,6 +82,25 @@ impl Frames {
         self.message.finish(scope);
         self.pieces.finish(scope);
         self.unread.finish(scope);
+    }
+
+    /// Joins the message that ended, out of its coding, to those before it.
+    fn join(&mut self, scope: &mut Scope<'_>) {
+        let Some(message) = self.pieces.ended() else { return };
+        if !self.is_compressed {
+            return self.pieces.take(message, scope);
+        }
+        self.room.resize(FRAMED_PIECE_MAX_BYTES + 1, 0);
+        let codings = self.framed.codings.as_ref();
+        match inflate(&message, codings, &mut self.room, scope.allowance) {
+            Some(Ok(inflated)) => {
+                let message = inflated.to_vec();
+                self.pieces.take(message, scope);
+            }
+            Some(Err(reason @ Undecodable::TooLarge)) => scope.gap(Gap::Undecodable(reason)),
+            // What is wrong with it is told where it is read by itself.
+            Some(Err(_)) | None => {}
+        }
     }
 
     fn add(&mut self, data: Padded<'_>, scope: &mut Scope<'_>) {
@@ -112,69 +124,6 @@ impl Frames {
             // In a coding that no field names: what is inside may tell it.
             Some(_) if is_compressed => Message::Plain(Content::unknown(self.place)),
             _ => Message::Plain(Content::new(self.place, media)),
-        }
-    }
-}
-
-impl Pieces {
-    fn new(place: Place) -> Pieces {
-        Pieces {
-            place,
-            kept: None,
-            is_compressed: false,
-            first: Vec::new(),
-            room: Vec::new(),
-            lanes: None,
-        }
-    }
-
-    /// The next bytes of the message under way.
-    fn keep(&mut self, bytes: &[u8]) {
-        if let Some(mut kept) = self.kept.take()
-            && kept.len() + bytes.len() <= FRAMED_PIECE_MAX_BYTES
-        {
-            kept.extend_from_slice(bytes);
-            self.kept = Some(kept);
-        }
-    }
-
-    /// The message is whole. A stream that has but one has no pieces.
-    fn take(&mut self, framed: &Framed, scope: &mut Scope<'_>) {
-        let Some(mut message) = self.kept.take().filter(|kept| !kept.is_empty()) else { return };
-        if self.is_compressed {
-            self.room.resize(FRAMED_PIECE_MAX_BYTES + 1, 0);
-            let (codings, room) = (framed.codings.as_ref(), &mut self.room);
-            match inflate(&message, codings, room, scope.allowance) {
-                Some(Ok(inflated)) => message = inflated.to_vec(),
-                Some(Err(reason @ Undecodable::TooLarge)) => {
-                    return scope.gap(Gap::Undecodable(reason));
-                }
-                // What is wrong with it is told where it is read by itself.
-                Some(Err(_)) | None => return,
-            }
-        }
-        if self.lanes.is_none() && self.first.is_empty() {
-            self.first = message;
-            return;
-        }
-        let lanes = self.lanes.get_or_insert_with(|| Box::new(Lanes::of_packets(self.place)));
-        for message in [std::mem::take(&mut self.first), message] {
-            // What is no protobuf may be JSON.
-            if !lanes.take_message(&message, scope) {
-                lanes.take(&message, scope);
-            }
-        }
-    }
-
-    fn tell(&mut self, scope: &mut Scope<'_>) {
-        if let Some(lanes) = &mut self.lanes {
-            lanes.tell(scope);
-        }
-    }
-
-    fn finish(&mut self, scope: &mut Scope<'_>) {
-        if let Some(lanes) = &mut self.lanes {
-            lanes.finish(scope);
         }
     }
 }

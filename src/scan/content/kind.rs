@@ -3,12 +3,13 @@
 
 use super::events::Form;
 use super::media::Media;
+use super::multiplexed::begins_multiplexed;
 use super::parts::begins_mail;
 use super::prefix::{Prefix, prefix_of};
 use crate::limits::SCAN_SNIFF_BYTES;
 use crate::scan::view::archive::{self, Container};
 use crate::scan::view::json::{
-    begins_packets, looks_like_json, may_be_part, may_begin_packets, part,
+    begins_headed, begins_packets, looks_like_json, may_be_part, may_begin_packets, part,
 };
 use crate::scan::view::pdf::PDF_HEAD;
 use crate::scan::view::utf16::{self, Endian};
@@ -29,6 +30,8 @@ pub(super) enum Kind {
     Multipart,
     Mail,
     Framed,
+    /// What a container writes, in pieces that name their stream.
+    Multiplexed,
     Git,
     Protobuf,
     Container(Container),
@@ -70,6 +73,11 @@ pub(super) fn kind_of(head: &[u8], media: &Media, whole: Whole) -> Option<Kind> 
     if may_wait && may_be_pdf && PDF_HEAD.starts_with(head) {
         return None;
     }
+    match begins_multiplexed(head) {
+        Some(true) if is_loose(media) => return Some(Kind::Multiplexed),
+        None if may_wait && is_loose(media) => return None,
+        _ => {}
+    }
     if let Some(endian) = utf16::sniff(head) {
         return Some(Kind::Wide(endian));
     }
@@ -100,6 +108,11 @@ fn text_kind(head: &[u8], media: &Media, may_wait: bool) -> Option<Kind> {
     }
     if may_be_named && part(head).is_some() {
         return Some(Kind::Events(Form::NamedLines));
+    }
+    match begins_headed(head) {
+        Some(true) if may_be_named => return Some(Kind::Events(Form::Headed)),
+        None if may_be_named && may_wait => return None,
+        _ => {}
     }
     if may_be_named && begins_mail(head) {
         return Some(Kind::Mail);

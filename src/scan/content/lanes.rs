@@ -192,6 +192,7 @@ fn end_of(text: &[u8]) -> &[u8] {
 const PLAIN: u64 = 0;
 /// The key of a leaf that holds an event.
 const INNER_KEY: &[u8] = b"bytes";
+const DATA_KEY: &[u8] = b"data";
 /// Keeps the lanes of events that others hold apart from theirs.
 const INNER: u64 = 1 << 63;
 /// Keeps the lanes of events of different kinds apart.
@@ -294,27 +295,39 @@ impl Lanes {
     }
 
     /// Takes the event that a leaf holds, if it is one that is packed as Bedrock does it:
-    /// `{"bytes":"eyJ0eXBlIjoi…"}`. Such an event holds no further one.
+    /// `{"bytes":"eyJ0eXBlIjoi…"}`, or as Pusher does: `{"data":"{\"text\":…"}`. Such an event holds no further one.
     fn takes_inner(&mut self, leaf: &Leaf<'_>, place: Place, scope: &mut Scope<'_>) -> bool {
-        if leaf.key != INNER_KEY || self.place.is_deepest() {
-            return false;
+        match (leaf.key, leaf.text) {
+            _ if self.place.is_deepest() => false,
+            (DATA_KEY, [b'{', .., b'}']) if looks_like_json(leaf.text) == Some(true) => {
+                self.take_inner(leaf.text, place.then(Step::Json), scope);
+                true
+            }
+            (INNER_KEY, _) => self.takes_packed(leaf, place, scope),
+            _ => false,
         }
+    }
+
+    fn takes_packed(&mut self, leaf: &Leaf<'_>, place: Place, scope: &mut Scope<'_>) -> bool {
         let mut decoded = scope.core.take_buffer();
         let taken = RunDecoder::new(Kind::Base64).feed(leaf.text, decoded.begin());
         let event = decoded.written();
         let is_inner = taken == leaf.text.len() && looks_like_json(event) == Some(true);
         if is_inner {
-            let place = place.then(Step::Base64).then(Step::Json);
-            let mut reader = std::mem::take(&mut self.inner_reader);
-            let visited = reader
-                .visit(event, &mut |leaf| self.add(leaf.lane ^ INNER, place, leaf.text, scope));
-            if visited.is_err() && self.joins_plain {
-                self.add(PLAIN ^ INNER, place, event, scope);
-            }
-            self.inner_reader = reader;
+            self.take_inner(event, place.then(Step::Base64).then(Step::Json), scope);
         }
         scope.core.return_buffer(decoded);
         is_inner
+    }
+
+    fn take_inner(&mut self, event: &[u8], place: Place, scope: &mut Scope<'_>) {
+        let mut reader = std::mem::take(&mut self.inner_reader);
+        let visited =
+            reader.visit(event, &mut |leaf| self.add(leaf.lane ^ INNER, place, leaf.text, scope));
+        if visited.is_err() && self.joins_plain {
+            self.add(PLAIN ^ INNER, place, event, scope);
+        }
+        self.inner_reader = reader;
     }
 
     /// The same of a message of protobuf, of which each string goes on from the one at its place in those before.
@@ -463,6 +476,21 @@ mod tests {
         assert!(!seen.names().is_empty());
         let steps: Vec<Step> = seen.views()[0].steps().collect();
         assert_eq!(steps, [Step::AwsEvents, Step::Json, Step::Base64, Step::Json]);
+    }
+
+    #[test]
+    fn events_that_are_json_in_others_are_one_text() {
+        let pusher = |piece: &str| {
+            let data = format!(r#"{{"text":"{piece}"}}"#);
+            message(
+                &serde_json::json!({"event": "token", "data": data, "channel": "c"}).to_string(),
+            )
+        };
+        let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
+        let seen = seen_in(&pieces.map(pusher));
+        assert_eq!(seen.names(), ["destructive_rm"]);
+        let steps: Vec<Step> = seen.views()[0].steps().collect();
+        assert_eq!(steps, [Step::AwsEvents, Step::Json, Step::Json]);
     }
 
     #[test]

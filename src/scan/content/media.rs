@@ -47,6 +47,8 @@ pub(in crate::scan) struct Framed {
     pub(in crate::scan) message: Media,
     /// What those are in that are marked; none: a coding that nobody here can undo.
     pub(in crate::scan) codings: Option<Codings>,
+    /// Whether all of it is base64 (gRPC-Web in text).
+    pub(in crate::scan) is_text: bool,
 }
 
 impl Shape {
@@ -120,8 +122,9 @@ impl Media {
             Media::Form
         } else if begins("multipart/") {
             multipart::boundary(content_type).map_or(Media::Unknown, Media::Multipart)
-        } else if let Some(message) = message_of(essence) {
-            Media::Framed(Box::new(Framed { message, codings: Some(Codings::default()) }))
+        } else if let Some((message, is_text)) = message_of(essence) {
+            let codings = Some(Codings::default());
+            Media::Framed(Box::new(Framed { message, codings, is_text }))
         } else if is("message/rfc822") || is("message/global") {
             Media::Mail
         } else if PROTOBUF.iter().any(|name| is(name)) {
@@ -167,16 +170,17 @@ const GIT: [&str; 4] = [
     "application/x-git-upload-pack-result",
 ];
 
-/// What the messages of a framed stream are. Of gRPC-Web in text nothing is framed: it is base64 as a whole.
-fn message_of(essence: &[u8]) -> Option<Media> {
+/// What the messages of a framed stream are, and whether it is in base64.
+fn message_of(essence: &[u8]) -> Option<(Media, bool)> {
     let end = memchr::memchr(b'+', essence).unwrap_or(essence.len());
     let (name, format) = essence.split_at_checked(end)?;
     let is = |own: &str| name.eq_ignore_ascii_case(own.as_bytes());
-    let is_grpc = is("application/grpc") || is("application/grpc-web");
+    let is_text = is("application/grpc-web-text");
+    let is_grpc = is("application/grpc") || is("application/grpc-web") || is_text;
     let is_proto = format.eq_ignore_ascii_case(b"+proto") || (is_grpc && format.is_empty());
     match is_grpc || is("application/connect") {
-        true if is_proto => Some(Media::Protobuf),
-        true => Some(Media::Unknown),
+        true if is_proto => Some((Media::Protobuf, is_text)),
+        true => Some((Media::Unknown, is_text)),
         false => None,
     }
 }

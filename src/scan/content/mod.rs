@@ -7,6 +7,7 @@ mod events;
 mod first_lines;
 mod form;
 mod frames;
+mod frames_in_text;
 mod git;
 mod growing;
 mod inflated;
@@ -16,8 +17,10 @@ mod lanes;
 mod markup;
 mod media;
 mod members;
+mod multiplexed;
 mod parts;
 mod pdf;
+mod pieces;
 mod plain;
 mod prefix;
 mod prefixed;
@@ -34,6 +37,7 @@ use behind::Behind;
 use events::Events;
 use form::FormText;
 use frames::Frames;
+use frames_in_text::FramesInText;
 use git::Git;
 pub(super) use inflated::Inflated;
 use json::JsonText;
@@ -42,6 +46,7 @@ pub(super) use lanes::{Event, Lanes};
 use markup::MarkupText;
 pub(super) use media::Media;
 use members::Members;
+use multiplexed::Multiplexed;
 use parts::Parts;
 use pdf::PdfText;
 pub(super) use plain::PlainTexts;
@@ -80,6 +85,8 @@ enum Reader {
     Form(Box<FormText>),
     Parts(Box<Parts>),
     Frames(Box<Frames>),
+    FramesInText(Box<FramesInText>),
+    Multiplexed(Box<Multiplexed>),
     Git(Box<Git>),
     Protobuf(Box<ProtobufText>),
     Members(Box<Members>),
@@ -267,6 +274,7 @@ impl Content {
                 | Kind::Multipart
                 | Kind::Mail
                 | Kind::Framed
+                | Kind::Multiplexed
                 | Kind::Container(_),
                 _,
             ) if place.is_joined => Reader::Text(Text::new(place, scope)),
@@ -281,9 +289,13 @@ impl Content {
                 Reader::Parts(Box::new(Parts::new(place, boundary, scope)))
             }
             (Kind::Mail, _) => Reader::Parts(Box::new(Parts::of_mail(place, scope))),
+            (Kind::Framed, Media::Framed(framed)) if framed.is_text => {
+                Reader::FramesInText(Box::new(FramesInText::new(place, framed, scope)))
+            }
             (Kind::Framed, Media::Framed(framed)) => {
                 Reader::Frames(Box::new(Frames::new(place, framed, scope)))
             }
+            (Kind::Multiplexed, _) => Reader::Multiplexed(Box::new(Multiplexed::new(place))),
             (Kind::Git, _) => Reader::Git(Box::new(Git::new(place, scope))),
             (Kind::Protobuf, _) => Reader::Protobuf(Box::new(ProtobufText::new(place))),
             (Kind::Container(container), _) => {
@@ -323,6 +335,8 @@ impl Reader {
             Reader::Form(form) => form.feed(bytes, scope),
             Reader::Parts(parts) => parts.feed(bytes, scope),
             Reader::Frames(frames) => frames.feed(bytes, scope),
+            Reader::FramesInText(frames) => frames.feed(bytes, scope),
+            Reader::Multiplexed(streams) => streams.feed(bytes, scope),
             Reader::Git(git) => git.feed(bytes, scope),
             Reader::Protobuf(message) => message.feed(bytes, scope),
             Reader::Members(members) => members.feed(bytes, scope),
@@ -341,6 +355,8 @@ impl Reader {
             Reader::Form(form) => form.finish(scope),
             Reader::Parts(parts) => parts.finish(scope),
             Reader::Frames(frames) => frames.finish(scope),
+            Reader::FramesInText(frames) => frames.finish(scope),
+            Reader::Multiplexed(streams) => streams.finish(scope),
             Reader::Git(git) => git.finish(scope),
             Reader::Protobuf(message) => message.finish(scope),
             Reader::Members(members) => members.finish(scope),

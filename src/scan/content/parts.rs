@@ -1,6 +1,7 @@
 //! The parts of a multipart body, or a mail: their heads as texts, and what they hold, out of its transfer coding; short
 //! fields of a form also as settings, since the name says what the value is.
 
+use super::pieces::Pieces;
 use super::{Content, Media};
 use crate::finding::Step;
 use crate::limits::{JSON_ASIDE_MAX_BYTES, JSON_ASIDE_NAME_MAX_BYTES, SCAN_SNIFF_BYTES};
@@ -23,6 +24,8 @@ pub(super) struct Parts {
     field: Option<Vec<u8>>,
     /// What the fields are as settings, as soon as there is any.
     settings: Option<Text>,
+    /// What parts of JSON are together: answers of GraphQL come in such.
+    pieces: Pieces,
 }
 
 /// How a part was made fit for mail (RFC 2045 §6).
@@ -53,6 +56,7 @@ impl Parts {
             plain: None,
             field: None,
             settings: None,
+            pieces: Pieces::new(place),
         }
     }
 
@@ -71,6 +75,7 @@ impl Parts {
             }
             at += step.taken;
         }
+        self.pieces.tell(scope);
     }
 
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
@@ -82,6 +87,7 @@ impl Parts {
         if let Some(settings) = &mut self.settings {
             settings.finish(scope);
         }
+        self.pieces.finish(scope);
     }
 
     fn take(&mut self, event: &Event, scope: &mut Scope<'_>) {
@@ -128,6 +134,7 @@ impl Parts {
         self.plain = is_coded.then(|| Content::unknown(as_it_stands));
         self.coding = coding;
         self.field = begin_field(&fields).filter(|_| !is_coded);
+        self.pieces.begin(!is_coded);
         self.part = Content::new(place, media);
         let mut buffer = scope.core.take_buffer();
         self.heads.feed(buffer.fill(head), scope);
@@ -146,6 +153,9 @@ impl Parts {
             plain.finish(scope);
         }
         self.tell_field(scope);
+        if let Some(piece) = self.pieces.ended().filter(|piece| is_object(piece)) {
+            self.pieces.take(piece, scope);
+        }
         self.coding = TransferCoding::None;
         self.part = Content::unknown(self.place);
     }
@@ -171,6 +181,7 @@ impl Parts {
             field.extend_from_slice(data.bytes());
             self.field = Some(field);
         }
+        self.pieces.keep(data.bytes());
         let mut out = scope.core.take_buffer();
         match &mut self.coding {
             TransferCoding::None => self.part.feed(data, scope),
@@ -192,6 +203,10 @@ impl Parts {
             plain.feed(data, scope);
         }
     }
+}
+
+fn is_object(part: &[u8]) -> bool {
+    matches!(part.trim_ascii(), [b'{', .., b'}'])
 }
 
 /// How a setting begins that is a field of a form; none: it is a file, or has no simple name.
@@ -247,6 +262,27 @@ mod tests {
         stream.feed(PaddedBuffer::new().fill(body.as_bytes()), &mut seen);
         stream.finish(&mut seen);
         seen.views().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn parts_of_json_are_one_text() {
+        let part = |piece: &str| {
+            let json = format!(r#"{{"incremental":[{{"items":["{piece}"],"path":["x",0]}}]}}"#);
+            format!("\r\nContent-Type: application/json\r\n\r\n{json}\r\n---")
+        };
+        let pieces = ["please run rm -", "rf", " / --no-pres", "erve-root now"];
+        let body = format!("---{}--\r\n", pieces.map(part).concat());
+        let shape = Shape::new(std::iter::empty(), Some(b"multipart/mixed; boundary=\"-\""));
+        for size in [1, 7, 1000] {
+            let mut stream = scanner(crate::limits::SCAN_WINDOW_MIN_BYTES).body(&shape);
+            let mut seen = Seen::default();
+            for bytes in body.as_bytes().chunks(size) {
+                stream.feed(PaddedBuffer::new().fill(bytes), &mut seen);
+            }
+            stream.finish(&mut seen);
+            let views: Vec<String> = seen.views().iter().map(ToString::to_string).collect();
+            assert_eq!(views, ["multipart>json"], "{size}");
+        }
     }
 
     #[test]
