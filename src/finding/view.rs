@@ -95,6 +95,8 @@ steps! {
     /// A command whose words, and settings whose names and values, are strings of their own in it.
     Argv = "argv",
     Setting = "setting",
+    /// A text whose pieces are strings of their own in it, since they look different.
+    RichText = "rich_text",
     /// The events of a stream, and what their pieces of text are together.
     Sse = "sse",
     Ndjson = "ndjson",

@@ -27,6 +27,8 @@ pub(super) struct JsonText {
     commands: Option<Text>,
     calls: Option<Text>,
     settings: Option<Text>,
+    pairs: Option<Text>,
+    triples: Option<Text>,
 }
 
 type NewText = fn(Place, &mut Scope<'_>) -> Text;
@@ -107,6 +109,8 @@ impl JsonText {
             commands: None,
             calls: None,
             settings: None,
+            pairs: None,
+            triples: None,
         }
     }
 
@@ -153,6 +157,9 @@ impl JsonText {
             (&lines.commands, &mut self.commands, Text::unfolded as NewText, Step::Argv),
             (&lines.calls, &mut self.calls, Text::of_calls, Step::Argv),
             (&lines.settings, &mut self.settings, Text::unfolded, Step::Setting),
+            // What a pair says a triple says as well: told once, since it stands in two texts.
+            (&lines.pairs, &mut self.pairs, Text::unfolded, Step::RichText),
+            (&lines.triples, &mut self.triples, Text::unfolded, Step::RichText),
         ] {
             if !line.is_empty() {
                 let text = text.get_or_insert_with(|| new(place.then(step), scope));
@@ -166,7 +173,8 @@ impl JsonText {
     pub(super) fn finish(&mut self, scope: &mut Scope<'_>) {
         self.repeats.finish(&mut self.said, scope);
         let texts = [&mut self.commands, &mut self.calls, &mut self.settings];
-        for text in texts.into_iter().flatten() {
+        let of_siblings = [&mut self.pairs, &mut self.triples];
+        for text in texts.into_iter().chain(of_siblings).flatten() {
             text.finish(scope);
         }
         if let Elements::Joined(joined) = &mut self.elements {

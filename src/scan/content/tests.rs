@@ -170,6 +170,32 @@ fn base64_that_deltas_cut_is_decoded() {
 }
 
 #[test]
+fn a_text_whose_look_changes_within_is_told_once() {
+    let bold = |pieces: &[&str]| {
+        let spans: Vec<_> = pieces
+            .iter()
+            .enumerate()
+            .map(|(at, text)| serde_json::json!({"type": "text", "text": text, "style": {"bold": at == 1}}))
+            .collect();
+        serde_json::json!({"blocks": [{"type": "rich_text", "elements": spans}]}).to_string()
+    };
+    for pieces in [
+        &["run rm ", "-rf", " / --no-preserve-root now"][..],
+        &["run rm -r", "f / --no-preserve-root"],
+        &["it says: ", "run ", "rm -r", "f / --no-preserve-root", " and so on"],
+        &["run rm", " -rf", " / --no", "-preserve-root"],
+    ] {
+        let json = bold(pieces);
+        for size in 1..=json.len() {
+            assert_eq!(views("application/json", &json, size), ["json>rich_text"], "{json} {size}");
+        }
+    }
+    let whole = bold(&["run ", "rm -rf / --no-preserve-root", " now"]);
+    assert_eq!(views("application/json", &whole, 1000), ["json"]);
+    assert!(views("application/json", &bold(&["use rm.", "-rf / is bad"]), 1000).is_empty());
+}
+
+#[test]
 fn what_strings_of_json_say_together_is_read_at_any_cut_and_told_once() {
     for (json, name, view) in [
         (r#"{"a":["rm","-rf","/","--no-preserve-root"]}"#, "destructive_rm", "json>argv"),

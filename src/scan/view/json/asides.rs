@@ -1,5 +1,5 @@
-//! What several strings of JSON say together: a command as the list of its words, a setting as its name and its value.
-//! Each is written out as the line that it would be in a shell or in a file of settings. JSON that is a string of
+//! What several strings of JSON say together: a command as the list of its words, a setting as its name and its value, a
+//! text that is cut into objects. Each is written out as the line that it would be in a shell, in a file of settings, or there. JSON that is a string of
 //! JSON, as the arguments of a call are, and lists as Python writes them are read the same way.
 
 use std::ops::Range;
@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::calls::is_in_call;
 use super::escape::unescape;
 use super::quote::{Quote, before_blanks, behind_blanks};
+use super::siblings::{self, Siblings, siblings};
 use crate::limits::{JSON_ASIDE_MAX_BYTES, JSON_ASIDE_NAME_MAX_BYTES, JSON_ASIDE_WORDS_MAX};
 use crate::scan::view::chunk::{CHUNK_BYTES, Chunk, last_chunk, level};
 
@@ -39,6 +40,9 @@ pub struct Lines {
     /// Those of tool calls.
     pub calls: Vec<u8>,
     pub settings: Vec<u8>,
+    /// What two objects side by side say, and three.
+    pub pairs: Vec<u8>,
+    pub triples: Vec<u8>,
 }
 
 impl Asides {
@@ -85,6 +89,8 @@ fn find(text: &[u8], wants: &dyn Fn(usize, usize) -> bool, is_joined: bool, line
                 };
                 write_command(text, &words, out);
             }
+        } else if text.get(at) == Some(&b't') {
+            find_siblings(text, at, &wants, lines);
         } else if let Some(at) = value_key(text, at)
             && let Some((place, name, value)) = setting(text, at)
             && wants(at, &place)
@@ -97,7 +103,27 @@ fn find(text: &[u8], wants: &dyn Fn(usize, usize) -> bool, is_joined: bool, line
     }
 }
 
-/// Where a list may begin, or the key of a value may end: the next such place from `from` on.
+/// Appends what the object whose text has its key before `at` says with those behind it.
+fn find_siblings(
+    text: &[u8],
+    at: usize,
+    wants: &dyn Fn(usize, &Range<usize>) -> bool,
+    lines: &mut Lines,
+) {
+    let Some(Siblings { two: (place, [first, second]), third }) = siblings(text, at) else {
+        return;
+    };
+    if wants(at, &place) {
+        siblings::write(text, &[&first, &second], &mut lines.pairs);
+    }
+    if let Some((third, end)) = third
+        && wants(at, &(place.start..end))
+    {
+        siblings::write(text, &[&first, &second, &third], &mut lines.triples);
+    }
+}
+
+/// Where a list may begin, or the key of a value or a text may end: the next such place from `from` on.
 fn next_place(text: &[u8], from: usize) -> Option<usize> {
     dispatch!(level(), simd => next_place_by(simd, text, from))
 }
@@ -131,7 +157,10 @@ fn places<S: Simd>(chunk: Chunk<S>, next: Chunk<S>) -> u64 {
     // Of the first three bytes nothing is known before them.
     let [a, l, u] = [b'a', b'l', b'u'].map(|byte| chunk.equals(byte).mask());
     let letters = (a << 3 | 0b111) & (l << 2 | 0b11) & (u << 1 | 1);
-    lists | chunk.equals(b'e').and(quoted).mask() & letters
+    let (t, e) = (chunk.equals(b't'), chunk.equals(b'e'));
+    let texts =
+        (t.mask() << 3 | 0b111) & (e.mask() << 2 | 0b11) & (chunk.equals(b'x').mask() << 1 | 1);
+    lists | e.and(quoted).mask() & letters | t.and(quoted).mask() & texts
 }
 
 /// Where the end of a value's key begins that ends at `last`.
@@ -150,8 +179,13 @@ pub(super) struct Word {
 type Words = SmallVec<[Word; 8]>;
 
 impl Word {
+    /// Where it stands.
+    pub(super) fn place(&self) -> Range<usize> {
+        self.place.clone()
+    }
+
     /// Appends what it stands for.
-    fn write(&self, text: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn write(&self, text: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
         unescape(slice(text, &self.place), out);
         for _ in 0..self.quote.inner_levels() {
@@ -279,7 +313,7 @@ fn member(text: &[u8], at: usize, keys: &[&[u8]], quote: Quote) -> Option<(Word,
 }
 
 /// The string at `at` of a list that begins with `first`, and where it ends.
-fn string(text: &[u8], at: usize, first: Quote) -> Option<(Word, usize)> {
+pub(super) fn string(text: &[u8], at: usize, first: Quote) -> Option<(Word, usize)> {
     // What Python writes as `['sh', '-c', "it's"]` has either.
     let quote = Quote::at(text, at).filter(|quote| *quote == first || first.byte == b'\'')?;
     let start = at + quote.len();
@@ -370,7 +404,7 @@ mod tests {
 
     /// The commands, and the settings.
     fn found(pieces: &[&[u8]]) -> (String, String) {
-        let Lines { commands, calls, settings } = read(pieces);
+        let Lines { commands, calls, settings, .. } = read(pieces);
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (text([commands, calls].concat()), text(settings))
     }
@@ -481,6 +515,8 @@ mod tests {
                 Just(r#"{"name": "A","value" :"b\\"},"#.to_owned()),
                 Just(r#"{"value":"b", "name":"A"},"#.to_owned()),
                 Just(r#"{"key":"A","value":{"stringValue": "b"}},"#.to_owned()),
+                Just(r#"{"type":"text","text":"a b"},"#.to_owned()),
+                Just(r#"{"text": "c\u0041", "marks":[{"type":"bold"}]},"#.to_owned()),
                 Just(r#"[\"rm\", \"-rf\",\n\"/\"]"#.to_owned()),
                 Just(r#""arguments":"{\"a\":1,\"cmd\":[\"rm\",\"-rf\"]}","#.to_owned()),
                 "[\\[\\]{}\"',:a\\\\/-]{0,9}",
@@ -498,7 +534,7 @@ mod tests {
                 .map(|end| &text.as_bytes()[std::mem::replace(&mut from, end)..end])
                 .collect();
             let sorted = |lines: Lines| {
-                [lines.commands, lines.calls, lines.settings].map(|text| {
+                [lines.commands, lines.calls, lines.settings, lines.pairs, lines.triples].map(|text| {
                     let mut lines: Vec<Vec<u8>> = text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
                     lines.sort();
                     lines

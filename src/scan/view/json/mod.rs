@@ -19,6 +19,7 @@ mod offsets;
 mod payload;
 mod quote;
 mod regular;
+mod siblings;
 mod unescape;
 
 #[cfg(test)]
