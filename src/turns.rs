@@ -11,10 +11,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use glommio::timer::Timer;
@@ -140,6 +141,47 @@ impl Turn {
                 now
             }
         };
+    }
+}
+
+/// The turns of who is polled and cannot await.
+#[derive(Default)]
+pub struct PolledTurn {
+    /// Since it has no more had to wait; none if it had to.
+    turn: Option<Turn>,
+    giving_way: Option<Pin<Box<dyn Future<Output = Turn>>>>,
+}
+
+impl PolledTurn {
+    /// As [`Turn::give_way`].
+    pub fn poll_give_way(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let giving_way = match &mut self.giving_way {
+            Some(giving_way) => giving_way,
+            None => {
+                let Some(mut turn) = self.turn.take_if(|turn| turn.is_over()) else {
+                    self.turn.get_or_insert_with(Turn::begin);
+                    return Poll::Ready(());
+                };
+                self.giving_way.insert(Box::pin(async move {
+                    turn.give_way().await;
+                    turn
+                }))
+            }
+        };
+        self.turn = Some(ready!(giving_way.as_mut().poll(context)));
+        self.giving_way = None;
+        Poll::Ready(())
+    }
+
+    /// It has to wait: others go first anyway.
+    pub fn waits(&mut self) {
+        self.turn = None;
+    }
+}
+
+impl fmt::Debug for PolledTurn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolledTurn").field("turn", &self.turn).finish_non_exhaustive()
     }
 }
 
@@ -296,6 +338,28 @@ mod tests {
                 began.push(task.await.unwrap());
             }
             assert!(began.iter().all(|began| *began == LOOKED.get().unwrap()), "{began:?}");
+        });
+    }
+
+    #[test]
+    fn who_is_polled_gives_way_once_its_turn_is_over() {
+        on_a_core(|| async {
+            let past = Instant::now().checked_sub(2 * TURN).unwrap();
+            let over = || Some(Turn { began: past, done_bytes: 0 });
+            LOOKED.set(None);
+            let mut polled = PolledTurn::default();
+            let poll = |polled: &mut PolledTurn| {
+                polled.poll_give_way(&mut Context::from_waker(Waker::noop())).is_ready()
+            };
+            assert!(poll(&mut polled) && poll(&mut polled), "its turn has just begun");
+            polled.turn = over();
+            assert!(!poll(&mut polled) && !poll(&mut polled), "it is over");
+            poll_fn(|context| polled.poll_give_way(context)).await;
+            assert!(polled.turn.as_ref().unwrap().began > past && poll(&mut polled));
+            LOOKED.set(None);
+            polled.turn = over();
+            polled.waits();
+            assert!(poll(&mut polled), "others went first while it waited");
         });
     }
 

@@ -1,4 +1,5 @@
-//! A connection as the h2 crate wants it: tokio's traits, none of its runtime.
+//! A connection as the h2 crate wants it: tokio's traits, none of its runtime. The crate reads for as long as there is
+//! anything, so here is where it lets the others of its core go first: a peer may send frames faster than they are read.
 
 use std::io;
 use std::pin::Pin;
@@ -9,18 +10,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::forward::buffer::Chunk;
 use crate::forward::leg::Leg;
 use crate::tls::stream::Stream;
+use crate::turns::PolledTurn;
 
 /// A connection, and what was read from it before.
 #[derive(Debug)]
 pub struct Wire {
     stream: Stream,
     unread: Option<Chunk>,
+    turn: PolledTurn,
 }
 
 impl From<Leg> for Wire {
     fn from(leg: Leg) -> Wire {
         let Leg { stream, mut unread } = leg;
-        Wire { stream, unread: unread.take() }
+        Wire { stream, unread: unread.take(), turn: PolledTurn::default() }
     }
 }
 
@@ -40,8 +43,12 @@ impl AsyncRead for Wire {
             }
             return Poll::Ready(Ok(()));
         }
-        let len = ready!(self.stream.poll_read(context, into.initialize_unfilled()))?;
-        into.advance(len);
+        ready!(self.turn.poll_give_way(context));
+        let read = self.stream.poll_read(context, into.initialize_unfilled());
+        if read.is_pending() {
+            self.turn.waits();
+        }
+        into.advance(ready!(read)?);
         Poll::Ready(Ok(()))
     }
 }

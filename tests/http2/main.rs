@@ -7,6 +7,7 @@ mod support;
 
 mod curl;
 mod endings;
+mod frames;
 mod grpc;
 mod http1;
 mod httpx;
