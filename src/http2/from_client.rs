@@ -10,6 +10,7 @@ use http::{Request, Response};
 
 use super::heads::{self, Coding};
 use super::sending::{Part, Sending};
+use super::windows::Windowed;
 use super::{Fault, OURS, cut, fill, frame_body, in_words, reason_of, unframe_body};
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
@@ -32,6 +33,7 @@ pub(super) async fn carry(
     request: Request<RecvStream>,
     mut respond: SendResponse<Part>,
     pipe: Leg,
+    window: &Windowed,
 ) -> Carried {
     let Leg { stream: pipe, mut unread } = pipe;
     let method = Method::from_name(request.method().as_str());
@@ -41,7 +43,7 @@ pub(super) async fn carry(
         pipe.fail(in_words(&error).into());
     };
     let uploading = async {
-        if let Err(Fault::Peer(error)) = upload(request, &pipe).await {
+        if let Err(Fault::Peer(error)) = upload(request, &pipe, window).await {
             give_up(error);
         }
     };
@@ -56,7 +58,11 @@ pub(super) async fn carry(
     carried.get()
 }
 
-async fn upload(request: Request<RecvStream>, pipe: &Stream) -> Result<(), Fault> {
+async fn upload(
+    request: Request<RecvStream>,
+    pipe: &Stream,
+    window: &Windowed,
+) -> Result<(), Fault> {
     let (head, body) = request.into_parts();
     let mut out = Vec::new();
     let coding = heads::write_request_head(&head, body.is_end_stream(), &mut out);
@@ -64,7 +70,9 @@ async fn upload(request: Request<RecvStream>, pipe: &Stream) -> Result<(), Fault
     drop((out, head));
     match coding {
         Coding::None => Ok(()),
-        Coding::Plain | Coding::Chunked => unframe_body(body, coding, pipe, |_| ()).await,
+        Coding::Plain | Coding::Chunked => {
+            unframe_body(body, coding, pipe, |len| window.passes(len)).await
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub mod heads;
 mod sending;
 /// One stream of a connection to an origin.
 mod to_origin;
+/// How much a peer may send of a stream.
+mod windows;
 /// A connection as the h2 crate wants it.
 mod wire;
 

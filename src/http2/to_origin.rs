@@ -13,6 +13,7 @@ use http::{Request, Response};
 
 use super::heads::{self, Coding};
 use super::sending::{Part, Sending};
+use super::windows::Windowed;
 use super::{Fault, OURS, cut, failure, fill, frame_body, unframe_body};
 use crate::forward::leg::{Leg, Unread};
 use crate::http::body::Body;
@@ -27,13 +28,14 @@ pub(super) async fn carry(
     requests: SendRequest<Part>,
     scheme: &'static str,
     pipe: Leg,
+    window: &Windowed,
     unended: impl Future<Output = ()>,
 ) {
     let Leg { stream: pipe, mut unread } = pipe;
     let is_said = Cell::new(false);
     let carried = async {
         match begin(requests, scheme, &pipe, &mut unread).await {
-            Ok(begun) => both_ways(begun, &pipe, &mut unread, &is_said).await,
+            Ok(begun) => both_ways(begun, &pipe, &mut unread, window, &is_said).await,
             Err(fault) => fail(&pipe, fault),
         }
         pipe.gone().await;
@@ -98,7 +100,13 @@ fn head_of(unread: &Unread, scheme: &str) -> Result<Option<Head>, Fault> {
 }
 
 /// `is_said` is set once the exchange has all of the answer.
-async fn both_ways(begun: Begun, pipe: &Stream, unread: &mut Unread, is_said: &Cell<bool>) {
+async fn both_ways(
+    begun: Begun,
+    pipe: &Stream,
+    unread: &mut Unread,
+    window: &Windowed,
+    is_said: &Cell<bool>,
+) {
     let Begun { method, body, mut stream, response } = begun;
     let upload = async {
         if body.is_done() {
@@ -112,7 +120,8 @@ async fn both_ways(begun: Begun, pipe: &Stream, unread: &mut Unread, is_said: &C
     };
     let download = async {
         let mut has_begun = false;
-        match answer(method, response, pipe, &mut has_begun, is_said).await {
+        let told = Told { window, is_said };
+        match answer(method, response, pipe, &mut has_begun, &told).await {
             Ok(()) => {}
             Err(Fault::Peer(error)) if has_begun => pipe.cut_by(failure(&error)),
             Err(_) if has_begun => pipe.cut(),
@@ -132,12 +141,19 @@ fn fail(pipe: &Stream, fault: Fault) {
     }
 }
 
+/// Who is told of what was passed on of an answer.
+struct Told<'a> {
+    window: &'a Windowed,
+    /// Set once that is all of it.
+    is_said: &'a Cell<bool>,
+}
+
 async fn answer(
     method: Method,
     mut response: ResponseFuture,
     pipe: &Stream,
     has_begun: &mut bool,
-    is_said: &Cell<bool>,
+    told: &Told<'_>,
 ) -> Result<(), Fault> {
     let mut out = Vec::new();
     loop {
@@ -156,14 +172,15 @@ async fn answer(
         match (body, coding) {
             (None, _) => {}
             (Some(body), Coding::None) => {
-                is_said.set(true);
+                told.is_said.set(true);
                 return ended(body).await;
             }
             (Some(body), Coding::Plain | Coding::Chunked) => {
                 let mut left = heads::length_of(&head.headers);
                 let passes = |len: usize| {
+                    told.window.passes(len);
                     left = left.map(|left| left.saturating_sub(len as u64));
-                    is_said.set(left == Some(0));
+                    told.is_said.set(left == Some(0));
                 };
                 return unframe_body(body, coding, pipe, passes).await;
             }

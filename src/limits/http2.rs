@@ -9,10 +9,15 @@ pub const HTTP2_STREAMS_MAX: u32 = 100;
 /// The same with those that the client has reset and whose exchanges have not ended yet; more are refused.
 pub const HTTP2_STREAMS_HELD_MAX: usize = 200;
 
-/// What a peer may send of one stream before any of it was passed on, and of a connection: as much for each of its
-/// streams, as those that nobody takes anything of must not hold up the others.
-pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 128 * 1024;
-pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = HTTP2_STREAMS_MAX * HTTP2_STREAM_WINDOW_BYTES;
+/// What a peer may send of a connection before any of it was passed on, and of one stream: at first, and at least, as much
+/// as each has room for if there are many, since those that nobody takes anything of must not hold up the others; and at
+/// most, for one that has much to send. In a round trip of 20 ms that is 200 MB/s.
+pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+pub const HTTP2_STREAM_WINDOW_MIN_BYTES: u32 = 64 * 1024;
+pub const HTTP2_STREAM_WINDOW_MAX_BYTES: u32 = 4 * 1024 * 1024;
+
+/// The smallest frame of one that has much to send.
+pub const HTTP2_BULK_FRAME_MIN_BYTES: usize = 1024;
 
 /// What waits of one stream for its peer to take it.
 pub const HTTP2_SEND_BUFFER_BYTES: usize = 64 * 1024;
@@ -41,3 +46,5 @@ pub const HTTP2_ONLY_KNOWN_SECS: u64 = 600;
 
 const _: () = assert!(FIRST_WRITE_BYTES <= PIPE_BYTES);
 const _: () = assert!(HTTP2_STREAMS_MAX as usize <= HTTP2_STREAMS_HELD_MAX);
+const _: () =
+    assert!(HTTP2_STREAMS_MAX * HTTP2_STREAM_WINDOW_MIN_BYTES <= HTTP2_CONNECTION_WINDOW_BYTES);
