@@ -184,6 +184,12 @@ impl Streams<'_> {
             log::info!("{}: refused: more than {HTTP2_STREAMS_HELD_MAX} streams", self.source);
             return accepted.refuse();
         }
+        let most = self.core.config.runtime.max_connections.max(HTTP2_STREAMS_HELD_MAX);
+        if self.core.counters.streams_open.get() >= most as u64 {
+            self.core.counters.requests_refused.add(1);
+            log::info!("{}: refused: more than {most} streams of a worker", self.source);
+            return accepted.refuse();
+        }
         if !self.is_admitted(shared) {
             self.core.counters.requests_unauthorized.add(1);
             log::info!("{}: refused: its user is none any more", self.source);

@@ -1,4 +1,4 @@
-//! Peers whose frames are written by hand: those that send frame upon frame.
+//! Peers whose frames are written by hand: those that send frame upon frame, or open stream upon stream.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,11 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Way;
-use super::support::{Connection, Origin, Reply};
+use super::support::{Connection, Origin, Reply, json, wait_until};
 
 const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADERS: u8 = 1;
 const PRIORITY: u8 = 2;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const WINDOW_UPDATE: u8 = 8;
 
@@ -32,6 +33,25 @@ fn get(stream: u32, dest: &str) -> Vec<u8> {
     let mut head = vec![0x82, 0x86, 0x84, 0x41, u8::try_from(dest.len()).unwrap()];
     head.extend_from_slice(dest.as_bytes());
     frame(HEADERS, 0b101, stream, &head)
+}
+
+/// The next frame: its kind, its stream and what it holds. None at the end.
+fn try_receive(connection: &mut Connection) -> Option<(u8, u32, Vec<u8>)> {
+    let head = connection.try_receive_exact(9).ok()?;
+    let [a, b, c, kind, _, stream @ ..] = <[u8; 9]>::try_from(head).unwrap();
+    let len = u32::from_be_bytes([0, a, b, c]) as usize;
+    let payload = connection.try_receive_exact(len).ok()?;
+    Some((kind, u32::from_be_bytes(stream), payload))
+}
+
+/// The next frame of this kind: its stream and what it holds.
+fn receive(connection: &mut Connection, wanted: u8) -> (u32, Vec<u8>) {
+    loop {
+        let (kind, stream, payload) = try_receive(connection).expect("the connection goes on");
+        if kind == wanted {
+            return (stream, payload);
+        }
+    }
 }
 
 /// An origin that takes what comes and says nothing.
@@ -73,5 +93,27 @@ fn a_peer_that_sends_faster_than_it_is_read_does_not_hold_up_others() {
         is_over.store(true, Ordering::SeqCst);
         flooder.join().unwrap();
         assert!(took < LIMIT, "{took:?}");
+    }
+}
+
+#[test]
+fn the_streams_of_all_clients_of_a_core_are_bounded() {
+    const EACH: u32 = 100;
+    let way = Way::with(json!({ "max_connections": 5 }));
+    let origin = silent();
+    let open = || {
+        let mut client = client(&way, &origin.dest());
+        for number in 0..EACH {
+            client.send(get(2 * number + 1, &origin.dest()));
+        }
+        client
+    };
+    let _served = [open(), open()];
+    wait_until("the streams", || way.proxy.status()["counters"]["streams_open"] == json!(2 * EACH));
+    let mut refused = open();
+    for number in 0..EACH {
+        let reset = receive(&mut refused, RST_STREAM);
+        // REFUSED_STREAM: it may be asked again.
+        assert_eq!(reset, (2 * number + 1, vec![0, 0, 0, 7]));
     }
 }
