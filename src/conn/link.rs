@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,6 +29,9 @@ use crate::http::reply::Cause;
 use crate::http2::connection::ToOrigin;
 use crate::limits::{HTTP2_FAREWELL_MS, HTTP2_LEFT_LOOK_MS, HTTP2_UNENDED_MS};
 use crate::tls::stream::Stream;
+
+/// What every frame begins with (RFC 9113 §4.1).
+const FRAME_HEAD_BYTES: usize = 9;
 
 /// What is known of the origin, and the connection to it.
 pub struct Link {
@@ -140,8 +144,12 @@ impl Link {
                 upstream::open_any(core, deadline, origin, spare).await?
             }
         };
+        let mut leg = leg;
         // In the clear nothing is agreed on: the client took it for granted, and so do we.
-        if leg.stream.is_tls() && !leg.stream.speaks_http2() {
+        let is_http2 = !leg.stream.is_tls()
+            || leg.stream.speaks_http2()
+            || leg.stream.agreed_on_nothing() && greets(core, deadline, &mut leg).await;
+        if !is_http2 {
             self.state.replace(State::Http1);
             return Ok(leg);
         }
@@ -203,6 +211,24 @@ impl Link {
     }
 }
 
+/// Whether an origin that chose no protocol greets as those of HTTP/2 do, whose clients may take it for granted. One of
+/// HTTP/1.1 says nothing before it is asked.
+async fn greets(core: &Core, deadline: &Deadline, origin: &mut Leg) -> bool {
+    let wait = core.config.http.detect_timeout;
+    let greeted = deadline.within(wait, async {
+        while origin.unread.bytes().len() < FRAME_HEAD_BYTES && origin.fill().await? > 0 {}
+        io::Result::Ok(())
+    });
+    // What broke it shows at the request.
+    let _ = greeted.await;
+    is_settings(origin.unread.bytes())
+}
+
+/// Whether what an origin said first is SETTINGS (RFC 9113 §3.4, §6.5).
+fn is_settings(said: &[u8]) -> bool {
+    matches!(said, [0, 0, len, 4, 0, 0, 0, 0, 0, ..] if len % 6 == 0)
+}
+
 impl Connected {
     /// A stream, in a task of its own: it ends by itself when its exchange lets go of the pipe.
     fn begin(&self, core: &Core) -> Leg {
@@ -235,5 +261,27 @@ impl Connected {
         };
         let leaving = or(has_ended, is_overdue);
         glommio::spawn_local(contained("a connection that is left", leaving)).detach();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_greeting_is_told_from_an_answer() {
+        for greeting in [&b"\0\0\0\x04\0\0\0\0\0"[..], b"\0\0\x12\x04\0\0\0\0\0\0\x03\0"] {
+            assert!(is_settings(greeting), "{greeting:?}");
+        }
+        for other in [
+            &b""[..],
+            b"\0\0\0\x04\0\0\0\0",
+            b"HTTP/1.1 200 OK\r\n",
+            b"\0\0\x05\x04\0\0\0\0\0",
+            b"\0\0\0\x04\x01\0\0\0\0",
+            b"\0\0\0\x04\0\0\0\0\x01",
+        ] {
+            assert!(!is_settings(other), "{other:?}");
+        }
     }
 }

@@ -16,12 +16,19 @@ use crate::forward::buffer::{BufferPool, Chunk};
 use crate::forward::tcp::Tcp;
 use crate::limits::TLS_RECEIVES_MAX;
 
+/// What its ends agreed to speak inside TLS (RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agreed {
+    Nothing,
+    Http2,
+    Other,
+}
+
 /// A TLS connection of either side, its handshake done.
 pub struct Tls {
     tcp: Tcp,
     buffers: Rc<BufferPool>,
-    /// ALPN said so.
-    speaks_http2: bool,
+    agreed: Agreed,
     /// Borrowed inside one poll only, never across an await.
     state: RefCell<State>,
 }
@@ -46,7 +53,7 @@ impl Tls {
         tcp: Tcp,
         session: Session,
         received: &[u8],
-        speaks_http2: bool,
+        agreed: Agreed,
         pool: &Rc<BufferPool>,
     ) -> Tls {
         let received = (!received.is_empty()).then(|| {
@@ -56,7 +63,7 @@ impl Tls {
         });
         let (begun, opened, unsent) = (Vec::new(), None, None);
         let state = State { session, received, begun, opened, unsent, has_fin: false };
-        Tls { tcp, buffers: Rc::clone(pool), speaks_http2, state: RefCell::new(state) }
+        Tls { tcp, buffers: Rc::clone(pool), agreed, state: RefCell::new(state) }
     }
 
     /// The socket that the records go through.
@@ -64,9 +71,9 @@ impl Tls {
         &self.tcp
     }
 
-    /// Whether HTTP/2 was agreed on.
-    pub(super) fn speaks_http2(&self) -> bool {
-        self.speaks_http2
+    /// What was agreed on.
+    pub(super) fn agreed(&self) -> Agreed {
+        self.agreed
     }
 
     /// Whether nothing that was received waits here, an end included.

@@ -13,7 +13,7 @@ use rustls::server::{Acceptor, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
 use rustls::{AlertDescription, ClientConfig, Error, InvalidMessage, ServerConfig};
 
-use super::encrypted::Tls;
+use super::encrypted::{Agreed, Tls};
 use super::handshake_error::HandshakeError;
 use super::record;
 use super::session::{Schedule, Session};
@@ -201,15 +201,13 @@ async fn run(
             return Err(HandshakeError::Tls(error));
         }
         if handshake.is_done() {
-            let speaks_http2 = handshake.protocol() == Some(super::ALPN_HTTP_2);
+            let agreed = match handshake.protocol() {
+                None => Agreed::Nothing,
+                Some(super::ALPN_HTTP_2) => Agreed::Http2,
+                Some(_) => Agreed::Other,
+            };
             let (session, received) = handshake.finish().map_err(HandshakeError::Tls)?;
-            return Ok(Stream::Tls(Box::new(Tls::new(
-                tcp,
-                session,
-                &received,
-                speaks_http2,
-                buffers,
-            ))));
+            return Ok(Stream::Tls(Box::new(Tls::new(tcp, session, &received, agreed, buffers))));
         }
         write_clear(&tcp, &handshake.out).await?;
         handshake.out.clear();

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::encrypted::Tls;
+use super::encrypted::{Agreed, Tls};
 use crate::forward::buffer::BufferPool;
 use crate::forward::pipe::{Failure, Pipe};
 use crate::forward::tcp::{Idle, Tcp};
@@ -58,7 +58,12 @@ impl Stream {
 
     /// Whether HTTP/2 was agreed on when TLS was.
     pub fn speaks_http2(&self) -> bool {
-        matches!(self, Stream::Tls(tls) if tls.speaks_http2())
+        matches!(self, Stream::Tls(tls) if tls.agreed() == Agreed::Http2)
+    }
+
+    /// Whether TLS was agreed on, and nothing of what is spoken inside it.
+    pub fn agreed_on_nothing(&self) -> bool {
+        matches!(self, Stream::Tls(tls) if tls.agreed() == Agreed::Nothing)
     }
 
     /// The other end.

@@ -12,7 +12,7 @@ use glommio::timer::sleep;
 use glommio::{LocalExecutorBuilder, Placement};
 use rustls::ServerConnection;
 
-use super::encrypted::Tls;
+use super::encrypted::{Agreed, Tls};
 use super::handshake_error::HandshakeError;
 use super::record::{Content, PLAINTEXT_MAX_BYTES};
 use super::session::Session;
@@ -33,7 +33,7 @@ async fn connected(session: Session) -> (Stream, TcpStream) {
     let tcp = Tcp::new(glommio::net::TcpStream::connect(address).await.unwrap()).unwrap();
     let (peer, _) = listener.accept().unwrap();
     peer.set_nonblocking(true).unwrap();
-    (Stream::Tls(Box::new(Tls::new(tcp, session, &[], false, &BufferPool::new()))), peer)
+    (Stream::Tls(Box::new(Tls::new(tcp, session, &[], Agreed::Nothing, &BufferPool::new()))), peer)
 }
 
 pub(crate) async fn to_origin() -> (Stream, TcpStream, ServerConnection) {

@@ -1,4 +1,5 @@
-//! Peers whose frames are written by hand: those that send frame upon frame, or open stream upon stream.
+//! Peers whose frames are written by hand: those that send frame upon frame, or open stream upon stream, and an origin
+//! that TLS was agreed on with, and nothing more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Way;
+use super::support::tls::{self, Shown};
 use super::support::{Connection, Origin, Reply, json, wait_until};
 
 const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -115,5 +117,30 @@ fn the_streams_of_all_clients_of_a_core_are_bounded() {
         let reset = receive(&mut refused, RST_STREAM);
         // REFUSED_STREAM: it may be asked again.
         assert_eq!(reset, (2 * number + 1, vec![0, 0, 0, 7]));
+    }
+}
+
+/// Its clients, who take HTTP/2 for granted, got a 502.
+#[test]
+fn an_origin_that_greets_though_nothing_was_agreed_on_speaks_http2() {
+    const STATUS_200: u8 = 0x88;
+    let way = Way::new();
+    let origin = Origin::raw_tls(tls::server(Shown::Valid), |mut connection| {
+        connection.send(frame(SETTINGS, 0, 0, &[]));
+        assert_eq!(connection.receive_exact(PREFACE.len()), PREFACE.as_bytes());
+        while let Some((kind, stream, _)) = try_receive(&mut connection) {
+            if kind == HEADERS {
+                connection.send(frame(HEADERS, 0b101, stream, &[STATUS_200]));
+            }
+        }
+    });
+    let dest = origin.local_dest();
+    let mut client = way.proxy.https(&dest);
+    client.send(PREFACE);
+    client.send(frame(SETTINGS, 0, 0, &[]));
+    for stream in [1, 3] {
+        client.send(get(stream, &dest));
+        let (of, payload) = receive(&mut client, HEADERS);
+        assert_eq!((of, payload[0]), (stream, STATUS_200));
     }
 }
