@@ -21,14 +21,15 @@ pub(super) fn foreign_page(value: &[u8]) -> Error {
     denied(format!("gateway_allowed_origins does not name the page that sent this: Origin {shown}"))
 }
 
-/// The same without Origin, by the word of its browser.
-pub(super) fn foreign_site(page: &[u8]) -> Error {
+/// The same without Origin, by the word of its browser. `is_link`: it is to be shown as a page.
+pub(super) fn foreign_site(page: &[u8], is_link: bool) -> Error {
     let shown = match OriginPatterns::origin_of(page) {
         Some("null") | None => "it did not say which".to_owned(),
         Some(origin) => cut(origin),
     };
+    let how = if is_link { ": to open it all the same, enter its address" } else { "" };
     denied(format!(
-        "gateway_allowed_origins does not name the page that sent this or leads here ({shown})"
+        "gateway_allowed_origins does not name the page that sent this or leads here ({shown}){how}"
     ))
 }
 

@@ -130,6 +130,28 @@ fn what_other_pages_make_a_browser_get_without_origin_is_refused() {
     }
 }
 
+/// A link can hand the gateway's own page parameters that it acts on with its user's token. Whoever follows it is told
+/// the way past: what one types comes from no page.
+#[test]
+fn a_link_of_another_site_is_refused_and_says_how_to_go_there_all_the_same() {
+    let (origin, proxy) = gateway(Value::Null);
+    let document = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nSec-Fetch-User: ?1\r\n";
+    let long = format!("https://{}.example", "a".repeat(200));
+    for referer in ["", "Referer: https://evil.example/\r\n", &format!("Referer: {long}/\r\n")] {
+        let response = ask(&proxy, &format!("Sec-Fetch-Site: cross-site\r\n{document}{referer}"));
+        assert_eq!(response.status(), 403, "{referer}");
+        let detail = response.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.ends_with("to open it all the same, enter its address"), "{detail}");
+    }
+    assert_eq!(origin.connections(), 0);
+    let frame = document.replace("document", "iframe");
+    let response = ask(&proxy, &format!("Sec-Fetch-Site: cross-site\r\n{frame}"));
+    assert!(!response.text().contains("enter its address"), "{}", response.text());
+    assert_eq!(ask(&proxy, &format!("Sec-Fetch-Site: none\r\n{document}")).status(), 200);
+    let named = "Sec-Fetch-Site: cross-site\r\nReferer: http://localhost:3000/\r\n";
+    assert_eq!(ask(&proxy, &format!("{named}{document}")).status(), 200);
+}
+
 #[test]
 fn what_is_configured_replaces_the_default() {
     let (origin, proxy) = gateway(json!(["https://app.example", "https://*.lab.example:*"]));

@@ -68,7 +68,9 @@ impl Requests<'_> {
         let Some((_, first)) = origins.next() else {
             let page = other_site(head, allowed).filter(|page| !allowed.matches(page));
             let is_served = || is_served(head, allowed);
-            return page.map(foreign_site).or_else(|| (!is_served()).then(foreign_name));
+            // A link is refused as well: with its parameters the gateway's own page may do as its user would.
+            let foreign = page.map(|page| foreign_site(page, is_navigation(head)));
+            return foreign.or_else(|| (!is_served()).then(foreign_name));
         };
         let mut all = std::iter::once(first).chain(origins.map(|(_, origin)| origin));
         all.find(|origin| !allowed.matches(origin)).map(foreign_page)
@@ -117,6 +119,14 @@ fn other_site<'h>(head: &'h RequestHead<'_>, allowed: &OriginPatterns) -> Option
         None if !is_cross && is_of_a_neighbour(head, allowed) => None,
         page => Some(page.unwrap_or(b"null")),
     }
+}
+
+/// Whether the answer is to be shown as a page of its own, as where a link leads.
+fn is_navigation(head: &RequestHead<'_>) -> bool {
+    let says = |name: &str, wanted: &[u8]| {
+        head.get(name).is_some_and(|value| value.eq_ignore_ascii_case(wanted))
+    };
+    says("sec-fetch-mode", b"navigate") && says("sec-fetch-dest", b"document")
 }
 
 /// Whether a page of the same site can only be one of the host that it asks, at another port, and all of those are
