@@ -40,7 +40,9 @@ mod run_child;
 mod run_lines;
 mod run_monitor;
 mod run_summary;
+/// `scan`, and the files of the folders that it is given.
 pub mod scan;
+mod scan_folder;
 pub mod start;
 pub mod stats;
 pub mod status;

@@ -1,21 +1,24 @@
-//! `clawsec scan FILE…|-`: the same patterns, watched values, engine and masking over files. Touches no log.
+//! `clawsec scan FILE…|FOLDER…|-`: the same patterns, watched values, engine and masking over files. Touches no log.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::arguments::CommonArguments;
 use super::output::visible;
+use super::scan_folder::Files;
 use super::{load_common, log_dir, output};
-use crate::config::{Config, WatchConfig};
+use crate::config::{Config, Suppression, WatchConfig};
 use crate::finding::{Confidence, Fingerprint, Severity, ThreatType, View};
 use crate::limits::{FINGERPRINT_KEY_BYTES, SCAN_FILE_READ_BYTES};
-use crate::policy::FingerprintKey;
+use crate::policy::{FingerprintKey, accepted_anywhere};
+use crate::regular_file;
 use crate::rulebook;
 use crate::scan::{
     Gap, KNOWN_VALUE_RULE, KnownMatch, KnownValues, Match, MatchSink, PaddedBuffer, Scanner,
@@ -36,7 +39,7 @@ pub struct ScanArguments {
     /// How findings are printed
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub format: ScanFormat,
-    /// Files; - is the standard input
+    /// Files, and folders with all that is in them (but links, and git's objects); - is the standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 }
@@ -64,16 +67,20 @@ pub fn run(arguments: &ScanArguments) -> ExitCode {
             return ExitCode::from(EXIT_TROUBLE);
         }
     };
-    let mut found = Found { format: arguments.format, key, ..Found::default() };
+    let suppressions = config.policy.suppressions;
+    let mut found = Found { format: arguments.format, key, suppressions, ..Found::default() };
     for path in &arguments.files {
-        found.file = shown_name(path);
-        if let Err(error) = open(path).and_then(|reader| scan(reader, &scanner, &mut found)) {
-            output::error(format!("{}: {error}", path.display()));
-            found.has_trouble = true;
+        if !is_stdin(path) && path.is_dir() {
+            scan_folder(path, &scanner, &mut found);
+        } else {
+            scan_one(path, open(path), &scanner, &mut found);
         }
         if found.reader_is_gone {
             break;
         }
+    }
+    if found.accepted > 0 {
+        output::note(format!("{} more are accepted (suppressions)", found.accepted));
     }
     match (found.has_trouble, found.count) {
         (true, _) => ExitCode::from(EXIT_TROUBLE),
@@ -129,6 +136,31 @@ fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     Ok(Box::new(File::open(path)?))
 }
 
+fn scan_folder(folder: &Path, scanner: &Scanner, found: &mut Found) {
+    let mut files = match Files::of(folder) {
+        Ok(files) => files,
+        Err(error) => return found.trouble(folder, &error),
+    };
+    for (path, looked) in files.by_ref() {
+        let opened = looked.and_then(|()| regular_file::open(&path));
+        scan_one(&path, opened, scanner, found);
+        if found.reader_is_gone {
+            return;
+        }
+    }
+    for objects in files.left_out() {
+        let path = visible(&objects.display().to_string());
+        output::note(format!("{path} is left out: git's objects are scanned when they are named"));
+    }
+}
+
+fn scan_one(path: &Path, opened: io::Result<impl Read>, scanner: &Scanner, found: &mut Found) {
+    found.file = shown_name(path);
+    if let Err(error) = opened.and_then(|reader| scan(reader, scanner, found)) {
+        found.trouble(path, &error);
+    }
+}
+
 /// A file is one stream: a match may lie across any border of reads.
 fn scan(mut reader: impl Read, scanner: &Scanner, found: &mut Found) -> io::Result<()> {
     let mut stream = scanner.open();
@@ -155,7 +187,10 @@ struct Found {
     format: ScanFormat,
     key: Option<FingerprintKey>,
     file: String,
+    suppressions: Vec<Suppression>,
     count: u64,
+    /// What a suppression covers is not among them.
+    accepted: u64,
     has_trouble: bool,
     reader_is_gone: bool,
 }
@@ -166,7 +201,9 @@ impl Default for Found {
             format: ScanFormat::Text,
             key: None,
             file: String::new(),
+            suppressions: Vec::new(),
             count: 0,
+            accepted: 0,
             has_trouble: false,
             reader_is_gone: false,
         }
@@ -210,7 +247,17 @@ impl Found {
         }
     }
 
+    fn trouble(&mut self, path: &Path, error: &io::Error) {
+        output::error(format!("{}: {error}", visible(&path.display().to_string())));
+        self.has_trouble = true;
+    }
+
     fn tell(&mut self, told: &Told<'_>, snippet: &str) {
+        let (rule, fingerprint) = (told.pattern, told.fingerprint);
+        if accepted_anywhere(&self.suppressions, rule, fingerprint, SystemTime::now()) {
+            self.accepted += 1;
+            return;
+        }
         self.count += 1;
         match output::piece(&self.line(told, snippet)) {
             Ok(true) => {}

@@ -194,6 +194,26 @@ fn is_key_of(keys: &[String], secret: &[u8]) -> bool {
     !is_anothers && (own.peek().is_none() || own.any(|key| fits(key)))
 }
 
+/// Whether something is accepted wherever it is, as in a file: by a suppression that asks for nothing of its way.
+pub fn accepted_anywhere(
+    suppressions: &[Suppression],
+    rule: &str,
+    fingerprint: Option<Fingerprint>,
+    now: SystemTime,
+) -> bool {
+    let holds = |suppression: &Suppression| {
+        let asks_for_its_way = suppression.dest.is_some()
+            || suppression.header.is_some()
+            || suppression.source.is_some()
+            || suppression.path.is_some();
+        !asks_for_its_way
+            && suppression.expires.as_ref().is_none_or(|expiry| now < expiry.at)
+            && suppression.fingerprint.is_none_or(|wanted| Some(wanted) == fingerprint)
+            && suppression.rule.as_ref().is_none_or(|glob| matches(glob, rule))
+    };
+    suppressions.iter().any(holds)
+}
+
 /// Whether a suppression is in force and all its conditions hold.
 fn applies(
     suppression: &Suppression,

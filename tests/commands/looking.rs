@@ -44,12 +44,55 @@ fn scan_tells_clean_from_found_from_trouble() {
         (&[&clean, &bad], 1),
         (&["/nonexistent/file"], 2),
         (&[&bad, "/nonexistent/file"], 2),
-        (&["/tmp"], 2),
     ] {
         let outcome = setup.run("scan", files);
         assert_eq!(outcome.code, Some(code), "{files:?}: {}", outcome.text());
     }
     assert_eq!(clawsec(&["scan"]).code, Some(2));
+}
+
+/// A folder was an error.
+#[test]
+fn scan_reads_all_that_is_in_a_folder() {
+    let setup = Setup::new(json!({}));
+    let folder = setup.directory().join("project");
+    fs::create_dir_all(folder.join("src/deep")).unwrap();
+    fs::create_dir_all(folder.join(".git/objects/ab")).unwrap();
+    fs::write(folder.join("clean"), "nothing to see").unwrap();
+    fs::write(folder.join("src/deep/settings"), key()).unwrap();
+    fs::write(folder.join(".git/objects/ab/cd"), key()).unwrap();
+    let scan = |path: &std::path::Path| setup.run("scan", &[path.to_str().unwrap()]);
+    let outcome = scan(&folder);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.text());
+    let wanted = format!("{}: aws_access_key", folder.join("src/deep/settings").display());
+    assert!(outcome.stdout.starts_with(&wanted), "{}", outcome.stdout);
+    assert_eq!(outcome.stdout.lines().count(), 1, "{}", outcome.stdout);
+    assert!(outcome.stderr.contains(".git/objects is left out"), "{}", outcome.stderr);
+    assert_eq!(scan(&folder.join(".git/objects")).code, Some(1), "it is named");
+    fs::remove_dir_all(folder.join("src")).unwrap();
+    assert_eq!(scan(&folder).code, Some(0));
+}
+
+/// What an operator accepts wherever it is was told all the same.
+#[test]
+fn scan_leaves_out_what_suppressions_accept_anywhere() {
+    for (condition, code) in [
+        (json!({ "rule": "aws_*" }), 0),
+        (json!({ "rule": "github_*" }), 1),
+        (json!({ "rule": "aws_*", "expires": "2020-01-01" }), 1),
+        // A file comes from nowhere and goes nowhere.
+        (json!({ "rule": "aws_*", "dest": "*.example" }), 1),
+    ] {
+        let mut suppression = condition.clone();
+        suppression["reason"] = json!("a test's");
+        let setup = Setup::new(json!({ "suppressions": [suppression] }));
+        let file = setup.directory().join("file");
+        fs::write(&file, key()).unwrap();
+        let outcome = setup.run("scan", &[file.to_str().unwrap()]);
+        assert_eq!(outcome.code, Some(code), "{condition}: {}", outcome.text());
+        let is_told = outcome.stderr.contains("1 more are accepted");
+        assert_eq!(is_told, code == 0, "{}", outcome.stderr);
+    }
 }
 
 #[test]
