@@ -75,10 +75,39 @@ pub enum Command {
     Man(ManArguments),
 }
 
+impl Command {
+    /// Takes the file that a variable names, where no flag names one.
+    pub fn read_variable(&mut self, file: Option<PathBuf>) {
+        if let Some(common) = self.common() {
+            common.config = common.config.take().or(file);
+        }
+    }
+
+    fn common(&mut self) -> Option<&mut CommonArguments> {
+        Some(match self {
+            Command::Start(arguments) => &mut arguments.common,
+            Command::Stop(common) | Command::Reload(common) | Command::Healthcheck(common) => {
+                common
+            }
+            Command::Status(arguments) => &mut arguments.common,
+            Command::Threats(arguments) => &mut arguments.common,
+            Command::Run(arguments) => &mut arguments.common,
+            Command::Env(arguments) => &mut arguments.common,
+            Command::Ca(arguments) => arguments.common(),
+            Command::Doctor(arguments) => &mut arguments.common,
+            Command::Stats(arguments) => &mut arguments.common,
+            Command::Scan(arguments) => &mut arguments.common,
+            Command::Rules(arguments) => &mut arguments.common,
+            Command::Config(arguments) => arguments.common(),
+            Command::HashSecret | Command::Completions(_) | Command::Man(_) => return None,
+        })
+    }
+}
+
 /// What every command takes: where the settings and the logs are.
 #[derive(Clone, Debug, Default, Args)]
 pub struct CommonArguments {
-    /// Read settings from this JSON file
+    /// Read settings from this JSON file [default: what CLAWSEC_CONFIG names]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Folder of the logs, the CA and the PID file [default: /tmp/clawsec]

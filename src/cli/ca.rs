@@ -24,6 +24,20 @@ pub struct CaArguments {
     pub command: CaCommand,
 }
 
+impl CaArguments {
+    /// What every command takes.
+    pub fn common(&mut self) -> &mut CommonArguments {
+        match &mut self.command {
+            CaCommand::Path(common) | CaCommand::Print(common) | CaCommand::Fingerprint(common) => {
+                common
+            }
+            CaCommand::Install(store) | CaCommand::Uninstall(store) => &mut store.common,
+            CaCommand::Rotate(rotate) => &mut rotate.common,
+            CaCommand::Import(import) => &mut import.common,
+        }
+    }
+}
+
 /// What about the CA.
 #[derive(Clone, Debug, Subcommand)]
 pub enum CaCommand {

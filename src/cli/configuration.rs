@@ -19,6 +19,16 @@ pub struct ConfigArguments {
     pub command: ConfigCommand,
 }
 
+impl ConfigArguments {
+    /// What every command takes.
+    pub fn common(&mut self) -> &mut CommonArguments {
+        match &mut self.command {
+            ConfigCommand::Check(common) => common,
+            ConfigCommand::Show(show) => &mut show.common,
+        }
+    }
+}
+
 /// What about the configuration.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ConfigCommand {

@@ -70,7 +70,9 @@ pub const EXIT_USAGE: u8 = 2;
 
 /// Parses the process's arguments and runs the command. `serve` is the proxy itself, for `start`.
 pub fn run(serve: impl FnOnce(Config, Reread) -> Result<Ending, Failure>) -> ExitCode {
-    match Arguments::parse().command {
+    let mut command = Arguments::parse().command;
+    command.read_variable(config::file_variable());
+    match command {
         Command::Start(arguments) => start::run(&arguments, serve),
         Command::Stop(arguments) => stop::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),

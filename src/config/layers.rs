@@ -2,7 +2,7 @@
 //! Knows names and kinds of keys; what a configuration is built of them is `build`'s.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, Origin, Warning};
 use super::keys::{self, KEYS, Key, Kind};
@@ -16,6 +16,9 @@ const PROGRAM_VARIABLE: &str = "CLAWSEC_BIN";
 
 /// What a client of the proxy says of itself: no setting.
 pub const CREDENTIALS_VARIABLE: &str = "CLAWSEC_PROXY_CREDENTIALS";
+
+/// The file that `--config` names otherwise: no setting either.
+const FILE_VARIABLE: &str = "CLAWSEC_CONFIG";
 
 /// The original's name of `proxy_port`.
 const PORT_ALIAS: &str = "http_proxy_port";
@@ -47,6 +50,11 @@ pub fn process_environment() -> Result<Vec<(String, String)>, ConfigError> {
     // The order of the environment is arbitrary; that of messages is not.
     variables.sort();
     Ok(variables)
+}
+
+/// What this process's environment says that `--config` is; empty is as good as unset.
+pub fn file_variable() -> Option<PathBuf> {
+    std::env::var_os(FILE_VARIABLE).filter(|file| !file.is_empty()).map(PathBuf::from)
 }
 
 /// Lays the sources over each other.
@@ -98,7 +106,7 @@ fn environment_layer(
     let mut layer = Settings::new();
     for (name, text) in environment {
         let Some(suffix) = name.strip_prefix(PREFIX) else { continue };
-        if name == CREDENTIALS_VARIABLE || name == PROGRAM_VARIABLE {
+        if [CREDENTIALS_VARIABLE, PROGRAM_VARIABLE, FILE_VARIABLE].contains(&&*name) {
             continue;
         }
         // Variables are upper case by custom; CLAWSEC_proxy_port is a misspelling, not a second

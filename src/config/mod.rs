@@ -36,7 +36,7 @@ use crate::scan::rules::DEFAULT_PACKS;
 
 pub use access::{AccessConfig, User};
 pub use error::{ConfigError, Origin, Warning};
-pub use layers::{CREDENTIALS_VARIABLE, process_environment};
+pub use layers::{CREDENTIALS_VARIABLE, file_variable, process_environment};
 pub use live::{Renewed, renew};
 pub use network::Network;
 pub use origins::OriginPatterns;

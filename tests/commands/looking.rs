@@ -96,6 +96,33 @@ fn scan_leaves_out_what_suppressions_accept_anywhere() {
 }
 
 #[test]
+fn a_variable_names_the_configuration_where_no_flag_does() {
+    let setup = Setup::new(json!({}));
+    let file = |name: &str, port: u16| {
+        let path = setup.directory().join(name);
+        fs::write(&path, json!({ "proxy_port": port }).to_string()).unwrap();
+        path
+    };
+    let (named, flagged) = (file("named.json", 1234), file("flagged.json", 4321));
+    let show = |variable: &str, arguments: &[&str]| {
+        let mut command = clean_command();
+        command.args(["config", "show", "--origins"]).args(arguments);
+        let outcome = run(command.env("CLAWSEC_CONFIG", variable));
+        assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{}", outcome.text());
+        let is_port = |line: &&str| line.starts_with("proxy_port ");
+        let line = outcome.stdout.lines().find(is_port).unwrap();
+        line.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    let named = named.to_str().unwrap();
+    assert_eq!(show(named, &[]), "1234");
+    assert_eq!(show(named, &["--config", flagged.to_str().unwrap()]), "4321");
+    assert_eq!(show("", &[]), "8888");
+    let mut command = clean_command();
+    let outcome = run(command.args(["config", "show"]).env("CLAWSEC_CONFIG", "/nonexistent/file"));
+    assert_eq!(outcome.code, Some(2), "{}", outcome.text());
+}
+
+#[test]
 fn scan_reads_standard_input_and_across_its_pieces() {
     // The key straddles the border of two reads, and of two windows.
     let mut text = "x".repeat(256 * 1024 - 8);
