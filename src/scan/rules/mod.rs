@@ -13,6 +13,7 @@ mod equivalents;
 mod expression;
 mod extending;
 mod filter;
+mod installers;
 mod long_word;
 mod marks;
 mod meaning;

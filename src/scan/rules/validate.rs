@@ -8,7 +8,8 @@ use super::structure::{
     is_of_signed_address, is_placeholder, is_prose, is_secp256k1_key, pem_body, slack_token,
 };
 use super::{
-    checksum, commands, connections, holds, narrowed, national, paths, prose, started, valued,
+    checksum, commands, connections, holds, installers, narrowed, national, paths, prose, started,
+    valued,
 };
 use crate::limits::RULE_COMMAND_NEAR_BYTES;
 
@@ -120,6 +121,7 @@ pub enum Validator {
     TagEnd,
     AdminShare,
     PipedDownload,
+    KnownInstaller,
     SentOutput,
     SignedAddress,
     RightsTarget,
@@ -134,7 +136,7 @@ pub enum Validator {
 }
 
 /// Every validator by its name in a pack.
-const NAMES: [(&str, Validator); 58] = [
+const NAMES: [(&str, Validator); 59] = [
     ("luhn", Validator::Luhn),
     ("iban_mod97", Validator::IbanMod97),
     ("github_checksum", Validator::GithubChecksum),
@@ -182,6 +184,7 @@ const NAMES: [(&str, Validator); 58] = [
     ("tag_end", Validator::TagEnd),
     ("admin_share", Validator::AdminShare),
     ("piped_download", Validator::PipedDownload),
+    ("known_installer", Validator::KnownInstaller),
     ("sent_output", Validator::SentOutput),
     ("signed_address", Validator::SignedAddress),
     ("rights_target", Validator::RightsTarget),
@@ -270,6 +273,7 @@ impl Validator {
             Validator::TagEnd => started::tag_end(&evidence.near()),
             Validator::AdminShare => started::admin_share(&evidence.near()),
             Validator::PipedDownload => started::piped_download(&evidence.near()),
+            Validator::KnownInstaller => installers::known_installer(&evidence.near()),
             Validator::SentOutput => started::sent_output(&evidence.near()),
             Validator::SignedAddress => unless(is_of_signed_address(evidence.before)),
             Validator::RightsTarget => commands::rights_target(&evidence.near()),
