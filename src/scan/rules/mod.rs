@@ -18,6 +18,7 @@ mod long_word;
 mod marks;
 mod meaning;
 mod mention;
+mod names;
 mod narrowed;
 mod national;
 mod pack;

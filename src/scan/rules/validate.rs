@@ -132,11 +132,13 @@ pub enum Validator {
     MadeByReader,
     ShellCalled,
     RandomValue,
+    NamedValue,
+    ServiceValue,
     PasswordValue,
 }
 
 /// Every validator by its name in a pack.
-const NAMES: [(&str, Validator); 59] = [
+const NAMES: [(&str, Validator); 61] = [
     ("luhn", Validator::Luhn),
     ("iban_mod97", Validator::IbanMod97),
     ("github_checksum", Validator::GithubChecksum),
@@ -195,6 +197,8 @@ const NAMES: [(&str, Validator); 59] = [
     ("made_by_reader", Validator::MadeByReader),
     ("shell_called", Validator::ShellCalled),
     ("random_value", Validator::RandomValue),
+    ("named_value", Validator::NamedValue),
+    ("service_value", Validator::ServiceValue),
     ("password_value", Validator::PasswordValue),
 ];
 
@@ -284,6 +288,8 @@ impl Validator {
             Validator::MadeByReader => prose::made_by_reader(&evidence.near()),
             Validator::ShellCalled => commands::shell_called(evidence),
             Validator::RandomValue => valued::random_value(evidence),
+            Validator::NamedValue => valued::named_value(evidence),
+            Validator::ServiceValue => valued::service_value(evidence),
             Validator::PasswordValue => valued::password_value(&evidence.near()),
         }
     }

@@ -4,6 +4,7 @@
 use memchr::memmem;
 
 use super::chance::random_run;
+use super::names::{HARMLESS_PARTS, HARMLESS_WORDS, KEY_WORDS, PLAIN_WORDS, names_service, words};
 use super::structure::{is_known_example, is_placeholder};
 use super::validate::{Evidence, Verdict};
 
@@ -24,164 +25,14 @@ const PASSWORD_USUAL_MIN_BYTES: usize = 8;
 /// How much of what stands before a name is looked at for the rest of it.
 const NAME_MAX_BYTES: usize = 48;
 
-/// Words of a name whose values are no secrets: such a token or key is handed to anybody, or it names a place.
-const HARMLESS_WORDS: [&[u8]; 46] = [
-    b"next",
-    b"page",
-    b"sync",
-    b"cursor",
-    b"resume",
-    b"progress",
-    b"primary",
-    b"foreign",
-    b"sort",
-    b"partition",
-    b"object",
-    b"row",
-    b"lookup",
-    b"index",
-    b"group",
-    b"hash",
-    b"dedup",
-    b"etag",
-    b"lock",
-    b"cache",
-    b"site",
-    b"image",
-    b"translation",
-    b"query",
-    b"path",
-    b"file",
-    b"checksum",
-    b"routing",
-    b"message",
-    b"device",
-    b"instrumentation",
-    b"host",
-    b"peer",
-    b"project",
-    b"issue",
-    b"i18n",
-    b"csrf",
-    b"xsrf",
-    b"public",
-    b"publishable",
-    b"authenticity",
-    b"fingerprint",
-    b"thumbprint",
-    b"idempotency",
-    b"registration",
-    b"pub",
-];
-/// The same where words are written as one, and beginnings of words.
-const HARMLESS_PARTS: [&[u8]; 10] = [
-    b"pagetoken",
-    b"nexttoken",
-    b"publickey",
-    b"cachekey",
-    b"continuation",
-    b"cancellation",
-    b"verif",
-    b"csrf",
-    b"xsrf",
-    b"idempot",
-];
-
-/// What a key is for, if it is a secret.
-const KEY_WORDS: [&[u8]; 36] = [
-    b"api",
-    b"access",
-    b"secret",
-    b"private",
-    b"auth",
-    b"encrypt",
-    b"encryption",
-    b"signing",
-    b"sign",
-    b"master",
-    b"admin",
-    b"service",
-    b"app",
-    b"application",
-    b"subscription",
-    b"account",
-    b"deploy",
-    b"license",
-    b"licence",
-    b"shared",
-    b"jwt",
-    b"aes",
-    b"hmac",
-    b"ssh",
-    b"webhook",
-    b"session",
-    b"cookie",
-    b"crypto",
-    b"vault",
-    b"root",
-    b"storage",
-    b"client",
-    b"security",
-    b"rsa",
-    b"registry",
-    b"deterministic",
-];
-
 /// Beginnings of what is public: keys of SSH, certificates, and armour in base64 of which other rules tell.
 const PUBLIC_BEGINNINGS: [&[u8]; 6] =
     [b"AAAAB3Nza", b"AAAAC3Nza", b"AAAAE2Vj", b"MII", b"LS0tLS1", b"-----"];
 
-/// Words that a password with nothing but a number behind them is not told for: examples, and names in code.
-const PLAIN_WORDS: [&[u8]; 48] = [
-    b"secret",
-    b"example",
-    b"test",
-    b"demo",
-    b"user",
-    b"admin",
-    b"sha",
-    b"md5",
-    b"utf",
-    b"oauth",
-    b"base",
-    b"http",
-    b"value",
-    b"string",
-    b"input",
-    b"field",
-    b"hash",
-    b"label",
-    b"type",
-    b"text",
-    b"token",
-    b"key",
-    b"change",
-    b"foo",
-    b"bar",
-    b"random",
-    b"hidden",
-    b"dummy",
-    b"sample",
-    b"none",
-    b"null",
-    b"true",
-    b"false",
-    b"undefined",
-    b"default",
-    b"required",
-    b"optional",
-    b"abcd",
-    b"qwerty",
-    b"login",
-    b"email",
-    b"index",
-    b"param",
-    b"option",
-    b"column",
-    b"group",
-    b"crypt",
-    b"prompt",
-];
+/// What stands between a name and its value.
+const SIGNS: &[u8] = b"=:,;(|>?\t";
+/// What a sentence or a list has between a name and its value.
+const SAYINGS: [&[u8]; 5] = [b" or ", b" is ", b" to ", b" was ", b" - "];
 
 /// A match in its parts.
 struct Given<'a> {
@@ -201,7 +52,8 @@ impl<'a> Given<'a> {
         let head_len = evidence.matched.len().saturating_sub(evidence.secret.len());
         let head = evidence.matched.get(..head_len).unwrap_or_default();
         let skipped = head.iter().take_while(|byte| !is_of_name(**byte)).count();
-        let head = head.get(skipped..).unwrap_or_default();
+        // One of other letters, as in Russian, has none that are looked at.
+        let head = head.get(skipped..).filter(|own| !own.is_empty()).unwrap_or(head);
         let (own, between) =
             head.split_at(head.iter().take_while(|byte| is_of_name(**byte)).count());
         let before = if skipped == 0 { evidence.before } else { &[] };
@@ -226,9 +78,18 @@ impl<'a> Given<'a> {
     fn is_whole(&self) -> bool {
         let is_end = |next: u8| match self.quote {
             Some(quote) => next == quote || next == b'\\',
-            None => next.is_ascii_whitespace() || b"\"'`\\&,;)]}<#|@?".contains(&next),
+            None => !next.is_ascii_graphic() || b"\"'`\\&,;)]}<#|@?".contains(&next),
         };
         self.next.is_none_or(is_end)
+    }
+
+    /// Whether something says that the value is this name's: a sign, a word, or how the name is written.
+    fn is_assigned(&self, signs: &[u8]) -> bool {
+        let has_sign = |byte: &u8| signs.contains(byte) || !byte.is_ascii();
+        self.between.iter().any(has_sign)
+            || SAYINGS.iter().any(|saying| memmem::find(self.between, saying).is_some())
+            || self.is_constant()
+            || self.is_symbol
     }
 
     fn words(&self) -> Vec<Vec<u8>> {
@@ -246,34 +107,34 @@ fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// The words of a name in any style, in lower case.
-fn words(name: &[u8]) -> Vec<Vec<u8>> {
-    let mut words = vec![Vec::new()];
-    let mut before = b'_';
-    for (at, byte) in name.iter().enumerate() {
-        let is_upper = byte.is_ascii_uppercase();
-        let next_is_lower = name.get(at + 1).is_some_and(u8::is_ascii_lowercase);
-        let begins = is_upper
-            && (!before.is_ascii_uppercase() || (next_is_lower && before.is_ascii_uppercase()));
-        if begins || !byte.is_ascii_alphanumeric() {
-            words.push(Vec::new());
-        }
-        if let Some(word) = words.last_mut().filter(|_| byte.is_ascii_alphanumeric()) {
-            word.push(byte.to_ascii_lowercase());
-        }
-        before = *byte;
-    }
-    words.retain(|word| !word.is_empty());
-    words
-}
-
 /// A token or a key that chance made, beside its name.
 pub(super) fn random_value(evidence: &Evidence<'_>) -> Verdict {
     let given = Given::of(evidence);
-    match is_random(&given) && !is_of_head(evidence, &given) {
-        true => Verdict::Silent,
-        false => Verdict::Nothing,
-    }
+    let is_told = |value: Chance<'_>| {
+        !is_doubtful(&given, value.text) || is_beyond_doubt(&given, value.text, value.bits)
+    };
+    if_value(is_of_secret(&given) && made_by_chance(evidence, &given).is_some_and(is_told))
+}
+
+/// The same beside the name of a service.
+pub(super) fn service_value(evidence: &Evidence<'_>) -> Verdict {
+    let given = Given::of(evidence);
+    let is_told = is_of_secret(&given) && names_service(&given.words());
+    if_value(is_told && made_by_chance(evidence, &given).is_some())
+}
+
+/// Whether a name may be a secret's, and the value is its.
+fn is_of_secret(given: &Given<'_>) -> bool {
+    given.is_assigned(SIGNS) && !is_harmless_name(given)
+}
+
+/// The same beside a name of which the rule knows that it is a secret's, and that the value is this name's.
+pub(super) fn named_value(evidence: &Evidence<'_>) -> Verdict {
+    if_value(made_by_chance(evidence, &Given::of(evidence)).is_some())
+}
+
+fn if_value(is_one: bool) -> Verdict {
+    if is_one { Verdict::Silent } else { Verdict::Nothing }
 }
 
 /// Whether it is what a field of a head says, or a cookie in one, with the end of line that heads have: so a client
@@ -281,28 +142,34 @@ pub(super) fn random_value(evidence: &Evidence<'_>) -> Verdict {
 fn is_of_head(evidence: &Evidence<'_>, given: &Given<'_>) -> bool {
     let line_len = memchr::memchr(b'\n', evidence.after).unwrap_or(0);
     let is_of_wire = evidence.after.get(..line_len).is_some_and(|rest| rest.ends_with(b"\r"));
-    let from = memchr::memrchr(b'\n', evidence.before).map_or(0, |at| at + 1);
-    let line = evidence.before.get(from..).unwrap_or_default();
+    let head_len = evidence.matched.len().saturating_sub(evidence.secret.len());
+    let head = evidence.matched.get(..head_len).unwrap_or_default();
+    let begun = [evidence.before, head].concat();
+    let from = memchr::memrchr(b'\n', &begun).map_or(0, |at| at + 1);
+    let line = begun.get(from..).unwrap_or_default();
     let is_cookie =
         |name: &[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
     is_of_wire && (given.between == b": " || is_cookie(b"cookie:") || is_cookie(b"set-cookie:"))
 }
 
-fn is_random(given: &Given<'_>) -> bool {
+/// A value that chance made, and how many bits speak for that.
+struct Chance<'a> {
+    text: &'a [u8],
+    bits: i32,
+}
+
+fn made_by_chance<'a>(evidence: &Evidence<'_>, given: &Given<'a>) -> Option<Chance<'a>> {
     let value = given.value.trim_ascii_end();
-    let value = value.strip_suffix(b".").or(value.strip_suffix(b":")).unwrap_or(value);
-    if !given.is_whole() || !is_made_up(value, TOKEN_SIGNS_MIN) || is_harmless_name(given) {
-        return false;
+    let text = value.strip_suffix(b".").or(value.strip_suffix(b":")).unwrap_or(value);
+    let may_be_one = given.is_whole() && is_made_up(text, TOKEN_SIGNS_MIN);
+    if !may_be_one || is_of_head(evidence, given) {
+        return None;
     }
-    let is_assigned = given.between.iter().any(|byte| b"=:,(|>?".contains(byte))
-        || memmem::find(given.between, b" or ").is_some();
-    let is_assigned = is_assigned || given.is_constant() || given.is_symbol;
-    let run = random_run(value);
-    is_assigned
-        && run.bits >= TOKEN_BITS
-        && 5 * run.len >= 2 * value.len()
-        && !PUBLIC_BEGINNINGS.iter().any(|beginning| value.starts_with(beginning))
-        && (!is_doubtful(given, value) || is_beyond_doubt(given, value, run.bits))
+    let run = random_run(text);
+    let is_one = run.bits >= TOKEN_BITS
+        && 5 * run.len >= 2 * text.len()
+        && !PUBLIC_BEGINNINGS.iter().any(|beginning| text.starts_with(beginning));
+    is_one.then_some(Chance { text, bits: run.bits })
 }
 
 /// Whether a value has letters and enough different signs, and is none of what documentation has there.
@@ -355,21 +222,20 @@ fn is_uuid(value: &[u8]) -> bool {
 
 /// A password beside its name, as a generator makes it or people choose it.
 pub(super) fn password_value(evidence: &Evidence<'_>) -> Verdict {
-    let given = Given::of(evidence);
-    if is_password(&given) { Verdict::Silent } else { Verdict::Nothing }
+    if_value(is_password(&Given::of(evidence)))
 }
 
 fn is_password(given: &Given<'_>) -> bool {
-    let is_assigned =
-        given.quote.is_some() || given.between.iter().any(|byte| b"=:".contains(byte));
     let value = match given.quote {
         Some(_) => given.value,
-        None => given.value.trim_ascii_end().strip_suffix(b".").unwrap_or(given.value),
+        None => without_rest(given),
     };
+    let is_assigned = given.quote.is_some() || given.is_assigned(b"=:(|>") || !is_prose(given);
     if !is_assigned
-        || !given.is_whole()
+        || !(given.is_whole() || value.len() < given.value.len())
         || value.len() < PASSWORD_MIN_BYTES
         || is_code(value)
+        || is_of_code(given)
         || !is_made_up(value, PASSWORD_SIGNS_MIN)
         || is_placeholder(value)
     {
@@ -379,8 +245,57 @@ fn is_password(given: &Given<'_>) -> bool {
     let holds = |words: &[&[u8]]| words.iter().any(|word| memmem::find(&lower, word).is_some());
     !holds(&[b"password", b"passwd", b"your"])
         && (is_generated(given, value)
-            || is_chosen(value)
+            || is_chosen(given, value)
             || (given.quote.is_some() && is_word_with_number(value) && !holds(&PLAIN_WORDS)))
+}
+
+/// Whether a name may be a word of a sentence, and the value the next one: blanks stand between them. It is none where the
+/// name is an option or a setting of its own, and where a command has more than its name in front of the value.
+fn is_prose(given: &Given<'_>) -> bool {
+    is_password_word(given)
+        && !given.name.starts_with(b"-")
+        && !given.between.iter().any(u8::is_ascii_alphabetic)
+}
+
+fn is_password_word(given: &Given<'_>) -> bool {
+    const WORDS: [&[u8]; 8] = [
+        b"password",
+        b"passwd",
+        b"passphrase",
+        b"passcode",
+        b"passwort",
+        b"kennwort",
+        b"pass",
+        b"pwd",
+    ];
+    WORDS.contains(&given.words().pop().unwrap_or_default().as_slice())
+}
+
+/// A value without quotes up to what is the next one's, or the sentence's.
+fn without_rest<'a>(given: &Given<'a>) -> &'a [u8] {
+    let value = given.value.trim_ascii_end();
+    let is_next = |at: &usize| match value.get(*at..) {
+        Some([b',' | b';', ..]) => true,
+        // The next field of a form.
+        Some([b'&', rest @ ..]) => rest
+            .iter()
+            .position(|byte| !is_of_name(*byte))
+            .is_some_and(|end| end > 0 && rest.get(end) == Some(&b'=')),
+        _ => false,
+    };
+    let end = (0..value.len()).find(is_next).unwrap_or(value.len());
+    let value = value.get(..end).unwrap_or_default();
+    let opens = memchr::memchr(b'(', value).is_some();
+    let value = value.strip_suffix(b")").filter(|_| !opens).unwrap_or(value);
+    value.strip_suffix(b".").unwrap_or(value)
+}
+
+/// Whether code stands around a value: a list or a comparison of names, or a call of what only ends in a word for passwords.
+fn is_of_code(given: &Given<'_>) -> bool {
+    let signs: [&[u8]; 2] = [b"!=", b"=="];
+    let is_compared = signs.iter().any(|sign| memmem::find(given.between, sign).is_some());
+    (given.quote.is_none() && (is_compared || given.between.starts_with(b",")))
+        || (given.between.starts_with(b"(") && !is_password_word(given))
 }
 
 fn is_generated(given: &Given<'_>, value: &[u8]) -> bool {
@@ -396,11 +311,17 @@ fn is_generated(given: &Given<'_>, value: &[u8]) -> bool {
     value.len() >= least && run.bits >= bits && 5 * run.len >= 2 * value.len()
 }
 
-/// Letters, a digit and a sign that names have not: what people make of a word if they are asked for all three.
-fn is_chosen(value: &[u8]) -> bool {
+/// Letters, a digit and a sign that names have not: what people make of a word if they are asked for all three. A name in
+/// code has `!` or `?` behind it in some languages.
+fn is_chosen(given: &Given<'_>, value: &[u8]) -> bool {
+    let may_be_name = given.quote.is_none() && value.contains(&b'.');
+    let told = match value {
+        [name @ .., b'!' | b'?'] if may_be_name => name,
+        _ => value,
+    };
     value.len() >= PASSWORD_USUAL_MIN_BYTES
         && value.iter().any(u8::is_ascii_digit)
-        && value.iter().any(|byte| b"!#@^&*?~+=%$|".contains(byte))
+        && told.iter().any(|byte| b"!#@^&*?~+=%$|".contains(byte))
 }
 
 /// A word in small letters, or with a capital first, and up to four digits behind it.
@@ -434,15 +355,6 @@ fn is_code(value: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_name_in_any_style_has_the_same_words() {
-        for name in
-            ["api_secret_key", "apiSecretKey", "APISecretKey", "API_SECRET_KEY", "api.secret-key"]
-        {
-            assert_eq!(words(name.as_bytes()), [&b"api"[..], b"secret", b"key"], "{name}");
-        }
-    }
-
     /// Each WebSocket that was opened was told, and whoever shows a token in a field of a request, or a cookie.
     #[test]
     fn what_a_head_says_on_the_wire_is_no_value_beside_a_name() {
@@ -469,6 +381,46 @@ mod tests {
         }
         assert!(judged("X-Auth-", "Token: ", "\nHost: a\n"), "a text that shows a head");
         assert!(judged("GET /?auth_", "token=", " HTTP/1.1\r\n"), "an address");
+    }
+
+    #[test]
+    fn what_a_sentence_a_list_or_another_member_says_is_a_value_beside_a_name() {
+        let value = ["R7zgBsRa0Q1T", "ROIcaY76hSyp"].concat();
+        let judged = |head: &str, after: &str| {
+            let matched = format!("{head}{value}");
+            let evidence = Evidence {
+                secret: value.as_bytes(),
+                matched: matched.as_bytes(),
+                after: after.as_bytes(),
+                ..Evidence::default()
+            };
+            random_value(&evidence) == Verdict::Silent
+        };
+        for head in
+            ["token is ", "token is: `", "token - ", "secret;", "token\t", "TOKEN\",\"value\":\""]
+        {
+            assert!(judged(head, "\n") || judged(head, "`") || judged(head, "\""), "{head}");
+        }
+        assert!(!judged("token ", "\n"), "two words");
+    }
+
+    #[test]
+    fn a_key_that_says_little_is_told_beside_the_name_of_a_service() {
+        let value = ["4f0c9a71be25d638", "07fe1c5b92ad84e3"].concat();
+        let judged = |validator: fn(&Evidence<'_>) -> Verdict, name: &str| {
+            let matched = format!("{name} = \"{value}");
+            let evidence = Evidence {
+                secret: value.as_bytes(),
+                matched: matched.as_bytes(),
+                after: b"\"\n",
+                ..Evidence::default()
+            };
+            validator(&evidence) == Verdict::Silent
+        };
+        assert!(!judged(random_value, "openweather_key") && !judged(random_value, "row_key"));
+        assert!(judged(service_value, "openweather_key") && judged(service_value, "ipStackKey"));
+        assert!(!judged(service_value, "row_key") && !judged(service_value, "ipstack_public_key"));
+        assert!(judged(named_value, "sessionid") && judged(named_value, "row_cookie"));
     }
 
     #[test]
@@ -509,7 +461,51 @@ mod tests {
         ] {
             assert!(!judged("", value, "\n"), "{value}");
         }
+        // The next field, the end of a parenthesis; names in code that end in a sign.
+        for rest in [", host: db", ";Server=x", "&next=1", ")"] {
+            assert!(judged("", &format!("{season}{rest}"), "\n"), "{rest}");
+        }
+        assert!(!judged("", "form.value2!", "\n") && !judged("", "get(winter2)!", "\n"));
         // A call, an index, a string that is not over yet.
         assert!(!judged("", &season, "(") && !judged("\"", &season, " "));
+    }
+
+    #[test]
+    fn a_password_without_quotes_is_told_where_a_sign_an_option_or_a_command_gives_it() {
+        let value = ["Winter", "2026!"].concat();
+        let judged = |head: &str| {
+            let matched = format!("{head}{value}");
+            let evidence = Evidence {
+                secret: value.as_bytes(),
+                matched: matched.as_bytes(),
+                after: b"\n",
+                ..Evidence::default()
+            };
+            password_value(&evidence) == Verdict::Silent
+        };
+        for head in [
+            "password:",
+            "password is ",
+            "Password - ",
+            "password (",
+            "--password ",
+            "DB_PASSWORD ",
+            "setPassword(",
+            "requirepass ",
+            "net user bob ",
+            "пароль: ",
+        ] {
+            assert!(judged(head), "{head}");
+        }
+        for head in [
+            "password ",
+            "password !== ",
+            "password == ",
+            "PASSWORD, ",
+            "two-pass ",
+            "splitpasswd(\"",
+        ] {
+            assert!(!judged(head), "{head}");
+        }
     }
 }
