@@ -353,7 +353,7 @@ mod tests {
             };
             assert!(poll(&mut polled) && poll(&mut polled), "its turn has just begun");
             polled.turn = over();
-            assert!(!poll(&mut polled) && !poll(&mut polled), "it is over");
+            assert!(!poll(&mut polled), "it is over");
             poll_fn(|context| polled.poll_give_way(context)).await;
             assert!(polled.turn.as_ref().unwrap().began > past && poll(&mut polled));
             LOOKED.set(None);
