@@ -290,11 +290,15 @@ fn without_rest<'a>(given: &Given<'a>) -> &'a [u8] {
     value.strip_suffix(b".").unwrap_or(value)
 }
 
-/// Whether code stands around a value: a list or a comparison of names, or a call of what only ends in a word for passwords.
+/// Whether code or a sentence stands around a value without quotes: a list or a comparison of names, a call of what only ends
+/// in a word for passwords, a variable that is spoken of.
 fn is_of_code(given: &Given<'_>) -> bool {
     let signs: [&[u8]; 2] = [b"!=", b"=="];
     let is_compared = signs.iter().any(|sign| memmem::find(given.between, sign).is_some());
-    (given.quote.is_none() && (is_compared || given.between.starts_with(b",")))
+    let is_spoken_of = given.between.iter().all(u8::is_ascii_whitespace)
+        && !given.name.starts_with(b"-")
+        && given.next == Some(b' ');
+    (given.quote.is_none() && (is_compared || is_spoken_of || given.between.starts_with(b",")))
         || (given.between.starts_with(b"(") && !is_password_word(given))
 }
 
@@ -483,6 +487,14 @@ mod tests {
             };
             password_value(&evidence) == Verdict::Silent
         };
+        let spoken_of = format!("DB_PASSWORD {value}");
+        let evidence = Evidence {
+            secret: value.as_bytes(),
+            matched: spoken_of.as_bytes(),
+            after: b" is wrong",
+            ..Evidence::default()
+        };
+        assert_eq!(password_value(&evidence), Verdict::Nothing);
         for head in [
             "password:",
             "password is ",
