@@ -1,17 +1,24 @@
 //! Clean traffic: what an agent that works on code sends to a model.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The sources of this project's dependencies, as far as they are on this machine, in a fixed order.
+/// The sources of this project's dependencies, as far as they are on this machine, in a fixed order: of the releases that
+/// `Cargo.lock` names alone, so that what else lies there changes nothing.
 fn sources() -> Vec<PathBuf> {
     let of_cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let of_user = || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cargo");
-    let mut folders = vec![of_cargo.unwrap_or_else(of_user).join("registry/src")];
+    let registries = of_cargo.unwrap_or_else(of_user).join("registry/src");
+    let releases = releases();
+    let is_ours = |folder: &PathBuf| {
+        folder.file_name().is_some_and(|name| releases.contains(&*name.to_string_lossy()))
+    };
+    let mut folders: Vec<PathBuf> =
+        within(&registries).flat_map(|registry| within(&registry)).filter(is_ours).collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
+        for path in within(&folder) {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs" || ending == "md") {
@@ -21,6 +28,24 @@ fn sources() -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+/// What is in a folder; nothing if it cannot be read.
+fn within(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// The folders of the releases in use, as cargo calls them: `NAME-VERSION`.
+fn releases() -> HashSet<String> {
+    let lines: Vec<&str> = include_str!("../../Cargo.lock").lines().collect();
+    let value = |line: &str, key: &str| {
+        line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"').map(str::to_owned)
+    };
+    let release = |pair: &[&str]| match pair {
+        [name, version] => Some(format!("{}-{}", value(name, "name")?, value(version, "version")?)),
+        _ => None,
+    };
+    lines.windows(2).filter_map(release).collect()
 }
 
 /// A conversation with a model about those sources: each file, or 16 KiB of it, as the result of a tool. None if
