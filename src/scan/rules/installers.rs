@@ -85,7 +85,7 @@ fn is_known(command: &[u8], at: usize) -> bool {
         let behind = rest.strip_prefix(known.as_bytes());
         behind.is_some_and(|behind| known.ends_with('/') || !behind.first().is_some_and(is_name))
     };
-    scheme.ends_with(b"https://") && KNOWN.iter().any(|known| is_one(&known))
+    scheme.ends_with(b"https://") && KNOWN.iter().any(is_one)
 }
 
 #[cfg(test)]
