@@ -154,7 +154,8 @@ fn a_text_that_comes_whole_with_each_event_is_told_once() {
     let sse = |text: &str| format!("data: {}\n\n", event(text));
     let plain = |text: &str| format!("data: {text}\n\n");
     let line = |text: &str| format!("{}\n", event(text));
-    let forms: [(&str, &dyn Fn(&str) -> String); 4] = [
+    type Form<'a> = &'a dyn Fn(&str) -> String;
+    let forms: [(&str, Form<'_>); 4] = [
         ("text/event-stream", &sse),
         ("text/event-stream", &plain),
         ("application/x-ndjson", &line),
