@@ -224,7 +224,8 @@ fn what_messages_say_once_more_is_told_once() {
 fn a_view_says_that_a_message_was_compressed_and_changes_nothing_else() {
     let mut socket = Joined::open(Way::Absolute, &format!("{PROOF}{DEFLATE}"));
     let sample = sample("aws_access_key");
-    let json = |tag: &str| format!("{{\"{tag}\": \"key {}\"}}", sample.text());
+    // What a message says as one before it did is no news in it.
+    let json = |tag: &str| format!("{{\"{tag}\": \"key {tag} {}\"}}", sample.text());
     for from in [From::Client, From::Server] {
         let as_is = |tag: &str| frame(from, FIN | TEXT, json(tag).as_bytes());
         let packed = |tag: &str| frame(from, FIN | RSV1 | TEXT, &deflated(json(tag).as_bytes()));
